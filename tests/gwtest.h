@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * What every unit test includes first: cmocka and its headers in their right order, and
+ * the one way in which tests check a call that fills a gw_error.
+ */
+#ifndef GW_TESTS_GWTEST_H
+#define GW_TESTS_GWTEST_H
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include <godwit/error.h>
+
+/* The call returned what it does on success; its error's text is shown otherwise. */
+#define assert_ok(call, err)                                                                       \
+	do {                                                                                       \
+		if ((call) < 0)                                                                    \
+			fail_msg("%s: %s", #call, (err)->text);                                    \
+	} while (0)
+
+/* The call failed with this code, and its text contains this. */
+#define assert_fails(call, err, wanted, part)                                                      \
+	do {                                                                                       \
+		assert_true((call) < 0);                                                           \
+		assert_int_equal((err)->code, (wanted));                                           \
+		if (!strstr((err)->text, (part)))                                                  \
+			fail_msg("\"%s\" does not contain \"%s\"", (err)->text, (part));           \
+		gw_error_clear(err);                                                               \
+	} while (0)
+
+#endif

@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * What a kind of guest needs that another kind does not: the save and restore hooks the
+ * engine calls. A hook sees the domain through its tables, never a backend; it reads and
+ * writes whole records, never a channel.
+ */
+#ifndef GW_GUEST_GUEST_H
+#define GW_GUEST_GUEST_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <godwit/hypervisor.h>
+
+#include "base/buffer.h"
+#include "format/image.h"
+
+/* Answer of normalise: the page cannot be expressed now (a table with a foreign mfn while the guest runs); send it later. */
+#define GW_DEFER 1
+
+/*
+ * State of one save. ops' setup creates it, cleanup frees it. records is where hooks append whole
+ * records (header, body, padding) that the engine then writes.
+ */
+struct gw_save_guest {
+	const struct gw_save_guest_ops *ops;
+	struct gw_domain *domain;
+	uint64_t nr_pfns; /* the p2m's size: pfns 0..nr_pfns-1 are to be sent */
+	unsigned pv_width;
+	void *priv;
+};
+
+struct gw_save_guest_ops {
+	int (*setup)(struct gw_save_guest *g, struct gw_error *err);
+	void (*cleanup)(struct gw_save_guest *g);
+	/* gfns of n pfns; GW_INVALID_PFN for one that has none now. Beside the guest. */
+	int (*pfn_to_gfn)(struct gw_save_guest *g, size_t n, const uint64_t *pfns, uint64_t *gfns,
+			  struct gw_error *err);
+	/* True if pages of this type go through normalise. */
+	bool (*needs_normalise)(unsigned type);
+	/*
+	 * Writes the page as it travels to dst (4096 bytes). final: the guest is suspended, so that what cannot be
+	 * expressed is an error, not GW_DEFER. 0, GW_DEFER, -1. Several pages may be normalised at once.
+	 */
+	int (*normalise)(struct gw_save_guest *g, uint64_t pfn, unsigned type, const void *src,
+			 void *dst, bool final, struct gw_error *err);
+	/* Records before STATIC_DATA_END (that one is the engine's). */
+	int (*static_data)(struct gw_save_guest *g, struct gw_buffer *records, struct gw_error *err);
+	/* Records between STATIC_DATA_END and the first PAGE_DATA. */
+	int (*start_of_stream)(struct gw_save_guest *g, struct gw_buffer *records,
+			       struct gw_error *err);
+	int (*start_of_checkpoint)(struct gw_save_guest *g, struct gw_buffer *records,
+				   struct gw_error *err);
+	/* Records behind the last PAGE_DATA of a round: the suspended guest's state. */
+	int (*end_of_checkpoint)(struct gw_save_guest *g, struct gw_buffer *records,
+				 struct gw_error *err);
+	/* Fails if the guest changed in a way that what was sent does not survive. After every pass. */
+	int (*check_state)(struct gw_save_guest *g, struct gw_error *err);
+};
+
+/* State of one restore. */
+struct gw_restore_guest {
+	const struct gw_restore_guest_ops *ops;
+	struct gw_domain *domain;
+	struct gw_policy policy; /* gathered until static_data_complete */
+	uint64_t store_gfn, console_gfn; /* results; GW_INVALID_PFN if none */
+	uint64_t max_pfns; /* bound for any pfn of the stream */
+	void *priv;
+};
+
+struct gw_restore_guest_ops {
+	int (*setup)(struct gw_restore_guest *g, struct gw_error *err);
+	void (*cleanup)(struct gw_restore_guest *g);
+	bool (*pfn_is_valid)(struct gw_restore_guest *g, uint64_t pfn);
+	/* gfn that populate gave this pfn, or GW_INVALID_PFN. */
+	uint64_t (*pfn_to_gfn)(struct gw_restore_guest *g, uint64_t pfn);
+	void (*set_gfn)(struct gw_restore_guest *g, uint64_t pfn, uint64_t gfn);
+	void (*set_page_type)(struct gw_restore_guest *g, uint64_t pfn, unsigned type);
+	bool (*needs_localise)(unsigned type);
+	/*
+	 * Turns a page as it travelled into what this host's memory must hold, in place. May need
+	 * pfns that have no page yet: it gives them one. page is 4096 bytes of the caller's.
+	 */
+	int (*localise)(struct gw_restore_guest *g, uint64_t pfn, unsigned type, void *page,
+			struct gw_error *err);
+	/*
+	 * A record that is not common (END, PAGE_DATA, STATIC_DATA_END, VERIFY, CHECKPOINT are the engine's): 1 taken,
+	 * 0 not known to this kind of guest, -1. The rules were obeyed already.
+	 */
+	int (*record)(struct gw_restore_guest *g, const struct gw_record *rec, struct gw_error *err);
+	/* Applies the static data; *missing: bit 0 no CPUID policy came, bit 1 no MSR policy. */
+	int (*static_data_complete)(struct gw_restore_guest *g, unsigned *missing,
+				    struct gw_error *err);
+	/* All records of the last complete round are in: applies what had to wait. Once per round that is taken over. */
+	int (*stream_complete)(struct gw_restore_guest *g, struct gw_error *err);
+};
+
+extern const struct gw_save_guest_ops gw_x86_hvm_save, gw_x86_pv_save;
+extern const struct gw_restore_guest_ops gw_x86_hvm_restore, gw_x86_pv_restore;
+
+/* The hooks for a kind of guest; NULL if there are none (this build cannot save or restore it). */
+const struct gw_save_guest_ops *gw_save_guest_ops(enum gw_guest_type type);
+const struct gw_restore_guest_ops *gw_restore_guest_ops(enum gw_guest_type type);
+
+/* Gives pages to those of n pfns that have none, through the domain's populate and set_gfn. */
+int gw_restore_populate(struct gw_restore_guest *g, size_t n, const uint64_t *pfns,
+			struct gw_error *err);
+
+#endif

@@ -1,0 +1,85 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: LGPL-2.1-or-later
+#
+# What can be said of the source without running it. Every check runs; any that finds
+# something makes the exit status 1.
+set -uo pipefail
+cd "$(dirname "$(readlink -f "$0")")/.."
+status=0
+bad() { printf 'lint: %s\n' "$*"; status=1; }
+
+# Rooms from the bottom of the house to its top: a room includes from itself and those before it.
+rooms=(base format channel hypervisor guest migrate examine convert domain helper cli)
+
+check_format() {
+	local f
+	while read -r f; do
+		clang-format --dry-run -Werror "$f" >/dev/null 2>&1 || bad "$f: clang-format would change it"
+	done < <(git ls-files 'src/*.[ch]' 'include/*.h' 'tests/*.[ch]' 'guests/*.[ch]' 'fuzz/*.[ch]' 'bench/*.[ch]')
+}
+
+check_heads() {
+	local f
+	while read -r f; do
+		head -5 "$f" | grep -q 'SPDX-License-Identifier: LGPL-2.1-or-later' || bad "$f: no SPDX line at its head"
+	done < <(git ls-files '*.[chS]' '*.sh' '*.py' '*meson.build' dev)
+}
+
+check_lengths() {
+	local f n
+	while read -r n f; do
+		[ "$f" = total ] || [ "$n" -le 700 ] || bad "$f: $n lines; what two things is it?"
+	done < <(git ls-files 'src/*.[ch]' 'include/*.h' 'tests/*.[ch]' 'guests/*.[ch]' 'fuzz/*.[ch]' 'bench/*.[ch]' | xargs wc -l)
+}
+
+check_arrows() {
+	local i j line
+	for i in "${!rooms[@]}"; do
+		[ -d "src/${rooms[i]}" ] || continue
+		for ((j = i + 1; j < ${#rooms[@]}; j++)); do
+			while read -r line; do
+				bad "$line: ${rooms[i]} reaches up to ${rooms[j]}"
+			done < <(git grep -n "#include \"${rooms[j]}/" -- "src/${rooms[i]}")
+		done
+	done
+	while read -r line; do
+		bad "$line: format and channel do not know each other"
+	done < <(git grep -n '#include "format/' -- src/channel; git grep -nE '#include ("channel/|<godwit/channel.h>)' -- src/format)
+}
+
+check_words() {
+	local line
+	while read -r line; do
+		bad "$line: unfinished"
+	done < <(git grep -nE 'TODO|FIXME|XXX' -- src include tests guests fuzz bench)
+}
+
+check_compilers() {
+	local cc dir
+	for cc in gcc clang; do
+		dir=build-lint-$cc
+		[ -f "$dir/build.ninja" ] || CC=$cc meson setup "$dir" >/dev/null || { bad "$cc: setup"; continue; }
+		ninja -C "$dir" >"$dir/log" 2>&1 || { cat "$dir/log"; bad "$cc: the build has warnings or fails"; }
+	done
+}
+
+check_cppcheck() {
+	cppcheck --quiet --std=c11 --enable=warning,portability --inline-suppr --error-exitcode=1 \
+		--suppress=missingInclude --suppress=unknownMacro -Iinclude -Isrc src || bad "cppcheck"
+}
+
+check_tidy() {
+	git ls-files 'src/*.c' | xargs clang-tidy --quiet -p build-lint-clang 2>/dev/null | grep -E 'warning|error' &&
+		bad "clang-tidy"
+}
+
+check_heads
+check_lengths
+check_arrows
+check_words
+check_format
+check_cppcheck
+check_compilers
+check_tidy
+[ $status = 0 ] && echo "lint: nothing found"
+exit $status

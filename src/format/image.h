@@ -89,6 +89,8 @@ static inline uint32_t gw_record_padding(uint32_t length)
 
 /* Header of a record of this type and body length. */
 void gw_record_header_encode(uint8_t raw[GW_RECORD_HEADER_SIZE], uint32_t type, uint32_t length);
+void gw_record_header_decode(const uint8_t raw[GW_RECORD_HEADER_SIZE], uint32_t *type,
+			     uint32_t *length);
 /* Appends header, body and padding. Fails if length exceeds GW_RECORD_MAX. */
 int gw_record_append(struct gw_buffer *buf, uint32_t type, const void *body, size_t length,
 		     struct gw_error *err);
@@ -134,6 +136,9 @@ struct gw_p2m_frames {
 int gw_p2m_frames_decode(const struct gw_record *rec, unsigned guest_width,
 			 struct gw_p2m_frames *frames, struct gw_error *err);
 uint64_t gw_p2m_frames_get(const struct gw_record *rec, uint32_t i);
+/* Appends the record; frames->count pfns. */
+int gw_p2m_frames_append(struct gw_buffer *buf, const struct gw_p2m_frames *frames,
+			 const uint64_t *pfns, struct gw_error *err);
 
 /* Common to X86_PV_VCPU_BASIC, _EXTENDED, _XSAVE, _MSRS. blob is inside rec->data. */
 struct gw_vcpu_blob {
@@ -143,6 +148,9 @@ struct gw_vcpu_blob {
 };
 int gw_vcpu_blob_decode(const struct gw_record *rec, unsigned guest_width,
 			struct gw_vcpu_blob *vcpu, struct gw_error *err);
+/* Appends the record of this type. */
+int gw_vcpu_blob_append(struct gw_buffer *buf, uint32_t type, const struct gw_vcpu_blob *vcpu,
+			struct gw_error *err);
 
 int gw_tsc_info_decode(const struct gw_record *rec, struct gw_tsc_info *tsc, struct gw_error *err);
 void gw_tsc_info_encode(uint8_t raw[24], const struct gw_tsc_info *tsc);
@@ -150,6 +158,8 @@ void gw_tsc_info_encode(uint8_t raw[24], const struct gw_tsc_info *tsc);
 /* HVM_PARAMS: count entries of index and value. */
 int gw_hvm_params_decode(const struct gw_record *rec, uint32_t *count, struct gw_error *err);
 void gw_hvm_params_get(const struct gw_record *rec, uint32_t i, uint64_t *index, uint64_t *value);
+int gw_hvm_params_append(struct gw_buffer *buf, uint32_t count, const uint64_t *index,
+			 const uint64_t *value, struct gw_error *err);
 /* "STORE_PFN" for 1, ...; NULL if it has no name. */
 const char *gw_hvm_param_name(uint64_t index);
 /* The params a saver looks at, in the order Xen sends them (section 2.2 of the facts: 16 of them). */
@@ -165,17 +175,19 @@ int gw_policy_append(struct gw_buffer *buf, const struct gw_policy *policy, stru
 
 /* CHECKPOINT_DIRTY_PFN_LIST: length / 8 pfns. */
 int gw_dirty_pfn_list_decode(const struct gw_record *rec, uint64_t *count, struct gw_error *err);
+uint64_t gw_dirty_pfn_list_get(const struct gw_record *rec, uint64_t i);
 
 /*
  * The reader: a pull machine without input of its own. Loop: gw_image_reader_want() says where the next
- * bytes go and how many exactly; bring them (gw_channel_read); gw_image_reader_got() digests them and
- * may report an event.
+ * bytes go and how many exactly; bring them (gw_channel_read; none if that is 0 and no pages_done is owed);
+ * gw_image_reader_got() digests them and may report an event.
  */
 enum gw_image_event {
 	GW_IMAGE_MORE,	 /* nothing to report yet: go on */
 	GW_IMAGE_HEADER, /* reader->header is filled */
 	/*
-	 * The header of a record is in (reader->rec: type, length, offset, number). Its body can be taken whole
+	 * The header of a record with a body is in (reader->rec: type, length, offset, number); a record without one
+	 * comes as GW_IMAGE_RECORD (or GW_IMAGE_PAGES) at once. Its body can be taken whole
 	 * (do nothing, a GW_IMAGE_RECORD or GW_IMAGE_PAGES follows) or be passed over with
 	 * gw_image_reader_skip_body(). A length above GW_RECORD_MAX is an error of got().
 	 */
@@ -184,12 +196,12 @@ enum gw_image_event {
 	/*
 	 * A PAGE_DATA record's entries are in reader->entries[0..nr_entries-1]; nr_pages of them carry data, and
 	 * data_len bytes of the record remain. If well_formed, data_len == 4096 * nr_pages. If not
-	 * (count 0, count beyond the record, wrong length), claimed_count is what the record said, nr_entries
-	 * how many are really there. The caller takes or skips data_len bytes, then calls
-	 * gw_image_reader_pages_done().
+	 * (count 0, count beyond the record, wrong length), claimed_count is what the record said, and nr_entries
+	 * is 0 if the record has no room for that many. The caller takes or skips data_len bytes (padding of
+	 * a wrong length included), then calls gw_image_reader_pages_done().
 	 */
 	GW_IMAGE_PAGES,
-	GW_IMAGE_DONE, /* the END record was delivered: want nothing more */
+	GW_IMAGE_DONE, /* the got() after that which delivered the END record: want nothing more */
 };
 
 struct gw_image_reader {
@@ -197,7 +209,7 @@ struct gw_image_reader {
 	struct gw_record rec;
 	const uint64_t *entries; /* host byte order */
 	size_t nr_entries, nr_pages;
-	uint32_t claimed_count;
+	uint32_t claimed_count, reserved; /* of GW_IMAGE_PAGES, as the record has them */
 	uint64_t data_len;
 	bool well_formed;
 	uint64_t offset; /* bytes of the image digested so far */
@@ -205,8 +217,8 @@ struct gw_image_reader {
 	/* private */
 	int state;
 	struct gw_buffer buf;
-	size_t have, need;
-	uint64_t left;
+	size_t need;
+	uint64_t left, records;
 };
 
 void gw_image_reader_init(struct gw_image_reader *r);
@@ -220,8 +232,8 @@ int gw_image_reader_got(struct gw_image_reader *r, enum gw_image_event *event,
 void gw_image_reader_skip_body(struct gw_image_reader *r, uint64_t *len);
 void gw_image_reader_pages_done(struct gw_image_reader *r);
 /*
- * True between records (and before the headers): input that ends here is a clean end, not a cut inside
- * something.
+ * True between records (and before the headers), also after want() when not one of the wanted bytes came:
+ * input that ends here is a clean end, not a cut inside something.
  */
 bool gw_image_reader_at_boundary(const struct gw_image_reader *r);
 

@@ -19,6 +19,7 @@
 #define GW_STREAM_VERSION     2
 #define GW_STREAM_BIG_ENDIAN  UINT32_C(1)
 #define GW_STREAM_CONVERTED   UINT32_C(2) /* from a legacy stream */
+#define GW_STREAM_BODY_MAX    (1u << 20)  /* of a body that the reader delivers whole */
 
 enum gw_stream_record_type {
 	GW_STREAM_END = 0,
@@ -55,23 +56,31 @@ int gw_emulator_data_decode(const struct gw_record *rec, struct gw_emulator_data
 /* Key and value number i of xenstore data: 1, 0 when there are no more, -1 if a string has no end or the last no value. */
 int gw_xenstore_pair(const struct gw_emulator_data *emu, size_t *pos, const char **key,
 		     const char **value, struct gw_error *err);
+/* Appends a record of either type with these contents. */
+int gw_emulator_data_append(struct gw_buffer *buf, uint32_t type,
+			    const struct gw_emulator_data *emu, struct gw_error *err);
+
+/* CHECKPOINT_STATE: "NEW", "SVM_SUSPENDED", "SVM_READY", "SVM_RESUMED" for 0 to 3, NULL otherwise. */
+const char *gw_checkpoint_state_name(uint32_t control_id);
 int gw_checkpoint_state_decode(const struct gw_record *rec, uint32_t *control_id,
 			       struct gw_error *err);
+int gw_checkpoint_state_append(struct gw_buffer *buf, uint32_t control_id, struct gw_error *err);
 
 /*
  * The reader of this layer's records (want / got as in image.h). It stops (GW_STREAM_CONTEXT) right behind a LIBXC_CONTEXT
- * record's header, and after the caller said gw_stream_reader_resume() it goes on behind the image (or, for
- * a checkpointed one, behind the image's CHECKPOINT). Bodies up to max_body are delivered whole; longer ones, and all
- * EMULATOR_CONTEXT bodies, are announced with GW_STREAM_BODY: the caller takes or skips rec.length + padding bytes
- * itself, then calls gw_stream_reader_body_done().
+ * record (reader->rec), and after the caller said gw_stream_reader_resume() it goes on behind the image. In a
+ * checkpointed stream the image is left behind each CHECKPOINT and entered again behind CHECKPOINT_END (COLO: behind the
+ * CHECKPOINT_STATE after it); there the caller simply stops asking this reader until its next resume().
+ * Bodies up to GW_STREAM_BODY_MAX are delivered whole; longer ones, and all EMULATOR_CONTEXT bodies, are announced with
+ * GW_STREAM_BODY: the caller takes or skips body_left bytes itself, then calls gw_stream_reader_body_done().
  */
 enum gw_stream_event {
 	GW_STREAM_MORE,
 	GW_STREAM_HEADER,
 	GW_STREAM_RECORD,  /* reader->rec with data */
-	GW_STREAM_BODY,	   /* reader->rec without data; the first min(length, 8) bytes are in body_head */
+	GW_STREAM_BODY,	   /* reader->rec with data NULL; the first min(length, 8) bytes are in body_head */
 	GW_STREAM_CONTEXT, /* an image begins here */
-	GW_STREAM_DONE,	   /* END was delivered */
+	GW_STREAM_DONE,	   /* the got() after that which delivered END */
 };
 
 struct gw_stream_reader {
@@ -84,7 +93,8 @@ struct gw_stream_reader {
 	/* private */
 	int state;
 	struct gw_buffer buf;
-	size_t have, need;
+	size_t need;
+	uint64_t left, records, base;
 };
 
 void gw_stream_reader_init(struct gw_stream_reader *r);

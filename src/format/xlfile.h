@@ -35,7 +35,11 @@ bool gw_xlfile_is_magic(const void *first_bytes, size_t len); /* at least 8 byte
 /* Header only; fails only if the magic is wrong. */
 int gw_xlfile_header_decode(const uint8_t raw[GW_XLFILE_HEADER_SIZE], struct gw_xlfile *xl,
 			    struct gw_error *err);
-/* The config's text (without NUL; *len its length) inside optional; NULL if there is none or it is cut. */
+void gw_xlfile_header_encode(const struct gw_xlfile *xl, uint8_t raw[GW_XLFILE_HEADER_SIZE]);
+/*
+ * The config's text inside optional; NULL if there is none or it is cut. *len: up to its first NUL, or to its end if it
+ * has none (the text is then not terminated: never treat it as a C string).
+ */
 const char *gw_xlfile_config(const struct gw_xlfile *xl, size_t *len);
 /* Header and optional data for a config, as xl writes it today (JSON | STREAM_V2). config_len without NUL; NULL: none. */
 int gw_xlfile_append(struct gw_buffer *buf, uint32_t mandatory_flags, const char *config,

@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * The godwit command: finds the verb, reads its command line, runs it. What verbs there are
+ * and what they do is not of this file.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cli/args.h"
+#include "cli/interrupt.h"
+#include "cli/usage.h"
+#include "cli/verb.h"
+#include "config.h"
+
+/*
+ * A file opened while 0, 1 or 2 is closed would get its number, and what we print would end up in
+ * it. The stand-ins fail every read or write, as the closed ones would.
+ */
+static void occupy_standard_fds(void)
+{
+	for (int fd = 0; fd <= 2; fd++) {
+		if (fcntl(fd, F_GETFD) < 0 && errno == EBADF &&
+		    open("/dev/null", fd == 0 ? O_WRONLY : O_RDONLY) != fd)
+			_exit(GW_EXIT_FAILED);
+	}
+}
+
+static int usage_error(struct gw_cli *cli, const struct gw_error *err)
+{
+	int status = gw_cli_fail(cli, err);
+
+	if (status == GW_EXIT_USAGE)
+		fprintf(stderr, "Try \"godwit %s%s--help\".\n", cli->verb ? cli->verb->name : "",
+			cli->verb ? " " : "");
+	return status;
+}
+
+static int unknown_verb(struct gw_cli *cli, const char *name)
+{
+	const char *near = gw_verb_suggest(name);
+	struct gw_error err = GW_ERROR_INIT;
+
+	if (near)
+		gw_fail(&err, GW_USAGE, "there is no verb \"%s\"; did you mean \"%s\"?", name,
+			near);
+	else
+		gw_fail(&err, GW_USAGE, "there is no verb \"%s\"", name);
+	return usage_error(cli, &err);
+}
+
+static void apply_globals(struct gw_cli *cli, const struct gw_args *args)
+{
+	const char *connect = gw_args_text(args, "connect");
+	const char *progress = gw_args_text(args, "progress");
+	enum gw_progress_mode mode = GW_PROGRESS_AUTO;
+
+	if (progress && !strcmp(progress, "never"))
+		mode = GW_PROGRESS_NEVER;
+	else if (progress && !strcmp(progress, "json"))
+		mode = GW_PROGRESS_JSON;
+	cli->connect = connect ? connect : "emu:";
+	cli->verbose = gw_args_flag(args, "verbose");
+	cli->quiet = gw_args_flag(args, "quiet");
+	gw_output_set(&cli->out, mode, cli->quiet, cli->verbose);
+}
+
+/* --help and --version, before or behind the verb. True if it was one of them. */
+static bool answer(const struct gw_cli *cli, const struct gw_args *args)
+{
+	if (gw_args_flag(args, "version"))
+		printf("godwit %s\n", GW_VERSION);
+	else if (gw_args_flag(args, "help") && cli->verb)
+		gw_usage_verb(stdout, cli->verb);
+	else if (gw_args_flag(args, "help"))
+		gw_usage_overview(stdout);
+	else
+		return false;
+	return true;
+}
+
+static int run_verb(struct gw_cli *cli, struct gw_args *args, int argc, char **argv)
+{
+	struct gw_error err = GW_ERROR_INIT;
+
+	cli->out.verb = cli->verb->name;
+	if (gw_args_parse(args, cli->verb, argc, argv, &err) < 0)
+		return usage_error(cli, &err);
+	if (answer(cli, args))
+		return GW_EXIT_OK;
+	if (gw_args_check(args, &err) < 0)
+		return usage_error(cli, &err);
+	apply_globals(cli, args);
+	cli->cancel = gw_cancel_new(&err);
+	if (!cli->cancel || gw_interrupt_start(cli->cancel, &err) < 0)
+		return gw_cli_fail(cli, &err);
+	return cli->verb->run(cli, args);
+}
+
+static int dispatch(struct gw_cli *cli, struct gw_args *args, int argc, char **argv)
+{
+	struct gw_error err = GW_ERROR_INIT;
+	int at = gw_args_globals(args, argc, argv, &err);
+
+	if (at < 0)
+		return usage_error(cli, &err);
+	if (at == argc && answer(cli, args))
+		return GW_EXIT_OK;
+	if (at == argc) {
+		gw_usage_overview(stderr);
+		return GW_EXIT_USAGE;
+	}
+	cli->verb = gw_verb_find(argv[at]);
+	if (!cli->verb)
+		return unknown_verb(cli, argv[at]);
+	return run_verb(cli, args, argc - at - 1, argv + at + 1);
+}
+
+int main(int argc, char **argv)
+{
+	struct gw_cli cli = {0};
+	struct gw_args args = {0};
+	struct gw_error err = GW_ERROR_INIT;
+	int status;
+
+	occupy_standard_fds();
+	/* A reader that went away is an error of our write, with a message and a status. */
+	signal(SIGPIPE, SIG_IGN);
+	gw_output_init(&cli.out);
+	status = dispatch(&cli, &args, argc - 1, argv + 1);
+	if (gw_output_finish(&cli.out, &err) < 0)
+		status = gw_cli_fail(&cli, &err);
+	gw_args_free(&args);
+	return status;
+}

@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * Errors, remarks and progress on stderr.
+ */
+#include "cli/output.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <jansson.h>
+
+#include "base/clock.h"
+
+#define SHOW_EVERY_NS UINT64_C(100000000)
+
+/* The lock is held. */
+static void erase_line(struct gw_output *out)
+{
+	if (!out->line_shown)
+		return;
+	fputs("\r\033[K", stderr);
+	fflush(stderr);
+	out->line_shown = false;
+}
+
+static void say(struct gw_output *out, const char *prefix, const char *text)
+{
+	pthread_mutex_lock(&out->lock);
+	erase_line(out);
+	if (out->verb)
+		fprintf(stderr, "godwit: %s: %s%s\n", out->verb, prefix, text);
+	else
+		fprintf(stderr, "godwit: %s%s\n", prefix, text);
+	pthread_mutex_unlock(&out->lock);
+}
+
+static void on_remark(void *opaque, enum gw_log_level level, const char *text)
+{
+	say(opaque, level == GW_LOG_WARNING ? "warning: " : "", text);
+}
+
+void gw_output_init(struct gw_output *out)
+{
+	*out = (struct gw_output){
+		.log = {.fn = on_remark, .opaque = out, .max = GW_LOG_WARNING},
+		.terminal = isatty(STDERR_FILENO),
+	};
+	pthread_mutex_init(&out->lock, NULL);
+}
+
+void gw_output_set(struct gw_output *out, enum gw_progress_mode mode, bool quiet, unsigned verbose)
+{
+	/* --progress=json is asked for by a program, which quiet is not meant for. */
+	out->mode = quiet && mode == GW_PROGRESS_AUTO ? GW_PROGRESS_NEVER : mode;
+	if (quiet)
+		out->log.max = GW_LOG_ERROR;
+	else
+		out->log.max = verbose == 0   ? GW_LOG_WARNING
+			       : verbose == 1 ? GW_LOG_INFO
+					      : GW_LOG_DEBUG;
+}
+
+void gw_output_error(struct gw_output *out, const char *text)
+{
+	say(out, "", text);
+}
+
+/* "1.2 GiB" and the like. */
+static const char *human(uint64_t bytes, char *buf, size_t size)
+{
+	static const char *const units[] = {"B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};
+	double value = (double)bytes;
+	unsigned unit = 0;
+
+	while (value >= 1000 && unit < 6) {
+		value /= 1024;
+		unit++;
+	}
+	snprintf(buf, size, value < 10 && unit ? "%.1f %s" : "%.0f %s", value, units[unit]);
+	return buf;
+}
+
+static void show_line(struct gw_output *out, const struct gw_progress *p)
+{
+	char line[200], size[32], rate[32];
+	int n;
+
+	n = snprintf(line, sizeof(line), "%.40s", p->stage);
+	if (p->round)
+		n += snprintf(line + n, sizeof(line) - (size_t)n, ", round %u", p->round);
+	if (p->pages_total)
+		n += snprintf(line + n, sizeof(line) - (size_t)n, ": %u%% of %" PRIu64 " pages",
+			      (unsigned)(p->pages_done * 100 / p->pages_total), p->pages_total);
+	n += snprintf(line + n, sizeof(line) - (size_t)n, ", %s",
+		      human(p->bytes, size, sizeof(size)));
+	if (p->bytes_per_s) {
+		n += snprintf(line + n, sizeof(line) - (size_t)n, ", %s/s",
+			      human(p->bytes_per_s, rate, sizeof(rate)));
+		if (p->pages_total > p->pages_done)
+			n += snprintf(line + n, sizeof(line) - (size_t)n, ", %" PRIu64 " s left",
+				      (p->pages_total - p->pages_done) * 4096 / p->bytes_per_s);
+	}
+	fprintf(stderr, "\r%s\033[K", line);
+	fflush(stderr);
+	out->line_shown = true;
+}
+
+static void show_json(const struct gw_progress *p)
+{
+	json_t *event =
+		json_pack("{s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I}", "event", "progress", "stage",
+			  p->stage, "round", (json_int_t)p->round, "pages_done",
+			  (json_int_t)p->pages_done, "pages_total", (json_int_t)p->pages_total,
+			  "bytes", (json_int_t)p->bytes, "bytes_per_s", (json_int_t)p->bytes_per_s,
+			  "dirty_pages", (json_int_t)p->dirty_pages);
+
+	if (!event)
+		return;
+	json_dumpf(event, stderr, JSON_COMPACT);
+	fputc('\n', stderr);
+	fflush(stderr);
+	json_decref(event);
+}
+
+/* A new stage or round is shown at once, the rest now and then. The lock is held. */
+static bool is_due(struct gw_output *out, const struct gw_progress *p)
+{
+	uint64_t now = gw_clock_ns();
+	bool is_new = p->round != out->last_round || !out->last_ns ||
+		      strncmp(p->stage, out->last_stage, sizeof(out->last_stage) - 1) != 0;
+
+	if (!is_new && now - out->last_ns < SHOW_EVERY_NS)
+		return false;
+	out->last_ns = now;
+	out->last_round = p->round;
+	snprintf(out->last_stage, sizeof(out->last_stage), "%s", p->stage);
+	return true;
+}
+
+void gw_output_progress(void *opaque, const struct gw_progress *progress)
+{
+	struct gw_output *out = opaque;
+
+	if (out->mode == GW_PROGRESS_NEVER || (out->mode == GW_PROGRESS_AUTO && !out->terminal))
+		return;
+	pthread_mutex_lock(&out->lock);
+	if (is_due(out, progress)) {
+		if (out->mode == GW_PROGRESS_JSON)
+			show_json(progress);
+		else
+			show_line(out, progress);
+	}
+	pthread_mutex_unlock(&out->lock);
+}
+
+void gw_output_erase(struct gw_output *out)
+{
+	pthread_mutex_lock(&out->lock);
+	erase_line(out);
+	pthread_mutex_unlock(&out->lock);
+}
+
+int gw_output_finish(struct gw_output *out, struct gw_error *err)
+{
+	gw_output_erase(out);
+	errno = 0;
+	if (fflush(stdout) == 0 && !ferror(stdout))
+		return 0;
+	/* ferror alone does not say why an earlier write failed. */
+	if (errno)
+		return gw_fail_errno(err, "the results could not be written to standard output");
+	return gw_fail(err, GW_SYSTEM, "the results could not be written to standard output");
+}

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * What the command says besides its results, all of it on stderr: errors, remarks of the
+ * library, and the progress of long work. Results go to stdout with stdio; gw_output_finish
+ * notices when they could not be written.
+ */
+#ifndef GW_CLI_OUTPUT_H
+#define GW_CLI_OUTPUT_H
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <godwit/error.h>
+#include <godwit/log.h>
+#include <godwit/toolstack.h>
+
+enum gw_progress_mode {
+	GW_PROGRESS_AUTO,  /* a line on a terminal, else nothing */
+	GW_PROGRESS_NEVER, /* nothing */
+	GW_PROGRESS_JSON,  /* an object a line */
+};
+
+struct gw_output {
+	const char *verb;  /* for "godwit: VERB: "; NULL: none yet */
+	struct gw_log log; /* shows remarks up to a level */
+	enum gw_progress_mode mode;
+	bool terminal; /* stderr is one */
+
+	/* private */
+	pthread_mutex_t lock;
+	bool line_shown;
+	uint64_t last_ns; /* when progress was last shown */
+	unsigned last_round;
+	char last_stage[32];
+};
+
+void gw_output_init(struct gw_output *out);
+/* Remarks: errors and warnings; with quiet errors only; with each verbose one level more. */
+void gw_output_set(struct gw_output *out, enum gw_progress_mode mode, bool quiet, unsigned verbose);
+
+/* "godwit: VERB: text" on a line of its own. Any thread. */
+void gw_output_error(struct gw_output *out, const char *text);
+
+/*
+ * Shows progress: at most a few times a second within a stage and round, so callers may call as
+ * often as they like. It has the shape of gw_toolstack's entry; opaque is the gw_output.
+ */
+void gw_output_progress(void *opaque, const struct gw_progress *progress);
+
+/* Erases the progress line, if one is shown: before results are printed while an operation runs,
+ * and at its end. */
+void gw_output_erase(struct gw_output *out);
+
+/* Flushes stdout. -1 (GW_SYSTEM) if any of the results could not be written. */
+int gw_output_finish(struct gw_output *out, struct gw_error *err);
+
+#endif

@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * The list of verbs, the options they all share, and looking both up. What a verb does is in
+ * the file of its name.
+ */
+#include "cli/verb.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/util.h"
+
+/* Generated from the list in meson.build: GW_VERB(inspect) and so on. */
+#define GW_VERB(name) extern const struct gw_verb gw_verb_##name;
+#include "verbs.inc"
+#undef GW_VERB
+
+const struct gw_verb *const gw_verbs[] = {
+#define GW_VERB(name) &gw_verb_##name,
+#include "verbs.inc"
+#undef GW_VERB
+};
+const size_t gw_nr_verbs = GW_ARRAY_SIZE(gw_verbs);
+
+const struct gw_option gw_global_options[] = {
+	{"connect", 'c', GW_KIND_TEXT, "URI",
+	 "which hypervisor; emu:, the built-in machine, unless given"},
+	{"verbose", 'v', GW_KIND_FLAG, .help = "say more on stderr; twice says everything"},
+	{"quiet", 'q', GW_KIND_FLAG, .help = "say nothing on stderr but errors"},
+	{"progress", 0, GW_KIND_CHOICE, .choices = "auto|never|json",
+	 .help = "progress of long work on stderr: a line if it is a terminal (auto, the default), "
+		 "none, or a JSON object a line"},
+	{"help", 'h', GW_KIND_FLAG, .help = "show this help"},
+	{"version", 0, GW_KIND_FLAG, .help = "show godwit's version"},
+	{0},
+};
+
+const char *gw_group_title(enum gw_group group)
+{
+	static const char *const titles[] = {
+		[GW_GROUP_IMAGES] = "Stored images",
+		[GW_GROUP_DOMAINS] = "Domains of this host",
+		[GW_GROUP_MOVING] = "Saving and moving domains",
+		[GW_GROUP_QEMU] = "QEMU streams",
+		[GW_GROUP_OTHER] = "Other",
+		[GW_GROUP_HIDDEN] = "",
+	};
+
+	return titles[group];
+}
+
+const struct gw_verb *gw_verb_find(const char *name)
+{
+	for (size_t i = 0; i < gw_nr_verbs; i++) {
+		if (!strcmp(gw_verbs[i]->name, name))
+			return gw_verbs[i];
+	}
+	return NULL;
+}
+
+#define LONGEST_NAME 31
+
+/* How many letters must be added, taken away, changed or swapped with their neighbour. */
+static unsigned distance(const char *a, const char *b)
+{
+	unsigned d[LONGEST_NAME + 1][LONGEST_NAME + 1];
+	size_t la = strlen(a), lb = strlen(b);
+
+	if (la > LONGEST_NAME || lb > LONGEST_NAME)
+		return ~0u;
+	for (size_t i = 0; i <= la; i++)
+		d[i][0] = (unsigned)i;
+	for (size_t j = 0; j <= lb; j++)
+		d[0][j] = (unsigned)j;
+	for (size_t i = 1; i <= la; i++) {
+		for (size_t j = 1; j <= lb; j++) {
+			unsigned best = d[i - 1][j - 1] + (a[i - 1] != b[j - 1]);
+
+			best = GW_MIN(best, d[i - 1][j] + 1);
+			best = GW_MIN(best, d[i][j - 1] + 1);
+			if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
+				best = GW_MIN(best, d[i - 2][j - 2] + 1);
+			d[i][j] = best;
+		}
+	}
+	return d[la][lb];
+}
+
+/* Keeps the nearer one. A third of the letters wrong is no misspelling any more. */
+static void consider(const char *typed, const char *name, const char **best,
+		     unsigned *best_distance)
+{
+	unsigned d = distance(typed, name);
+
+	if (d <= GW_MAX(strlen(name), (size_t)3) / 3 && d < *best_distance) {
+		*best = name;
+		*best_distance = d;
+	}
+}
+
+const char *gw_verb_suggest(const char *name)
+{
+	const char *best = NULL;
+	unsigned best_distance = ~0u;
+
+	for (size_t i = 0; i < gw_nr_verbs; i++) {
+		if (gw_verbs[i]->group != GW_GROUP_HIDDEN)
+			consider(name, gw_verbs[i]->name, &best, &best_distance);
+	}
+	return best;
+}
+
+const char *gw_option_suggest(const struct gw_verb *verb, const char *name)
+{
+	const struct gw_option *lists[] = {verb ? verb->options : NULL, gw_global_options};
+	const char *best = NULL;
+	unsigned best_distance = ~0u;
+
+	for (size_t i = 0; i < GW_ARRAY_SIZE(lists); i++) {
+		for (const struct gw_option *o = lists[i]; o && o->name; o++) {
+			if (o->help)
+				consider(name, o->name, &best, &best_distance);
+		}
+	}
+	return best;
+}
+
+int gw_cli_fail(struct gw_cli *cli, const struct gw_error *err)
+{
+	gw_output_error(&cli->out, err->text);
+	switch (err->code) {
+	case GW_INVALID:
+	case GW_TRUNCATED:
+	case GW_REFUSED:
+		return GW_EXIT_BAD;
+	case GW_USAGE:
+		return GW_EXIT_USAGE;
+	case GW_CANCELLED:
+		return GW_EXIT_CANCELLED;
+	default:
+		return GW_EXIT_FAILED;
+	}
+}
+
+int gw_cli_say(struct gw_cli *cli, enum gw_exit status, const char *fmt, ...)
+{
+	char text[1000];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	gw_output_error(&cli->out, text);
+	return (int)status;
+}

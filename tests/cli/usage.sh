@@ -1,0 +1,95 @@
+#!/bin/bash
+# SPDX-License-Identifier: LGPL-2.1-or-later
+#
+# The command line itself: help, version, mistakes, standard output that cannot be written.
+. "$(dirname "$0")/lib.sh"
+
+run_expect 0 "$GODWIT" --version
+grep -qE '^godwit [0-9]+\.[0-9]+\.[0-9]+$' out || fail "the version's form"
+run_expect 0 "$GODWIT" help --version
+out_has "godwit "
+
+run_expect 0 "$GODWIT" --help
+out_has "Usage: godwit"
+out_has "--connect=URI"
+err_is_empty
+cp out overview
+run_expect 0 "$GODWIT" help
+cmp -s out overview || fail "help and --help differ"
+run_expect 2 "$GODWIT"
+err_has "Usage: godwit"
+
+# Every verb that is listed explains itself, in both ways, and has a manual page.
+verbs=$(sed -n 's/^  \([a-z]\{1,\}\) .*/\1/p' overview)
+[ -n "$verbs" ] || fail "no verb is listed"
+for verb in $verbs; do
+	run_expect 0 "$GODWIT" help "$verb"
+	out_has "Usage: godwit $verb"
+	cp out text
+	run_expect 0 "$GODWIT" "$verb" --help
+	cmp -s out text || fail "help $verb and $verb --help differ"
+	run_expect 0 "$GODWIT" help --man "$verb"
+	for section in NAME SYNOPSIS DESCRIPTION OPTIONS "EXIT STATUS" EXAMPLES; do
+		out_has ".SH $section"
+	done
+	if command -v groff >/dev/null; then
+		groff -man -ww -Tutf8 out >/dev/null 2>groff.err || fail "groff refuses the page of $verb"
+		[ ! -s groff.err ] || { cat groff.err; fail "groff warns about the page of $verb"; }
+	fi
+done
+
+# Mistakes are named, with what was probably meant.
+run_expect 2 "$GODWIT" hepl
+err_has 'there is no verb "hepl"; did you mean "help"?'
+run_expect 2 "$GODWIT" quetzalcoatl
+err_has 'there is no verb "quetzalcoatl"'
+run_expect 2 "$GODWIT" --no-such-option
+err_has "there is no option --no-such-option"
+run_expect 2 "$GODWIT" help --verson
+err_has "did you mean --version?"
+run_expect 2 "$GODWIT" help -x
+err_has "there is no option -x"
+run_expect 2 "$GODWIT" help one two
+err_has '"two" is one argument too many'
+run_expect 2 "$GODWIT" help --progress=sometimes
+err_has "--progress takes one of auto|never|json"
+run_expect 2 "$GODWIT" help --help=yes
+err_has "--help takes no value"
+run_expect 2 "$GODWIT" --connect
+err_has "--connect needs a value"
+run_expect 2 "$GODWIT" --connect= --ver
+err_has "there is no option --ver"
+run_expect 0 "$GODWIT" -vvcemu: --progress never help -q -- help
+
+# Completions are sound for their shells, and offer what there is.
+run_expect 0 "$GODWIT" help --completion=bash
+bash -n out || fail "bash refuses its completion"
+. ./out
+complete_words()
+{
+	COMP_WORDS=("$@")
+	COMP_CWORD=$(($# - 1))
+	_godwit
+	last_run="completion of: $*"
+	echo "${COMPREPLY[*]}"
+}
+[ "$(complete_words godwit hel)" = help ] || fail "hel is not completed to help"
+[ "$(complete_words godwit --progress = js)" = json ] || fail "--progress=js is not completed"
+[ "$(complete_words godwit -c emu: help --vers)" = --version ] || fail "--vers is not completed"
+run_expect 0 "$GODWIT" help --completion=zsh
+if command -v zsh >/dev/null; then
+	zsh -n out || fail "zsh refuses its completion"
+fi
+
+# Results that cannot be written are a failure, and said.
+[ -e /dev/full ] && { "$GODWIT" --help >/dev/full 2>err; [ $? -eq 3 ] || fail "/dev/full"; }
+err_has "No space left on device"
+"$GODWIT" --help >&- 2>err
+[ $? -eq 3 ] || fail "closed standard output"
+err_has "standard output"
+mkfifo pipe
+exec 8<>pipe 9>pipe 8<&-
+"$GODWIT" --help >&9 2>err
+[ $? -eq 3 ] || fail "a pipe without reader"
+err_has "Broken pipe"
+exec 9>&-

@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * Loading of real streams for tests. Its own simple walk over records shares no code with
+ * the readers it helps to test.
+ */
+#include "gwtest.h"
+
+#include <archive.h>
+#include <archive_entry.h>
+
+#include "base/bytes.h"
+#include "realdata.h"
+
+const char *realdata_path(const char *name)
+{
+	static char path[4096];
+	const char *dir = getenv("GODWIT_TEST_DATA");
+
+	if (!dir) {
+		print_message("GODWIT_TEST_DATA is not set\n");
+		exit(77);
+	}
+	snprintf(path, sizeof(path), "%s/%s", dir, name);
+	return path;
+}
+
+struct gw_buffer realdata_load(const char *path)
+{
+	struct gw_error err = GW_ERROR_INIT;
+	struct archive *a = archive_read_new();
+	struct archive_entry *entry;
+	struct gw_buffer buf = {0};
+	la_ssize_t n;
+
+	archive_read_support_filter_all(a);
+	archive_read_support_format_raw(a);
+	if (archive_read_open_filename(a, path, 1 << 16) != ARCHIVE_OK ||
+	    archive_read_next_header(a, &entry) != ARCHIVE_OK)
+		fail_msg("%s: %s", path, archive_error_string(a));
+	do {
+		void *to = gw_buffer_reserve(&buf, 1 << 20, &err);
+
+		assert_non_null(to);
+		n = archive_read_data(a, to, 1 << 20);
+		if (n < 0)
+			fail_msg("%s: %s", path, archive_error_string(a));
+		buf.len += (size_t)n;
+	} while (n > 0);
+	archive_read_free(a);
+	return buf;
+}
+
+size_t realdata_image(const struct gw_buffer *file)
+{
+	static const char head[] = "\xff\xff\xff\xff\xff\xff\xff\xff"
+				   "XENF";
+	const uint8_t *at = memmem(file->data, file->len, head, sizeof(head) - 1);
+
+	assert_non_null(at);
+	return (size_t)(at - file->data);
+}
+
+struct gw_record realdata_record(const struct gw_buffer *file, size_t image, uint32_t type)
+{
+	size_t at = image + 40;
+
+	while (at + 8 <= file->len) {
+		struct gw_record rec = {
+			.type = gw_get_le32(file->data + at),
+			.length = gw_get_le32(file->data + at + 4),
+			.data = file->data + at + 8,
+			.offset = at - image,
+		};
+
+		if (rec.type == type)
+			return rec;
+		at += 8 + ((rec.length + 7u) & ~7u);
+	}
+	fail_msg("the image has no record of type 0x%x", type);
+	return (struct gw_record){0};
+}

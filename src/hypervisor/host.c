@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * Opening a host by its uri. Which backends this build has is known here and nowhere else.
+ */
+#include <string.h>
+
+#include <godwit/hypervisor.h>
+
+#include "base/util.h"
+#include "hypervisor/memory.h"
+#include "hypervisor/uri.h"
+
+struct backend {
+	const char *scheme;
+	struct gw_host *(*open)(const char *query,
+				struct gw_error *err); /* NULL: not in this build */
+	const char *why_not;
+};
+
+static const struct backend backends[] = {
+	{"memory", gw_memory_host_open, NULL},
+	{"emu", NULL, "this godwit was built without the built-in machine"},
+	{"kvm", NULL,
+	 "KVM domains belong to the VMM that links libgodwit; there is no host to open"},
+	{"xen", NULL,
+	 "this godwit does not drive Xen itself; xl uses it through LIBXL_SAVE_HELPER"},
+};
+
+struct gw_host *gw_host_open(const char *uri, struct gw_error *err)
+{
+	for (size_t i = 0; i < GW_ARRAY_SIZE(backends); i++) {
+		const char *query;
+		int found = gw_uri_query(uri, backends[i].scheme, &query, err);
+
+		if (found < 0)
+			return NULL;
+		if (!found)
+			continue;
+		if (backends[i].open)
+			return backends[i].open(query, err);
+		gw_fail(err, GW_UNSUPPORTED, "host \"%s\": %s", uri, backends[i].why_not);
+		return NULL;
+	}
+	gw_fail(err, GW_USAGE, "host \"%s\": expected \"emu:\", \"memory:\", \"kvm:\" or \"xen:\"",
+		uri);
+	return NULL;
+}
+
+void gw_host_close(struct gw_host *host)
+{
+	if (host)
+		host->ops->close(host);
+}

@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * Host uris: which backend, which options, and what is no uri.
+ */
+#include "gwtest.h"
+
+#include <godwit/hypervisor.h>
+
+#include "hypervisor/uri.h"
+
+static void test_query(void **state)
+{
+	struct gw_error err = GW_ERROR_INIT;
+	const char *query = NULL;
+
+	assert_int_equal(gw_uri_query("memory:", "memory", &query, &err), 1);
+	assert_string_equal(query, "");
+	assert_int_equal(gw_uri_query("memory:?pages=3", "memory", &query, &err), 1);
+	assert_string_equal(query, "pages=3");
+	assert_int_equal(gw_uri_query("memory", "memory", &query, &err), 0);
+	assert_int_equal(gw_uri_query("mem:", "memory", &query, &err), 0);
+	assert_int_equal(gw_uri_query("memory2:", "memory", &query, &err), 0);
+	assert_fails(gw_uri_query("memory:pages=3", "memory", &query, &err), &err, GW_USAGE,
+		     "not \"pages=3\"");
+}
+
+static void test_pairs(void **state)
+{
+	struct gw_error err = GW_ERROR_INIT;
+	struct gw_uri_pair pair;
+	const char *query = "lack=avx+aes&seed=0x10&empty=&last=a=b";
+	uint64_t n = 0;
+
+	assert_int_equal(gw_uri_next(&query, &pair, &err), 1);
+	assert_string_equal(pair.key, "lack");
+	assert_string_equal(pair.value, "avx+aes");
+	assert_fails(gw_uri_number(&pair, 10, &n, &err), &err, GW_USAGE, "is not a number");
+	assert_int_equal(gw_uri_next(&query, &pair, &err), 1);
+	assert_ok(gw_uri_number(&pair, 16, &n, &err), &err);
+	assert_int_equal(n, 16);
+	assert_fails(gw_uri_number(&pair, 15, &n, &err), &err, GW_USAGE, "more than 15");
+	assert_int_equal(gw_uri_next(&query, &pair, &err), 1);
+	assert_string_equal(pair.value, "");
+	assert_fails(gw_uri_number(&pair, 10, &n, &err), &err, GW_USAGE, "is not a number");
+	assert_int_equal(gw_uri_next(&query, &pair, &err), 1);
+	assert_string_equal(pair.value, "a=b");
+	assert_int_equal(gw_uri_next(&query, &pair, &err), 0);
+
+	query = "nothing";
+	assert_fails(gw_uri_next(&query, &pair, &err), &err, GW_USAGE, "expected key=value");
+	query = "=x";
+	assert_fails(gw_uri_next(&query, &pair, &err), &err, GW_USAGE, "expected key=value");
+	query = "a-key-that-is-longer-than-any-backend-knows=1";
+	assert_fails(gw_uri_next(&query, &pair, &err), &err, GW_USAGE, "longer than 31");
+}
+
+static void test_hosts(void **state)
+{
+	struct gw_error err = GW_ERROR_INIT;
+	static const struct {
+		const char *uri, *says;
+		enum gw_code code;
+	} bad[] = {
+		{"xen:", "LIBXL_SAVE_HELPER", GW_UNSUPPORTED},
+		{"kvm:", "VMM", GW_UNSUPPORTED},
+		{"vmware:", "expected \"emu:\"", GW_USAGE},
+		{"memory:/x", "nothing or \"?key=value\"", GW_USAGE},
+		{"memory:?color=red", "\"color\"", GW_USAGE},
+		{"memory:?pages=many", "is not a number", GW_USAGE},
+	};
+
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		assert_null(gw_host_open(bad[i].uri, &err));
+		assert_fails(-1, &err, bad[i].code, bad[i].says);
+	}
+	struct gw_host *host = gw_host_open("memory:?pages=77", &err);
+
+	assert_non_null(host);
+	assert_string_equal(host->ops->name, "memory");
+	assert_int_equal(host->ops->free_pages(host), 77);
+	gw_host_close(host);
+	gw_host_close(NULL);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_query),
+		cmocka_unit_test(test_pairs),
+		cmocka_unit_test(test_hosts),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

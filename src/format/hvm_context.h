@@ -60,16 +60,17 @@ struct gw_hvm_walk {
 
 void gw_hvm_walk_init(struct gw_hvm_walk *walk, const void *blob, size_t len);
 /*
- * 1 with the next entry, HEADER and END included; 0 behind END; -1 (GW_INVALID) where the blob is not what
- * Xen accepts: HEADER not first or there again, a length that leaves the blob, END with a length, bytes
- * behind END, no END.
+ * 1 with the next entry, HEADER and END included; 0 behind END; -1 (GW_INVALID) where the blob is
+ * not what Xen accepts: HEADER not first or there again, a length that leaves the blob, END with a
+ * length, bytes behind END, no END.
  */
 int gw_hvm_walk_next(struct gw_hvm_walk *walk, struct gw_hvm_entry *entry, struct gw_error *err);
 /* The first entry of that kind: 1, 0 if there is none, -1 if the walk fails before it is found. */
 int gw_hvm_find(const void *blob, size_t len, uint16_t typecode, uint16_t instance,
 		struct gw_hvm_entry *entry, struct gw_error *err);
 
-/* Appends descriptor and data. END is an entry without data. Xen wants typecodes ascending, END last. */
+/* Appends descriptor and data. END is an entry without data. Xen wants typecodes ascending, END
+ * last. */
 int gw_hvm_entry_append(struct gw_buffer *buf, uint16_t typecode, uint16_t instance,
 			const void *data, uint32_t length, struct gw_error *err);
 
@@ -90,8 +91,8 @@ int gw_hvm_header_decode(const struct gw_hvm_entry *entry, struct gw_hvm_header 
 void gw_hvm_header_encode(uint8_t raw[GW_HVM_HEADER_SIZE], const struct gw_hvm_header *header);
 
 #define GW_HVM_CPU_SIZE	     1032
-#define GW_HVM_CPU_SIZE_4_6  1024 /* without flags: Xen 3.4 to 4.6 */
-#define GW_HVM_CPU_SIZE_3_3  1016 /* without tsc_aux either: Xen 3.3 and before */
+#define GW_HVM_CPU_SIZE_4_6  1024	 /* without flags: Xen 3.4 to 4.6 */
+#define GW_HVM_CPU_SIZE_3_3  1016	 /* without tsc_aux either: Xen 3.3 and before */
 #define GW_HVM_CPU_FPU_VALID UINT32_C(1) /* of flags: the fpu area holds state */
 
 /* gpr[] in the record's order, which is not the machine's. */
@@ -125,7 +126,8 @@ struct gw_hvm_segment {
 	uint64_t base;
 	uint32_t selector;
 	uint32_t limit; /* in bytes, granularity already applied */
-	/* Bits 0-7: the access byte of the descriptor (type, S, DPL, P); 8 AVL, 9 L, 10 D/B, 11 G. 0: null. */
+	/* Bits 0-7: the access byte of the descriptor (type, S, DPL, P); 8 AVL, 9 L, 10 D/B, 11 G.
+	 * 0: null. */
 	uint32_t ar;
 };
 
@@ -148,7 +150,8 @@ struct gw_hvm_cpu {
 	uint64_t msr_flags; /* obsolete, ignored by Xen */
 	uint64_t lstar, star, cstar, syscall_mask, efer, tsc_aux;
 	uint64_t tsc; /* what rdtsc would return */
-	/* Bits 0-7 vector, 8-10 type, 11 error code valid, 31 valid: as VMX and SVM inject events. */
+	/* Bits 0-7 vector, 8-10 type, 11 error code valid, 31 valid: as VMX and SVM inject events.
+	 */
 	uint32_t pending_event;
 	uint32_t error_code;
 	uint32_t flags; /* GW_HVM_CPU_FPU_VALID */

@@ -5,8 +5,7 @@
  */
 #include "gwtest.h"
 
-#include <archive.h>
-#include <archive_entry.h>
+#include <godwit/channel.h>
 
 #include "base/bytes.h"
 #include "realdata.h"
@@ -27,26 +26,23 @@ const char *realdata_path(const char *name)
 struct gw_buffer realdata_load(const char *path)
 {
 	struct gw_error err = GW_ERROR_INIT;
-	struct archive *a = archive_read_new();
-	struct archive_entry *entry;
+	struct gw_channel *ch = gw_channel_open(path, &err);
 	struct gw_buffer buf = {0};
-	la_ssize_t n;
+	ssize_t n;
 
-	archive_read_support_filter_all(a);
-	archive_read_support_format_raw(a);
-	if (archive_read_open_filename(a, path, 1 << 16) != ARCHIVE_OK ||
-	    archive_read_next_header(a, &entry) != ARCHIVE_OK)
-		fail_msg("%s: %s", path, archive_error_string(a));
+	if (ch)
+		ch = gw_channel_decompress(ch, &err);
+	if (!ch)
+		fail_msg("%s", err.text);
 	do {
 		void *to = gw_buffer_reserve(&buf, 1 << 20, &err);
 
 		assert_non_null(to);
-		n = archive_read_data(a, to, 1 << 20);
-		if (n < 0)
-			fail_msg("%s: %s", path, archive_error_string(a));
+		n = gw_channel_read_some(ch, to, 1 << 20, &err);
+		assert_ok(n, &err);
 		buf.len += (size_t)n;
 	} while (n > 0);
-	archive_read_free(a);
+	gw_channel_close(ch);
 	return buf;
 }
 

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * An address of the command line taken apart: "tcp:HOST:PORT", "unix:PATH", "fd:N". No system call.
+ */
+#ifndef GW_CHANNEL_ADDRESS_H
+#define GW_CHANNEL_ADDRESS_H
+
+#include <sys/socket.h>
+#include <sys/un.h>
+
+#include <godwit/error.h>
+
+enum gw_address_kind { GW_ADDRESS_TCP, GW_ADDRESS_UNIX, GW_ADDRESS_FD };
+
+struct gw_address {
+	enum gw_address_kind kind;
+	char host[256]; /* tcp: a name or a number, without brackets; may be empty */
+	char port[6];	/* tcp: decimal, "0" to "65535" */
+	int fd;
+	struct sockaddr_un path; /* unix */
+};
+
+/* 0, or -1 with GW_USAGE. */
+int gw_address_parse(struct gw_address *address, const char *text, struct gw_error *err);
+
+#endif

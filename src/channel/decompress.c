@@ -1,0 +1,286 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * A channel that gives what another one's bytes unpack to. Which compression it is, is seen from
+ * the first bytes; the formats themselves are in gzip.c, xz.c and zstd.c.
+ */
+#include <godwit/channel.h>
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/util.h"
+#include "channel/codec.h"
+#include "channel/kind.h"
+
+/* How much is read from below at a time. */
+#define INPUT_SIZE (128u << 10)
+
+struct unpacker {
+	struct gw_channel ch;
+	struct gw_channel *below;
+	const struct gw_codec *codec;
+	void *decoder;
+	bool between; /* members: the last one is complete, and the next, if any, has not begun */
+	bool ended;
+	size_t at, len; /* what of the input has been used, and what there is */
+	uint8_t input[INPUT_SIZE];
+};
+
+static struct unpacker *of(struct gw_channel *ch)
+{
+	return gw_container_of(ch, struct unpacker, ch);
+}
+
+/* Where in the compressed bytes the decoder is. */
+static uint64_t used(const struct unpacker *u)
+{
+	return u->below->read_pos - (u->len - u->at);
+}
+
+/* Fills up the input if there is less than wanted. 1, 0 if the bytes below ended before, or -1. */
+static int have(struct unpacker *u, size_t wanted, struct gw_error *err)
+{
+	u->below->cancel = u->ch.cancel;
+	while (u->len - u->at < wanted) {
+		memmove(u->input, u->input + u->at, u->len - u->at);
+		u->len -= u->at;
+		u->at = 0;
+
+		ssize_t got = gw_channel_read_some(u->below, u->input + u->len,
+						   sizeof(u->input) - u->len, err);
+
+		if (got <= 0)
+			return (int)got;
+		u->len += (size_t)got;
+	}
+	return 1;
+}
+
+static int fail_step(const struct unpacker *u, enum gw_codec_step step, const char *why,
+		     struct gw_error *err)
+{
+	if (step == GW_CODEC_BIG)
+		return gw_fail(err, GW_UNSUPPORTED,
+			       "%s: unpacking its %s data takes more than %u MiB of memory",
+			       u->ch.name, u->codec->name, GW_CODEC_MEMORY >> 20);
+	if (step == GW_CODEC_MEMORY_OUT)
+		return gw_fail(err, GW_NO_MEMORY, "%s: no memory to unpack its %s data", u->ch.name,
+			       u->codec->name);
+	return gw_fail(err, GW_INVALID,
+		       "%s: its %s data is damaged near compressed byte %" PRIu64 ": %s",
+		       u->ch.name, u->codec->name, used(u), why);
+}
+
+static int cut_off(const struct unpacker *u, struct gw_error *err)
+{
+	return gw_fail(err, GW_TRUNCATED,
+		       "%s is cut off: it ends at compressed byte %" PRIu64 ", inside its %s data",
+		       u->ch.name, u->below->read_pos, u->codec->name);
+}
+
+/*
+ * After a member: the end, zeros that fill a block up, or another member (files put behind each
+ * other, and what parallel compressors write). 0, or -1.
+ */
+static int next_member(struct unpacker *u, struct gw_error *err)
+{
+	const struct gw_codec *codec = u->codec;
+	int more;
+
+	while ((more = have(u, 1, err)) > 0 && u->input[u->at] == 0)
+		u->at++;
+	if (more < 0)
+		return -1;
+	if (!more) {
+		u->ended = true;
+		return 0;
+	}
+	more = have(u, codec->magic_len, err);
+	if (more < 0)
+		return -1;
+
+	size_t len = GW_MIN(u->len - u->at, (size_t)codec->magic_len);
+
+	if (memcmp(u->input + u->at, codec->magic, len) != 0)
+		return gw_fail(err, GW_INVALID,
+			       "%s: behind the end of its %s data, at compressed byte %" PRIu64
+			       ", something else follows",
+			       u->ch.name, codec->name, used(u));
+	if (!more)
+		return cut_off(u, err);
+	if (!codec->again(u->decoder))
+		return fail_step(u, GW_CODEC_MEMORY_OUT, NULL, err);
+	u->between = false;
+	return 0;
+}
+
+/* One step of the decoder into room: how many bytes came out, -1. */
+static ssize_t unpack(struct unpacker *u, const struct iovec *room, struct gw_error *err)
+{
+	struct gw_codec_io io = {
+		.in = u->input + u->at,
+		.in_len = u->len - u->at,
+		.out = room->iov_base,
+		.out_len = room->iov_len,
+	};
+	size_t before = io.in_len;
+	const char *why = "";
+	enum gw_codec_step step = u->codec->step(u->decoder, &io, &why);
+	size_t out = room->iov_len - io.out_len;
+
+	u->at += before - io.in_len;
+	if (step == GW_CODEC_END)
+		u->between = true;
+	else if (step != GW_CODEC_MORE)
+		return fail_step(u, step, why, err);
+	else if (!out && before && io.in_len == before)
+		return fail_step(u, GW_CODEC_BAD, "the decoder makes no progress", err);
+	return (ssize_t)out;
+}
+
+/* What the decoder still holds may come without any more input, so it is asked before the channel
+ * below. */
+static ssize_t unpacker_read(struct gw_channel *ch, const struct iovec *iov, int n,
+			     struct gw_error *err)
+{
+	struct unpacker *u = of(ch);
+
+	while (n > 1 && !iov->iov_len) {
+		iov++;
+		n--;
+	}
+	while (!u->ended) {
+		if (gw_channel_check(ch, GW_READING, err))
+			return -1;
+		if (u->between) {
+			if (next_member(u, err))
+				return -1;
+			continue;
+		}
+
+		ssize_t out = unpack(u, iov, err);
+
+		if (out)
+			return out;
+		if (u->between)
+			continue;
+
+		int more = have(u, 1, err);
+
+		if (more < 0)
+			return -1;
+		if (!more)
+			return cut_off(u, err);
+	}
+	return 0;
+}
+
+static ssize_t unpacker_write(struct gw_channel *ch, const struct iovec *iov, int n,
+			      struct gw_error *err)
+{
+	return gw_fail(err, GW_USAGE, "%s is being unpacked and cannot be written", ch->name);
+}
+
+static int unpacker_finish(struct gw_channel *ch, struct gw_error *err)
+{
+	return gw_channel_finish(of(ch)->below, err);
+}
+
+static void unpacker_close(struct gw_channel *ch)
+{
+	struct unpacker *u = of(ch);
+
+	if (u->decoder)
+		u->codec->close(u->decoder);
+	gw_channel_close(u->below);
+}
+
+static const struct gw_channel_ops unpacker_ops = {
+	.read = unpacker_read,
+	.write = unpacker_write,
+	.skip = gw_channel_skip_by_reading,
+	.drain = gw_channel_drain_nothing,
+	.finish = unpacker_finish,
+	.close = unpacker_close,
+};
+
+static const struct gw_codec *const codecs[] = {&gw_codec_zstd, &gw_codec_xz, &gw_codec_gzip};
+
+/* The codec whose magic begins with these bytes; *whole: and they are all of it. */
+static const struct gw_codec *match(const uint8_t *head, size_t len, bool *whole)
+{
+	for (size_t i = 0; i < GW_ARRAY_SIZE(codecs); i++)
+		if (memcmp(head, codecs[i]->magic, GW_MIN(len, (size_t)codecs[i]->magic_len)) ==
+		    0) {
+			*whole = len >= codecs[i]->magic_len;
+			return codecs[i];
+		}
+	return NULL;
+}
+
+/*
+ * Finds out what ch will give, and gives it all back. It reads on only while it may still be a
+ * magic: whoever is at the other end need not send more than the stream has. 0 with *codec (NULL:
+ * none), or -1.
+ */
+static int detect(struct gw_channel *ch, const struct gw_codec **codec, struct gw_error *err)
+{
+	uint8_t head[sizeof(codecs[0]->magic)];
+	size_t len = 0;
+	bool whole = false;
+	int got;
+
+	do {
+		got = gw_channel_read(ch, head + len, 1, err);
+		if (got < 0)
+			return -1;
+		len += (size_t)got;
+		*codec = match(head, len, &whole);
+	} while (got && *codec && !whole);
+	gw_channel_unread(ch, head, len);
+	if (!whole)
+		*codec = NULL;
+	return 0;
+}
+
+static struct unpacker *new_unpacker(const char *name, const struct gw_codec *codec,
+				     struct gw_error *err)
+{
+	struct unpacker *u = calloc(1, sizeof(*u));
+
+	if (!u) {
+		gw_fail_errno(err, "a decoder for %s", name);
+		return NULL;
+	}
+	u->codec = codec;
+	u->decoder = codec->open(err);
+	if (!u->decoder || gw_channel_init(&u->ch, &unpacker_ops, name, err)) {
+		if (u->decoder)
+			codec->close(u->decoder);
+		free(u);
+		return NULL;
+	}
+	return u;
+}
+
+struct gw_channel *gw_channel_decompress(struct gw_channel *ch, struct gw_error *err)
+{
+	const struct gw_codec *codec;
+	struct unpacker *u;
+
+	if (detect(ch, &codec, err)) {
+		gw_channel_close(ch);
+		return NULL;
+	}
+	if (!codec)
+		return ch;
+	u = new_unpacker(ch->name, codec, err);
+	if (!u) {
+		gw_channel_close(ch);
+		return NULL;
+	}
+	u->below = ch;
+	u->ch.cancel = ch->cancel;
+	return &u->ch;
+}

@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * The channel that goes wrong as planned.
+ */
+#include "channel/fault.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/util.h"
+#include "channel/kind.h"
+
+struct one_way {
+	struct gw_fault_points points;
+	uint64_t random; /* xorshift64*, never 0; one for each direction, as each may have its
+			    thread */
+};
+
+struct fault {
+	struct gw_channel ch;
+	struct gw_channel *below;
+	struct one_way read, write;
+};
+
+static struct fault *of(struct gw_channel *ch)
+{
+	return gw_container_of(ch, struct fault, ch);
+}
+
+static uint64_t draw(struct one_way *way)
+{
+	uint64_t x = way->random;
+
+	x ^= x >> 12;
+	x ^= x << 25;
+	x ^= x >> 27;
+	way->random = x;
+	return x * 0x2545f4914f6cdd1dull;
+}
+
+static int stall(struct fault *f, struct one_way *way, enum gw_direction dir, struct gw_error *err)
+{
+	int rc = gw_cancel_wait(f->ch.cancel, -1, 0, way->points.stall_ms, NULL);
+
+	way->points.stall_at = GW_FAULT_NEVER;
+	return rc < 0 ? gw_channel_check(&f->ch, dir, err) : 0;
+}
+
+/*
+ * What happens at byte pos. 1: nothing, and *room is how many bytes may be moved before anything
+ * else does; 0: the input ends; -1: a failure.
+ */
+static int strike(struct fault *f, struct one_way *way, enum gw_direction dir, uint64_t pos,
+		  size_t *room, struct gw_error *err)
+{
+	struct gw_fault_points *p = &way->points;
+
+	if (pos == p->stall_at && stall(f, way, dir, err))
+		return -1;
+	if (pos >= p->error_at) {
+		errno = p->errnum ? p->errnum : EIO;
+		return gw_channel_fail_errno(&f->ch, dir, err);
+	}
+	if (pos >= p->end_at) {
+		if (dir == GW_READING)
+			return 0;
+		errno = EPIPE;
+		return gw_channel_fail_errno(&f->ch, dir, err);
+	}
+
+	uint64_t next = GW_MIN(p->error_at, p->end_at);
+
+	if (p->stall_at > pos)
+		next = GW_MIN(next, p->stall_at);
+	if (p->corrupt_at == pos)
+		next = pos + 1; /* alone, so that a write need not touch the caller's bytes */
+	else if (p->corrupt_at > pos)
+		next = GW_MIN(next, p->corrupt_at);
+	*room = GW_MIN((uint64_t)SIZE_MAX, next - pos);
+	if (p->most)
+		*room = GW_MIN(*room, (size_t)(draw(way) % p->most) + 1);
+	return 1;
+}
+
+/* The beginning of a list: at most room bytes. */
+static int cut(struct iovec *to, int max, const struct iovec *iov, int n, size_t room)
+{
+	int count = 0;
+
+	for (int i = 0; i < n && count < max && room; i++) {
+		if (!iov[i].iov_len)
+			continue;
+		to[count] = iov[i];
+		to[count].iov_len = GW_MIN(iov[i].iov_len, room);
+		room -= to[count++].iov_len;
+	}
+	return count;
+}
+
+static uint8_t spoilt(const struct one_way *way, uint8_t byte)
+{
+	return byte ^ (way->points.corrupt_with ? way->points.corrupt_with : 0xff);
+}
+
+static ssize_t fault_read(struct gw_channel *ch, const struct iovec *iov, int n,
+			  struct gw_error *err)
+{
+	struct fault *f = of(ch);
+	struct iovec some[16];
+	size_t room;
+	int go = strike(f, &f->read, GW_READING, ch->read_pos + ch->unread_len, &room, err);
+
+	if (go <= 0)
+		return go;
+	f->below->cancel = ch->cancel;
+	n = cut(some, GW_ARRAY_SIZE(some), iov, n, room);
+
+	uint8_t *first = some[0].iov_base;
+	uint64_t pos = ch->read_pos + ch->unread_len;
+	ssize_t got;
+
+	if (f->below->unread_len) {
+		got = gw_channel_read_some(f->below, first, some[0].iov_len, err);
+	} else {
+		got = f->below->ops->read(f->below, some, n, err);
+		if (got > 0)
+			f->below->read_pos += (size_t)got;
+	}
+	if (got > 0 && pos == f->read.points.corrupt_at)
+		*first = spoilt(&f->read, *first);
+	return got;
+}
+
+static ssize_t fault_write(struct gw_channel *ch, const struct iovec *iov, int n,
+			   struct gw_error *err)
+{
+	struct fault *f = of(ch);
+	struct iovec some[16];
+	size_t room;
+	uint8_t byte;
+
+	if (strike(f, &f->write, GW_WRITING, ch->write_pos, &room, err) < 0)
+		return -1;
+	f->below->cancel = ch->cancel;
+	n = cut(some, GW_ARRAY_SIZE(some), iov, n, room);
+	if (ch->write_pos == f->write.points.corrupt_at) {
+		byte = spoilt(&f->write, *(uint8_t *)some[0].iov_base);
+		some[0].iov_base = &byte;
+	}
+
+	ssize_t put = f->below->ops->write(f->below, some, n, err);
+
+	if (put > 0)
+		f->below->write_pos += (size_t)put;
+	return put;
+}
+
+static int fault_drain(struct gw_channel *ch, struct gw_error *err)
+{
+	return gw_channel_drain(of(ch)->below, err);
+}
+
+static int fault_finish(struct gw_channel *ch, struct gw_error *err)
+{
+	return gw_channel_finish(of(ch)->below, err);
+}
+
+static void fault_close(struct gw_channel *ch)
+{
+	gw_channel_close(of(ch)->below);
+}
+
+/* Passing over bytes goes wrong where reading them would. */
+static const struct gw_channel_ops fault_ops = {
+	.read = fault_read,
+	.write = fault_write,
+	.skip = gw_channel_skip_by_reading,
+	.drain = fault_drain,
+	.finish = fault_finish,
+	.close = fault_close,
+};
+
+struct gw_channel *gw_channel_fault(struct gw_channel *below, const struct gw_fault_plan *plan,
+				    struct gw_error *err)
+{
+	struct fault *f = calloc(1, sizeof(*f));
+
+	if (!f) {
+		gw_fail_errno(err, "a channel for %s", below->name);
+		return NULL;
+	}
+	if (gw_channel_init(&f->ch, &fault_ops, below->name, err)) {
+		free(f);
+		return NULL;
+	}
+	f->below = below;
+	f->ch.cancel = below->cancel;
+	f->ch.fd = below->fd;
+	f->read.points = plan->read;
+	f->write.points = plan->write;
+	f->read.random = (plan->seed << 1) | 1;
+	f->write.random = (plan->seed << 1 ^ 0x9e3779b97f4a7c15ull) | 1;
+	return &f->ch;
+}

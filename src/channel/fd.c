@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * A channel over a descriptor: how bytes are read, written and passed over so that the token is
+ * never out of reach. What a descriptor is and which way suits it is found out in way.c.
+ */
+#include "channel/fd.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/util.h"
+#include "channel/sigpipe.h"
+
+static struct gw_fd *of(struct gw_channel *ch)
+{
+	return gw_container_of(ch, struct gw_fd, ch);
+}
+
+/* The beginning of a list, no more than max bytes of it. */
+static int cut(struct iovec *to, int room, const struct iovec *iov, int n, size_t max)
+{
+	int used = 0;
+
+	while (used < n && used < room && max) {
+		to[used] = iov[used];
+		to[used].iov_len = GW_MIN(to[used].iov_len, max);
+		max -= to[used++].iov_len;
+	}
+	return used;
+}
+
+static ssize_t attempt_socket(struct gw_fd *f, enum gw_direction dir, const struct iovec *iov,
+			      int n)
+{
+	struct msghdr msg = {.msg_iov = (struct iovec *)(uintptr_t)iov, .msg_iovlen = (size_t)n};
+
+	return dir == GW_READING ? recvmsg(f->ch.fd, &msg, MSG_DONTWAIT)
+				 : sendmsg(f->ch.fd, &msg, MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
+static ssize_t attempt_io(struct gw_fd *f, enum gw_direction dir, const struct iovec *iov, int n)
+{
+	struct iovec some[16];
+	int fd = f->ch.fd, flags = 0;
+
+	if (f->way == GW_FD_NOWAIT)
+		flags = RWF_NOWAIT;
+	else if (f->way == GW_FD_PRIVATE)
+		fd = f->private_fd;
+	else if (f->way == GW_FD_READY && dir == GW_WRITING) {
+		n = cut(some, GW_ARRAY_SIZE(some), iov, n, f->little);
+		iov = some;
+	}
+	if (dir == GW_READING)
+		return flags ? preadv2(fd, iov, n, -1, flags) : readv(fd, iov, n);
+	return flags ? pwritev2(fd, iov, n, -1, flags) : writev(fd, iov, n);
+}
+
+static ssize_t attempt(struct gw_fd *f, enum gw_direction dir, const struct iovec *iov, int n)
+{
+	struct gw_sigpipe hold;
+
+	if (f->way == GW_FD_SOCKET)
+		return attempt_socket(f, dir, iov, n);
+	if (dir == GW_READING || !f->is_pipe)
+		return attempt_io(f, dir, iov, n);
+	gw_sigpipe_hold(&hold);
+	ssize_t put = attempt_io(f, dir, iov, n);
+	gw_sigpipe_release(&hold, put < 0 && errno == EPIPE);
+	return put;
+}
+
+/* After a call that moved nothing: 0 if it is worth another, once what it wants is there; -1. */
+static int again(struct gw_fd *f, enum gw_direction dir, struct gw_error *err)
+{
+	if (errno == EINTR)
+		return gw_channel_check(&f->ch, dir, err);
+	if (errno == EAGAIN || errno == EWOULDBLOCK)
+		return gw_channel_wait(&f->ch, dir, err);
+	if (errno == EOPNOTSUPP && f->way == GW_FD_NOWAIT) {
+		gw_fd_without_nowait(f);
+		return 0;
+	}
+	return gw_channel_fail_errno(&f->ch, dir, err);
+}
+
+static int get_ready(struct gw_fd *f, enum gw_direction dir, struct gw_error *err)
+{
+	if (f->way != GW_FD_READY && !(f->wait_first && dir == GW_READING))
+		return 0;
+	if (gw_channel_wait(&f->ch, dir, err))
+		return -1;
+	if (dir == GW_READING)
+		f->wait_first = false;
+	return 0;
+}
+
+static ssize_t move(struct gw_fd *f, enum gw_direction dir, const struct iovec *iov, int n,
+		    struct gw_error *err)
+{
+	for (;;) {
+		if (get_ready(f, dir, err))
+			return -1;
+
+		ssize_t moved = attempt(f, dir, iov, n);
+
+		if (moved >= 0)
+			return moved;
+		if (again(f, dir, err))
+			return -1;
+	}
+}
+
+ssize_t gw_fd_read(struct gw_channel *ch, const struct iovec *iov, int n, struct gw_error *err)
+{
+	return move(of(ch), GW_READING, iov, n, err);
+}
+
+ssize_t gw_fd_write(struct gw_channel *ch, const struct iovec *iov, int n, struct gw_error *err)
+{
+	return move(of(ch), GW_WRITING, iov, n, err);
+}
+
+/* Seeking beyond the end of a file would succeed, so what there is bounds it. */
+static int64_t skip_in_file(struct gw_fd *f, uint64_t len, struct gw_error *err)
+{
+	off_t at = lseek(f->ch.fd, 0, SEEK_CUR);
+	struct stat st;
+
+	if (at < 0 || fstat(f->ch.fd, &st) < 0)
+		return gw_channel_fail_errno(&f->ch, GW_READING, err);
+	if (st.st_size <= at)
+		return 0;
+
+	off_t step = (off_t)GW_MIN(len, (uint64_t)(st.st_size - at));
+
+	if (lseek(f->ch.fd, step, SEEK_CUR) < 0)
+		return gw_channel_fail_errno(&f->ch, GW_READING, err);
+	return step;
+}
+
+/*
+ * Splicing a pipe to /dev/null would save a copy, but takes FMODE_NOWAIT from its open file
+ * description for good (pipe_clear_nowait() in fs/splice.c).
+ */
+int64_t gw_fd_skip(struct gw_channel *ch, uint64_t len, struct gw_error *err)
+{
+	struct gw_fd *f = of(ch);
+
+	if (ch->seekable)
+		return skip_in_file(f, len, err);
+	if (!f->is_tcp)
+		return gw_channel_skip_by_reading(ch, len, err);
+	for (;;) {
+		size_t most = GW_MIN(len, (uint64_t)GW_CHANNEL_AT_ONCE);
+		/* TCP throws the bytes away without copying them: tcp(7). */
+		ssize_t gone = recv(ch->fd, NULL, most, MSG_TRUNC | MSG_DONTWAIT);
+
+		if (gone >= 0)
+			return gone;
+		if (again(f, GW_READING, err))
+			return -1;
+	}
+}
+
+static void let_go(struct gw_fd *f)
+{
+	if (f->private_fd >= 0)
+		close(f->private_fd);
+	f->private_fd = -1;
+	if (f->own && f->ch.fd >= 0)
+		close(f->ch.fd);
+	f->ch.fd = -1;
+}
+
+int gw_fd_finish(struct gw_channel *ch, struct gw_error *err)
+{
+	struct gw_fd *f = of(ch);
+
+	if (f->way == GW_FD_SOCKET && shutdown(ch->fd, SHUT_WR) < 0)
+		return gw_fail_errno(err, "ending the output to %s", ch->name);
+	/* Read-only file systems and the like answer EINVAL or EROFS: nothing there to be made
+	 * durable. */
+	if (f->is_file && ch->write_pos && fsync(ch->fd) < 0 && errno != EINVAL && errno != EROFS)
+		return gw_fail_errno(err, "making %s durable", ch->name);
+	if (f->is_pipe)
+		let_go(f);
+	return 0;
+}
+
+void gw_fd_close(struct gw_channel *ch)
+{
+	let_go(of(ch));
+}
+
+static const struct gw_channel_ops fd_ops = {
+	.read = gw_fd_read,
+	.write = gw_fd_write,
+	.skip = gw_fd_skip,
+	.drain = gw_channel_drain_nothing,
+	.finish = gw_fd_finish,
+	.close = gw_fd_close,
+};
+
+int gw_fd_init(struct gw_fd *f, const struct gw_channel_ops *ops, const char *name,
+	       struct gw_error *err)
+{
+	f->private_fd = -1;
+	return gw_channel_init(&f->ch, ops, name, err);
+}
+
+struct gw_channel *gw_channel_from_fd(int fd, bool own, const char *name, struct gw_error *err)
+{
+	struct gw_fd *f = calloc(1, sizeof(*f));
+
+	if (!f) {
+		gw_fail_errno(err, "a channel for %s", name);
+		return NULL;
+	}
+	if (gw_fd_init(f, &fd_ops, name, err)) {
+		free(f);
+		return NULL;
+	}
+	if (gw_fd_attach(f, fd, own, err)) {
+		gw_channel_close(&f->ch);
+		return NULL;
+	}
+	return &f->ch;
+}

@@ -1,0 +1,250 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * Files by path: opened for reading, and created so that an unfinished one never takes the place of
+ * a good one. Moving bytes is fd.c's.
+ */
+#include "channel/fd.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/util.h"
+#include "channel/path.h"
+
+/* How often a FIFO is asked whether a reader has come: nothing tells it by itself. */
+#define FIFO_ASK_MS 20
+
+struct gw_file {
+	struct gw_fd f;
+	struct gw_place place; /* of the file that is to be replaced; dir -1: written directly */
+	char *temporary;       /* its name in the folder until it is renamed */
+	char *fifo;	       /* the path of a FIFO that no reader has opened yet */
+};
+
+static struct gw_file *of(struct gw_channel *ch)
+{
+	return gw_container_of(ch, struct gw_file, f.ch);
+}
+
+/* Opens a FIFO once somebody reads it. */
+static int meet_reader(struct gw_file *file, struct gw_error *err)
+{
+	while (file->fifo) {
+		int fd = open(file->fifo, O_WRONLY | O_NONBLOCK | O_CLOEXEC);
+
+		if (fd >= 0) {
+			fcntl(fd, F_SETFL, O_WRONLY);
+			if (gw_fd_attach(&file->f, fd, true, err)) {
+				close(fd);
+				return -1;
+			}
+			free(GW_STEAL(file->fifo));
+		} else if (errno != ENXIO && errno != EINTR) {
+			return gw_fail_errno(err, "opening %s", file->f.ch.name);
+		} else if (gw_cancel_wait(file->f.ch.cancel, -1, 0, FIFO_ASK_MS, err) < 0) {
+			return gw_fail_in(err, "waiting for a reader of %s", file->f.ch.name);
+		}
+	}
+	return 0;
+}
+
+static ssize_t file_write(struct gw_channel *ch, const struct iovec *iov, int n,
+			  struct gw_error *err)
+{
+	return meet_reader(of(ch), err) ? -1 : gw_fd_write(ch, iov, n, err);
+}
+
+static ssize_t file_read(struct gw_channel *ch, const struct iovec *iov, int n,
+			 struct gw_error *err)
+{
+	return gw_fail(err, GW_USAGE, "%s was created for writing", ch->name);
+}
+
+static int64_t file_skip(struct gw_channel *ch, uint64_t len, struct gw_error *err)
+{
+	return file_read(ch, NULL, 0, err);
+}
+
+static int file_finish(struct gw_channel *ch, struct gw_error *err)
+{
+	struct gw_file *file = of(ch);
+
+	if (meet_reader(file, err) || gw_fd_finish(ch, err))
+		return -1;
+	if (!file->temporary)
+		return 0;
+	if (renameat(file->place.dir, file->temporary, file->place.dir, file->place.base) < 0)
+		return gw_fail_errno(err, "giving %s its name", ch->name);
+	free(GW_STEAL(file->temporary));
+	gw_place_sync(&file->place);
+	return 0;
+}
+
+static void file_close(struct gw_channel *ch)
+{
+	struct gw_file *file = of(ch);
+
+	if (file->temporary)
+		unlinkat(file->place.dir, file->temporary, 0);
+	free(file->temporary);
+	free(file->fifo);
+	gw_place_close(&file->place);
+	gw_fd_close(ch);
+}
+
+static const struct gw_channel_ops file_ops = {
+	.read = file_read,
+	.write = file_write,
+	.skip = file_skip,
+	.drain = gw_channel_drain_nothing,
+	.finish = file_finish,
+	.close = file_close,
+};
+
+/* A new file of a name that nobody has, beside the one it will replace. Returns its descriptor. */
+static int create_temporary(struct gw_file *file, struct gw_error *err)
+{
+	const char *path = file->f.ch.name;
+
+	for (;;) {
+		uint32_t salt;
+
+		if (getrandom(&salt, sizeof(salt), 0) != sizeof(salt))
+			return gw_fail_errno(err, "a temporary file for %s", path);
+		/* A longer name would not fit beside one of NAME_MAX. */
+		if (asprintf(&file->temporary, ".%.200s.godwit-%08x", file->place.base, salt) < 0) {
+			file->temporary = NULL;
+			return gw_fail_errno(err, "a temporary file for %s", path);
+		}
+
+		int fd = openat(file->place.dir, file->temporary,
+				O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+
+		if (fd >= 0)
+			return fd;
+		free(GW_STEAL(file->temporary));
+		if (errno != EEXIST)
+			return gw_fail_errno(err, "creating a temporary file beside %s", path);
+	}
+}
+
+/* Through a link the file it names is replaced, not the link. */
+static int open_place(struct gw_file *file, bool exists, struct gw_error *err)
+{
+	const char *path = file->f.ch.name;
+	GW_FREE_ON_EXIT char *real = exists ? realpath(path, NULL) : strdup(path);
+
+	if (!real)
+		return gw_fail_errno(err, "%s", path);
+	if (exists && faccessat(AT_FDCWD, real, W_OK, AT_EACCESS) < 0)
+		return gw_fail_errno(err, "replacing %s", path);
+	return gw_place_open(&file->place, real, err);
+}
+
+static int create_regular(struct gw_file *file, bool exists, struct gw_error *err)
+{
+	if (open_place(file, exists, err))
+		return -1;
+
+	int fd = create_temporary(file, err);
+
+	if (fd < 0)
+		return -1;
+	/* A umask that takes even the owner's rights away is not meant for this. */
+	if (fchmod(fd, 0600) < 0)
+		gw_fail_errno(err, "the mode of %s", file->f.ch.name);
+	else if (gw_fd_attach(&file->f, fd, true, err) == 0)
+		return 0;
+	close(fd);
+	return -1;
+}
+
+static int create_direct(struct gw_file *file, const struct stat *st, struct gw_error *err)
+{
+	const char *path = file->f.ch.name;
+
+	if (S_ISFIFO(st->st_mode)) {
+		file->fifo = strdup(path);
+		return file->fifo ? 0 : gw_fail_errno(err, "%s", path);
+	}
+
+	int fd = open(path, O_WRONLY | O_CLOEXEC | O_NOCTTY);
+
+	if (fd < 0)
+		return gw_fail_errno(err, "opening %s for writing", path);
+	if (gw_fd_attach(&file->f, fd, true, err) == 0)
+		return 0;
+	close(fd);
+	return -1;
+}
+
+static int create(struct gw_file *file, struct gw_error *err)
+{
+	const char *path = file->f.ch.name;
+	struct stat st;
+
+	if (stat(path, &st) == 0)
+		return S_ISREG(st.st_mode) ? create_regular(file, true, err)
+					   : create_direct(file, &st, err);
+	if (errno != ENOENT)
+		return gw_fail_errno(err, "creating %s", path);
+	return create_regular(file, false, err);
+}
+
+struct gw_channel *gw_channel_create(const char *path, struct gw_error *err)
+{
+	struct gw_file *file;
+
+	if (strcmp(path, "-") == 0)
+		return gw_channel_from_fd(STDOUT_FILENO, false, "standard output", err);
+	file = calloc(1, sizeof(*file));
+	if (!file) {
+		gw_fail_errno(err, "a channel for %s", path);
+		return NULL;
+	}
+	file->place.dir = -1;
+	if (gw_fd_init(&file->f, &file_ops, path, err)) {
+		free(file);
+		return NULL;
+	}
+	if (create(file, err)) {
+		gw_channel_close(&file->f.ch);
+		return NULL;
+	}
+	return &file->f.ch;
+}
+
+struct gw_channel *gw_channel_open(const char *path, struct gw_error *err)
+{
+	struct gw_channel *ch;
+	int fd;
+
+	if (strcmp(path, "-") == 0)
+		return gw_channel_from_fd(STDIN_FILENO, false, "standard input", err);
+	/* So that a FIFO without a writer does not hold us up here, where no token reaches. */
+	fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
+	if (fd < 0) {
+		gw_fail_errno(err, "opening %s", path);
+		return NULL;
+	}
+	fcntl(fd, F_SETFL, O_RDONLY);
+	ch = gw_channel_from_fd(fd, true, path, err);
+	if (!ch) {
+		close(fd);
+		return NULL;
+	}
+
+	struct gw_fd *f = gw_container_of(ch, struct gw_fd, ch);
+
+	f->wait_first = f->is_pipe;
+	if (f->is_file)
+		posix_fadvise(fd, 0, 0, POSIX_FADV_SEQUENTIAL);
+	return ch;
+}

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * What the kinds of channel share among themselves and with the common part: construction, waiting,
+ * and the wording of failures. Nothing here is for the users of a channel.
+ */
+#ifndef GW_CHANNEL_KIND_H
+#define GW_CHANNEL_KIND_H
+
+#include <godwit/channel.h>
+
+/* The most that one call of a kind's read or write is asked for: between two calls the token is
+ * looked at. */
+#define GW_CHANNEL_AT_ONCE (1u << 20)
+
+enum gw_direction { GW_READING, GW_WRITING };
+
+/*
+ * Fills the common part of a zeroed struct: ops, a copy of name, no descriptor, no token, and
+ * free() as what releases the struct. 0, or -1 with err and nothing held.
+ */
+int gw_channel_init(struct gw_channel *ch, const struct gw_channel_ops *ops, const char *name,
+		    struct gw_error *err);
+
+/*
+ * Waits until ch->fd can be read or written. 0, or -1 with GW_CANCELLED or what poll said. A
+ * descriptor in an error state counts as ready: the transfer that follows says what is wrong.
+ */
+int gw_channel_wait(const struct gw_channel *ch, enum gw_direction dir, struct gw_error *err);
+
+/* -1 with GW_CANCELLED in err if the token is set, else 0. */
+int gw_channel_check(const struct gw_channel *ch, enum gw_direction dir, struct gw_error *err);
+
+/*
+ * Records errno as what happened while reading or writing at the present position. A connection
+ * that is gone becomes GW_PEER. Returns -1.
+ */
+int gw_channel_fail_errno(const struct gw_channel *ch, enum gw_direction dir, struct gw_error *err);
+
+/* A skip entry for kinds that know no better: reads into a scratch buffer and forgets it. */
+int64_t gw_channel_skip_by_reading(struct gw_channel *ch, uint64_t len, struct gw_error *err);
+
+/* A drain entry for kinds whose write returns only when the bytes have been copied. */
+int gw_channel_drain_nothing(struct gw_channel *ch, struct gw_error *err);
+
+#endif

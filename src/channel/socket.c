@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * Connecting to an address. Moving bytes is fd.c's, listening is listener.c's.
+ */
+#include "channel/socket.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <godwit/channel.h>
+
+#include "base/util.h"
+#include "channel/address.h"
+#include "channel/resolve.h"
+
+/* How long one address of a host may leave us without an answer before the next one is tried. */
+#define CONNECT_TIMEOUT_MS 30000
+/* How often a unix socket whose queue is full is asked again: it cannot be polled for that. */
+#define UNIX_ASK_MS 10
+
+void gw_socket_tune(int fd, int family)
+{
+	static const struct {
+		int level, option, value;
+	} options[] = {
+		/* Small frames go between large ones and must not wait for an acknowledgement. */
+		{IPPROTO_TCP, TCP_NODELAY, 1},
+		/* A host that lost its power is noticed after a minute and a half, not two hours.
+		 */
+		{SOL_SOCKET, SO_KEEPALIVE, 1},
+		{IPPROTO_TCP, TCP_KEEPIDLE, 30},
+		{IPPROTO_TCP, TCP_KEEPINTVL, 10},
+		{IPPROTO_TCP, TCP_KEEPCNT, 6},
+	};
+
+	/* Buffer sizes are left alone: setting them would end the kernel's own tuning. */
+	if (family != AF_INET && family != AF_INET6)
+		return;
+	for (size_t i = 0; i < GW_ARRAY_SIZE(options); i++)
+		setsockopt(fd, options[i].level, options[i].option, &options[i].value, sizeof(int));
+}
+
+void gw_socket_name(char *text, size_t size, const struct sockaddr *addr, socklen_t len)
+{
+	char host[NI_MAXHOST] = "?", port[NI_MAXSERV] = "?";
+	bool six = addr->sa_family == AF_INET6;
+
+	getnameinfo(addr, len, host, sizeof(host), port, sizeof(port),
+		    NI_NUMERICHOST | NI_NUMERICSERV);
+	snprintf(text, size, six ? "tcp:[%s]:%s" : "tcp:%s:%s", host, port);
+}
+
+/* Waits for a connection that is on its way. */
+static int await(int fd, const struct gw_cancel *cancel, struct gw_error *err)
+{
+	int errnum = 0;
+	socklen_t len = sizeof(errnum);
+	int ready = gw_cancel_wait(cancel, fd, POLLOUT, CONNECT_TIMEOUT_MS, err);
+
+	if (ready < 0)
+		return -1;
+	if (ready == 0)
+		errnum = ETIMEDOUT;
+	else if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &errnum, &len) < 0)
+		errnum = errno;
+	if (!errnum)
+		return 0;
+	errno = errnum;
+	return gw_fail_errno(err, "connecting");
+}
+
+static int start(int fd, const struct sockaddr *addr, socklen_t len, const struct gw_cancel *cancel,
+		 struct gw_error *err)
+{
+	while (connect(fd, addr, len) < 0) {
+		if (errno == EINPROGRESS || errno == EINTR)
+			return await(fd, cancel, err);
+		if (errno != EAGAIN)
+			return gw_fail_errno(err, "connecting");
+		if (gw_cancel_wait(cancel, -1, 0, UNIX_ASK_MS, err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+/* A connected, blocking socket of our own; -1. */
+static int connect_one(const struct sockaddr *addr, socklen_t len, const struct gw_cancel *cancel,
+		       struct gw_error *err)
+{
+	int fd = socket(addr->sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+
+	if (fd < 0)
+		return gw_fail_errno(err, "a socket");
+	if (gw_cancel_is_set(cancel))
+		gw_fail(err, GW_CANCELLED, "cancelled");
+	else if (start(fd, addr, len, cancel, err) == 0) {
+		gw_socket_tune(fd, addr->sa_family);
+		/* The descriptor may be handed on to somebody who expects it to block. */
+		fcntl(fd, F_SETFL, O_RDWR);
+		return fd;
+	}
+	close(fd);
+	return -1;
+}
+
+static int connect_tcp(const struct gw_address *address, const struct gw_cancel *cancel,
+		       struct gw_error *err)
+{
+	struct addrinfo *all;
+	int fd = -1;
+
+	if (!*address->host)
+		return gw_fail(err, GW_USAGE, "there is no host to connect to");
+	if (strcmp(address->port, "0") == 0)
+		return gw_fail(err, GW_USAGE, "nobody can be reached at port 0");
+	all = gw_resolve(address->host, address->port, false, cancel, err);
+	for (struct addrinfo *one = all; one && fd < 0; one = one->ai_next) {
+		if (one != all)
+			gw_error_clear(err);
+		fd = connect_one(one->ai_addr, one->ai_addrlen, cancel, err);
+		if (gw_cancel_is_set(cancel))
+			break;
+	}
+	if (all)
+		freeaddrinfo(all);
+	if (fd >= 0)
+		gw_error_clear(err);
+	return fd;
+}
+
+static int connect_address(const struct gw_address *address, const struct gw_cancel *cancel,
+			   struct gw_error *err)
+{
+	switch (address->kind) {
+	case GW_ADDRESS_TCP:
+		return connect_tcp(address, cancel, err);
+	case GW_ADDRESS_UNIX:
+		return connect_one((const struct sockaddr *)&address->path, sizeof(address->path),
+				   cancel, err);
+	default:
+		return address->fd;
+	}
+}
+
+struct gw_channel *gw_channel_connect(const char *text, const struct gw_cancel *cancel,
+				      struct gw_error *err)
+{
+	struct gw_error why = GW_ERROR_INIT;
+	struct gw_address address;
+	struct gw_channel *ch;
+
+	if (gw_address_parse(&address, text, err))
+		return NULL;
+
+	bool passed = address.kind == GW_ADDRESS_FD;
+	int fd = connect_address(&address, cancel, &why);
+
+	if (fd < 0) {
+		if (err && err->code == GW_OK)
+			*err = why;
+		gw_fail_in(err, "%s", text);
+		return NULL;
+	}
+	ch = gw_channel_from_fd(fd, !passed || fd > STDERR_FILENO, text, err);
+	if (ch)
+		gw_channel_set_cancel(ch, cancel);
+	else if (!passed)
+		close(fd);
+	return ch;
+}

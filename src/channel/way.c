@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * What a descriptor is, and how it can be used without ever waiting inside a system call.
+ */
+#include "channel/fd.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/magic.h>
+#include <stdio.h>
+#include <netinet/in.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <sys/vfs.h>
+#include <termios.h>
+#include <unistd.h>
+
+#include "base/util.h"
+
+/*
+ * True if RWF_NOWAIT works on this pipe. An anonymous pipe is as good as any other of its kind, so
+ * a fresh one is asked; FIFOs refuse it in every kernel so far (fs/pipe.c sets FMODE_NOWAIT only in
+ * create_pipe_files()).
+ */
+static bool takes_nowait(int fd)
+{
+	struct iovec iov = {.iov_base = (char[1]){0}, .iov_len = 1};
+	struct statfs fs;
+	int probe[2];
+	bool works;
+
+	if (fstatfs(fd, &fs) < 0 || fs.f_type != PIPEFS_MAGIC || pipe2(probe, O_CLOEXEC) < 0)
+		return false;
+	works = pwritev2(probe[1], &iov, 1, -1, RWF_NOWAIT) == 1 &&
+		preadv2(probe[0], &iov, 1, -1, RWF_NOWAIT) == 1;
+	close(probe[0]);
+	close(probe[1]);
+	return works;
+}
+
+static int reopen(struct gw_fd *f)
+{
+	int flags = fcntl(f->ch.fd, F_GETFL);
+	char path[32];
+
+	if (flags < 0)
+		return -1;
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", f->ch.fd);
+	f->private_fd = open(path, (flags & O_ACCMODE) | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
+	return f->private_fd < 0 ? -1 : 0;
+}
+
+static void choose_private(struct gw_fd *f, size_t little)
+{
+	f->little = little;
+	f->way = reopen(f) ? GW_FD_READY : GW_FD_PRIVATE;
+}
+
+void gw_fd_without_nowait(struct gw_fd *f)
+{
+	choose_private(f, PIPE_BUF);
+}
+
+/*
+ * POLLOUT on a pipe promises one free page; on a terminal, room for one character. Opening the
+ * master of a pseudo-terminal again would make a new terminal, and other devices may count how
+ * often they are open.
+ */
+static void choose_for_device(struct gw_fd *f, dev_t dev)
+{
+	int number;
+
+	f->way = GW_FD_READY;
+	f->little = 4096;
+	if (major(dev) == 1) /* null, zero, full: Documentation/admin-guide/devices.txt */
+		f->way = GW_FD_PLAIN;
+	else if (isatty(f->ch.fd)) {
+		f->little = 1;
+		if (ioctl(f->ch.fd, TIOCGPTN, &number) < 0)
+			choose_private(f, 1);
+	}
+}
+
+static int choose_for_socket(struct gw_fd *f, struct gw_error *err)
+{
+	int type = 0, protocol = 0;
+	socklen_t len = sizeof(int);
+
+	if (getsockopt(f->ch.fd, SOL_SOCKET, SO_TYPE, &type, &len) < 0)
+		return gw_fail_errno(err, "%s", f->ch.name);
+	if (type != SOCK_STREAM)
+		return gw_fail(err, GW_USAGE,
+			       "%s is a socket of messages, not of a stream of bytes", f->ch.name);
+	f->way = GW_FD_SOCKET;
+	len = sizeof(int);
+	f->is_tcp = getsockopt(f->ch.fd, SOL_SOCKET, SO_PROTOCOL, &protocol, &len) == 0 &&
+		    protocol == IPPROTO_TCP;
+	return 0;
+}
+
+static void choose_for_file(struct gw_fd *f, const struct stat *st)
+{
+	off_t at = lseek(f->ch.fd, 0, SEEK_CUR);
+
+	f->way = GW_FD_PLAIN;
+	f->is_file = true;
+	/* Files of /proc and the like have no size, and yet bytes in them. */
+	f->ch.seekable = at >= 0 && st->st_size > 0;
+	if (f->ch.seekable)
+		f->ch.size = st->st_size > at ? (uint64_t)(st->st_size - at) : 0;
+}
+
+static int look(struct gw_fd *f, struct gw_error *err)
+{
+	struct stat st;
+
+	if (fstat(f->ch.fd, &st) < 0)
+		return gw_fail_errno(err, "%s (descriptor %d)", f->ch.name, f->ch.fd);
+	switch (st.st_mode & S_IFMT) {
+	case S_IFSOCK:
+		return choose_for_socket(f, err);
+	case S_IFREG:
+		choose_for_file(f, &st);
+		return 0;
+	case S_IFBLK:
+		f->way = GW_FD_PLAIN;
+		return 0;
+	case S_IFIFO:
+		f->is_pipe = true;
+		if (takes_nowait(f->ch.fd))
+			f->way = GW_FD_NOWAIT;
+		else
+			choose_private(f, PIPE_BUF);
+		return 0;
+	case S_IFDIR:
+		errno = EISDIR;
+		return gw_fail_errno(err, "%s", f->ch.name);
+	default:
+		choose_for_device(f, st.st_rdev);
+		return 0;
+	}
+}
+
+int gw_fd_attach(struct gw_fd *f, int fd, bool own, struct gw_error *err)
+{
+	f->ch.fd = fd;
+	if (look(f, err)) {
+		f->ch.fd = -1;
+		return -1;
+	}
+	f->own = own;
+	return 0;
+}
+
+int gw_fd_force(struct gw_fd *f, enum gw_fd_way way, struct gw_error *err)
+{
+	if (way == GW_FD_PRIVATE && f->private_fd < 0 && reopen(f))
+		return gw_fail_errno(err, "opening %s a second time", f->ch.name);
+	if (way == GW_FD_READY && !f->little)
+		f->little = PIPE_BUF;
+	f->way = way;
+	return 0;
+}

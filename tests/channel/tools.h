@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * What the tests of the channels share: seeded random numbers, a pattern that shows every lost,
+ * doubled or shifted byte, and a transfer from one channel to another by random lists.
+ */
+#ifndef GW_TESTS_CHANNEL_TOOLS_H
+#define GW_TESTS_CHANNEL_TOOLS_H
+
+#include "gwtest.h"
+
+#include <fcntl.h>
+#include <inttypes.h>
+#include <pthread.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <godwit/channel.h>
+
+#include "base/clock.h"
+#include "base/util.h"
+
+/* The seed of this run: printed, and taken from GODWIT_SEED to run it again. */
+static inline uint64_t test_seed(void)
+{
+	static uint64_t seed;
+
+	if (!seed) {
+		const char *given = getenv("GODWIT_SEED");
+
+		seed = given ? strtoull(given, NULL, 0) : gw_clock_ns() | 1;
+		print_message("GODWIT_SEED=%" PRIu64 "\n", seed);
+	}
+	return seed;
+}
+
+static inline uint64_t draw(uint64_t *random)
+{
+	*random += 0x9e3779b97f4a7c15u;
+
+	uint64_t z = *random;
+
+	z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
+	z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
+	return z ^ (z >> 31);
+}
+
+static inline uint8_t pattern(uint64_t pos)
+{
+	return (uint8_t)((pos * 2654435761u) >> 23);
+}
+
+static inline void fill(uint8_t *buf, size_t len, uint64_t pos)
+{
+	for (size_t i = 0; i < len; i++)
+		buf[i] = pattern(pos + i);
+}
+
+static inline void check(const uint8_t *buf, size_t len, uint64_t pos)
+{
+	for (size_t i = 0; i < len; i++)
+		if (buf[i] != pattern(pos + i))
+			fail_msg("byte %" PRIu64 " is wrong", pos + i);
+}
+
+/* One half of a transfer of total bytes of the pattern. */
+struct half {
+	struct gw_channel *ch;
+	uint64_t total;
+	uint64_t random;
+	size_t largest; /* of one place in a list */
+	bool finish;
+	bool failed; /* what a thread must not assert */
+	struct gw_error err;
+};
+
+/* A list over buf: random places, some of them empty. Returns how many; *len their bytes. */
+static inline int random_list(struct half *h, uint8_t *buf, uint64_t left, struct iovec *iov,
+			      int max, size_t *len)
+{
+	int n = 1 + (int)(draw(&h->random) % (uint64_t)max);
+
+	*len = 0;
+	for (int i = 0; i < n; i++) {
+		size_t part = draw(&h->random) % 8 ? draw(&h->random) % (h->largest + 1) : 0;
+
+		part = GW_MIN(part, left - *len);
+		iov[i] = (struct iovec){.iov_base = buf + *len, .iov_len = part};
+		*len += part;
+	}
+	return n;
+}
+
+#define LIST_MAX 40
+
+static inline void *write_half(void *opaque)
+{
+	struct half *h = opaque;
+	uint8_t *buf = malloc(LIST_MAX * h->largest);
+	uint64_t pos = 0;
+
+	while (pos < h->total && !h->failed) {
+		struct iovec iov[LIST_MAX];
+		size_t len;
+		int n = random_list(h, buf, h->total - pos, iov, LIST_MAX, &len);
+
+		fill(buf, len, pos);
+		h->failed = gw_channel_writev(h->ch, iov, n, &h->err) != 0;
+		pos += len;
+	}
+	if (!h->failed && h->finish)
+		h->failed = gw_channel_finish(h->ch, &h->err) != 0;
+	free(buf);
+	return NULL;
+}
+
+/* Reads, passes over and gives back until total bytes have been seen. */
+static inline void read_half(struct half *h)
+{
+	uint8_t *buf = malloc(LIST_MAX * h->largest);
+	uint64_t pos = 0;
+
+	while (pos < h->total) {
+		struct iovec iov[LIST_MAX];
+		uint64_t left = h->total - pos;
+		size_t len;
+		int n;
+
+		switch (draw(&h->random) % 8) {
+		case 0:
+			len = GW_MIN(draw(&h->random) % (h->largest + 1), left);
+			assert_ok(gw_channel_skip(h->ch, len, &h->err), &h->err);
+			break;
+		case 1:
+			len = GW_MIN(1 + draw(&h->random) % 60, left);
+			assert_int_equal(gw_channel_read(h->ch, buf, len, &h->err), 1);
+			check(buf, len, pos);
+			gw_channel_unread(h->ch, buf, len);
+			len = 0;
+			break;
+		default:
+			n = random_list(h, buf, left, iov, LIST_MAX, &len);
+			memset(buf, 0xee, len);
+			assert_ok(gw_channel_readv(h->ch, iov, n, &h->err), &h->err);
+			check(buf, len, pos);
+		}
+		pos += len;
+		assert_int_equal(h->ch->read_pos, pos);
+	}
+	free(buf);
+}
+
+/* The whole of it, writing in a thread; with finish, the end is seen too. */
+static inline void transfer(struct gw_channel *from, struct gw_channel *to, uint64_t total,
+			    size_t largest, bool finish)
+{
+	struct half w = {to, total, test_seed(), largest, finish, false, GW_ERROR_INIT};
+	struct half r = {from, total, test_seed() + 1, largest, finish, false, GW_ERROR_INIT};
+	pthread_t thread;
+	uint8_t byte;
+
+	assert_int_equal(pthread_create(&thread, NULL, write_half, &w), 0);
+	read_half(&r);
+	pthread_join(thread, NULL);
+	if (w.failed)
+		fail_msg("writing: %s", w.err.text);
+	if (!finish)
+		return;
+	assert_int_equal(gw_channel_read(from, &byte, 1, &r.err), 0);
+	assert_int_equal(gw_channel_skip(from, 1, &r.err), 0);
+	assert_int_equal(gw_channel_read_some(from, &byte, 1, &r.err), 0);
+}
+
+/* A folder of this test's own, removed with what is in it by remove_folder. */
+static inline char *make_folder(void)
+{
+	char *path = strdup("/tmp/godwit-test-XXXXXX");
+
+	assert_non_null(mkdtemp(path));
+	return path;
+}
+
+static inline void remove_folder(char *path)
+{
+	char command[256];
+
+	snprintf(command, sizeof(command), "rm -rf '%s'", path);
+	assert_int_equal(system(command), 0);
+	free(path);
+}
+
+#endif

@@ -15,7 +15,8 @@
 #include "base/buffer.h"
 #include "format/image.h"
 
-/* Answer of normalise: the page cannot be expressed now (a table with a foreign mfn while the guest runs); send it later. */
+/* Answer of normalise: the page cannot be expressed now (a table with a foreign mfn while the guest
+ * runs); send it later. */
 #define GW_DEFER 1
 
 /*
@@ -39,13 +40,15 @@ struct gw_save_guest_ops {
 	/* True if pages of this type go through normalise. */
 	bool (*needs_normalise)(unsigned type);
 	/*
-	 * Writes the page as it travels to dst (4096 bytes). final: the guest is suspended, so that what cannot be
-	 * expressed is an error, not GW_DEFER. 0, GW_DEFER, -1. Several pages may be normalised at once.
+	 * Writes the page as it travels to dst (4096 bytes). final: the guest is suspended, so that
+	 * what cannot be expressed is an error, not GW_DEFER. 0, GW_DEFER, -1. Several pages may be
+	 * normalised at once.
 	 */
 	int (*normalise)(struct gw_save_guest *g, uint64_t pfn, unsigned type, const void *src,
 			 void *dst, bool final, struct gw_error *err);
 	/* Records before STATIC_DATA_END (that one is the engine's). */
-	int (*static_data)(struct gw_save_guest *g, struct gw_buffer *records, struct gw_error *err);
+	int (*static_data)(struct gw_save_guest *g, struct gw_buffer *records,
+			   struct gw_error *err);
 	/* Records between STATIC_DATA_END and the first PAGE_DATA. */
 	int (*start_of_stream)(struct gw_save_guest *g, struct gw_buffer *records,
 			       struct gw_error *err);
@@ -54,7 +57,8 @@ struct gw_save_guest_ops {
 	/* Records behind the last PAGE_DATA of a round: the suspended guest's state. */
 	int (*end_of_checkpoint)(struct gw_save_guest *g, struct gw_buffer *records,
 				 struct gw_error *err);
-	/* Fails if the guest changed in a way that what was sent does not survive. After every pass. */
+	/* Fails if the guest changed in a way that what was sent does not survive. After every
+	 * pass. */
 	int (*check_state)(struct gw_save_guest *g, struct gw_error *err);
 };
 
@@ -62,9 +66,9 @@ struct gw_save_guest_ops {
 struct gw_restore_guest {
 	const struct gw_restore_guest_ops *ops;
 	struct gw_domain *domain;
-	struct gw_policy policy; /* gathered until static_data_complete */
+	struct gw_policy policy;	 /* gathered until static_data_complete */
 	uint64_t store_gfn, console_gfn; /* results; GW_INVALID_PFN if none */
-	uint64_t max_pfns; /* bound for any pfn of the stream */
+	uint64_t max_pfns;		 /* bound for any pfn of the stream */
 	void *priv;
 };
 
@@ -84,14 +88,16 @@ struct gw_restore_guest_ops {
 	int (*localise)(struct gw_restore_guest *g, uint64_t pfn, unsigned type, void *page,
 			struct gw_error *err);
 	/*
-	 * A record that is not common (END, PAGE_DATA, STATIC_DATA_END, VERIFY, CHECKPOINT are the engine's): 1 taken,
-	 * 0 not known to this kind of guest, -1. The rules were obeyed already.
+	 * A record that is not common (END, PAGE_DATA, STATIC_DATA_END, VERIFY, CHECKPOINT are the
+	 * engine's): 1 taken, 0 not known to this kind of guest, -1. The rules were obeyed already.
 	 */
-	int (*record)(struct gw_restore_guest *g, const struct gw_record *rec, struct gw_error *err);
+	int (*record)(struct gw_restore_guest *g, const struct gw_record *rec,
+		      struct gw_error *err);
 	/* Applies the static data; *missing: bit 0 no CPUID policy came, bit 1 no MSR policy. */
 	int (*static_data_complete)(struct gw_restore_guest *g, unsigned *missing,
 				    struct gw_error *err);
-	/* All records of the last complete round are in: applies what had to wait. Once per round that is taken over. */
+	/* All records of the last complete round are in: applies what had to wait. Once per round
+	 * that is taken over. */
 	int (*stream_complete)(struct gw_restore_guest *g, struct gw_error *err);
 };
 

@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * The records that HVM and PV guests share (x86.h).
+ */
+#include "guest/x86.h"
+
+#include <stdlib.h>
+
+#include "base/util.h"
+
+int gw_x86_keep(struct gw_buffer *kept, const void *data, size_t len, struct gw_error *err)
+{
+	gw_buffer_reset(kept);
+	return gw_buffer_append(kept, data, len, err);
+}
+
+int gw_x86_stash_record(struct gw_x86_stash *stash, struct gw_restore_guest *g,
+			const struct gw_record *rec, struct gw_error *err)
+{
+	int r;
+
+	switch (rec->type) {
+	case GW_REC_X86_CPUID_POLICY:
+		r = gw_cpuid_policy_decode(rec, &g->policy, err);
+		stash->has_cpuid = r == 0;
+		break;
+	case GW_REC_X86_MSR_POLICY:
+		r = gw_msr_policy_decode(rec, &g->policy, err);
+		stash->has_msr = r == 0;
+		break;
+	case GW_REC_X86_TSC_INFO:
+		r = gw_tsc_info_decode(rec, &stash->tsc, err);
+		stash->has_tsc = r == 0;
+		break;
+	case GW_REC_GODWIT_XENABI:
+		r = gw_x86_keep(&stash->xenabi, rec->data, rec->length, err);
+		stash->has_xenabi = r == 0;
+		break;
+	default:
+		return 0;
+	}
+	return r < 0 ? -1 : 1;
+}
+
+int gw_x86_apply_policy(const struct gw_x86_stash *stash, struct gw_restore_guest *g,
+			unsigned *missing, struct gw_error *err)
+{
+	*missing = (stash->has_cpuid ? 0 : 1) | (stash->has_msr ? 0 : 2);
+	if (*missing == 3)
+		return 0;
+	return g->domain->ops->set_policy(g->domain, &g->policy, err);
+}
+
+int gw_x86_apply_state(const struct gw_x86_stash *stash, struct gw_restore_guest *g,
+		       struct gw_error *err)
+{
+	const struct gw_domain_ops *ops = g->domain->ops;
+
+	if (stash->has_tsc && ops->set_tsc(g->domain, &stash->tsc, err) < 0)
+		return -1;
+	if (!stash->has_xenabi)
+		return 0;
+	return ops->set_xenabi(g->domain, stash->xenabi.data, stash->xenabi.len, err);
+}
+
+void gw_x86_stash_free(struct gw_x86_stash *stash)
+{
+	gw_buffer_free(&stash->xenabi);
+}
+
+int gw_x86_save_policy(struct gw_domain *d, struct gw_buffer *records, struct gw_error *err)
+{
+	struct gw_policy policy = {0};
+
+	if (d->ops->get_policy(d, &policy, err) < 0)
+		return -1;
+	int r = gw_policy_append(records, &policy, err);
+
+	gw_policy_free(&policy);
+	return r;
+}
+
+int gw_x86_save_tsc(struct gw_domain *d, struct gw_buffer *records, struct gw_error *err)
+{
+	struct gw_tsc_info tsc;
+	uint8_t raw[24];
+
+	if (d->ops->get_tsc(d, &tsc, err) < 0)
+		return -1;
+	gw_tsc_info_encode(raw, &tsc);
+	return gw_record_append(records, GW_REC_X86_TSC_INFO, raw, sizeof(raw), err);
+}
+
+int gw_x86_save_xenabi(struct gw_domain *d, struct gw_buffer *records, struct gw_error *err)
+{
+	void *blob = NULL;
+	size_t len = 0;
+
+	if (d->ops->get_xenabi(d, &blob, &len, err) < 0)
+		return -1;
+	int r = len ? gw_record_append(records, GW_REC_GODWIT_XENABI, blob, len, err) : 0;
+
+	free(blob);
+	return r;
+}

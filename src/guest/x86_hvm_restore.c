@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * Restoring an HVM or PVH guest. Context and params are kept until the round is complete, so that
+ * their order does not matter and a round can be taken over as a whole.
+ */
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/bitmap.h"
+#include "base/util.h"
+#include "guest/x86.h"
+
+enum {
+	PARAM_STORE_PFN = 1,
+	PARAM_PAE_ENABLED = 4,
+	PARAM_IOREQ_PFN = 5,
+	PARAM_BUFIOREQ_PFN = 6,
+	PARAM_VM86_TSS = 15,
+	PARAM_CONSOLE_PFN = 17,
+	NR_PARAMS = 64,
+};
+
+struct hvm_restore {
+	struct gw_x86_stash x86;
+	uint64_t *populated; /* by pfn; NULL until static data is complete */
+	struct gw_buffer context;
+	uint64_t params[NR_PARAMS], have_params; /* the latter a bit each */
+};
+
+static int setup(struct gw_restore_guest *g, struct gw_error *err)
+{
+	g->store_gfn = g->console_gfn = GW_INVALID_PFN;
+	g->priv = calloc(1, sizeof(struct hvm_restore));
+	return g->priv ? 0 : gw_fail_errno(err, "the state of a restore");
+}
+
+static void cleanup(struct gw_restore_guest *g)
+{
+	struct hvm_restore *r = g->priv;
+
+	if (!r)
+		return;
+	gw_x86_stash_free(&r->x86);
+	gw_buffer_free(&r->context);
+	free(r->populated);
+	free(r);
+	g->priv = NULL;
+}
+
+static bool pfn_is_valid(struct gw_restore_guest *g, uint64_t pfn)
+{
+	struct hvm_restore *r = g->priv;
+
+	return r->populated && pfn < g->max_pfns;
+}
+
+static uint64_t pfn_to_gfn(struct gw_restore_guest *g, uint64_t pfn)
+{
+	struct hvm_restore *r = g->priv;
+
+	return pfn_is_valid(g, pfn) && gw_bitmap_test(r->populated, pfn) ? pfn : GW_INVALID_PFN;
+}
+
+static void set_gfn(struct gw_restore_guest *g, uint64_t pfn, uint64_t gfn)
+{
+	struct hvm_restore *r = g->priv;
+
+	if (pfn_is_valid(g, pfn))
+		gw_bitmap_set(r->populated, pfn);
+}
+
+static void set_page_type(struct gw_restore_guest *g, uint64_t pfn, unsigned type)
+{
+}
+
+static bool needs_localise(unsigned type)
+{
+	return false;
+}
+
+static int localise(struct gw_restore_guest *g, uint64_t pfn, unsigned type, void *page,
+		    struct gw_error *err)
+{
+	return 0;
+}
+
+/* What may be set on the word of a stream: what savers send, and VM86_TSS, its old form of
+ * before 4.11. */
+static bool is_settable(uint64_t index)
+{
+	for (size_t i = 0; i < GW_ARRAY_SIZE(gw_hvm_params_saved); i++)
+		if (gw_hvm_params_saved[i] == index)
+			return true;
+	return index == PARAM_VM86_TSS;
+}
+
+static int keep_params(struct hvm_restore *r, const struct gw_record *rec, struct gw_error *err)
+{
+	uint32_t count;
+
+	if (gw_hvm_params_decode(rec, &count, err) < 0)
+		return -1;
+	for (uint32_t i = 0; i < count; i++) {
+		uint64_t index, value;
+
+		gw_hvm_params_get(rec, i, &index, &value);
+		if (index == PARAM_PAE_ENABLED) /* obsolete; old savers sent it */
+			continue;
+		if (index >= NR_PARAMS || !is_settable(index))
+			return gw_fail(err, GW_INVALID,
+				       "HVM param %" PRIu64
+				       " (%s) is not one that a stream may set",
+				       index, gw_hvm_param_name(index) ?: "unknown");
+		r->params[index] = value;
+		r->have_params |= UINT64_C(1) << index;
+	}
+	return 0;
+}
+
+static int record(struct gw_restore_guest *g, const struct gw_record *rec, struct gw_error *err)
+{
+	struct hvm_restore *r = g->priv;
+
+	switch (rec->type) {
+	case GW_REC_HVM_CONTEXT:
+		if (rec->length == 0)
+			return gw_fail(err, GW_INVALID, "the HVM context is empty");
+		return gw_x86_keep(&r->context, rec->data, rec->length, err) < 0 ? -1 : 1;
+	case GW_REC_HVM_PARAMS:
+		return keep_params(r, rec, err) < 0 ? -1 : 1;
+	default:
+		return gw_x86_stash_record(&r->x86, g, rec, err);
+	}
+}
+
+static int static_data_complete(struct gw_restore_guest *g, unsigned *missing, struct gw_error *err)
+{
+	struct hvm_restore *r = g->priv;
+
+	if (!g->domain->hvm)
+		return gw_fail(err, GW_UNSUPPORTED, "domain %u is no HVM domain", g->domain->domid);
+	if (g->max_pfns == 0 && g->domain->ops->nr_pfns(g->domain, &g->max_pfns, err) < 0)
+		return -1;
+	if (!r->populated)
+		r->populated = gw_bitmap_new(g->max_pfns);
+	if (!r->populated)
+		return gw_fail(err, GW_NO_MEMORY, "a bitmap of %" PRIu64 " pages", g->max_pfns);
+	return gw_x86_apply_policy(&r->x86, g, missing, err);
+}
+
+/*
+ * The pages that Xen and the device model share with the guest start empty here: their other end is
+ * a new one. must_exist: the ring that our own side will use.
+ */
+static int clear_special(struct gw_restore_guest *g, unsigned param, bool must_exist,
+			 struct gw_error *err)
+{
+	struct hvm_restore *r = g->priv;
+	uint64_t pfn = r->params[param];
+	struct gw_mapping mapping;
+	void *page;
+
+	if (!(r->have_params >> param & 1) || pfn == 0)
+		return 0;
+	if (pfn_to_gfn(g, pfn) == GW_INVALID_PFN) {
+		/* Xen takes the ioreq pages out of the guest's memory while a device model uses
+		 * them. */
+		if (!must_exist)
+			return 0;
+		return gw_fail(err, GW_INVALID, "HVM param %s: pfn 0x%" PRIx64 " has no page",
+			       gw_hvm_param_name(param), pfn);
+	}
+	if (g->domain->ops->map(g->domain, 1, &pfn, true, &page, &mapping, err) < 0)
+		return gw_fail_in(err, "clearing the page of HVM param %s",
+				  gw_hvm_param_name(param));
+	memset(page, 0, GW_PAGE_SIZE);
+	g->domain->ops->unmap(g->domain, &mapping);
+	return 0;
+}
+
+static int clear_specials(struct gw_restore_guest *g, struct gw_error *err)
+{
+	if (clear_special(g, PARAM_STORE_PFN, true, err) < 0 ||
+	    clear_special(g, PARAM_CONSOLE_PFN, true, err) < 0 ||
+	    clear_special(g, PARAM_IOREQ_PFN, false, err) < 0)
+		return -1;
+	return clear_special(g, PARAM_BUFIOREQ_PFN, false, err);
+}
+
+static int apply_params(struct gw_restore_guest *g, struct gw_error *err)
+{
+	struct hvm_restore *r = g->priv;
+
+	for (uint32_t i = 0; i < NR_PARAMS; i++)
+		if ((r->have_params >> i & 1) &&
+		    g->domain->hvm->set_param(g->domain, i, r->params[i], err) < 0)
+			return gw_fail_in(err, "HVM param %s", gw_hvm_param_name(i));
+	return 0;
+}
+
+static uint64_t result_of(const struct hvm_restore *r, unsigned param)
+{
+	return r->params[param] ? r->params[param] : GW_INVALID_PFN;
+}
+
+static int stream_complete(struct gw_restore_guest *g, struct gw_error *err)
+{
+	struct hvm_restore *r = g->priv;
+
+	if (r->context.len == 0)
+		return gw_fail(err, GW_INVALID, "the stream has no HVM context");
+	if (clear_specials(g, err) < 0 || apply_params(g, err) < 0 ||
+	    gw_x86_apply_state(&r->x86, g, err) < 0 ||
+	    g->domain->hvm->set_context(g->domain, r->context.data, r->context.len, err) < 0)
+		return -1;
+	g->store_gfn = result_of(r, PARAM_STORE_PFN);
+	g->console_gfn = result_of(r, PARAM_CONSOLE_PFN);
+	return 0;
+}
+
+const struct gw_restore_guest_ops gw_x86_hvm_restore = {
+	.setup = setup,
+	.cleanup = cleanup,
+	.pfn_is_valid = pfn_is_valid,
+	.pfn_to_gfn = pfn_to_gfn,
+	.set_gfn = set_gfn,
+	.set_page_type = set_page_type,
+	.needs_localise = needs_localise,
+	.localise = localise,
+	.record = record,
+	.static_data_complete = static_data_complete,
+	.stream_complete = stream_complete,
+};

@@ -84,7 +84,10 @@ static int listen_tcp(struct gw_listener *l, const struct gw_address *address, s
 	return l->address ? 0 : gw_fail_errno(err, "an address");
 }
 
-/* True if what has the path is a socket that nobody listens on any more. */
+/*
+ * True if what has the path is a socket that nobody holds any more. It is asked with the wrong type of
+ * socket: one that is alive answers EPROTOTYPE, and its owner has no connection to wonder about.
+ */
 static bool is_stale(const struct gw_listener *l, const struct sockaddr_un *path)
 {
 	struct stat st;
@@ -94,7 +97,7 @@ static bool is_stale(const struct gw_listener *l, const struct sockaddr_un *path
 	    !S_ISSOCK(st.st_mode))
 		return false;
 
-	int probe = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	int probe = socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 
 	if (probe < 0)
 		return false;
@@ -157,7 +160,6 @@ static int listen_unix(struct gw_listener *l, const struct gw_address *address, 
 			l->dev = st.st_dev;
 			l->ino = st.st_ino;
 		}
-		/* Before the lock goes: until then the socket looks stale to others. */
 		if (listen(l->fd, BACKLOG) < 0)
 			rc = gw_fail_errno(err, "listening");
 	}

@@ -9,6 +9,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -19,7 +20,8 @@
 /* A question to the name service, held by who asks and by who waits: the last one frees it. */
 struct lookup {
 	atomic_int holders;
-	int done; /* an eventfd: readable once the answer is there */
+	int done;	   /* an eventfd: readable once the answer is there */
+	atomic_bool there; /* the answer, which the one who waits may then read */
 	char *host, *port;
 	struct addrinfo hints;
 	struct addrinfo *answer;
@@ -47,6 +49,7 @@ static void *ask(void *opaque)
 
 	look->status = getaddrinfo(look->host, look->port, &look->hints, &look->answer);
 	look->errnum = errno;
+	look->there = true;
 	ssize_t n = write(look->done, &one, sizeof(one));
 	(void)n; /* cannot fail: the counter was 0 */
 	release(look);
@@ -115,7 +118,7 @@ static struct addrinfo *resolve_name(const char *host, const char *port,
 		gw_fail_errno(err, "a thread to look up the host %s", host);
 	} else if (gw_cancel_wait(cancel, look->done, POLLIN, -1, err) < 0) {
 		gw_fail_in(err, "looking up the host %s", host);
-	} else if (look->status) {
+	} else if (look->there && look->status) {
 		fail_status(err, host, look->status, look->errnum);
 	} else {
 		answer = GW_STEAL(look->answer);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Godwit to godwit: the frames a migration travels in (docs/protocol.md). Both directions are frames
- * {u32 type, u32 flags, u64 length}, little endian; the stream is in DATA frames. This file knows frames and the
- * order they come in; domains are the caller's.
+ * Godwit to godwit: the frames a migration travels in (docs/protocol.md). Both directions are
+ * frames {u32 type, u32 flags, u64 length}, little endian; the stream is in DATA frames. This file
+ * knows frames and the order they come in; domains are the caller's.
  */
 #ifndef GW_MIGRATE_PROTOCOL_H
 #define GW_MIGRATE_PROTOCOL_H
@@ -25,12 +25,15 @@ struct gw_migration_offer {
 	const char *config; /* JSON, borrowed */
 	size_t config_len;
 	bool live;
+	int deadline_ms; /* a receiver silent for longer where it has to answer is an error; 0: 30 s
+			  */
 };
 
 /*
- * The sending side of one migration over an open channel: hello both ways, CONFIG, the static data in DATA frames, waits for ACCEPT or
- * REFUSE (GW_REFUSED with the reasons), memory, switchover, "yours", acknowledgement, release. Returns 0 when the other side has the domain;
- * *outcome says who owns it in every case.
+ * The sending side of one migration over an open channel: hello both ways, CONFIG, the static data
+ * in DATA frames, waits for ACCEPT or REFUSE (GW_REFUSED with the reasons), memory, switchover,
+ * "yours", acknowledgement, release. Returns 0 when the other side has the domain; *outcome says
+ * who owns it in every case.
  */
 enum gw_outcome {
 	GW_OUTCOME_SOURCE,  /* runs (or may run) here; the other side has nothing */
@@ -45,25 +48,28 @@ int gw_migrate_send(struct gw_channel *ch, const struct gw_migration_offer *offe
 struct gw_receiver {
 	void *opaque;
 	/*
-	 * Static data and config are in, nothing exists yet. Returns the created, paused domain, or NULL with GW_REFUSED: err's
-	 * text goes to the sender (several reasons: one a line).
+	 * Static data and config are in, nothing exists yet. Returns the created, paused domain, or
+	 * NULL with GW_REFUSED: err's text goes to the sender (several reasons: one a line).
 	 */
 	struct gw_domain *(*accept)(void *opaque, const struct gw_migration_id *id,
 				    const char *config, size_t config_len, enum gw_guest_type type,
 				    const struct gw_policy *policy, struct gw_error *err);
-	/* The sender gave it away ("yours"): keep this in mind before the acknowledgement leaves. */
+	/* The sender gave it away ("yours"): keep this in mind before the acknowledgement leaves.
+	 */
 	int (*mine)(void *opaque, struct gw_error *err);
 	/* The handover is complete: let it run. */
 	int (*run)(void *opaque, struct gw_error *err);
-	const struct gw_toolstack *toolstack;
+	const struct gw_toolstack *toolstack; /* NULL: nobody needs to know anything */
+	int deadline_ms; /* a sender silent for longer in a handshake is an error; 0: 30 s */
 };
 
 /*
- * The receiving side. *outcome: SOURCE (destroy what accept gave), MOVED (it is ours and was set running), UNKNOWN (ours may be the only one: keep it
- * paused). GW_INVALID "no godwit hello" for whatever else connects.
+ * The receiving side. *outcome: SOURCE (destroy what accept gave), MOVED (it is ours and was set
+ * running), UNKNOWN (ours may be the only one: keep it paused). GW_INVALID "no godwit hello" for
+ * whatever else connects.
  */
 int gw_migrate_receive(struct gw_channel *ch, const struct gw_receiver *receiver,
-		       struct gw_operation *op, struct gw_report *report,
-		       enum gw_outcome *outcome, struct gw_error *err);
+		       struct gw_operation *op, struct gw_report *report, enum gw_outcome *outcome,
+		       struct gw_error *err);
 
 #endif

@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * The channel made of DATA frames: a write becomes a frame by one more iovec in front,
+ * reads go straight from the connection into the caller's memory.
+ */
+#include "migrate/frames.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/util.h"
+#include "channel/kind.h"
+#include "migrate/frames_internal.h"
+
+#define IOV_STEP 1024
+
+struct frame_channel {
+	struct gw_channel ch;
+	struct gw_frames *f;
+};
+
+static struct gw_frames *frames_of(struct gw_channel *ch)
+{
+	return gw_container_of(ch, struct frame_channel, ch)->f;
+}
+
+/* Copies the part of iov that fits into limit bytes; returns the entries used and sets *total. */
+static int clip(const struct iovec *iov, int n, struct iovec *to, int max, uint64_t limit,
+		uint64_t *total)
+{
+	int used = 0;
+
+	*total = 0;
+	for (int i = 0; i < n && used < max && *total < limit; i++) {
+		size_t len = GW_MIN((uint64_t)iov[i].iov_len, limit - *total);
+
+		if (len == 0)
+			continue;
+		to[used++] = (struct iovec){.iov_base = iov[i].iov_base, .iov_len = len};
+		*total += len;
+	}
+	return used;
+}
+
+/* Brings f to a DATA frame with bytes left: 1, 0 if the data is over, -1. */
+static int next_data(struct gw_frames *f, struct gw_error *err)
+{
+	while (f->data_left == 0) {
+		struct gw_frame frame;
+		int rc = gw_frames_read_header(f, &frame, err);
+
+		if (rc <= 0)
+			return rc;
+		if (frame.type == GW_FRAME_DATA) {
+			f->data_left = frame.length;
+			continue;
+		}
+		rc = f->between(f->opaque, &frame, err);
+		if (rc != 0)
+			return rc < 0 ? -1 : 0;
+	}
+	return 1;
+}
+
+static ssize_t frame_read(struct gw_channel *ch, const struct iovec *iov, int n,
+			  struct gw_error *err)
+{
+	struct gw_frames *f = frames_of(ch);
+	struct iovec part[64];
+	uint64_t total;
+	ssize_t got;
+	int rc = next_data(f, err), used;
+
+	if (rc <= 0)
+		return rc;
+	used = clip(iov, n, part, GW_ARRAY_SIZE(part), f->data_left, &total);
+	if (gw_frames_wait(f, err) < 0)
+		return -1;
+	if (f->ch->unread_len > 0)
+		got = gw_channel_read_some(f->ch, part[0].iov_base, part[0].iov_len, err);
+	else
+		got = f->ch->ops->read(f->ch, part, used, err);
+	if (got == 0)
+		return gw_fail(err, GW_TRUNCATED, "%s went away in the middle of a DATA frame",
+			       f->peer);
+	if (got > 0)
+		f->data_left -= (uint64_t)got;
+	return got;
+}
+
+static ssize_t frame_write(struct gw_channel *ch, const struct iovec *iov, int n,
+			   struct gw_error *err)
+{
+	struct gw_frames *f = frames_of(ch);
+	struct iovec out[1 + IOV_STEP];
+	uint8_t head[GW_FRAME_HEADER_SIZE];
+	uint64_t total;
+	int used = clip(iov, n, out + 1, IOV_STEP, GW_FRAME_DATA_MAX, &total);
+
+	if (gw_frames_heard(f, err) < 0)
+		return -1;
+	gw_frame_header_encode(head, GW_FRAME_DATA, total);
+	out[0] = (struct iovec){.iov_base = head, .iov_len = sizeof(head)};
+	f->torn = true;
+	if (gw_channel_writev(f->ch, out, used + 1, err) < 0)
+		return -1;
+	f->torn = false;
+	return (ssize_t)total;
+}
+
+static int frame_drain(struct gw_channel *ch, struct gw_error *err)
+{
+	return gw_channel_drain(frames_of(ch)->ch, err);
+}
+
+/* The stream says itself where it ends. */
+static int frame_finish(struct gw_channel *ch, struct gw_error *err)
+{
+	return gw_channel_drain(frames_of(ch)->ch, err);
+}
+
+static void frame_close(struct gw_channel *ch)
+{
+}
+
+static const struct gw_channel_ops frame_ops = {
+	.read = frame_read,
+	.write = frame_write,
+	.skip = gw_channel_skip_by_reading,
+	.drain = frame_drain,
+	.finish = frame_finish,
+	.close = frame_close,
+};
+
+struct gw_channel *gw_frames_channel(struct gw_frames *f, struct gw_error *err)
+{
+	struct frame_channel *c = calloc(1, sizeof(*c));
+
+	if (!c) {
+		gw_fail(err, GW_NO_MEMORY, "a frame channel: out of memory");
+		return NULL;
+	}
+	if (gw_channel_init(&c->ch, &frame_ops, f->ch->name, err) < 0) {
+		free(c);
+		return NULL;
+	}
+	c->f = f;
+	return &c->ch;
+}

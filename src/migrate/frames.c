@@ -1,0 +1,302 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * Frames on a channel: headers, bodies, deadlines, last words. The channel made of DATA
+ * frames is in frame_channel.c.
+ */
+#include "migrate/frames.h"
+
+#include <poll.h>
+#include <string.h>
+
+#include "base/bytes.h"
+#include "base/clock.h"
+#include "base/util.h"
+#include "format/xlfile.h"
+#include "migrate/frames_internal.h"
+
+#define PART_MS	  1000 /* for getting the last word out */
+#define LINGER_MS 3000 /* for the peer to hear it */
+
+static const char *const names[] = {
+	[GW_FRAME_HELLO] = "HELLO",
+	[GW_FRAME_CONFIG] = "CONFIG",
+	[GW_FRAME_DATA] = "DATA",
+	[GW_FRAME_STATIC_END] = "STATIC_END",
+	[GW_FRAME_ACCEPT] = "ACCEPT",
+	[GW_FRAME_REFUSE] = "REFUSE",
+	[GW_FRAME_SWITCHOVER] = "SWITCHOVER",
+	[GW_FRAME_READY] = "READY",
+	[GW_FRAME_YOURS] = "YOURS",
+	[GW_FRAME_MINE] = "MINE",
+	[GW_FRAME_RELEASE] = "RELEASE",
+	[GW_FRAME_RUNNING] = "RUNNING",
+	[GW_FRAME_CANCEL] = "CANCEL",
+	[GW_FRAME_ERROR] = "ERROR",
+};
+
+const char *gw_frame_name(uint32_t type)
+{
+	return type < GW_ARRAY_SIZE(names) ? names[type] : NULL;
+}
+
+static uint64_t body_limit(uint32_t type)
+{
+	if (type == GW_FRAME_DATA)
+		return GW_FRAME_DATA_MAX;
+	if (type == GW_FRAME_CONFIG)
+		return GW_XLFILE_CONFIG_MAX;
+	return GW_FRAME_TEXT_MAX;
+}
+
+void gw_frame_header_encode(uint8_t raw[GW_FRAME_HEADER_SIZE], uint32_t type, uint64_t length)
+{
+	gw_put_le32(raw, type);
+	gw_put_le32(raw + 4, 0);
+	gw_put_le64(raw + 8, length);
+}
+
+int gw_frames_send(struct gw_frames *f, uint32_t type, const void *body, size_t len,
+		   struct gw_error *err)
+{
+	uint8_t head[GW_FRAME_HEADER_SIZE];
+	struct iovec iov[2] = {
+		{.iov_base = head, .iov_len = sizeof(head)},
+		{.iov_base = (void *)(uintptr_t)body, .iov_len = len},
+	};
+
+	gw_frame_header_encode(head, type, len);
+	f->torn = true;
+	if (gw_channel_writev(f->ch, iov, len ? 2 : 1, err) < 0)
+		return gw_fail_in(err, "sending %s to %s", gw_frame_name(type), f->peer);
+	f->torn = false;
+	return 0;
+}
+
+int gw_frames_wait(struct gw_frames *f, struct gw_error *err)
+{
+	int rc;
+
+	if (f->deadline_ms < 0 || f->ch->fd < 0 || f->ch->unread_len > 0)
+		return 0;
+	rc = gw_cancel_wait(f->ch->cancel, f->ch->fd, POLLIN, f->deadline_ms, err);
+	if (rc == 0)
+		return gw_fail(err, GW_PEER, "%s has been silent for %d ms", f->peer,
+			       f->deadline_ms);
+	return rc < 0 ? -1 : 0;
+}
+
+/* Fills buf: 1, 0 if the input ended before its first byte, -1. */
+static int read_exactly(struct gw_frames *f, void *buf, size_t len, struct gw_error *err)
+{
+	size_t done = 0;
+
+	while (done < len) {
+		ssize_t n;
+
+		if (gw_frames_wait(f, err) < 0)
+			return -1;
+		n = gw_channel_read_some(f->ch, (char *)buf + done, len - done, err);
+		if (n < 0)
+			return -1;
+		if (n == 0 && done == 0)
+			return 0;
+		if (n == 0)
+			return gw_fail(err, GW_PEER,
+				       "%s went away in the middle of a frame (%zu of %zu bytes)",
+				       f->peer, done, len);
+		done += (size_t)n;
+	}
+	return 1;
+}
+
+static int check_header(const struct gw_frames *f, const struct gw_frame *frame,
+			struct gw_error *err)
+{
+	const char *name = gw_frame_name(frame->type);
+
+	if (!name && !(frame->flags & GW_FRAME_OPTIONAL))
+		return gw_fail(err, GW_PEER, "%s sent a frame of the unknown type %u", f->peer,
+			       frame->type);
+	if (name && (frame->flags & ~GW_FRAME_OPTIONAL) != 0)
+		return gw_fail(err, GW_PEER, "%s sent a %s frame with the unknown flags 0x%x",
+			       f->peer, name, frame->flags);
+	if (frame->length > body_limit(frame->type))
+		return gw_fail(err, GW_PEER,
+			       "%s sent a %s frame of %llu bytes, at most %llu are allowed",
+			       f->peer, name ? name : "unknown", (unsigned long long)frame->length,
+			       (unsigned long long)body_limit(frame->type));
+	return 0;
+}
+
+int gw_frames_read_header(struct gw_frames *f, struct gw_frame *frame, struct gw_error *err)
+{
+	uint8_t raw[GW_FRAME_HEADER_SIZE];
+	int rc = read_exactly(f, raw, sizeof(raw), err);
+
+	if (rc <= 0)
+		return rc;
+	frame->type = gw_get_le32(raw);
+	frame->flags = gw_get_le32(raw + 4);
+	frame->length = gw_get_le64(raw + 8);
+	return check_header(f, frame, err) < 0 ? -1 : 1;
+}
+
+int gw_frames_read_body(struct gw_frames *f, const struct gw_frame *frame, struct gw_buffer *body,
+			struct gw_error *err)
+{
+	uint64_t left = frame->length;
+
+	gw_buffer_reset(body);
+	while (left > 0) {
+		size_t step = GW_MIN(left, 65536u);
+		void *to = gw_buffer_reserve(body, step, err);
+		int rc;
+
+		if (!to)
+			return -1;
+		rc = read_exactly(f, to, step, err);
+		if (rc == 0)
+			gw_fail(err, GW_PEER, "%s went away in the middle of a frame", f->peer);
+		if (rc <= 0)
+			return -1;
+		body->len += step;
+		left -= step;
+	}
+	return 0;
+}
+
+/* The peer's text with what could upset a terminal taken out; newlines stay. */
+void gw_frames_text(const struct gw_buffer *body, char *text, size_t size)
+{
+	size_t n = GW_MIN(body->len, size - 1);
+
+	for (size_t i = 0; i < n; i++) {
+		uint8_t c = body->data[i];
+
+		text[i] = (c < 0x20 && c != '\n') || c == 0x7f ? '?' : (char)c;
+	}
+	text[n] = '\0';
+}
+
+int gw_frames_last_words(struct gw_frames *f, const struct gw_frame *frame,
+			 const struct gw_buffer *body, struct gw_error *err)
+{
+	char text[900];
+
+	f->peer_parted = true;
+
+	if (frame->type == GW_FRAME_CANCEL)
+		return gw_fail(err, GW_CANCELLED, "%s cancelled the migration", f->peer);
+	gw_frames_text(body, text, sizeof(text));
+	return gw_fail(err, GW_PEER, "%s: %s", f->peer, text);
+}
+
+int gw_frames_receive(struct gw_frames *f, struct gw_frame *frame, struct gw_buffer *body,
+		      struct gw_error *err)
+{
+	for (;;) {
+		int rc = gw_frames_read_header(f, frame, err);
+
+		if (rc <= 0)
+			return rc;
+		if (frame->type == GW_FRAME_DATA)
+			return gw_fail(err, GW_PEER, "%s sent DATA where none is expected",
+				       f->peer);
+		if (gw_frames_read_body(f, frame, body, err) < 0)
+			return -1;
+		if (frame->type == GW_FRAME_CANCEL || frame->type == GW_FRAME_ERROR)
+			return gw_frames_last_words(f, frame, body, err);
+		if (gw_frame_name(frame->type))
+			return 1;
+	}
+}
+
+int gw_frames_expect(struct gw_frames *f, uint32_t type, struct gw_buffer *body,
+		     struct gw_error *err)
+{
+	struct gw_buffer none = {0};
+	struct gw_buffer *to = body ? body : &none;
+	struct gw_frame frame;
+	int rc = gw_frames_receive(f, &frame, to, err);
+
+	if (rc == 0)
+		rc = gw_fail(err, GW_PEER, "%s closed the connection, expected its %s", f->peer,
+			     gw_frame_name(type));
+	else if (rc > 0 && frame.type != type)
+		rc = gw_fail(err, GW_PEER, "%s sent %s, expected %s", f->peer,
+			     gw_frame_name(frame.type), gw_frame_name(type));
+	else if (rc > 0 && !body && frame.length > 0)
+		rc = gw_fail(err, GW_PEER, "%s sent %s with %llu bytes, expected none", f->peer,
+			     gw_frame_name(type), (unsigned long long)frame.length);
+	gw_buffer_free(&none);
+	return rc < 0 ? -1 : 0;
+}
+
+int gw_frames_heard(struct gw_frames *f, struct gw_error *err)
+{
+	struct pollfd p = {.fd = f->ch->fd, .events = POLLIN};
+	struct gw_buffer body = {0};
+	struct gw_frame frame;
+	int rc;
+
+	if (f->ch->fd < 0 || poll(&p, 1, 0) <= 0)
+		return 0;
+	rc = gw_frames_receive(f, &frame, &body, err);
+	gw_buffer_free(&body);
+	if (rc == 0)
+		return gw_fail(err, GW_PEER, "%s closed the connection", f->peer);
+	if (rc > 0)
+		return gw_fail(err, GW_PEER, "%s sent %s where nothing is expected", f->peer,
+			       gw_frame_name(frame.type));
+	return -1;
+}
+
+void gw_frames_find_cause(struct gw_frames *f, struct gw_error *err)
+{
+	struct gw_error cause = GW_ERROR_INIT;
+	struct gw_buffer body = {0};
+	struct gw_frame frame = {0};
+	int deadline = f->deadline_ms;
+
+	if (!err || f->peer_parted || (err->code != GW_SYSTEM && err->code != GW_PEER))
+		return;
+	f->deadline_ms = PART_MS;
+	if (gw_frames_receive(f, &frame, &body, &cause) < 0 && f->peer_parted)
+		*err = cause;
+	f->deadline_ms = deadline;
+	gw_buffer_free(&body);
+}
+
+/* Passes over what the peer still sends until it closes. */
+static void linger(struct gw_frames *f)
+{
+	uint64_t end = gw_clock_ms() + LINGER_MS;
+	static const size_t chunk = 65536;
+	GW_FREE_ON_EXIT void *buf = malloc(chunk);
+
+	while (buf && f->ch->fd >= 0) {
+		uint64_t now = gw_clock_ms();
+
+		if (now >= end ||
+		    gw_cancel_wait(NULL, f->ch->fd, POLLIN, (int)(end - now), NULL) <= 0 ||
+		    gw_channel_read_some(f->ch, buf, chunk, NULL) <= 0)
+			return;
+	}
+}
+
+void gw_frames_part(struct gw_frames *f, const struct gw_error *why, bool wait_for_peer)
+{
+	const struct gw_cancel *cancel = f->ch->cancel;
+	bool cancelled = why->code == GW_CANCELLED;
+
+	gw_channel_set_cancel(f->ch, NULL);
+	if (!f->torn &&
+	    (f->ch->fd < 0 || gw_cancel_wait(NULL, f->ch->fd, POLLOUT, PART_MS, NULL) > 0) &&
+	    gw_frames_send(f, cancelled ? GW_FRAME_CANCEL : GW_FRAME_ERROR, why->text,
+			   cancelled ? 0 : strlen(why->text), NULL) == 0 &&
+	    gw_channel_drain(f->ch, NULL) == 0 && wait_for_peer) {
+		gw_channel_finish(f->ch, NULL);
+		linger(f);
+	}
+	gw_channel_set_cancel(f->ch, cancel);
+}

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * When a live save stops copying and suspends the guest: a pure function of what was
+ * measured, and the pacing of the live rounds. Neither knows a domain or a channel.
+ */
+#ifndef GW_MIGRATE_PRECOPY_H
+#define GW_MIGRATE_PRECOPY_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "migrate/engine.h"
+
+#define GW_PRECOPY_DOWNTIME_MS 300u
+#define GW_PRECOPY_MAX_ROUNDS  30u
+
+/* One live pass, as it was measured. */
+struct gw_precopy_round {
+	uint64_t pages;	  /* sent with data */
+	uint64_t bytes;	  /* of the stream */
+	uint64_t busy_ns; /* sending them, without the time that pacing waited */
+	uint64_t wall_ns; /* the whole pass */
+	uint64_t dirty;	  /* pages known to be due when it was over */
+};
+
+struct gw_precopy_verdict {
+	bool stop;
+	const char *why;      /* "downtime", "max-rounds", "timeout"; NULL to go on */
+	uint64_t bytes_per_s; /* the rate the final round is expected to run at; 0 unknown */
+	uint64_t expected_downtime_ns; /* of sending what is dirty now at that rate; UINT64_MAX
+					  unknown */
+};
+
+/*
+ * Decides after a pass: rounds[0..n-1] are all live passes so far, n >= 1. The rate comes from the
+ * latest passes that moved enough to be believed, so that a small pass into an empty pipe does not
+ * promise a speed which the final round will not have.
+ */
+struct gw_precopy_verdict gw_precopy_decide(const struct gw_precopy *policy,
+					    const struct gw_precopy_round *rounds, unsigned n);
+
+/* Token pacing. Zeroed with bytes_per_s set is ready. */
+struct gw_pacing {
+	uint64_t bytes_per_s; /* 0: unlimited */
+	uint64_t ready_ns;    /* before this time nothing more should be sent */
+};
+
+/*
+ * bytes were sent and it is now_ns: how long to wait before sending more. A sender that fell behind
+ * may catch up by at most a tenth of a second.
+ */
+uint64_t gw_pacing_wait_ns(struct gw_pacing *pacing, uint64_t bytes, uint64_t now_ns);
+
+#endif

@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * Gathers every reason for which a host cannot take a guest.
+ */
+#include "migrate/preflight.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "format/policy.h"
+
+/* Room for the line that counts what did not fit. */
+#define TAIL 40
+
+struct reasons {
+	char text[sizeof(((struct gw_error *)0)->text)];
+	size_t len;
+	unsigned nr, left_out;
+};
+
+static void add(struct reasons *r, const char *fmt, ...) GW_PRINTF(2, 3);
+
+static void add(struct reasons *r, const char *fmt, ...)
+{
+	char line[256];
+	va_list ap;
+	int n;
+
+	va_start(ap, fmt);
+	n = vsnprintf(line, sizeof(line), fmt, ap);
+	va_end(ap);
+	if (n >= (int)sizeof(line))
+		n = sizeof(line) - 1;
+	if (r->left_out > 0 || r->len + (size_t)n + 1 + TAIL > sizeof(r->text)) {
+		r->left_out++;
+		return;
+	}
+	if (r->nr++ > 0)
+		r->text[r->len++] = '\n';
+	memcpy(r->text + r->len, line, (size_t)n + 1);
+	r->len += (size_t)n;
+}
+
+static const char *type_name(enum gw_guest_type type)
+{
+	return type == GW_GUEST_X86_PV	  ? "x86 PV"
+	       : type == GW_GUEST_X86_HVM ? "x86 HVM"
+					  : "unknown";
+}
+
+static void report_lack(void *opaque, const struct gw_policy_lack *lack)
+{
+	add(opaque, "this host lacks %s", lack->text);
+}
+
+static int check_policy(struct gw_host *host, const struct gw_policy *wanted, struct reasons *r,
+			struct gw_error *err)
+{
+	struct gw_policy offered = {0};
+
+	if (!wanted)
+		return 0;
+	if (host->ops->policy(host, &offered, err) < 0)
+		return -1;
+	gw_policy_compare(wanted, &offered, report_lack, r);
+	gw_policy_free(&offered);
+	return 0;
+}
+
+int gw_preflight(struct gw_host *host, const struct gw_preflight *wanted, struct gw_error *err)
+{
+	struct reasons r = {0};
+	uint64_t room = host->ops->free_pages(host);
+
+	if (!(host->ops->guest_types(host) & (1u << wanted->type)))
+		add(&r, "this host (%s) does not run %s guests", host->ops->name,
+		    type_name(wanted->type));
+	if (wanted->pages > room)
+		add(&r, "the guest needs %llu pages of memory, this host has room for %llu",
+		    (unsigned long long)wanted->pages, (unsigned long long)room);
+	if (check_policy(host, wanted->policy, &r, err) < 0)
+		return -1;
+	if (r.nr == 0 && r.left_out == 0)
+		return 0;
+	if (r.left_out > 0)
+		snprintf(r.text + r.len, sizeof(r.text) - r.len, "\nand %u more", r.left_out);
+	return gw_fail(err, GW_REFUSED, "%s", r.text);
+}

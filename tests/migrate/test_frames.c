@@ -1,0 +1,318 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * Frames over a socketpair: what is sent arrives, what is malformed is refused by name, the
+ * data channel keeps bytes in order, a hello tells a godwit from whatever else connects.
+ */
+#include "gwtest.h"
+
+#include <fcntl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/bytes.h"
+#include "migrate/frames.h"
+#include "migrate/hello.h"
+
+struct pair {
+	struct gw_frames a, b;
+	int a_fd;
+};
+
+static int pass_over(void *opaque, const struct gw_frame *frame, struct gw_error *err)
+{
+	*(uint32_t *)opaque = frame->type;
+	return frame->type == GW_FRAME_SWITCHOVER ? 0 : 1;
+}
+
+static struct gw_channel *channel_of(int fd)
+{
+	struct gw_error err = GW_ERROR_INIT;
+	struct gw_channel *ch = gw_channel_from_fd(fd, true, "pair", &err);
+
+	assert_non_null(ch);
+	return ch;
+}
+
+static void open_pair(struct pair *p)
+{
+	int fds[2];
+
+	assert_return_code(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), 0);
+	p->a = (struct gw_frames){.ch = channel_of(fds[0]), .peer = "b", .deadline_ms = 2000};
+	p->b = (struct gw_frames){.ch = channel_of(fds[1]), .peer = "a", .deadline_ms = 2000};
+	p->a_fd = fds[0];
+}
+
+static void close_pair(struct pair *p)
+{
+	gw_channel_close(p->a.ch);
+	gw_channel_close(p->b.ch);
+}
+
+static void put_raw(struct pair *p, const void *bytes, size_t len)
+{
+	assert_int_equal(write(p->a_fd, bytes, len), len);
+}
+
+static void put_header(struct pair *p, uint32_t type, uint32_t flags, uint64_t length)
+{
+	uint8_t raw[GW_FRAME_HEADER_SIZE];
+
+	gw_put_le32(raw, type);
+	gw_put_le32(raw + 4, flags);
+	gw_put_le64(raw + 8, length);
+	put_raw(p, raw, sizeof(raw));
+}
+
+static void test_control_frames(void **state)
+{
+	struct gw_error err = GW_ERROR_INIT;
+	struct gw_buffer body = {0};
+	struct gw_frame frame;
+	struct pair p;
+
+	open_pair(&p);
+	assert_ok(gw_frames_send(&p.a, GW_FRAME_REFUSE, "no room", 7, &err), &err);
+	assert_ok(gw_frames_send(&p.a, GW_FRAME_YOURS, NULL, 0, &err), &err);
+	assert_int_equal(gw_frames_receive(&p.b, &frame, &body, &err), 1);
+	assert_int_equal(frame.type, GW_FRAME_REFUSE);
+	assert_int_equal(body.len, 7);
+	assert_memory_equal(body.data, "no room", 7);
+	assert_ok(gw_frames_expect(&p.b, GW_FRAME_YOURS, NULL, &err), &err);
+	gw_channel_finish(p.a.ch, &err);
+	assert_int_equal(gw_frames_receive(&p.b, &frame, &body, &err), 0);
+	assert_fails(gw_frames_expect(&p.b, GW_FRAME_MINE, NULL, &err), &err, GW_PEER,
+		     "closed the connection, expected its MINE");
+	gw_buffer_free(&body);
+	close_pair(&p);
+}
+
+static void test_bad_frames(void **state)
+{
+	static const struct {
+		uint32_t type, flags;
+		uint64_t length;
+		const char *text;
+	} bad[] = {
+		{99, 0, 0, "unknown type 99"},
+		{0, 0, 0, "unknown type 0"},
+		{GW_FRAME_YOURS, 4, 0, "YOURS frame with the unknown flags 0x4"},
+		{GW_FRAME_ERROR, 0, UINT64_C(1) << 40, "ERROR frame of 1099511627776 bytes"},
+		{GW_FRAME_DATA, 0, 0, "DATA where none is expected"},
+		{GW_FRAME_MINE, 0, 0, "sent MINE, expected YOURS"},
+	};
+
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		struct gw_error err = GW_ERROR_INIT;
+		struct pair p;
+
+		open_pair(&p);
+		put_header(&p, bad[i].type, bad[i].flags, bad[i].length);
+		assert_fails(gw_frames_expect(&p.b, GW_FRAME_YOURS, NULL, &err), &err, GW_PEER,
+			     bad[i].text);
+		close_pair(&p);
+	}
+}
+
+static void test_optional_unknown_is_ignored(void **state)
+{
+	struct gw_error err = GW_ERROR_INIT;
+	struct pair p;
+
+	open_pair(&p);
+	put_header(&p, 77, GW_FRAME_OPTIONAL, 5);
+	put_raw(&p, "later", 5);
+	assert_ok(gw_frames_send(&p.a, GW_FRAME_READY, NULL, 0, &err), &err);
+	assert_ok(gw_frames_expect(&p.b, GW_FRAME_READY, NULL, &err), &err);
+	close_pair(&p);
+}
+
+static void test_silence_and_cuts(void **state)
+{
+	struct gw_error err = GW_ERROR_INIT;
+	struct pair p;
+
+	open_pair(&p);
+	p.b.deadline_ms = 30;
+	assert_fails(gw_frames_expect(&p.b, GW_FRAME_READY, NULL, &err), &err, GW_PEER,
+		     "silent for 30 ms");
+	put_raw(&p, "\x01\0\0", 3);
+	gw_channel_finish(p.a.ch, &err);
+	assert_fails(gw_frames_expect(&p.b, GW_FRAME_READY, NULL, &err), &err, GW_PEER,
+		     "middle of a frame (3 of 16 bytes)");
+	close_pair(&p);
+}
+
+static void test_last_words(void **state)
+{
+	struct gw_error err = GW_ERROR_INIT;
+	struct gw_error why = {.code = GW_INVALID, .text = "disk full\x1b[2J"};
+	struct pair p;
+
+	open_pair(&p);
+	assert_ok(gw_frames_heard(&p.b, &err), &err);
+	gw_frames_part(&p.a, &why, false);
+	assert_fails(gw_frames_heard(&p.b, &err), &err, GW_PEER, "a: disk full?[2J");
+	assert_true(p.b.peer_parted);
+	why.code = GW_CANCELLED;
+	gw_frames_part(&p.a, &why, false);
+	assert_fails(gw_frames_expect(&p.b, GW_FRAME_YOURS, NULL, &err), &err, GW_CANCELLED,
+		     "a cancelled the migration");
+	close_pair(&p);
+}
+
+/* The writer's pieces and the reader's are cut differently; control frames stand between. */
+static void test_data_channel(void **state)
+{
+	struct gw_error err = GW_ERROR_INIT;
+	struct gw_channel *out, *in;
+	uint8_t sent[5000], got[5000];
+	uint32_t seen = 0;
+	struct pair p;
+
+	for (size_t i = 0; i < sizeof(sent); i++)
+		sent[i] = (uint8_t)(i * 7 + i / 251);
+	open_pair(&p);
+	p.b.between = pass_over;
+	p.b.opaque = &seen;
+	out = gw_frames_channel(&p.a, &err);
+	in = gw_frames_channel(&p.b, &err);
+	for (size_t at = 0, step = 1; at < sizeof(sent); at += step, step = step * 3 % 997 + 1) {
+		struct iovec iov[2];
+
+		if (step > sizeof(sent) - at)
+			step = sizeof(sent) - at;
+		iov[0] = (struct iovec){.iov_base = sent + at, .iov_len = step / 2};
+		iov[1] = (struct iovec){.iov_base = sent + at + step / 2,
+					.iov_len = step - step / 2};
+		assert_ok(gw_channel_writev(out, iov, 2, &err), &err);
+		if (at < 2000)
+			assert_ok(gw_frames_send(&p.a, GW_FRAME_SWITCHOVER, NULL, 0, &err), &err);
+	}
+	assert_ok(gw_frames_send(&p.a, GW_FRAME_READY, NULL, 0, &err), &err);
+	assert_int_equal(gw_channel_read(in, got, 1234, &err), 1);
+	assert_int_equal(gw_channel_skip(in, 1000, &err), 1);
+	assert_int_equal(gw_channel_read(in, got + 2234, sizeof(got) - 2234, &err), 1);
+	assert_memory_equal(got, sent, 1234);
+	assert_memory_equal(got + 2234, sent + 2234, sizeof(got) - 2234);
+	assert_int_equal(seen, GW_FRAME_SWITCHOVER);
+	assert_int_equal(gw_channel_read(in, got, 1, &err), 0);
+	assert_int_equal(seen, GW_FRAME_READY);
+	gw_channel_close(out);
+	gw_channel_close(in);
+	close_pair(&p);
+}
+
+static void test_hello(void **state)
+{
+	struct gw_migration_id id = {.bytes = {1, 2, 3, 15}};
+	struct gw_error err = GW_ERROR_INIT;
+	struct gw_hello hello;
+	struct pair p;
+
+	open_pair(&p);
+	assert_ok(gw_hello_send(&p.a, &id, &err), &err);
+	assert_ok(gw_hello_receive(&p.b, &hello, &err), &err);
+	assert_int_equal(hello.version, GW_PROTOCOL_VERSION);
+	assert_memory_equal(&hello.id, &id, sizeof(id));
+	close_pair(&p);
+}
+
+/* Each is refused as soon as its first wrong byte is there: nobody closes, nothing is waited for.
+ */
+static void test_no_hello(void **state)
+{
+	static const struct {
+		const char *bytes;
+		size_t len;
+		const char *text;
+	} other[] = {
+		{"GET / HTTP/1.1\r\n", 16, "no godwit hello: a sent \"GET / HTTP/1.1"},
+		{"xl migration receiver ready, send binary domain data.\n", 54, "xl migration"},
+		{"\x01\0\0\0\0\0\0\0\x30\0\0\0\0\0\0\0GODWIT99", 24, "GODWIT99"},
+		{"\x01\0\0\0\0\0\0\0\x20\0\0\0\0\0\0\0GODWIT01", 24, "one of 32 bytes"},
+		{"\x02", 1, "no godwit hello"},
+		{"SSH-2.0-OpenSSH_9.2\r\n", 21, "SSH-2.0"},
+		{"\x16\x03\x01", 3, "no godwit hello"},
+	};
+
+	for (size_t i = 0; i < sizeof(other) / sizeof(other[0]); i++) {
+		struct gw_error err = GW_ERROR_INIT;
+		struct gw_hello hello;
+		struct pair p;
+
+		open_pair(&p);
+		put_raw(&p, other[i].bytes, other[i].len);
+		assert_fails(gw_hello_receive(&p.b, &hello, &err), &err, GW_INVALID, other[i].text);
+		close_pair(&p);
+	}
+}
+
+static void test_silent_hello(void **state)
+{
+	struct gw_error err = GW_ERROR_INIT;
+	struct gw_hello hello;
+	struct pair p;
+
+	open_pair(&p);
+	p.b.deadline_ms = 20;
+	assert_fails(gw_hello_receive(&p.b, &hello, &err), &err, GW_INVALID,
+		     "no godwit hello: a has been silent");
+	put_raw(&p, "\x01\0", 2);
+	gw_channel_finish(p.a.ch, &err);
+	assert_fails(gw_hello_receive(&p.b, &hello, &err), &err, GW_INVALID,
+		     "closed the connection after 2 bytes");
+	close_pair(&p);
+}
+
+static void hello_of(uint8_t *raw, uint32_t version, uint32_t compat, uint64_t needs)
+{
+	memset(raw, 0, 64);
+	raw[0] = GW_FRAME_HELLO;
+	raw[8] = GW_HELLO_SIZE;
+	memcpy(raw + 16, "GODWIT01", 8);
+	gw_put_le32(raw + 24, version);
+	gw_put_le32(raw + 28, compat);
+	gw_put_le64(raw + 40, needs);
+}
+
+static void test_versions(void **state)
+{
+	struct gw_error err = GW_ERROR_INIT;
+	struct gw_hello hello;
+	uint8_t raw[64];
+	struct pair p;
+
+	open_pair(&p);
+	hello_of(raw, 9, 1, 0);
+	put_raw(&p, raw, sizeof(raw));
+	assert_ok(gw_hello_receive(&p.b, &hello, &err), &err);
+	hello_of(raw, 9, 7, 0);
+	put_raw(&p, raw, sizeof(raw));
+	assert_fails(gw_hello_receive(&p.b, &hello, &err), &err, GW_REFUSED,
+		     "needs a peer of at least version 7");
+	hello_of(raw, 1, 1, 0x10);
+	put_raw(&p, raw, sizeof(raw));
+	assert_fails(gw_hello_receive(&p.b, &hello, &err), &err, GW_REFUSED, "features 0x10");
+	assert_ok(gw_frames_send(&p.a, GW_FRAME_ERROR, "busy", 4, &err), &err);
+	assert_fails(gw_hello_receive(&p.b, &hello, &err), &err, GW_PEER, "a: busy");
+	close_pair(&p);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_control_frames),
+		cmocka_unit_test(test_bad_frames),
+		cmocka_unit_test(test_optional_unknown_is_ignored),
+		cmocka_unit_test(test_silence_and_cuts),
+		cmocka_unit_test(test_last_words),
+		cmocka_unit_test(test_data_channel),
+		cmocka_unit_test(test_hello),
+		cmocka_unit_test(test_no_hello),
+		cmocka_unit_test(test_silent_hello),
+		cmocka_unit_test(test_versions),
+	};
+
+	return cmocka_run_group_tests_name("frames", tests, NULL, NULL);
+}

@@ -18,6 +18,7 @@ enum {
 	PARAM_BUFIOREQ_PFN = 6,
 	PARAM_VM86_TSS = 15,
 	PARAM_CONSOLE_PFN = 17,
+	PARAM_VM86_TSS_SIZED = 37,
 	NR_PARAMS = 64,
 };
 
@@ -85,14 +86,44 @@ static int localise(struct gw_restore_guest *g, uint64_t pfn, unsigned type, voi
 	return 0;
 }
 
-/* What may be set on the word of a stream: what savers send, and VM86_TSS, its old form of
- * before 4.11. */
+/* What may be set on the word of a stream: what savers send. */
 static bool is_settable(uint64_t index)
 {
 	for (size_t i = 0; i < GW_ARRAY_SIZE(gw_hvm_params_saved); i++)
 		if (gw_hvm_params_saved[i] == index)
 			return true;
-	return index == PARAM_VM86_TSS;
+	return false;
+}
+
+static void keep(struct hvm_restore *r, uint64_t index, uint64_t value)
+{
+	r->params[index] = value;
+	r->have_params |= UINT64_C(1) << index;
+}
+
+/* The form of before Xen 4.11: an address only. The segment's size was always 128 bytes then. */
+static int keep_vm86_tss(struct hvm_restore *r, uint64_t value, struct gw_error *err)
+{
+	if (value > UINT32_MAX)
+		return gw_fail(err, GW_INVALID, "HVM param VM86_TSS: 0x%" PRIx64 " is above 4 GiB",
+			       value);
+	if (value && !(r->have_params >> PARAM_VM86_TSS_SIZED & 1))
+		keep(r, PARAM_VM86_TSS_SIZED, UINT64_C(128) << 32 | value);
+	return 0;
+}
+
+static int keep_param(struct hvm_restore *r, uint64_t index, uint64_t value, struct gw_error *err)
+{
+	if (index == PARAM_PAE_ENABLED) /* obsolete; old savers sent it */
+		return 0;
+	if (index == PARAM_VM86_TSS)
+		return keep_vm86_tss(r, value, err);
+	if (index >= NR_PARAMS || !is_settable(index))
+		return gw_fail(err, GW_INVALID,
+			       "HVM param %" PRIu64 " (%s) is not one that a stream may set", index,
+			       gw_hvm_param_name(index) ?: "unknown");
+	keep(r, index, value);
+	return 0;
 }
 
 static int keep_params(struct hvm_restore *r, const struct gw_record *rec, struct gw_error *err)
@@ -105,15 +136,8 @@ static int keep_params(struct hvm_restore *r, const struct gw_record *rec, struc
 		uint64_t index, value;
 
 		gw_hvm_params_get(rec, i, &index, &value);
-		if (index == PARAM_PAE_ENABLED) /* obsolete; old savers sent it */
-			continue;
-		if (index >= NR_PARAMS || !is_settable(index))
-			return gw_fail(err, GW_INVALID,
-				       "HVM param %" PRIu64
-				       " (%s) is not one that a stream may set",
-				       index, gw_hvm_param_name(index) ?: "unknown");
-		r->params[index] = value;
-		r->have_params |= UINT64_C(1) << index;
+		if (keep_param(r, index, value, err) < 0)
+			return -1;
 	}
 	return 0;
 }

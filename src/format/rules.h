@@ -49,7 +49,10 @@ struct gw_finding {
 /* "image record 12 (PAGE_DATA) at offset 0x4a10: count 5000 needs ..." Returns text. */
 char *gw_finding_format(const struct gw_finding *finding, char *text, size_t size);
 
-/* Receives findings; verify collects them, restore stops at the first error. */
+/*
+ * Receives findings; verify collects them, restore stops at the first error. A checker reports a rule that is broken again and again
+ * a few dozen times at most, some warnings once.
+ */
 struct gw_findings {
 	void (*report)(void *opaque, const struct gw_finding *finding);
 	void *opaque;
@@ -68,7 +71,10 @@ struct gw_image_rules *gw_image_rules_new(const struct gw_findings *out, uint64_
 					  enum gw_image_kind kind, uint64_t max_pfns);
 void gw_image_rules_free(struct gw_image_rules *rules);
 
-/* Each returns 0, or -1 if a rule of level error was broken (err then holds the formatted finding, GW_INVALID). */
+/*
+ * Each returns 0, or -1 if a rule of level error was broken. err then holds the first such finding, formatted: GW_TRUNCATED for an
+ * input that ended too early, else GW_INVALID. Offsets are counted from the first byte of the layer, as those of records are.
+ */
 int gw_image_rules_header(struct gw_image_rules *rules, const struct gw_image_header *h,
 			  struct gw_error *err);
 /* A whole record other than PAGE_DATA, before it is applied. */
@@ -79,7 +85,8 @@ int gw_image_rules_pages(struct gw_image_rules *rules, const struct gw_image_rea
 			 struct gw_error *err);
 /*
  * The image is over: the END record was read, or input ended. at_boundary: not inside a record. A checkpointed image that
- * ends after a CHECKPOINT is whole up to it. Reports what should have come and did not.
+ * ends after a CHECKPOINT is whole up to it. What should have come before an END or a CHECKPOINT and did not was reported
+ * with that record.
  */
 int gw_image_rules_end(struct gw_image_rules *rules, bool at_boundary, uint64_t offset,
 		       struct gw_error *err);
@@ -102,7 +109,7 @@ struct gw_image_facts {
 };
 const struct gw_image_facts *gw_image_rules_facts(const struct gw_image_rules *rules);
 
-/* The libxl layer: the same three calls. */
+/* The libxl layer: the same calls. */
 struct gw_stream_rules;
 struct gw_stream_rules *gw_stream_rules_new(const struct gw_findings *out, uint64_t base);
 void gw_stream_rules_free(struct gw_stream_rules *rules);
@@ -111,6 +118,9 @@ int gw_stream_rules_header(struct gw_stream_rules *rules, const struct gw_stream
 /* guest: from the image header once it is known, else GW_GUEST_NONE. */
 int gw_stream_rules_record(struct gw_stream_rules *rules, const struct gw_record *rec,
 			   enum gw_guest_type guest, struct gw_error *err);
+/* The same for a record whose body was only announced (GW_STREAM_BODY): its ids are judged too. */
+int gw_stream_rules_body(struct gw_stream_rules *rules, const struct gw_stream_reader *reader,
+			 enum gw_guest_type guest, struct gw_error *err);
 /* A CHECKPOINT of the image inside hands control to this layer until CHECKPOINT_END. */
 void gw_stream_rules_checkpoint(struct gw_stream_rules *rules);
 int gw_stream_rules_end(struct gw_stream_rules *rules, bool at_boundary, uint64_t offset,

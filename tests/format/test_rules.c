@@ -1,0 +1,890 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * The rules of the libxc image: each one is broken by an image made for it, and only it
+ * speaks up. An image is written as a word of letters, one for each record.
+ */
+#include "gwtest.h"
+
+#include "base/bytes.h"
+#include "base/util.h"
+#include "format/hvm_context.h"
+#include "format/rules.h"
+
+/* Which rules were seen broken by any test: in the end, all. */
+static bool rule_seen[256];
+
+struct seen {
+	char ids[600]; /* "id id id ", in order */
+	struct gw_finding last;
+};
+
+static void report(void *opaque, const struct gw_finding *finding)
+{
+	struct seen *seen = opaque;
+	size_t n;
+	const struct gw_rule *rules = gw_rules(&n);
+	size_t len = strlen(seen->ids);
+
+	snprintf(seen->ids + len, sizeof(seen->ids) - len, "%s ", finding->rule->id);
+	assert_int_equal(finding->level, finding->rule->level);
+	seen->last = *finding;
+	rule_seen[finding->rule - rules] = true;
+}
+
+static void append(struct gw_buffer *buf, uint32_t type, const void *body, size_t len)
+{
+	struct gw_error err = GW_ERROR_INIT;
+
+	assert_ok(gw_record_append(buf, type, body, len, &err), &err);
+}
+
+static void append_pages(struct gw_buffer *buf)
+{
+	const uint64_t entries[] = {gw_page_entry(0x100, GW_PAGE_XTAB),
+				    gw_page_entry(0x101, GW_PAGE_NOTAB)};
+	static uint8_t raw[32 + GW_PAGE_SIZE];
+	struct gw_error err = GW_ERROR_INIT;
+
+	gw_page_data_head_encode(raw, 2, entries, 1);
+	assert_ok(gw_buffer_append(buf, raw, sizeof(raw), &err), &err);
+}
+
+static void append_context(struct gw_buffer *buf)
+{
+	static const uint8_t context[] = {
+		1, 0, 0, 0, 24, 0, 0, 0, 0x86, 0x12, 0x38, 0x54, 1, 0, 0, 0, 0, 0, 0, 0,
+		0, 0, 0, 0, 0,	0, 0, 0, 0,    0,    0,	   0,	 0, 0, 0, 0, 0, 0, 0, 0,
+	};
+
+	append(buf, GW_REC_HVM_CONTEXT, context, sizeof(context));
+}
+
+static void append_vcpu(struct gw_buffer *buf, uint32_t type, uint32_t id, uint32_t len)
+{
+	static uint8_t raw[8192];
+	struct gw_vcpu_blob vcpu = {.vcpu_id = id, .blob = raw, .blob_len = len};
+	struct gw_error err = GW_ERROR_INIT;
+
+	memset(raw, 0, sizeof(raw));
+	gw_put_le32(raw, id);
+	gw_put_le32(raw + 4, type == GW_REC_X86_PV_VCPU_MSRS ? 0 : len);
+	assert_ok(gw_vcpu_blob_append(buf, type, &vcpu, &err), &err);
+}
+
+static void append_p2m(struct gw_buffer *buf, uint32_t start, uint32_t end)
+{
+	static const uint64_t pfns[] = {0x40, 0x41};
+	struct gw_error err = GW_ERROR_INIT;
+	struct gw_p2m_frames frames = {start, end, end / 512 - start / 512 + 1};
+
+	assert_ok(gw_p2m_frames_append(buf, &frames, pfns, &err), &err);
+}
+
+static void append_param(struct gw_buffer *buf, uint64_t index, uint64_t value)
+{
+	struct gw_error err = GW_ERROR_INIT;
+
+	assert_ok(gw_hvm_params_append(buf, 1, &index, &value, &err), &err);
+}
+
+static void append_letter(struct gw_buffer *buf, char letter)
+{
+	static const uint8_t zeros[GW_PAGE_SIZE];
+	uint8_t pv_info[8] = {8, 4};
+	uint64_t no_params = 0;
+	struct gw_error err = GW_ERROR_INIT;
+
+	switch (letter) {
+	case 'E':
+		return append(buf, GW_REC_END, NULL, 0);
+	case 'P':
+		return append_pages(buf);
+	case 'I':
+		return append(buf, GW_REC_X86_PV_INFO, pv_info, 8);
+	case 'F':
+		return append_p2m(buf, 0, 1023);
+	case 'f':
+		return append_p2m(buf, 512, 1535);
+	case 'B':
+		return append_vcpu(buf, GW_REC_X86_PV_VCPU_BASIC, 0, 5168);
+	case 'X':
+		return append_vcpu(buf, GW_REC_X86_PV_VCPU_EXTENDED, 0, 64);
+	case 'x':
+		return append_vcpu(buf, GW_REC_X86_PV_VCPU_XSAVE, 0, 592);
+	case 'M':
+		return append_vcpu(buf, GW_REC_X86_PV_VCPU_MSRS, 0, 16);
+	case 'e':
+		return append_vcpu(buf, GW_REC_X86_PV_VCPU_MSRS, 70000, 0);
+	case '1':
+		return append_vcpu(buf, GW_REC_X86_PV_VCPU_XSAVE, 1, 16);
+	case 'N':
+		return append(buf, GW_REC_SHARED_INFO, zeros, GW_PAGE_SIZE);
+	case 'T':
+		return append(buf, GW_REC_X86_TSC_INFO, zeros, 24);
+	case 'C':
+		return append_context(buf);
+	case 'H':
+		return append_param(buf, 1, 0xfefff);
+	case 'h':
+		return append_param(buf, 12, 0xfeffb000);
+	case 'w':
+		assert_ok(gw_hvm_params_append(buf, 0, &no_params, &no_params, &err), &err);
+		return;
+	case 'k':
+		return append(buf, GW_REC_TOOLSTACK, "x", 1);
+	case 'V':
+		return append(buf, GW_REC_VERIFY, NULL, 0);
+	case 'K':
+		return append(buf, GW_REC_CHECKPOINT, NULL, 0);
+	case 'D':
+		return append(buf, GW_REC_CHECKPOINT_DIRTY_PFN_LIST, zeros, 8);
+	case 'S':
+		return append(buf, GW_REC_STATIC_DATA_END, NULL, 0);
+	case 'c':
+		return append(buf, GW_REC_X86_CPUID_POLICY, zeros, 24);
+	case 'm':
+		return append(buf, GW_REC_X86_MSR_POLICY, zeros, 16);
+	case 'U':
+		return append(buf, 0x13, NULL, 0);
+	case 'O':
+		return append(buf, 0x80000007, "xyz", 3);
+	case 'A':
+		return append(buf, GW_REC_GODWIT_XENABI, zeros, 8);
+	default:
+		fail_msg("no record is called %c", letter);
+	}
+}
+
+/* An image, and where its records begin. */
+struct image {
+	struct gw_buffer buf;
+	size_t record[64];
+};
+
+static struct image make(uint32_t version, uint32_t type, const char *letters)
+{
+	const struct gw_image_header h = {
+		.version = version, .type = type, .page_shift = 12, .xen_major = 4};
+	struct gw_error err = GW_ERROR_INIT;
+	struct image image = {0};
+
+	assert_ok(gw_buffer_append(&image.buf, NULL, 40, &err), &err);
+	gw_image_header_encode(&h, image.buf.data);
+	for (size_t i = 0; letters[i]; i++) {
+		image.record[i] = image.buf.len;
+		append_letter(&image.buf, letters[i]);
+	}
+	return image;
+}
+
+static const uint64_t base = 1000;
+
+/* Reader and rules over an image, as verify does it. 0 or -1 as restore would have it. */
+static int judge(const struct gw_buffer *buf, enum gw_image_kind kind, uint64_t max_pfns,
+		 struct seen *seen, struct gw_error *err)
+{
+	const struct gw_findings out = {report, seen};
+	struct gw_image_rules *rules = gw_image_rules_new(&out, base, kind, max_pfns);
+	struct gw_error lost = GW_ERROR_INIT;
+	struct gw_image_reader r;
+	size_t pos = 0, len;
+	void *to;
+	int rc = 0;
+
+	memset(seen, 0, sizeof(*seen));
+	gw_image_reader_init(&r);
+	for (;;) {
+		enum gw_image_event event;
+
+		assert_ok(gw_image_reader_want(&r, &to, &len, err), err);
+		if (len > buf->len - pos) {
+			rc |= gw_image_rules_end(rules,
+						 pos == buf->len && gw_image_reader_at_boundary(&r),
+						 pos, err);
+			break;
+		}
+		if (len)
+			memcpy(to, buf->data + pos, len);
+		pos += len;
+		if (gw_image_reader_got(&r, &event, &lost) < 0) {
+			rc |= gw_image_rules_framing(rules, r.rec.offset, &r.rec, lost.text, err);
+			break;
+		}
+		if (event == GW_IMAGE_HEADER)
+			rc |= gw_image_rules_header(rules, &r.header, err);
+		if (event == GW_IMAGE_RECORD)
+			rc |= gw_image_rules_record(rules, &r.rec, err);
+		if (event == GW_IMAGE_PAGES) {
+			rc |= gw_image_rules_pages(rules, &r, err);
+			if (r.data_len > buf->len - pos) {
+				rc |= gw_image_rules_end(rules, false, pos, err);
+				break;
+			}
+			pos += r.data_len;
+			gw_image_reader_pages_done(&r);
+		}
+		if (event == GW_IMAGE_DONE) {
+			rc |= gw_image_rules_end(rules, true, pos, err);
+			break;
+		}
+	}
+	gw_image_reader_free(&r);
+	gw_image_rules_free(rules);
+	return rc;
+}
+
+/* These and no other rules speak up, and the verdict is theirs. */
+static void expect(const struct gw_buffer *buf, enum gw_image_kind kind, uint64_t max_pfns,
+		   const char *what, const char *ids)
+{
+	struct gw_error err = GW_ERROR_INIT;
+	struct seen seen;
+	int rc = judge(buf, kind, max_pfns, &seen, &err);
+	size_t n = strlen(seen.ids);
+
+	if (n)
+		seen.ids[n - 1] = 0;
+	if (strcmp(seen.ids, ids) != 0)
+		fail_msg("%s: \"%s\", expected \"%s\" (%s)", what, seen.ids, ids, err.text);
+	assert_int_equal(rc < 0, err.code != GW_OK);
+}
+
+static void words(uint32_t version, uint32_t type, const char *letters, const char *ids)
+{
+	struct image image = make(version, type, letters);
+
+	expect(&image.buf, GW_IMAGE_ANY, 0, letters, ids);
+	gw_buffer_free(&image.buf);
+}
+
+static void hvm(const char *letters, const char *ids)
+{
+	words(3, GW_GUEST_X86_HVM, letters, ids);
+}
+
+static void pv(const char *letters, const char *ids)
+{
+	words(3, GW_GUEST_X86_PV, letters, ids);
+}
+
+/* The same with 32 bits at this offset of record n changed (8: the body's first). */
+static void patched(uint32_t type, const char *letters, size_t n, size_t at, uint32_t value,
+		    const char *ids)
+{
+	struct image image = make(3, type, letters);
+
+	gw_put_le32(image.buf.data + image.record[n] + at, value);
+	expect(&image.buf, GW_IMAGE_ANY, 0, letters, ids);
+	gw_buffer_free(&image.buf);
+}
+
+#define HVM GW_GUEST_X86_HVM
+#define PV  GW_GUEST_X86_PV
+
+/* Shorter names for what is checked often. */
+static const char hvm_word[] = "cmSPTHCE";
+static const char pv_word[] = "IcmSFPTNBXxME";
+
+static void images_without_fault(void **state)
+{
+	hvm(hvm_word, "");
+	hvm("SPTHCE", "");
+	hvm("cmSPPPTHCKPTHCKPTHC", "image-cut-round");
+	hvm("cmSPTHCKPTHCK", "image-checkpointed");
+	hvm("cmSPTHCKE", "");
+	pv(pv_word, "");
+	pv("IcmSFPfPTNBXxM1E", "vcpu-no-basic");
+	words(2, HVM, "PTHCE", "static-data-inferred");
+	words(2, PV, "IFPTNBE", "static-data-inferred");
+}
+
+static void order_of_records(void **state)
+{
+	hvm("cmSPTCHE", "hvm-context-order");
+	hvm("cmSPTCHKPTCHKPTCHK", "hvm-context-order image-checkpointed");
+	hvm("cmPSTHCE", "static-data-missing");
+	hvm("cmPTHCE", "static-data-missing static-data-early static-data-early "
+		       "static-data-early static-data-missing");
+	hvm("cmSSPTHCE", "static-data-twice");
+	hvm("cmTSPHCE", "static-data-early");
+	hvm("cSmPTHCE", "static-data-late");
+	hvm("ccmSPTHCE", "policy-repeated");
+	hvm("cmmSPTHCE", "policy-repeated");
+	words(2, HVM, "cSPTHCE", "static-data-v2 static-data-v2");
+	hvm("cmSHPTCE", "hvm-params-order");
+	hvm("cmSPTHHCE", "hvm-params-repeated");
+	hvm("cmSPTHCCE", "record-repeated");
+	hvm("cmSPTTHCE", "record-repeated");
+	hvm("cmSPHCE", "tsc-missing");
+	hvm("cmSPTCE", "hvm-params-missing");
+	hvm("cmSPThCE", "hvm-params-missing");
+	hvm("cmSPTHE", "hvm-context-missing");
+	hvm("cmSPTwHCE", "hvm-params-empty");
+	hvm("cmSPwwTHCE", "hvm-params-empty");
+	hvm("cmSVPTHCE", "verify-mode");
+	pv("cmISFPTNBE", "");
+	pv("cmSFPTNBE", "pv-order pv-order pv-order pv-order pv-order vcpu0-missing");
+	pv("IcmSPTNBE", "pv-order pv-order");
+	pv("IcmSFTNBPE", "vcpu-order");
+	pv("IcmSFPTNBBE", "vcpu-repeated");
+	pv("IcmSFPTNBXXE", "vcpu-repeated");
+	pv("IcmSFPTNNBE", "record-repeated");
+	pv("IcmSFPTBE", "shared-info-missing");
+	pv("IcmSFPTNXE", "vcpu0-missing");
+	pv("IcmSFPTNBeeE", "vcpu-empty");
+	pv("IIcmSFPTNBE", "pv-info-twice");
+	pv("IcmSfPTNBE", "p2m-hole");
+	pv("IcmSFPTNBKPTNBK", "image-checkpointed");
+}
+
+static void types_of_records(void **state)
+{
+	hvm("cmSUPTHCE", "record-type");
+	hvm("cmSOPTHCE", "record-optional");
+	hvm("cmSPTHCKOK", "record-optional-round image-checkpointed");
+	hvm("cmSkPTHCE", "record-toolstack");
+	hvm("cmSDPTHCE", "record-back-channel");
+	hvm("IcmSPTHCE", "record-guest");
+	hvm("cmSPTNBHCE", "record-guest record-guest");
+	pv("IcmSFPTNBHE", "record-guest");
+	hvm("cmSPTHCAE", "godwit-xenabi");
+	hvm("cmSPTHCAK", "godwit-xenabi image-checkpointed");
+	hvm("cmSPTHAHCE", "godwit-xenabi godwit-xenabi-place hvm-params-repeated "
+			  "godwit-xenabi-place");
+	hvm("cmSPTHCAAE", "godwit-xenabi godwit-xenabi-place");
+	hvm("cmSPTHCKAK", "godwit-xenabi godwit-xenabi-place image-checkpointed");
+	hvm("cmSPTHCKPE", "checkpoint-then-end");
+}
+
+static void headers(void **state)
+{
+	static const struct {
+		size_t at;
+		uint8_t value;
+		const char *ids;
+	} cases[] = {
+		{15, 4, "image-version"},     {15, 1, "image-version"},
+		{16, 0x80, "image-reserved"}, {18, 1, "image-reserved"},
+		{20, 1, "image-reserved"},    {24, 3, "image-guest"},
+		{24, 0, "image-guest"},	      {28, 13, "image-page-size"},
+		{29, 1, "image-page-size"},   {30, 1, "image-reserved"},
+		{32, 0, "image-converted"},
+	};
+
+	for (size_t i = 0; i < GW_ARRAY_SIZE(cases); i++) {
+		/* Without a guest's type no record of that guest is judged. */
+		struct image image = make(3, HVM, hvm_word);
+
+		image.buf.data[cases[i].at] = cases[i].value;
+		if (i == 1) /* a version before 2 has no rules for static data to break */
+			expect(&image.buf, GW_IMAGE_ANY, 0, "header",
+			       "image-version static-data-v2 static-data-v2 static-data-v2");
+		else
+			expect(&image.buf, GW_IMAGE_ANY, 0, "header", cases[i].ids);
+		gw_buffer_free(&image.buf);
+	}
+
+	struct image image = make(3, HVM, hvm_word);
+
+	image.buf.data[17] = 1;
+	/* The rest of a big-endian image cannot be read at all. */
+	expect(&image.buf, GW_IMAGE_ANY, 0, "header",
+	       "image-endian image-guest image-page-size record-framing");
+	image.buf.data[0] = 0;
+	expect(&image.buf, GW_IMAGE_ANY, 0, "header", "image-header");
+	gw_buffer_free(&image.buf);
+}
+
+static void pages(void **state)
+{
+	const size_t p = 3; /* the PAGE_DATA of hvm_word */
+
+	patched(HVM, hvm_word, p, 8, 0, "page-data-count");
+	patched(HVM, hvm_word, p, 8, 5000, "page-data-count");
+	patched(HVM, hvm_word, p, 8, 1, "page-data-length");
+	patched(HVM, hvm_word, p, 12, 1, "page-data-reserved");
+	patched(HVM, hvm_word, p, 20, 0xf0100000, "page-data-reserved");
+	patched(HVM, hvm_word, p, 20, 0xf0010000, "page-data-pfn"); /* 2^48 */
+	patched(HVM, hvm_word, p, 28, 0x10000000, "page-data-tables");
+	for (uint32_t type = 5; type <= 8; type++) {
+		patched(HVM, hvm_word, p, 20, type << 28, "page-data-type");
+		/* If it took the place of one with data, a page is too many. */
+		patched(HVM, hvm_word, p, 28, type << 28, "page-data-length page-data-type");
+	}
+	patched(HVM, hvm_word, p, 28, 0xd0000000, "page-data-length");
+	patched(HVM, hvm_word, p, 20, 0xe0000000, "");
+
+	const size_t q = 5; /* that of pv_word; its P2M ends at 0x3ff */
+
+	patched(PV, pv_word, q, 16, 0x3ff, "");
+	patched(PV, pv_word, q, 16, 0x400, "page-data-pfn");
+	patched(PV, pv_word, q, 28, 0xc0000000, "");
+	patched(PV, pv_word, q, 28, 0x40000000, "");
+
+	struct image image = make(3, HVM, hvm_word);
+
+	expect(&image.buf, GW_IMAGE_ANY, 0xfeffff, "bounded", "");
+	expect(&image.buf, GW_IMAGE_ANY, 0x101, "bounded", "page-data-pfn hvm-params-pfn");
+	gw_buffer_free(&image.buf);
+
+	/* A 32-bit guest, whose P2M of 2 pages reaches to 0x7ff. */
+	image = make(3, PV, "IcmSFPTNE");
+	image.buf.data[image.record[0] + 8] = 4;
+	image.buf.data[image.record[0] + 9] = 3;
+	gw_put_le32(image.buf.data + image.record[4] + 12, 0x7ff);
+	gw_put_le32(image.buf.data + image.record[5] + 28, 0x40000000);
+	expect(&image.buf, GW_IMAGE_ANY, 0, "32 bits", "page-data-level vcpu0-missing");
+	gw_put_le32(image.buf.data + image.record[5] + 28, 0x30000000);
+	expect(&image.buf, GW_IMAGE_ANY, 0, "32 bits", "vcpu0-missing");
+	gw_buffer_free(&image.buf);
+}
+
+/* A record of which only the first bytes are there: type, length and a body of zeros. */
+static void short_record(uint32_t guest, const char *before, uint32_t type, uint32_t length,
+			 const char *after, const char *ids)
+{
+	static const uint8_t zeros[8192];
+	struct image image = make(3, guest, before);
+
+	append(&image.buf, type, zeros, length);
+	for (; *after; after++)
+		append_letter(&image.buf, *after);
+	expect(&image.buf, GW_IMAGE_ANY, 0, before, ids);
+	gw_buffer_free(&image.buf);
+}
+
+static void bodies(void **state)
+{
+	short_record(HVM, "cmS", GW_REC_PAGE_DATA, 7, "PTHCE", "page-data-short");
+	short_record(HVM, "cmSPTHC", GW_REC_VERIFY, 8, "E", "record-length verify-mode");
+	short_record(HVM, "cm", GW_REC_STATIC_DATA_END, 1, "PTHCE", "record-length");
+	short_record(HVM, "m", GW_REC_X86_CPUID_POLICY, 0, "SPTHCE", "policy-body");
+	short_record(HVM, "m", GW_REC_X86_CPUID_POLICY, 23, "SPTHCE", "policy-body");
+	short_record(HVM, "c", GW_REC_X86_MSR_POLICY, 0, "SPTHCE", "policy-body");
+	short_record(HVM, "c", GW_REC_X86_MSR_POLICY, 17, "SPTHCE", "policy-body");
+	short_record(HVM, "cmSP", GW_REC_X86_TSC_INFO, 16, "HCE", "tsc-body");
+	short_record(HVM, "cmSPT", GW_REC_HVM_PARAMS, 4, "HCE", "hvm-params-body");
+	short_record(HVM, "cmSPTH", GW_REC_HVM_CONTEXT, 0, "E", "hvm-context-empty");
+	short_record(HVM, "cmSPTH", GW_REC_HVM_CONTEXT, 64, "E", "hvm-context-walk");
+	short_record(HVM, "cmSPTHC", GW_REC_GODWIT_XENABI, 0, "E",
+		     "godwit-xenabi godwit-xenabi-place");
+	short_record(PV, "", GW_REC_X86_PV_INFO, 16, "cmSFPTNBE",
+		     "pv-info-body pv-order pv-order pv-order pv-order pv-order vcpu0-missing");
+	short_record(PV, "IcmS", GW_REC_X86_PV_P2M_FRAMES, 4, "FPTNBE", "p2m-body");
+	short_record(PV, "IcmS", GW_REC_X86_PV_P2M_FRAMES, 16, "FPTNBE", "p2m-range");
+	short_record(PV, "IcmSFPT", GW_REC_SHARED_INFO, 4095, "BE", "shared-info-body");
+	short_record(PV, "IcmSFPTNB", GW_REC_X86_PV_VCPU_BASIC, 100, "E", "vcpu-body");
+	short_record(PV, "IcmSFPTNB", GW_REC_X86_PV_VCPU_EXTENDED, 8 + 136, "E", "vcpu-body");
+	short_record(PV, "IcmSFPTNB", GW_REC_X86_PV_VCPU_EXTENDED, 8 + 4, "E", "vcpu-body");
+	short_record(PV, "IcmSFPTNB", GW_REC_X86_PV_VCPU_XSAVE, 8 + 8, "E", "vcpu-body");
+	short_record(PV, "IcmSFPTNB", GW_REC_X86_PV_VCPU_XSAVE, 8 + 576, "E", "vcpu-xsave");
+	short_record(PV, "IcmSFPTNB", GW_REC_X86_PV_VCPU_MSRS, 8 + 15, "E", "vcpu-body");
+
+	patched(HVM, "cmSPTHCE", 1, 12, 1, "policy-flags");
+	patched(HVM, "cmSPTHCE", 4, 28, 1, "record-reserved");
+	patched(HVM, "cmSPTHCE", 5, 8, 2, "hvm-params-body hvm-params-missing");
+	patched(HVM, "cmSPTHCE", 5, 12, 2, "record-reserved");
+	patched(HVM, "cmSPTHCE", 5, 16, 13, "hvm-params-index hvm-params-missing");
+	patched(HVM, "cmSPTHCE", 5, 20, 1, "hvm-params-index hvm-params-missing");
+	patched(HVM, "cmSPTHCE", 5, 28, 16, "hvm-params-pfn");
+	patched(HVM, "cmSPTHCE", 6, 16, 0, "hvm-context-walk");
+	patched(HVM, "cmSPTHCOE", 7, 11, 0x100, "record-padding record-optional");
+	patched(PV, pv_word, 0, 12, 1, "record-reserved");
+	patched(PV, "IcmSFE", 0, 8, 0x0408, "tsc-missing shared-info-missing vcpu0-missing");
+	patched(PV, pv_word, 8, 8, 8192, "vcpu-id vcpu0-missing");
+	patched(PV, pv_word, 8, 12, 1, "record-reserved");
+	patched(PV, pv_word, 9, 16, 1, "vcpu-extended");
+	patched(PV, pv_word, 9, 20, 1, "vcpu-extended-size");
+	patched(PV, pv_word, 11, 20, 1, "vcpu-msrs");
+	patched(PV, pv_word, 4, 16, 0x400, "p2m-frame");
+	patched(PV, pv_word, 4, 16, 0x3ff, "");
+	patched(PV, "IE", 0, 8, 0x0404,
+		"pv-info-pair static-data-missing tsc-missing pv-order shared-info-missing "
+		"vcpu0-missing");
+}
+
+static void ends(void **state)
+{
+	struct image image = make(3, HVM, hvm_word);
+	size_t len = image.buf.len;
+
+	/* Cut anywhere: never whole, never anything but truncated. */
+	while (image.buf.len-- > 0) {
+		struct gw_error err = GW_ERROR_INIT;
+		struct seen seen;
+
+		assert_true(judge(&image.buf, GW_IMAGE_ANY, 0, &seen, &err) < 0);
+		assert_string_equal(seen.ids, "image-truncated ");
+		assert_int_equal(err.code, GW_TRUNCATED);
+		if (image.buf.len == 0)
+			break;
+		if (image.buf.len > 200 && image.buf.len < len - 200)
+			image.buf.len -= 101;
+	}
+	gw_buffer_free(&image.buf);
+
+	/* Behind the first checkpoint a cut leaves something to run. */
+	image = make(3, HVM, "cmSPTHCKPTHCK");
+	image.buf.len--;
+	expect(&image.buf, GW_IMAGE_ANY, 0, "cut", "image-cut-round");
+	image.buf.len++;
+	expect(&image.buf, GW_IMAGE_CHECKPOINTED, 0, "whole", "image-checkpointed");
+	expect(&image.buf, GW_IMAGE_PLAIN, 0, "plain",
+	       "checkpoint-plain checkpoint-plain image-checkpointed");
+	gw_buffer_free(&image.buf);
+
+	image = make(3, HVM, "cmS");
+	append(&image.buf, GW_REC_HVM_CONTEXT, NULL, 0);
+	gw_put_le32(image.buf.data + image.buf.len - 4, GW_RECORD_MAX + 1);
+	expect(&image.buf, GW_IMAGE_ANY, 0, "long", "record-framing");
+	gw_buffer_free(&image.buf);
+}
+
+static void findings_say_where(void **state)
+{
+	struct image image = make(3, HVM, hvm_word);
+	struct gw_error err = GW_ERROR_INIT;
+	struct seen seen;
+	char text[600];
+
+	gw_put_le32(image.buf.data + image.record[3] + 8, 5000);
+	assert_fails(judge(&image.buf, GW_IMAGE_ANY, 0, &seen, &err), &err, GW_INVALID,
+		     "image record 3 (PAGE_DATA) at offset 0x450: count 5000 needs 40008 bytes, "
+		     "record has 4120");
+	assert_int_equal(seen.last.offset, base + image.record[3]);
+	assert_int_equal(seen.last.record_number, 3);
+	assert_int_equal(seen.last.record_type, GW_REC_PAGE_DATA);
+	gw_buffer_free(&image.buf);
+
+	image = make(3, HVM, "U");
+	assert_fails(judge(&image.buf, GW_IMAGE_ANY, 0, &seen, &err), &err, GW_INVALID,
+		     "image record 0 (type 0x00000013) at offset 0x410: unknown mandatory record");
+	assert_string_equal(gw_finding_format(&seen.last, text, sizeof(text)),
+			    "libxc image at offset 0x418: the input ends between two records, "
+			    "before END");
+	gw_buffer_free(&image.buf);
+}
+
+/* A rule broken without end is reported a while, and refused to the end. */
+static void many_findings_are_few(void **state)
+{
+	struct image image = make(3, HVM, "cmS");
+	struct gw_error err = GW_ERROR_INIT;
+	const char *at;
+	struct seen seen;
+	unsigned n = 0;
+
+	for (int i = 0; i < 10000; i++)
+		append_letter(&image.buf, 'O');
+	assert_true(judge(&image.buf, GW_IMAGE_ANY, 0, &seen, &err) < 0);
+	for (at = seen.ids; (at = strstr(at, "record-optional")); at++)
+		n++;
+	assert_in_range(n, 10, 100);
+	gw_buffer_free(&image.buf);
+}
+
+static void rules_learn_facts(void **state)
+{
+	struct seen seen = {0};
+	const struct gw_findings out = {report, &seen};
+	struct gw_image_rules *rules = gw_image_rules_new(&out, 0, GW_IMAGE_ANY, 0);
+	struct gw_image_header h = {.version = 2, .type = PV, .page_shift = 12, .xen_major = 4};
+	uint8_t info_raw[8] = {8, 4};
+	struct gw_record info = {.type = GW_REC_X86_PV_INFO, .length = 8, .data = info_raw};
+	struct gw_buffer buf = {0};
+	struct gw_error err = GW_ERROR_INIT;
+	const struct gw_image_facts *facts = gw_image_rules_facts(rules);
+
+	assert_ok(gw_image_rules_header(rules, &h, &err), &err);
+	assert_ok(gw_image_rules_record(rules, &info, &err), &err);
+	assert_int_equal(facts->pv_width, 8);
+	assert_false(facts->static_data_end);
+	append_p2m(&buf, 0, 1000);
+	struct gw_record p2m = {.type = GW_REC_X86_PV_P2M_FRAMES,
+				.length = (uint32_t)buf.len - 8,
+				.data = buf.data + 8};
+	assert_ok(gw_image_rules_record(rules, &p2m, &err), &err);
+	assert_true(facts->static_data_end);
+	assert_true(facts->static_data_inferred);
+	assert_int_equal(facts->pv_max_pfn, 1000);
+	assert_int_equal(facts->type, PV);
+	gw_buffer_free(&buf);
+
+	/* The reader stops at END; a caller that does not is told. */
+	struct gw_record end = {.type = GW_REC_END, .data = info_raw};
+
+	assert_int_equal(gw_image_rules_record(rules, &end, &err), -1);
+	assert_true(facts->ended);
+	gw_error_clear(&err);
+	seen = (struct seen){0};
+	assert_fails(gw_image_rules_record(rules, &info, &err), &err, GW_INVALID, "END was before");
+	assert_memory_equal(seen.ids, "record-after-end ", 17);
+	gw_image_rules_free(rules);
+}
+
+/* Stream and header of xl. */
+
+static void expect_xl(uint32_t byteorder, uint32_t mandatory, uint32_t optional, const void *data,
+		      size_t len, const char *ids)
+{
+	struct gw_error err = GW_ERROR_INIT;
+	struct gw_xlfile xl = {byteorder, mandatory, optional, (uint32_t)len, {0}};
+	struct seen seen = {0};
+	const struct gw_findings out = {report, &seen};
+	int rc;
+
+	assert_ok(gw_buffer_append(&xl.optional, data, len < 4096 ? len : 0, &err), &err);
+	rc = gw_xlfile_rules(&xl, &out, 0, &err);
+	if (*seen.ids)
+		seen.ids[strlen(seen.ids) - 1] = 0;
+	assert_string_equal(seen.ids, ids);
+	assert_int_equal(rc < 0, err.code != GW_OK);
+	gw_xlfile_free(&xl);
+}
+
+static void headers_of_xl(void **state)
+{
+	const uint32_t order = GW_XLFILE_BYTEORDER;
+
+	expect_xl(order, 3, 0, "\3\0\0\0{}", 7, "");
+	expect_xl(0x04030201, 3, 0, "\3\0\0\0{}", 7, "xl-byteorder");
+	expect_xl(order, 7, 0, "\3\0\0\0{}", 7, "xl-flags");
+	expect_xl(order, 1, 0, "\3\0\0\0{}", 7, "xl-legacy");
+	expect_xl(order, 3, 8, "\3\0\0\0{}", 7, "xl-optional-flags");
+	expect_xl(order, 3, 0, NULL, GW_XLFILE_CONFIG_MAX + 1, "xl-size");
+	expect_xl(order, 3, 0, NULL, 5000, ""); /* cut: the caller says so */
+	expect_xl(order, 3, 0, NULL, 0, "xl-config-missing");
+	expect_xl(order, 3, 0, "\0\0\0", 4, "xl-config-missing");
+	expect_xl(order, 3, 0, "\0\0\0", 3, "xl-config-length");
+	expect_xl(order, 3, 0, "\4\0\0\0{}", 7, "xl-config-length");
+	expect_xl(order, 3, 0, "\2\0\0\x80{}", 7, "xl-config-length");
+	expect_xl(order, 3, 0, "\2\0\0\0{}", 6, "xl-config-nul");
+	expect_xl(order, 3, 0, "\4\0\0\0{\0}", 8, "xl-config-nul");
+	expect_xl(order, 2, 0, "\2\0\0\0{}", 6, ""); /* text needs none */
+	expect_xl(order, 3, 0, "\3\0\0\0{}\0more", 11, "xl-config-more");
+}
+
+/* Records of the libxl layer, each with its type's number as a letter; 'k': a CHECKPOINT of the
+ * image. */
+static void expect_stream_of(enum gw_guest_type guest, const char *letters, const void *body,
+			     uint32_t len, bool at_boundary, const char *ids)
+{
+	struct gw_error err = GW_ERROR_INIT;
+	struct seen seen = {0};
+	const struct gw_findings out = {report, &seen};
+	struct gw_stream_rules *rules = gw_stream_rules_new(&out, 0);
+	int rc = 0;
+
+	for (uint32_t i = 0; letters[i]; i++) {
+		struct gw_record rec = {.type = (uint32_t)(letters[i] - '0'),
+					.offset = 16 + i,
+					.number = i,
+					.data = (const uint8_t *)"\2\0\0\0\0\0\0"};
+
+		if (letters[i] == 'k') {
+			gw_stream_rules_checkpoint(rules);
+			continue;
+		}
+		if (rec.type == GW_STREAM_EMULATOR_CONTEXT ||
+		    rec.type == GW_STREAM_EMULATOR_XENSTORE_DATA)
+			rec.length = 8;
+		if (rec.type == GW_STREAM_CHECKPOINT_STATE) {
+			rec.length = 4;
+			rec.data = (const uint8_t *)"\0\0\0";
+		}
+		if (body && letters[i + 1] == '*') {
+			rec.data = body;
+			rec.length = len;
+		}
+		if (letters[i] != '*')
+			rc |= gw_stream_rules_record(rules, &rec, i ? guest : GW_GUEST_NONE, &err);
+	}
+	rc |= gw_stream_rules_end(rules, at_boundary, 100, &err);
+	if (*seen.ids)
+		seen.ids[strlen(seen.ids) - 1] = 0;
+	if (strcmp(seen.ids, ids) != 0)
+		fail_msg("%s: \"%s\", expected \"%s\"", letters, seen.ids, ids);
+	assert_int_equal(rc < 0, err.code != GW_OK);
+	gw_stream_rules_free(rules);
+}
+
+static void stream_of(const char *letters, const char *ids)
+{
+	expect_stream_of(HVM, letters, NULL, 0, true, ids);
+}
+
+static void body_of(const char *letters, const void *body, uint32_t len, const char *ids)
+{
+	expect_stream_of(HVM, letters, body, len, true, ids);
+}
+
+static void records_of_libxl(void **state)
+{
+	stream_of("1230", "");
+	stream_of("130", "");
+	stream_of("10", "stream-emulator-missing");
+	expect_stream_of(PV, "10", NULL, 0, true, "");
+	expect_stream_of(PV, "130", NULL, 0, true, "stream-emulator-guest");
+	stream_of("1k234k2345", "stream-checkpointed");
+	stream_of("1k345k345k3", "stream-cut-round");
+	stream_of("1k34k34", "stream-checkpointed");
+	expect_stream_of(HVM, "1k34", NULL, 0, false, "stream-cut-round");
+	stream_of("1k3", "stream-truncated");
+	stream_of("13", "stream-truncated");
+	expect_stream_of(HVM, "", NULL, 0, false, "stream-truncated");
+	stream_of("0", "stream-context-missing");
+	stream_of("310", "stream-context-first");
+	stream_of("1130", "stream-context-twice");
+	stream_of("1360", "stream-record-type");
+	stream_of("1330", "stream-emulator-twice");
+	stream_of("1300", "stream-after-end");
+	stream_of("1340", "stream-checkpoint-place");
+	stream_of("1350", "stream-checkpoint-place");
+	stream_of("1k30", "stream-checkpoint-place");
+	stream_of("1k343", "stream-checkpoint-place stream-checkpointed");
+	body_of("130*", "abcdefg", 8, "stream-record-length");
+	body_of("13*0", "\2\0\0\0", 4, "stream-emulator-length");
+	body_of("13*0", "\3\0\0\0\0\0\0", 8, "stream-emulator-id");
+	body_of("13*0", "\2\0\0\0\1\0\0", 8, "stream-emulator-index");
+	body_of("1k345*", "\1\0\0\0", 4, "stream-checkpoint-state stream-checkpointed");
+	body_of("1k345*", "\1\0\0\0", 2, "stream-checkpoint-state stream-checkpointed");
+}
+
+static void xenstore_keys(void **state)
+{
+#define XENSTORE(keys) "12*30", "\2\0\0\0\0\0\0\0" keys, (uint32_t)sizeof(keys) + 8
+
+	body_of(XENSTORE("physmap/f0000000/start_addr\0f0000000\0physmap/f0000000/size\000800000"),
+		"");
+	body_of(XENSTORE("physmap/f0000000/name\0vga.vram"), "");
+	body_of(XENSTORE("physmap/f0000000/other\0x"), "stream-xenstore-physmap");
+	body_of(XENSTORE("physmap//name\0x"), "stream-xenstore-path");
+	body_of(XENSTORE("physmap/g/name\0x"), "stream-xenstore-physmap");
+	body_of(XENSTORE("/local/domain/0\0x"), "stream-xenstore-path");
+	body_of(XENSTORE("physmap/../../x\0x"), "stream-xenstore-path");
+	body_of(XENSTORE("\0x"), "stream-xenstore-path");
+	body_of(XENSTORE("a\n\0x"), "stream-xenstore-path");
+	body_of(XENSTORE("physmap/1/name\0x\0odd"), "stream-xenstore-strings");
+	body_of("12*30", "\2\0\0\0\0\0\0\0abc", 11, "stream-xenstore-strings");
+}
+
+static void padding_and_headers_of_libxl(void **state)
+{
+	static const struct {
+		struct gw_stream_header h;
+		const char *ids;
+	} cases[] = {
+		{{2, 0}, ""},
+		{{3, 0}, "stream-version "},
+		{{2, 1}, "stream-endian "},
+		{{2, 2}, "stream-converted "},
+		{{2, 0x80000000}, "stream-reserved "},
+	};
+	const uint8_t ids[] = {2, 0, 0, 0, 0, 0, 0, 0, 'x'};
+	struct gw_record rec = {.type = GW_STREAM_EMULATOR_CONTEXT,
+				.length = 9,
+				.data = ids,
+				.padding = {0, 0, 0, 0, 0, 0, 1}};
+
+	for (size_t i = 0; i < GW_ARRAY_SIZE(cases); i++) {
+		struct gw_error err = GW_ERROR_INIT;
+		struct seen seen = {0};
+		const struct gw_findings out = {report, &seen};
+		struct gw_stream_rules *rules = gw_stream_rules_new(&out, 0);
+		int rc = gw_stream_rules_header(rules, &cases[i].h, &err);
+
+		assert_string_equal(seen.ids, cases[i].ids);
+		assert_int_equal(rc < 0, err.code != GW_OK);
+		seen = (struct seen){0};
+		gw_stream_rules_record(rules, &rec, HVM, &err);
+		assert_string_equal(seen.ids, "stream-padding stream-context-first ");
+		gw_stream_rules_free(rules);
+	}
+}
+
+/* Where the body was only announced, the ids come from its head. */
+static void announced_bodies(void **state)
+{
+	struct gw_stream_reader reader = {
+		.rec = {.type = GW_STREAM_EMULATOR_CONTEXT, .length = 100000}, .body_head = {9}};
+	struct gw_error err = GW_ERROR_INIT;
+	struct seen seen = {0};
+	const struct gw_findings out = {report, &seen};
+	struct gw_stream_rules *rules = gw_stream_rules_new(&out, 0);
+	struct gw_record context = {.type = GW_STREAM_LIBXC_CONTEXT, .data = (const uint8_t *)""};
+
+	assert_ok(gw_stream_rules_record(rules, &context, GW_GUEST_NONE, &err), &err);
+	assert_ok(gw_stream_rules_body(rules, &reader, HVM, &err), &err);
+	assert_string_equal(seen.ids, "stream-emulator-id ");
+	/* Without the head nothing is said of the ids. */
+	assert_ok(gw_stream_rules_record(rules, &reader.rec, HVM, &err), &err);
+	assert_string_equal(seen.ids, "stream-emulator-id stream-emulator-twice ");
+	gw_stream_rules_free(rules);
+}
+
+/* Findings that only their callers can make. */
+static void reports_of_others(void **state)
+{
+	static const char *const ids[] = {"file-format",       "file-damaged",	"trailing-bytes",
+					  "migrate-handshake", "xl-magic",	"xl-truncated",
+					  "stream-ident",      "stream-framing"};
+	struct gw_error err = GW_ERROR_INIT;
+	struct seen seen = {0};
+	const struct gw_findings out = {report, &seen};
+
+	for (size_t i = 0; i < GW_ARRAY_SIZE(ids); i++) {
+		int rc = gw_report(&out, ids[i], 77, &err, "%d bytes", 12);
+
+		assert_int_equal(rc < 0, seen.last.level == GW_LEVEL_ERROR);
+		assert_int_equal(rc < 0, err.code != GW_OK);
+		assert_string_equal(seen.last.text, "12 bytes");
+		assert_int_equal(seen.last.offset, 77);
+		gw_error_clear(&err);
+	}
+	assert_int_equal(gw_report(NULL, "xl-truncated", 0, &err, "x"), -1);
+	assert_int_equal(err.code, GW_TRUNCATED);
+}
+
+/* Runs last: no rule is without a test that breaks it, and the table has no holes. */
+static void every_rule_was_broken(void **state)
+{
+	size_t n;
+	const struct gw_rule *rules = gw_rules(&n);
+
+	assert_true(n > 90 && n <= GW_ARRAY_SIZE(rule_seen));
+	for (size_t i = 0; i < n; i++) {
+		assert_non_null(rules[i].id);
+		assert_true(strlen(rules[i].text) > 10 && strlen(rules[i].source) > 3);
+		for (size_t k = 0; k < i; k++)
+			assert_string_not_equal(rules[i].id, rules[k].id);
+		if (!rule_seen[i])
+			fail_msg("no test breaks rule %s", rules[i].id);
+	}
+	assert_string_equal(gw_level_name(GW_LEVEL_ERROR), "error");
+	assert_string_equal(gw_layer_name(GW_LAYER_XL), "xl header");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(images_without_fault),
+		cmocka_unit_test(order_of_records),
+		cmocka_unit_test(types_of_records),
+		cmocka_unit_test(headers),
+		cmocka_unit_test(pages),
+		cmocka_unit_test(bodies),
+		cmocka_unit_test(ends),
+		cmocka_unit_test(findings_say_where),
+		cmocka_unit_test(many_findings_are_few),
+		cmocka_unit_test(rules_learn_facts),
+		cmocka_unit_test(headers_of_xl),
+		cmocka_unit_test(records_of_libxl),
+		cmocka_unit_test(xenstore_keys),
+		cmocka_unit_test(padding_and_headers_of_libxl),
+		cmocka_unit_test(announced_bodies),
+		cmocka_unit_test(reports_of_others),
+		cmocka_unit_test(every_rule_was_broken),
+	};
+
+	return cmocka_run_group_tests_name("rules", tests, NULL, NULL);
+}

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * The default page sink: PAGE_DATA records straight from guest memory onto one channel.
+ */
+#include "migrate/batch.h"
+
+static void give_back(struct gw_channel_sink *s)
+{
+	while (s->flying) {
+		struct gw_batch *b = s->flying;
+
+		s->flying = b->next;
+		gw_batch_release(b, s->guest);
+		gw_batch_put(s->pool, b);
+	}
+}
+
+static int sink_batch(void *opaque, struct gw_batch *b, struct gw_error *err)
+{
+	struct gw_channel_sink *s = opaque;
+
+	b->next = s->flying;
+	s->flying = b;
+	if (b->nr_iov == 0)
+		return 0;
+	return gw_channel_writev(s->out, b->iov, b->nr_iov, err);
+}
+
+/* A channel may send from the pages themselves: only after a drain nothing refers to them. */
+static int sink_barrier(void *opaque, struct gw_error *err)
+{
+	struct gw_channel_sink *s = opaque;
+
+	if (gw_channel_drain(s->out, err) < 0)
+		return -1;
+	give_back(s);
+	return 0;
+}
+
+static void sink_abandon(void *opaque)
+{
+	struct gw_channel_sink *s = opaque;
+	const struct gw_cancel *cancel = s->out->cancel;
+
+	/* A cancelled save still has to wait until its pages are left alone. */
+	gw_channel_set_cancel(s->out, NULL);
+	gw_channel_drain(s->out, NULL);
+	gw_channel_set_cancel(s->out, cancel);
+	give_back(s);
+}
+
+void gw_channel_sink_init(struct gw_channel_sink *s, struct gw_channel *out,
+			  struct gw_save_guest *guest, struct gw_batch_pool *pool)
+{
+	*s = (struct gw_channel_sink){
+		.sink =
+			{
+				.opaque = s,
+				.batch = sink_batch,
+				.reclaim = sink_barrier,
+				.barrier = sink_barrier,
+				.abandon = sink_abandon,
+			},
+		.out = out,
+		.guest = guest,
+		.pool = pool,
+	};
+}

@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * The receiving side of a migration between two godwits (docs/protocol.md): the order of the
+ * frames and who owns the domain after each of them.
+ */
+#include "migrate/protocol.h"
+
+#include "base/bytes.h"
+#include "base/clock.h"
+#include "migrate/frames_internal.h"
+#include "migrate/hello.h"
+#include "migrate/protocol_internal.h"
+
+struct receiver {
+	struct gw_frames frames;
+	const struct gw_receiver *owner;
+	struct gw_operation *op;
+	int deadline_ms;
+	struct gw_hello hello;
+	struct gw_buffer config; /* the body of CONFIG */
+	bool refused;		 /* REFUSE was sent: nothing more to say */
+	bool unsure;		 /* MINE may have left */
+	uint64_t switchover_ns;	 /* when SWITCHOVER came */
+	struct gw_running running;
+};
+
+static int handshake(struct receiver *r, struct gw_error *err)
+{
+	if (gw_hello_receive(&r->frames, &r->hello, err) < 0 ||
+	    gw_hello_send(&r->frames, &r->hello.id, err) < 0 ||
+	    gw_frames_expect(&r->frames, GW_FRAME_CONFIG, &r->config, err) < 0)
+		return -1;
+	if (r->config.len < GW_CONFIG_HEAD)
+		return gw_fail(err, GW_PEER, "%s sent CONFIG with %zu bytes, expected at least %d",
+			       r->frames.peer, r->config.len, GW_CONFIG_HEAD);
+	return 0;
+}
+
+/* The static data is in: the sender must stand at STATIC_END, and waits for the answer. */
+static int decide(void *opaque, struct gw_domain **domain, enum gw_guest_type type,
+		  const struct gw_policy *policy, struct gw_error *err)
+{
+	struct receiver *r = opaque;
+	struct gw_error why = GW_ERROR_INIT;
+
+	if (r->frames.data_left > 0)
+		return gw_fail(err, GW_PEER, "%s sends %llu bytes behind the static data unasked",
+			       r->frames.peer, (unsigned long long)r->frames.data_left);
+	if (gw_frames_expect(&r->frames, GW_FRAME_STATIC_END, NULL, err) < 0)
+		return -1;
+	*domain = r->owner->accept(r->owner->opaque, &r->hello.id,
+				   (const char *)r->config.data + GW_CONFIG_HEAD,
+				   r->config.len - GW_CONFIG_HEAD, type, policy, &why);
+	if (!*domain) {
+		r->refused = true;
+		gw_frames_send(&r->frames, GW_FRAME_REFUSE, why.text, strlen(why.text), NULL);
+		return gw_fail(err, why.code ? why.code : GW_REFUSED, "%s", why.text);
+	}
+	if (gw_frames_send(&r->frames, GW_FRAME_ACCEPT, NULL, 0, err) < 0)
+		return -1;
+	r->frames.deadline_ms = r->deadline_ms * GW_DEADLINE_FACTOR;
+	return 0;
+}
+
+/* What may come between two DATA frames. */
+static int between(void *opaque, const struct gw_frame *frame, struct gw_error *err)
+{
+	struct receiver *r = opaque;
+	struct gw_buffer body = {0};
+	int rc = gw_frames_read_body(&r->frames, frame, &body, err);
+
+	if (rc < 0) {
+		/* err says it */
+	} else if (frame->type == GW_FRAME_CANCEL || frame->type == GW_FRAME_ERROR) {
+		rc = gw_frames_last_words(&r->frames, frame, &body, err);
+	} else if (frame->type == GW_FRAME_SWITCHOVER && frame->length == 0 &&
+		   r->switchover_ns == 0) {
+		r->switchover_ns = gw_clock_ns();
+	} else if (gw_frame_name(frame->type)) {
+		rc = gw_fail(err, GW_PEER, "%s sent %s in the middle of the stream", r->frames.peer,
+			     gw_frame_name(frame->type));
+	}
+	gw_buffer_free(&body);
+	return rc;
+}
+
+static int receive_stream(struct receiver *r, struct gw_report *report, struct gw_error *err)
+{
+	struct gw_published_toolstack toolstack;
+	struct gw_restore_args args = {
+		.toolstack = &toolstack.table,
+		.cancel = r->op ? gw_operation_cancel_token(r->op) : NULL,
+		.report = report,
+		.static_data = decide,
+		.opaque = r,
+	};
+	int rc;
+
+	gw_publish_toolstack(&toolstack, r->owner->toolstack, r->op);
+	args.in = gw_frames_channel(&r->frames, err);
+	if (!args.in)
+		return -1;
+	rc = gw_restore_stream(&args, NULL, err);
+	gw_channel_close(args.in);
+	if (rc == 0 && args.failed_over)
+		rc = gw_fail(err, GW_PEER, "%s went away behind a checkpoint", r->frames.peer);
+	if (rc == 0 && r->frames.data_left > 0)
+		rc = gw_fail(err, GW_PEER, "%s sent %llu bytes behind the end of the stream",
+			     r->frames.peer, (unsigned long long)r->frames.data_left);
+	return rc;
+}
+
+/* How long the stream's last part took; the device state is reported on its own. */
+static void measure(struct receiver *r, const struct gw_report *report)
+{
+	uint64_t all = r->switchover_ns ? gw_clock_ns() - r->switchover_ns : 0;
+	uint64_t state = report->device_state_ns;
+
+	r->running.device_state_ns = state;
+	r->running.receive_ns = all > state ? all - state : 0;
+}
+
+static int say_running(struct receiver *r, struct gw_error *err)
+{
+	uint8_t raw[GW_RUNNING_SIZE];
+
+	gw_put_le64(raw, r->running.receive_ns);
+	gw_put_le64(raw + 8, r->running.device_state_ns);
+	gw_put_le64(raw + 16, r->running.resume_ns);
+	return gw_frames_send(&r->frames, GW_FRAME_RUNNING, raw, sizeof(raw), err);
+}
+
+/*
+ * READY to RELEASE. Until the acknowledgement may have left the domain is the sender's; from then
+ * on it stays paused unless RELEASE comes.
+ */
+static int take_over(struct receiver *r, struct gw_error *err)
+{
+	r->frames.deadline_ms = r->deadline_ms;
+	if (gw_frames_send(&r->frames, GW_FRAME_READY, NULL, 0, err) < 0 ||
+	    gw_frames_expect(&r->frames, GW_FRAME_YOURS, NULL, err) < 0 ||
+	    gw_operation_commit_window(r->op, true, err) < 0 ||
+	    r->owner->mine(r->owner->opaque, err) < 0)
+		return -1;
+	r->unsure = true;
+	if (gw_frames_send(&r->frames, GW_FRAME_MINE, NULL, 0, err) < 0)
+		return -1;
+	return gw_frames_expect(&r->frames, GW_FRAME_RELEASE, NULL, err);
+}
+
+static int run(struct receiver *r, enum gw_outcome *outcome, struct gw_error *err)
+{
+	uint64_t start = gw_clock_ns();
+
+	if (r->owner->run(r->owner->opaque, err) < 0)
+		return -1;
+	r->running.resume_ns = gw_clock_ns() - start;
+	*outcome = GW_OUTCOME_MOVED;
+	/* The domain runs here whether the sender hears of it or not. */
+	if (say_running(r, NULL) < 0 && r->owner->toolstack)
+		gw_logf(&r->owner->toolstack->log, GW_LOG_WARNING,
+			"the domain runs here, but the sender could not be told");
+	return 0;
+}
+
+static int receive(struct receiver *r, struct gw_report *report, enum gw_outcome *outcome,
+		   struct gw_error *err)
+{
+	if (handshake(r, err) < 0 || receive_stream(r, report, err) < 0)
+		return -1;
+	measure(r, report);
+	if (take_over(r, err) < 0 || run(r, outcome, err) < 0)
+		return -1;
+	report->resume_ns = r->running.resume_ns;
+	report->final_round_ns = r->running.receive_ns;
+	report->downtime_ns = report->final_round_ns + report->device_state_ns + report->resume_ns;
+	return 0;
+}
+
+int gw_migrate_receive(struct gw_channel *ch, const struct gw_receiver *receiver,
+		       struct gw_operation *op, struct gw_report *report, enum gw_outcome *outcome,
+		       struct gw_error *err)
+{
+	struct receiver r = {
+		.frames = {.ch = ch, .peer = "the sender", .between = between},
+		.owner = receiver,
+		.op = op,
+		.deadline_ms = receiver->deadline_ms ? receiver->deadline_ms : GW_DEADLINE_MS,
+	};
+	const struct gw_cancel *before = ch->cancel;
+	struct gw_report own_report = {0};
+	struct gw_error own = GW_ERROR_INIT;
+	int rc;
+
+	if (!err)
+		err = &own;
+	*outcome = GW_OUTCOME_SOURCE;
+	r.frames.opaque = &r;
+	r.frames.deadline_ms = r.deadline_ms;
+	gw_channel_set_cancel(ch, op ? gw_operation_cancel_token(op) : before);
+	rc = receive(&r, report ? report : &own_report, outcome, err);
+	if (rc < 0) {
+		if (r.unsure)
+			*outcome = GW_OUTCOME_UNKNOWN;
+		if (!r.refused && !r.frames.peer_parted)
+			gw_frames_part(&r.frames, err, true);
+	}
+	if (*outcome == GW_OUTCOME_SOURCE)
+		gw_operation_commit_window(op, false, NULL);
+	gw_buffer_free(&r.config);
+	gw_channel_set_cancel(ch, before);
+	return rc;
+}

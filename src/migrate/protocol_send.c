@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * The sending side of a migration between two godwits (docs/protocol.md): the order of the
+ * frames and who owns the domain after each of them.
+ */
+#include "migrate/protocol.h"
+
+#include <string.h>
+
+#include "base/bytes.h"
+#include "base/clock.h"
+#include "migrate/hello.h"
+#include "migrate/frames_internal.h"
+#include "migrate/protocol_internal.h"
+
+struct sender {
+	struct gw_frames frames;
+	const struct gw_save_args *save; /* the caller's */
+	struct gw_operation *op;
+	int deadline_ms;
+	bool acknowledged;	/* MINE came: the domain is not ours any more */
+	uint64_t stream_end_ns; /* when the stream's last byte was handed over */
+};
+
+static int send_config(struct sender *s, const struct gw_migration_offer *offer,
+		       struct gw_error *err)
+{
+	struct gw_buffer body = {0};
+	uint8_t head[GW_CONFIG_HEAD];
+	int rc;
+
+	gw_put_le32(head, offer->live ? GW_CONFIG_LIVE : 0);
+	gw_put_le32(head + 4, 0);
+	rc = gw_buffer_append(&body, head, sizeof(head), err);
+	if (rc == 0 && offer->config_len > 0)
+		rc = gw_buffer_append(&body, offer->config, offer->config_len, err);
+	if (rc == 0)
+		rc = gw_frames_send(&s->frames, GW_FRAME_CONFIG, body.data, body.len, err);
+	gw_buffer_free(&body);
+	return rc;
+}
+
+static int handshake(struct sender *s, const struct gw_migration_offer *offer, struct gw_error *err)
+{
+	struct gw_hello hello;
+
+	if (gw_hello_send(&s->frames, &offer->id, err) < 0 ||
+	    gw_hello_receive(&s->frames, &hello, err) < 0)
+		return -1;
+	if (memcmp(&hello.id, &offer->id, sizeof(hello.id)) != 0)
+		return gw_fail(err, GW_PEER, "%s answers about another migration", s->frames.peer);
+	return send_config(s, offer, err);
+}
+
+/* ACCEPT, or the reasons of REFUSE. */
+static int wait_for_accept(struct sender *s, struct gw_error *err)
+{
+	struct gw_buffer body = {0};
+	struct gw_frame frame;
+	char reasons[900];
+	int rc = gw_frames_receive(&s->frames, &frame, &body, err);
+
+	if (rc == 0)
+		rc = gw_fail(err, GW_PEER, "%s closed the connection, expected its ACCEPT",
+			     s->frames.peer);
+	if (rc > 0 && frame.type == GW_FRAME_REFUSE) {
+		gw_frames_text(&body, reasons, sizeof(reasons));
+		s->frames.peer_parted = true;
+		rc = gw_fail(err, GW_REFUSED, "%s refuses: %s", s->frames.peer, reasons);
+	} else if (rc > 0 && frame.type != GW_FRAME_ACCEPT) {
+		rc = gw_fail(err, GW_PEER, "%s sent %s, expected ACCEPT or REFUSE", s->frames.peer,
+			     gw_frame_name(frame.type));
+	}
+	gw_buffer_free(&body);
+	return rc < 0 ? -1 : 0;
+}
+
+static int static_data_sent(void *opaque, struct gw_error *err)
+{
+	struct sender *s = opaque;
+
+	if (gw_frames_send(&s->frames, GW_FRAME_STATIC_END, NULL, 0, err) < 0 ||
+	    wait_for_accept(s, err) < 0)
+		return -1;
+	if (s->save->static_data_sent)
+		return s->save->static_data_sent(s->save->opaque, err);
+	return 0;
+}
+
+static int switchover(void *opaque, struct gw_error *err)
+{
+	struct sender *s = opaque;
+
+	if (s->save->switchover && s->save->switchover(s->save->opaque, err) < 0)
+		return -1;
+	return gw_frames_send(&s->frames, GW_FRAME_SWITCHOVER, NULL, 0, err);
+}
+
+static int send_stream(struct sender *s, struct gw_error *err)
+{
+	struct gw_published_toolstack toolstack;
+	struct gw_save_args args = *s->save;
+	int rc;
+
+	gw_publish_toolstack(&toolstack, s->save->toolstack, s->op);
+	args.toolstack = &toolstack.table;
+	args.static_data_sent = static_data_sent;
+	args.switchover = switchover;
+	args.opaque = s;
+	if (s->op)
+		args.cancel = gw_operation_cancel_token(s->op);
+	args.out = gw_frames_channel(&s->frames, err);
+	if (!args.out)
+		return -1;
+	rc = gw_save_stream(&args, NULL, err);
+	gw_channel_close(args.out);
+	s->stream_end_ns = gw_clock_ns();
+	return rc;
+}
+
+/* From here on the receiver may believe that the domain is its own. */
+static int hand_over(struct sender *s, struct gw_running *running, struct gw_error *err)
+{
+	struct gw_buffer body = {0};
+	int rc = -1;
+
+	if (gw_frames_send(&s->frames, GW_FRAME_YOURS, NULL, 0, err) < 0 ||
+	    gw_frames_expect(&s->frames, GW_FRAME_MINE, NULL, err) < 0)
+		return -1;
+	s->acknowledged = true;
+	if (gw_frames_send(&s->frames, GW_FRAME_RELEASE, NULL, 0, err) == 0)
+		rc = gw_frames_expect(&s->frames, GW_FRAME_RUNNING, &body, err);
+	if (rc == 0 && body.len < GW_RUNNING_SIZE)
+		rc = gw_fail(err, GW_PEER, "%s sent RUNNING with %zu bytes, expected %d",
+			     s->frames.peer, body.len, GW_RUNNING_SIZE);
+	if (rc == 0) {
+		running->receive_ns = gw_get_le64(body.data);
+		running->device_state_ns = gw_get_le64(body.data + 8);
+		running->resume_ns = gw_get_le64(body.data + 16);
+	}
+	gw_buffer_free(&body);
+	return rc;
+}
+
+/* The downtime lasted until the domain ran there: splits what was spent after the stream's end. */
+static void complete_report(const struct sender *s, const struct gw_running *running)
+{
+	struct gw_report *r = s->save->report;
+	uint64_t wait_ns = gw_clock_ns() - s->stream_end_ns;
+	uint64_t known_ns = running->device_state_ns + running->resume_ns;
+
+	if (!r)
+		return;
+	r->device_state_ns += running->device_state_ns;
+	r->resume_ns = running->resume_ns;
+	r->transfer_ns += wait_ns > known_ns ? wait_ns - known_ns : 0;
+	r->downtime_ns = r->pause_ns + r->final_round_ns + r->device_state_ns + r->transfer_ns +
+			 r->resume_ns;
+	r->total_ns += wait_ns;
+}
+
+/*
+ * The commit window. An ERROR in place of MINE is a definite no: the receiver has nothing and says
+ * so. Everything else that goes wrong leaves it open who has the domain.
+ */
+static int commit(struct sender *s, enum gw_outcome *outcome, struct gw_error *err)
+{
+	struct gw_running running;
+	struct gw_error why = GW_ERROR_INIT;
+
+	s->frames.deadline_ms = s->deadline_ms;
+	if (gw_operation_commit_window(s->op, true, err) < 0)
+		return -1;
+	*outcome = GW_OUTCOME_UNKNOWN;
+	if (hand_over(s, &running, &why) == 0) {
+		*outcome = GW_OUTCOME_MOVED;
+		complete_report(s, &running);
+		return 0;
+	}
+	if (s->frames.peer_parted && !s->acknowledged) {
+		*outcome = GW_OUTCOME_SOURCE;
+		gw_operation_commit_window(s->op, false, NULL);
+		return gw_fail(err, why.code, "%s", why.text);
+	}
+	return gw_fail(err, why.code == GW_CANCELLED ? GW_PEER : why.code,
+		       "%s; the connection failed while the domain was handed over, so that it is "
+		       "not known which side has it: it stays paused here, and one command on one "
+		       "side decides",
+		       why.text);
+}
+
+int gw_migrate_send(struct gw_channel *ch, const struct gw_migration_offer *offer,
+		    struct gw_save_args *save, struct gw_operation *op, enum gw_outcome *outcome,
+		    struct gw_error *err)
+{
+	struct sender s = {
+		.frames = {.ch = ch, .peer = "the receiver"},
+		.save = save,
+		.op = op,
+		.deadline_ms = offer->deadline_ms ? offer->deadline_ms : GW_DEADLINE_MS,
+	};
+	const struct gw_cancel *before = ch->cancel;
+	struct gw_error own = GW_ERROR_INIT;
+	int rc = -1;
+
+	if (!err)
+		err = &own;
+	*outcome = GW_OUTCOME_SOURCE;
+	gw_channel_set_cancel(ch, op ? gw_operation_cancel_token(op) : save->cancel);
+	s.frames.deadline_ms = s.deadline_ms;
+	if (handshake(&s, offer, err) == 0 && send_stream(&s, err) == 0) {
+		s.frames.deadline_ms = s.deadline_ms * GW_DEADLINE_FACTOR;
+		if (gw_frames_expect(&s.frames, GW_FRAME_READY, NULL, err) == 0)
+			rc = commit(&s, outcome, err);
+	}
+	if (rc < 0 && *outcome == GW_OUTCOME_SOURCE) {
+		gw_frames_find_cause(&s.frames, err);
+		if (!s.frames.peer_parted)
+			gw_frames_part(&s.frames, err, false);
+	}
+	gw_channel_set_cancel(ch, before);
+	return rc;
+}

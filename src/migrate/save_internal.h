@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * The state of one save, shared by save.c (the image's order) and save_memory.c (its memory).
+ */
+#ifndef GW_MIGRATE_SAVE_INTERNAL_H
+#define GW_MIGRATE_SAVE_INTERNAL_H
+
+#include "migrate/batch.h"
+#include "migrate/engine.h"
+#include "migrate/precopy.h"
+
+struct gw_save {
+	const struct gw_save_args *args;
+	struct gw_domain *domain;
+	struct gw_save_guest guest;
+	struct gw_batch_pool pool;
+	struct gw_channel_sink channel_sink;
+	struct gw_page_sink *sink;
+	struct gw_buffer records; /* whole records about to be written */
+	uint64_t *due;		  /* pfns of this round */
+	uint64_t *deferred; /* pfns that had no page, or could not be expressed, when their turn
+			       came */
+	uint64_t nr_deferred;
+	bool logging;		  /* log-dirty was started */
+	bool model_logging;	  /* the device model's, too */
+	bool live;		  /* the guest may run while memory is sent */
+	bool switched;		  /* args->switchover was called */
+	struct gw_report *report; /* never NULL */
+	struct gw_report own_report;
+	struct gw_pacing pacing;
+	uint64_t start_ns;
+	/* of the live passes */
+	struct gw_precopy_round *passes;
+	unsigned nr_passes;
+	/* of the round at hand */
+	uint64_t round_pages, round_bytes, round_waited_ns;
+	struct gw_progress progress;
+	uint64_t progress_ns;
+};
+
+/* Writes s->records and empties it. */
+int gw_save_write_records(struct gw_save *s, struct gw_error *err);
+/* Asks the toolstack to suspend the domain and checks that it did. */
+int gw_save_suspend(struct gw_save *s, struct gw_error *err);
+/* Publishes s->progress; not more often than is useful unless now. */
+void gw_save_progress(struct gw_save *s, bool now);
+
+int gw_save_memory_init(struct gw_save *s, struct gw_error *err);
+void gw_save_memory_free(struct gw_save *s);
+/* All memory of the first or only checkpoint; the domain is suspended when it returns 0. */
+int gw_save_memory(struct gw_save *s, struct gw_error *err);
+/* What a later checkpoint sends: suspends, then what was written since the last one. */
+int gw_save_memory_again(struct gw_save *s, struct gw_error *err);
+
+#endif

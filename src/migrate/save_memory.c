@@ -1,0 +1,295 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * The memory of a save: live passes, the final round behind the suspend, VERIFY. What a batch does
+ * is in batch.c, when to stop in precopy.c.
+ */
+#include "migrate/save_internal.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/bitmap.h"
+#include "base/clock.h"
+#include "base/util.h"
+
+#define POOL_BATCHES 1
+#define PROGRESS_NS  UINT64_C(100000000)
+
+int gw_save_memory_init(struct gw_save *s, struct gw_error *err)
+{
+	uint64_t nr = s->guest.nr_pfns;
+
+	s->due = gw_bitmap_new(nr);
+	s->deferred = gw_bitmap_new(nr);
+	if (!s->due || !s->deferred)
+		return gw_fail(err, GW_NO_MEMORY, "memory for bitmaps of %llu pages",
+			       (unsigned long long)nr);
+	if (gw_batch_pool_init(&s->pool, POOL_BATCHES, err) < 0)
+		return -1;
+	gw_channel_sink_init(&s->channel_sink, s->args->out, &s->guest, &s->pool);
+	s->sink = &s->channel_sink.sink;
+	return 0;
+}
+
+void gw_save_memory_free(struct gw_save *s)
+{
+	if (s->sink)
+		s->sink->abandon(s->sink->opaque);
+	gw_batch_pool_free(&s->pool);
+	free(s->passes);
+	free(s->due);
+	free(s->deferred);
+}
+
+void gw_save_progress(struct gw_save *s, bool now)
+{
+	const struct gw_toolstack *ts = s->args->toolstack;
+	uint64_t ns = gw_clock_ns();
+
+	if (!ts || !ts->progress || (!now && ns - s->progress_ns < PROGRESS_NS))
+		return;
+	s->progress_ns = ns;
+	s->progress.bytes = s->report->bytes;
+	ts->progress(ts->opaque, &s->progress);
+}
+
+/* Live passes are paced; the final round never is. */
+static int pace(struct gw_save *s, uint64_t bytes, struct gw_error *err)
+{
+	uint64_t start = gw_clock_ns();
+	uint64_t wait_ns = gw_pacing_wait_ns(&s->pacing, bytes, start);
+
+	if (wait_ns < 1000000)
+		return 0;
+	if (gw_cancel_wait(s->args->cancel, -1, 0, (int)GW_MIN(wait_ns / 1000000, 3600000u), err) <
+	    0)
+		return -1;
+	s->round_waited_ns += gw_clock_ns() - start;
+	return 0;
+}
+
+/* Pfns that a later round has to look at again. */
+static void note_deferred(struct gw_save *s, const struct gw_batch *b)
+{
+	for (size_t i = 0; i < b->nr; i++) {
+		bool again = b->gfns[i] == GW_INVALID_PFN || (b->nr_deferred > 0 && b->deferred[i]);
+
+		if (again && !gw_bitmap_test(s->deferred, b->pfns[i])) {
+			gw_bitmap_set(s->deferred, b->pfns[i]);
+			s->nr_deferred++;
+		}
+	}
+}
+
+static int send_batch(struct gw_save *s, struct gw_batch *b, bool final, struct gw_error *err)
+{
+	uint64_t bytes, done = b->nr;
+
+	if (gw_batch_prepare(b, &s->guest, final, err) < 0) {
+		gw_batch_put(&s->pool, b);
+		return -1;
+	}
+	if (!final)
+		note_deferred(s, b);
+	bytes = b->bytes;
+	s->round_pages += b->nr_pages;
+	s->round_bytes += bytes;
+	s->report->pages += b->nr_pages;
+	s->report->bytes += bytes;
+	/* b is the sink's from here on. */
+	if (s->sink->batch(s->sink->opaque, b, err) < 0)
+		return -1;
+	s->progress.pages_done += done;
+	gw_save_progress(s, false);
+	if (gw_cancel_is_set(s->args->cancel))
+		return gw_fail(err, GW_CANCELLED, "the save was cancelled");
+	return final ? 0 : pace(s, bytes, err);
+}
+
+static struct gw_batch *next_batch(struct gw_save *s, struct gw_error *err)
+{
+	struct gw_batch *b = gw_batch_get(&s->pool);
+
+	if (!b && s->sink->reclaim(s->sink->opaque, err) == 0)
+		b = gw_batch_get(&s->pool);
+	return b;
+}
+
+/* Sends every pfn of s->due, in ascending order, in full batches that span gaps. */
+static int send_due(struct gw_save *s, bool final, struct gw_error *err)
+{
+	uint64_t nr = s->guest.nr_pfns;
+	uint64_t pfn = gw_bitmap_next_set(s->due, nr, 0);
+
+	while (pfn < nr) {
+		struct gw_batch *b = next_batch(s, err);
+
+		if (!b)
+			return -1;
+		while (pfn < nr && b->nr < GW_BATCH_MAX) {
+			uint64_t end = gw_bitmap_next_clear(s->due, nr, pfn);
+
+			for (; pfn < end && b->nr < GW_BATCH_MAX; pfn++)
+				b->pfns[b->nr++] = pfn;
+			if (pfn >= end)
+				pfn = gw_bitmap_next_set(s->due, nr, end);
+		}
+		if (send_batch(s, b, final, err) < 0)
+			return -1;
+	}
+	return s->sink->barrier(s->sink->opaque, err);
+}
+
+/* One round with its bookkeeping. */
+static int round_of(struct gw_save *s, const char *stage, uint64_t nr_due, bool final,
+		    struct gw_error *err)
+{
+	uint64_t start = gw_clock_ns(), ns;
+	struct gw_report *r = s->report;
+	unsigned slot = GW_MIN(r->rounds, (unsigned)GW_ARRAY_SIZE(r->round_pages) - 1);
+
+	s->round_pages = s->round_bytes = s->round_waited_ns = 0;
+	s->progress = (struct gw_progress){
+		.stage = stage,
+		.round = r->rounds,
+		.pages_total = nr_due,
+		.dirty_pages = nr_due,
+		.bytes_per_s = s->progress.bytes_per_s,
+	};
+	gw_save_progress(s, true);
+	if (send_due(s, final, err) < 0 || s->guest.ops->check_state(&s->guest, err) < 0)
+		return -1;
+	ns = gw_clock_ns() - start;
+	r->rounds++;
+	r->round_pages[slot] += s->round_pages;
+	r->round_ns[slot] += ns;
+	if (final)
+		r->final_round_ns = ns;
+	if (ns > s->round_waited_ns)
+		s->progress.bytes_per_s = (uint64_t)((double)s->round_bytes * 1e9 /
+						     (double)(ns - s->round_waited_ns));
+	gw_save_progress(s, true);
+	return 0;
+}
+
+/* One live pass, measured for the policy. */
+static int live_pass(struct gw_save *s, uint64_t nr_due, struct gw_error *err)
+{
+	uint64_t start = gw_clock_ns(), dirty = 0, wall;
+	struct gw_precopy_round *passes =
+		reallocarray(s->passes, s->nr_passes + 1, sizeof(*passes));
+
+	if (!passes)
+		return gw_fail(err, GW_NO_MEMORY, "memory for the measurements of a pass");
+	s->passes = passes;
+	if (round_of(s, "memory", nr_due, false, err) < 0 ||
+	    s->domain->ops->logdirty_peek(s->domain, &dirty, err) < 0)
+		return -1;
+	wall = gw_clock_ns() - start;
+	passes[s->nr_passes++] = (struct gw_precopy_round){
+		.pages = s->round_pages,
+		.bytes = s->round_bytes,
+		.wall_ns = wall,
+		.busy_ns = wall > s->round_waited_ns ? wall - s->round_waited_ns : 0,
+		.dirty = dirty + s->nr_deferred,
+	};
+	return 0;
+}
+
+static int clean(struct gw_save *s, uint64_t *dirty, struct gw_error *err)
+{
+	uint64_t nr = s->guest.nr_pfns;
+
+	memset(s->due, 0, GW_BITMAP_WORDS(nr) * sizeof(*s->due));
+	return s->domain->ops->logdirty_clean(s->domain, s->due, nr, dirty, err);
+}
+
+static void all_due(struct gw_save *s)
+{
+	gw_bitmap_set_range(s->due, 0, s->guest.nr_pfns);
+}
+
+static int start_logging(struct gw_save *s, struct gw_error *err)
+{
+	const struct gw_toolstack *ts = s->args->toolstack;
+
+	if (s->domain->type == GW_GUEST_X86_HVM && ts->logdirty_switch) {
+		if (ts->logdirty_switch(ts->opaque, 1, err) < 0)
+			return -1;
+		s->model_logging = true;
+	}
+	if (s->domain->ops->logdirty_start(s->domain, err) < 0)
+		return -1;
+	s->logging = true;
+	return 0;
+}
+
+/* Passes beside the running guest until the policy says stop. */
+static int precopy(struct gw_save *s, struct gw_error *err)
+{
+	uint64_t nr_due = s->guest.nr_pfns;
+
+	all_due(s);
+	for (;;) {
+		struct gw_precopy_verdict v;
+
+		if (live_pass(s, nr_due, err) < 0)
+			return -1;
+		v = gw_precopy_decide(&s->args->precopy, s->passes, s->nr_passes);
+		if (v.stop) {
+			s->report->stopped_by = v.why;
+			s->report->expected_downtime_ns = v.expected_downtime_ns;
+			return 0;
+		}
+		if (clean(s, &nr_due, err) < 0)
+			return -1;
+	}
+}
+
+/* Suspends, then sends what was written since the last look and what was put off. */
+static int final_round(struct gw_save *s, struct gw_error *err)
+{
+	uint64_t nr = s->guest.nr_pfns, dirty;
+
+	if (gw_save_suspend(s, err) < 0 || clean(s, &dirty, err) < 0)
+		return -1;
+	gw_bitmap_or(s->due, s->deferred, nr);
+	memset(s->deferred, 0, GW_BITMAP_WORDS(nr) * sizeof(*s->deferred));
+	s->nr_deferred = 0;
+	return round_of(s, "final round", gw_bitmap_count(s->due, nr), true, err);
+}
+
+/* Everything again, behind VERIFY, for the receiver to compare. */
+static int verify(struct gw_save *s, struct gw_error *err)
+{
+	uint64_t final_ns = s->report->final_round_ns;
+
+	if (gw_record_append(&s->records, GW_REC_VERIFY, NULL, 0, err) < 0 ||
+	    gw_save_write_records(s, err) < 0)
+		return -1;
+	all_due(s);
+	if (round_of(s, "verify", s->guest.nr_pfns, true, err) < 0)
+		return -1;
+	s->report->final_round_ns += final_ns;
+	return 0;
+}
+
+int gw_save_memory(struct gw_save *s, struct gw_error *err)
+{
+	if (!s->live) {
+		s->report->stopped_by = "not live";
+		all_due(s);
+		if (gw_save_suspend(s, err) < 0)
+			return -1;
+		return round_of(s, "memory", s->guest.nr_pfns, true, err);
+	}
+	s->pacing.bytes_per_s = s->args->precopy.bandwidth;
+	if (start_logging(s, err) < 0 || precopy(s, err) < 0 || final_round(s, err) < 0)
+		return -1;
+	return s->args->verify && s->args->stream_type == GW_STREAM_PLAIN ? verify(s, err) : 0;
+}
+
+int gw_save_memory_again(struct gw_save *s, struct gw_error *err)
+{
+	return final_round(s, err);
+}

@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * The spool file: never has a name, so that no crash leaves guest memory lying about.
+ */
+#include "migrate/spool.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "base/util.h"
+
+#define FLUSH_AT (1u << 20)
+
+static int open_unlinked(struct gw_error *err)
+{
+	const char *dirs[] = {getenv("TMPDIR"), "/var/tmp", "/tmp"};
+	int fd;
+
+	for (size_t i = 0; i < GW_ARRAY_SIZE(dirs); i++) {
+		if (!dirs[i] || !dirs[i][0])
+			continue;
+		fd = open(dirs[i], O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+		if (fd >= 0)
+			return fd;
+	}
+	fd = memfd_create("godwit-spool", MFD_CLOEXEC);
+	if (fd < 0)
+		gw_fail_errno(err, "a file for a round of checkpoints");
+	return fd;
+}
+
+int gw_spool_begin(struct gw_spool *s, struct gw_error *err)
+{
+	if (!s->open) {
+		s->fd = open_unlinked(err);
+		if (s->fd < 0)
+			return -1;
+		s->open = true;
+	}
+	s->bytes = 0;
+	gw_buffer_reset(&s->pending);
+	if (ftruncate(s->fd, 0) < 0 || lseek(s->fd, 0, SEEK_SET) < 0)
+		return gw_fail_errno(err, "emptying the file of a round of checkpoints");
+	return 0;
+}
+
+static int flush(struct gw_spool *s, struct gw_error *err)
+{
+	size_t done = 0;
+
+	while (done < s->pending.len) {
+		ssize_t n = write(s->fd, s->pending.data + done, s->pending.len - done);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return gw_fail_errno(err, "spooling a round of checkpoints");
+		done += (size_t)n;
+	}
+	gw_buffer_reset(&s->pending);
+	return 0;
+}
+
+void *gw_spool_room(struct gw_spool *s, size_t len, struct gw_error *err)
+{
+	return gw_buffer_reserve(&s->pending, len, err);
+}
+
+int gw_spool_filled(struct gw_spool *s, size_t len, struct gw_error *err)
+{
+	s->pending.len += len;
+	s->bytes += len;
+	if (s->limit && s->bytes > s->limit)
+		return gw_fail(err, GW_INVALID,
+			       "a round of checkpoints has more than %llu bytes, which is more "
+			       "than the domain could fill",
+			       (unsigned long long)s->limit);
+	return s->pending.len >= FLUSH_AT ? flush(s, err) : 0;
+}
+
+int gw_spool_put(struct gw_spool *s, const void *data, size_t len, struct gw_error *err)
+{
+	if (gw_buffer_append(&s->pending, data, len, err) < 0)
+		return -1;
+	s->pending.len -= len;
+	return gw_spool_filled(s, len, err);
+}
+
+struct gw_channel *gw_spool_read(struct gw_spool *s, struct gw_error *err)
+{
+	if (flush(s, err) < 0)
+		return NULL;
+	if (lseek(s->fd, 0, SEEK_SET) < 0) {
+		gw_fail_errno(err, "reading a spooled round of checkpoints");
+		return NULL;
+	}
+	return gw_channel_from_fd(s->fd, false, "spooled round", err);
+}
+
+void gw_spool_close(struct gw_spool *s)
+{
+	if (s->open)
+		close(s->fd);
+	gw_buffer_free(&s->pending);
+	*s = (struct gw_spool){0};
+}

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * Stored streams and domains of the memory backend, for the tests of this room: real streams as
+ * they are, restored, saved again, and looked at page by page.
+ */
+#ifndef GW_TESTS_MIGRATE_STORED_H
+#define GW_TESTS_MIGRATE_STORED_H
+
+#include <godwit/hypervisor.h>
+
+#include "base/buffer.h"
+#include "migrate/engine.h"
+
+/* A file of tests/data whose libxl stream or libxc image begins at an offset. */
+struct stored {
+	struct gw_buffer file;
+	size_t at;
+	bool libxl;
+	size_t image; /* offset of the image */
+	enum gw_guest_type type;
+};
+
+struct stored stored_load(const char *name);
+void stored_free(struct stored *s);
+
+/* A channel that reads these bytes. */
+struct gw_channel *stored_bytes(const void *data, size_t len);
+
+/* A new domain of the memory backend; destroying it is all there is to do. */
+struct gw_domain *stored_domain(enum gw_guest_type type, uint64_t max_pfns);
+
+/*
+ * Restores the first len bytes of s (counted from s->at) into a new domain. *domain is set either
+ * way, and is the caller's to destroy.
+ */
+int stored_restore(const struct stored *s, size_t len, struct gw_domain **domain,
+		   struct gw_restore_args *args, struct gw_error *err);
+
+/* A toolstack over a memory domain: suspend and resume are its own. */
+struct gw_toolstack stored_toolstack(struct gw_domain *d);
+/* Saves d, which need not be suspended, as an image. It is suspended afterwards. */
+struct gw_buffer stored_save(struct gw_domain *d, bool live);
+
+/* A guest's memory as an image shows it: the last copy of each page. */
+struct pages {
+	uint64_t nr;	/* pfns */
+	uint8_t *types; /* GW_PAGE_XTAB for those that are not there */
+	uint8_t *data;	/* 4096 bytes each; zeros for a page without data */
+};
+
+struct pages pages_of_image(const struct gw_buffer *image);
+void pages_free(struct pages *p);
+
+/* Pfns whose contents a restore may change: rings, start_info, the P2M and its lists. */
+bool pages_special(const struct gw_buffer *image, uint64_t pfn);
+
+#endif

@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * Every real stream restores, and the memory is what its manifest says; what is restored, saved
+ * and restored again is the same.
+ */
+#include "gwtest.h"
+
+#include "format/image.h"
+#include "guest/guest.h"
+#include "hypervisor/memory.h"
+#include "manifest.h"
+#include "migrate/stored.h"
+
+static const struct {
+	const char *stream, *manifest;
+	uint64_t checkpoints;
+	size_t behind; /* bytes behind the stream: xl's words of the handover */
+} real[] = {
+	{"xen-code/v2_46_hvm_w64_1024.xz", "xen-code/v2_46_hvm_w64_1024.manifest.xz", 0},
+	{"xen-code/v2_46_pv64_w64_live_1024.xz", "xen-code/v2_46_pv64_w64_live_1024.manifest.xz",
+	 0},
+	{"xen-code/v3_422_hvm_1024.xz", "xen-code/v3_422_hvm_1024.manifest.xz", 0},
+	{"xen-code/v3_422_hvm_live_4096.xz", "xen-code/v3_422_hvm_live_4096.manifest.xz", 0},
+	{"xen-code/v3_422_hvm_verify_1024.xz", "xen-code/v3_422_hvm_verify_1024.manifest.xz", 0},
+	{"xen-code/v3_422_hvm_remus3_1024.xz", "xen-code/v3_422_hvm_remus3_1024.cp2.manifest.xz",
+	 3},
+	{"xen-code/v3_422_colo_hvm_1024.fwd.xz", "xen-code/v3_422_colo_hvm_1024.cp2.manifest.xz",
+	 3},
+	{"xen-code/v3_422_libxl_hvm_1024.xz", "xen-code/v3_422_libxl_hvm_1024.manifest.xz", 0},
+	{"xen-code/v3_422_libxl_hvm_remus3_1024.xz",
+	 "xen-code/v3_422_libxl_hvm_remus3_1024.cp2.manifest.xz", 3},
+	{"xen-code/v3_422_pv64_1024.xz", "xen-code/v3_422_pv64_1024.manifest.xz", 0},
+	{"xen-code/v3_422_pv32_live_1024.xz", "xen-code/v3_422_pv32_live_1024.manifest.xz", 0},
+	{"xen417/tiny-hvm.save.xz", NULL, 0},
+	{"xen417/tiny-pv.save.xz", NULL, 0},
+	{"xen417/tiny-pv.migrate-debug-fwd.xz", NULL, 0, 44},
+	{"xen417/tiny-pvh.save.xz", NULL, 0},
+	{"xen417/tiny-pvh.migrate-fwd.xz", NULL, 0, 44},
+};
+
+/*
+ * The recorded domains have page tables that no other refers to; here such a page is an ordinary
+ * one until somebody uses it. Brings its contents into the form in which a table travels.
+ */
+static void as_table(struct gw_domain *d, const struct manifest_page *page, uint8_t *contents)
+{
+	struct gw_error err = GW_ERROR_INIT;
+	struct gw_save_guest g = {.ops = &gw_x86_pv_save, .domain = d};
+	uint8_t src[GW_PAGE_SIZE];
+
+	memcpy(src, contents, sizeof(src));
+	assert_ok(g.ops->setup(&g, &err), &err);
+	assert_ok(g.ops->normalise(&g, page->pfn, page->type, src, contents, true, &err), &err);
+	g.ops->cleanup(&g);
+}
+
+static void check_page(const char *name, struct gw_domain *d, const struct manifest_page *page,
+		       unsigned type, uint8_t *contents)
+{
+	uint8_t hash[MANIFEST_HASH];
+	bool unused_table = gw_page_table_level(page->type) > 0 && !(page->type & GW_PAGE_PINNED) &&
+			    type == GW_PAGE_NOTAB;
+
+	if (type != page->type && !unused_table)
+		fail_msg("%s: pfn 0x%llx has type 0x%x, expected 0x%x", name,
+			 (unsigned long long)page->pfn, type, page->type);
+	if (unused_table)
+		as_table(d, page, contents);
+	manifest_hash(contents, hash);
+	if (memcmp(hash, page->hash, sizeof(hash)) != 0)
+		fail_msg("%s: pfn 0x%llx (type 0x%x) has other contents", name,
+			 (unsigned long long)page->pfn, page->type);
+}
+
+static void check_manifest(const char *name, const char *manifest_name, struct gw_domain *d,
+			   const struct gw_buffer *image)
+{
+	struct manifest m = manifest_load(manifest_name);
+	struct pages p = pages_of_image(image);
+
+	for (size_t i = 0; i < m.nr; i++) {
+		const struct manifest_page *page = &m.pages[i];
+
+		assert_true(page->pfn < p.nr);
+		if (page->has_data && !pages_special(image, page->pfn))
+			check_page(name, d, page, p.types[page->pfn],
+				   p.data + page->pfn * GW_PAGE_SIZE);
+	}
+	pages_free(&p);
+	manifest_free(&m);
+}
+
+static void check_same(const char *name, const struct gw_buffer *a, const struct gw_buffer *b)
+{
+	struct pages pa = pages_of_image(a), pb = pages_of_image(b);
+
+	for (uint64_t pfn = 0; pfn < pa.nr || pfn < pb.nr; pfn++) {
+		unsigned ta = pfn < pa.nr ? pa.types[pfn] : GW_PAGE_XTAB;
+		unsigned tb = pfn < pb.nr ? pb.types[pfn] : GW_PAGE_XTAB;
+
+		if (ta != tb)
+			fail_msg("%s: pfn 0x%llx was of type 0x%x and is 0x%x", name,
+				 (unsigned long long)pfn, ta, tb);
+		if (gw_page_has_data(ta) && !pages_special(a, pfn))
+			assert_memory_equal(pa.data + pfn * GW_PAGE_SIZE,
+					    pb.data + pfn * GW_PAGE_SIZE, GW_PAGE_SIZE);
+	}
+	pages_free(&pa);
+	pages_free(&pb);
+}
+
+static struct gw_domain *restore_image_of(const struct gw_buffer *image, enum gw_guest_type type)
+{
+	struct gw_error err = GW_ERROR_INIT;
+	struct gw_restore_args args = {.domain = stored_domain(type, 0)};
+
+	args.in = stored_bytes(image->data, image->len);
+	assert_ok(gw_restore_image(&args, &err), &err);
+	assert_int_equal(args.bytes, image->len);
+	gw_channel_close(args.in);
+	return args.domain;
+}
+
+static void test_real_stream(void **state)
+{
+	size_t i = *(size_t *)*state;
+	struct gw_error err = GW_ERROR_INIT;
+	struct stored s = stored_load(real[i].stream);
+	struct gw_report report;
+	struct gw_restore_args args = {.report = &report};
+	struct gw_buffer first, second;
+	struct gw_domain *d, *again;
+	int rc = stored_restore(&s, s.file.len - s.at, &d, &args, &err);
+
+	if (rc < 0)
+		fail_msg("%s: %s", real[i].stream, err.text);
+	assert_int_equal(args.checkpoints, real[i].checkpoints);
+	assert_int_equal(args.failed_over, real[i].checkpoints > 0);
+	assert_int_equal(args.verify_mismatches, 0);
+	if (!args.failed_over)
+		assert_int_equal(args.bytes, s.file.len - s.at - real[i].behind);
+	first = stored_save(d, false);
+	if (real[i].manifest)
+		check_manifest(real[i].stream, real[i].manifest, d, &first);
+	again = restore_image_of(&first, s.type);
+	second = stored_save(again, true);
+	check_same(real[i].stream, &first, &second);
+	gw_buffer_free(&first);
+	gw_buffer_free(&second);
+	d->ops->destroy(d);
+	again->ops->destroy(again);
+	stored_free(&s);
+}
+
+int main(void)
+{
+	enum { N = sizeof(real) / sizeof(real[0]) };
+	static size_t index[N];
+	struct CMUnitTest tests[N];
+
+	for (size_t i = 0; i < N; i++) {
+		index[i] = i;
+		tests[i] = (struct CMUnitTest){.name = real[i].stream,
+					       .test_func = test_real_stream,
+					       .initial_state = &index[i]};
+	}
+	return cmocka_run_group_tests_name("restore", tests, NULL, NULL);
+}

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * A record's name and contents in a few words, for lists of records.
+ */
+#ifndef GW_EXAMINE_DESCRIBE_H
+#define GW_EXAMINE_DESCRIBE_H
+
+#include "examine/examine.h"
+
+/* "PAGE_DATA"; "type 0x1234" for one without a name, written into buf. */
+const char *gw_record_title(enum gw_layer layer, uint32_t type, char *buf, size_t size);
+
+/*
+ * "pfns 0x0-0x3ff: 1024 entries, 1020 pages", "vCPU 0, 5168 bytes". Empty if there is nothing to
+ * say, or the body has not its type's shape (the findings tell). pv_width: 4, 8, or 0 unknown.
+ * Cut, with dots, if it does not fit. Returns buf.
+ */
+char *gw_describe_record(const struct gw_examined_record *record, unsigned pv_width, char *buf,
+			 size_t size);
+
+/* "L1", "XTAB", "pinned L4"; NULL for a reserved type. */
+const char *gw_page_type_name(unsigned type);
+
+#endif

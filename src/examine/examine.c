@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * The walk from the outside: what kind of file it is, the xl header, what is left behind the end.
+ */
+#include "examine/examine.h"
+
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/util.h"
+#include "examine/walk.h"
+
+/* Said by the sender of "xl migrate" behind its stream when the receiver may unpause
+ * (xl_migrate.c). */
+static const char handshake[] = "domain is yours, you are cleared to unpause";
+
+/* The optional data, in pieces: its length is only a claim. What exceeds the limit is passed over.
+ * 1, 0, -1 as gw_walk_bring(). */
+static int bring_optional(struct gw_walk *w, struct gw_xlfile *xl, struct gw_error *err)
+{
+	uint64_t left = xl->optional_len;
+
+	while (left && xl->optional.len < GW_XLFILE_CONFIG_MAX) {
+		size_t n = (size_t)GW_MIN(left, (uint64_t)65536);
+		void *to = gw_buffer_reserve(&xl->optional, n, err);
+		int rc = to ? gw_walk_bring(w, to, n, err) : -1;
+
+		if (rc <= 0)
+			return rc;
+		xl->optional.len += n;
+		left -= n;
+	}
+	return gw_walk_bring(w, NULL, left, err);
+}
+
+static enum gw_walk_outcome walk_xlfile(struct gw_walk *w, struct gw_xlfile *xl,
+					struct gw_error *err)
+{
+	uint8_t raw[GW_XLFILE_HEADER_SIZE];
+	uint64_t base = w->in->read_pos;
+	struct gw_error failure = GW_ERROR_INIT;
+	int rc = gw_walk_bring(w, raw, sizeof(raw), err);
+
+	if (rc < 0)
+		return GW_WALK_FAILED;
+	if (rc == 0) {
+		gw_report(&w->findings, "xl-truncated", w->in->read_pos, NULL,
+			  "the input ends inside the %d bytes of the header",
+			  GW_XLFILE_HEADER_SIZE);
+		return GW_WALK_LOST;
+	}
+	if (gw_xlfile_header_decode(raw, xl, &failure) < 0) {
+		gw_report(&w->findings, "xl-magic", base, NULL, "%s", failure.text);
+		return GW_WALK_LOST;
+	}
+	w->sum->has_xl = true;
+	rc = bring_optional(w, xl, err);
+	if (rc < 0)
+		return GW_WALK_FAILED;
+	if (w->sink->xlfile)
+		w->sink->xlfile(w->sink->opaque, base, xl);
+	gw_xlfile_rules(xl, &w->findings, base, NULL);
+	if (rc == 0) {
+		gw_report(&w->findings, "xl-truncated", w->in->read_pos, NULL,
+			  "the input ends inside the %u bytes of optional data", xl->optional_len);
+		return GW_WALK_LOST;
+	}
+	return GW_WALK_OVER;
+}
+
+/* What is left behind the end of the outermost layer. */
+
+static int count_rest(struct gw_walk *w, uint64_t *count, struct gw_error *err)
+{
+	uint8_t buf[4096];
+
+	for (;;) {
+		struct gw_error failure = GW_ERROR_INIT;
+		ssize_t n = gw_channel_read_some(w->in, buf, sizeof(buf), &failure);
+
+		if (n < 0)
+			return gw_walk_judge_read(w, &failure, err);
+		if (n == 0)
+			return 0;
+		*count += (uint64_t)n;
+	}
+}
+
+static int walk_rest(struct gw_walk *w, struct gw_error *err)
+{
+	uint64_t offset = w->in->read_pos, count = 0;
+	uint8_t first[sizeof(handshake)];
+	ssize_t n = gw_walk_peek(w, first, sizeof(first), err);
+
+	if (n < 0)
+		return -1;
+	if ((size_t)n == sizeof(handshake) && !memcmp(first, handshake, sizeof(handshake))) {
+		gw_report(&w->findings, "migrate-handshake", offset, NULL,
+			  "%zu bytes behind the end: \"%s\", said by the sender of xl migrate",
+			  sizeof(handshake), handshake);
+		if (gw_walk_bring(w, NULL, sizeof(handshake), err) < 0)
+			return -1;
+		offset += sizeof(handshake);
+	}
+	if (count_rest(w, &count, err) < 0)
+		return -1;
+	if (count)
+		gw_report(&w->findings, "trailing-bytes", offset, NULL, "%llu bytes behind the end",
+			  (unsigned long long)count);
+	return 0;
+}
+
+static int name_format(struct gw_walk *w, enum gw_file_format format)
+{
+	const char *layer = w->sum->has_xl ? "behind the xl header: " : "";
+
+	if (format == GW_FILE_EMPTY || format == GW_FILE_UNKNOWN)
+		gw_report(&w->findings, "file-format", w->in->read_pos, NULL,
+			  "%s%s: expected an xl file, a libxl stream or a libxc image", layer,
+			  gw_file_format_name(format));
+	else
+		gw_report(&w->findings, "file-format", w->in->read_pos, NULL,
+			  "%s%s: not read yet by this version", layer, gw_file_format_name(format));
+	return 0;
+}
+
+static int detect(struct gw_walk *w, enum gw_file_format *format, struct gw_error *err)
+{
+	uint8_t first[GW_DETECT_BYTES];
+	ssize_t n = gw_walk_peek(w, first, sizeof(first), err);
+
+	if (n < 0)
+		return -1;
+	*format = gw_detect(first, (size_t)n);
+	return 0;
+}
+
+/* A libxl stream or a bare image, and what comes behind it. */
+static int walk_inner(struct gw_walk *w, enum gw_file_format format, struct gw_error *err)
+{
+	enum gw_walk_outcome outcome;
+
+	if (format == GW_FILE_STREAM) {
+		outcome = gw_walk_stream(w, err);
+	} else if (format == GW_FILE_IMAGE) {
+		if (gw_walk_image_begin(w, GW_IMAGE_ANY, err) < 0)
+			return -1;
+		if (w->sum->has_xl)
+			gw_report(&w->findings, "file-format", w->in->read_pos, NULL,
+				  "behind the xl header: a bare libxc image, expected a libxl "
+				  "stream");
+		outcome = gw_walk_image(w, err);
+		gw_walk_image_end(w);
+	} else {
+		return name_format(w, format);
+	}
+	if (outcome == GW_WALK_FAILED)
+		return -1;
+	return outcome == GW_WALK_OVER ? walk_rest(w, err) : 0;
+}
+
+static int walk_file(struct gw_walk *w, struct gw_error *err)
+{
+	struct gw_xlfile xl = {0};
+	enum gw_file_format format;
+	int rc = 0;
+
+	if (detect(w, &format, err) < 0)
+		return -1;
+	w->sum->format = format;
+	if (format == GW_FILE_XL) {
+		enum gw_walk_outcome outcome = walk_xlfile(w, &xl, err);
+
+		gw_xlfile_free(&xl);
+		if (outcome != GW_WALK_OVER)
+			return outcome == GW_WALK_FAILED ? -1 : 0;
+		rc = detect(w, &format, err);
+	}
+	return rc < 0 ? -1 : walk_inner(w, format, err);
+}
+
+int gw_examine(struct gw_channel *in, const struct gw_examine_sink *sink,
+	       struct gw_examined *examined, struct gw_error *err)
+{
+	struct gw_walk w = {
+		.in = in,
+		.sink = sink,
+		.sum = examined,
+		.findings = {.report = gw_walk_finding, .opaque = &w},
+		.started_ns = gw_clock_ns(),
+	};
+	int rc;
+
+	*examined = (struct gw_examined){0};
+	rc = walk_file(&w, err);
+	examined->bytes = in->read_pos;
+	return rc;
+}

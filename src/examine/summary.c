@@ -1,0 +1,297 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * Gathering what the records say.
+ */
+#include "examine/summary.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/util.h"
+#include "format/hvm_context.h"
+
+void gw_summary_xlfile(void *summary, uint64_t offset, const struct gw_xlfile *xl)
+{
+	struct gw_summary *s = summary;
+	const char *config;
+	size_t len;
+
+	s->xl_offset = offset;
+	s->mandatory_flags = xl->mandatory_flags;
+	s->optional_flags = xl->optional_flags;
+	s->config_is_json = xl->mandatory_flags & GW_XLFILE_JSON;
+	config = gw_xlfile_config(xl, &len);
+	if (!config || gw_buffer_append(&s->config, config, len, &s->err) < 0 ||
+	    gw_buffer_append(&s->config, NULL, 1, &s->err) < 0)
+		return;
+	s->config.len--;
+	s->has_config = true;
+}
+
+void gw_summary_stream(void *summary, uint64_t offset, const struct gw_stream_header *header)
+{
+	struct gw_summary *s = summary;
+
+	s->stream_offset = offset;
+}
+
+void gw_summary_image(void *summary, uint64_t offset, const struct gw_image_header *header)
+{
+	struct gw_summary *s = summary;
+
+	s->image_offset = offset;
+}
+
+static void count_type(struct gw_summary *s, const struct gw_examined_record *record)
+{
+	size_t i = 0;
+
+	while (i < s->nr_types &&
+	       (s->types[i].type != record->rec->type || s->types[i].layer != record->layer))
+		i++;
+	if (i == GW_SUMMARY_TYPES_MAX)
+		return;
+	if (i == s->nr_types)
+		s->types[s->nr_types++] =
+			(struct gw_type_count){.layer = record->layer, .type = record->rec->type};
+	s->types[i].count++;
+	s->types[i].bytes += record->rec->length;
+}
+
+static void gather_pages(struct gw_summary *s, const struct gw_image_reader *pages)
+{
+	for (size_t i = 0; pages->well_formed && i < pages->nr_entries; i++) {
+		if (gw_memory_map_add(&s->memory, gw_page_entry_pfn(pages->entries[i]),
+				      gw_page_entry_type(pages->entries[i]), &s->err) < 0)
+			return;
+	}
+}
+
+static void gather_params(struct gw_summary *s, const struct gw_record *rec)
+{
+	uint32_t count;
+
+	if (gw_hvm_params_decode(rec, &count, NULL) < 0)
+		return;
+	for (uint32_t n = 0; n < count; n++) {
+		struct gw_param param;
+		size_t i = 0;
+
+		gw_hvm_params_get(rec, n, &param.index, &param.value);
+		while (i < s->nr_params && s->params[i].index != param.index)
+			i++;
+		if (i == GW_SUMMARY_PARAMS_MAX)
+			continue;
+		s->params[i] = param;
+		s->nr_params = GW_MAX(s->nr_params, i + 1);
+	}
+}
+
+/* The vCPU of that id, added if need be; NULL if no domain has one of that id. */
+static struct gw_vcpu_summary *vcpu_of(struct gw_summary *s, uint32_t id)
+{
+	struct gw_vcpu_summary *vcpus;
+
+	if (id >= GW_SUMMARY_VCPUS_MAX)
+		return NULL;
+	if (s->vcpu_places[id])
+		return &s->vcpus[s->vcpu_places[id] - 1];
+	vcpus = reallocarray(s->vcpus, s->nr_vcpus + 1, sizeof(*vcpus));
+	if (!vcpus) {
+		gw_fail_errno(&s->err, "the list of vCPUs");
+		return NULL;
+	}
+	s->vcpus = vcpus;
+	vcpus[s->nr_vcpus++] = (struct gw_vcpu_summary){.id = id};
+	s->vcpu_places[id] = (uint16_t)s->nr_vcpus;
+	return &vcpus[s->nr_vcpus - 1];
+}
+
+static void gather_vcpu(struct gw_summary *s, const struct gw_record *rec)
+{
+	struct gw_vcpu_summary *vcpu;
+	struct gw_vcpu_blob blob;
+
+	if (!s->has_pv_info || gw_vcpu_blob_decode(rec, s->pv_info.guest_width, &blob, NULL) < 0)
+		return;
+	vcpu = vcpu_of(s, blob.vcpu_id);
+	if (!vcpu)
+		return;
+	switch (rec->type) {
+	case GW_REC_X86_PV_VCPU_BASIC:
+		vcpu->basic = blob.blob_len;
+		break;
+	case GW_REC_X86_PV_VCPU_EXTENDED:
+		vcpu->extended = blob.blob_len;
+		break;
+	case GW_REC_X86_PV_VCPU_XSAVE:
+		vcpu->xsave = blob.blob_len;
+		break;
+	default:
+		vcpu->msrs = blob.blob_len;
+		break;
+	}
+}
+
+static void count_code(struct gw_summary *s, const struct gw_hvm_entry *entry)
+{
+	size_t i = 0;
+
+	while (i < s->nr_codes && s->codes[i].code != entry->typecode)
+		i++;
+	if (i == GW_SUMMARY_CODES_MAX)
+		return;
+	if (i == s->nr_codes)
+		s->codes[s->nr_codes++] = (struct gw_code_count){.code = entry->typecode};
+	s->codes[i].count++;
+	s->codes[i].bytes += entry->length;
+}
+
+static void gather_context(struct gw_summary *s, const struct gw_record *rec)
+{
+	struct gw_hvm_header header;
+	struct gw_hvm_entry entry;
+	struct gw_hvm_walk walk;
+
+	s->hvm_context_bytes = rec->length;
+	s->nr_codes = 0;
+	gw_hvm_walk_init(&walk, rec->data, rec->length);
+	while (gw_hvm_walk_next(&walk, &entry, NULL) > 0) {
+		count_code(s, &entry);
+		if (entry.typecode == GW_HVM_CPU)
+			vcpu_of(s, entry.instance);
+		if (entry.typecode == GW_HVM_HEADER &&
+		    gw_hvm_header_decode(&entry, &header, NULL) == 0) {
+			s->has_hvm_header = true;
+			s->hvm_cpuid = header.cpuid;
+		}
+	}
+}
+
+static void gather_image_record(struct gw_summary *s, const struct gw_record *rec)
+{
+	struct gw_p2m_frames p2m;
+
+	switch (rec->type) {
+	case GW_REC_X86_PV_INFO:
+		s->has_pv_info |= gw_pv_info_decode(rec, &s->pv_info, NULL) == 0;
+		break;
+	case GW_REC_X86_PV_P2M_FRAMES:
+		if (!s->has_pv_info ||
+		    gw_p2m_frames_decode(rec, s->pv_info.guest_width, &p2m, NULL) < 0)
+			break;
+		s->p2m = p2m;
+		s->has_p2m = true;
+		break;
+	case GW_REC_X86_PV_VCPU_BASIC:
+	case GW_REC_X86_PV_VCPU_EXTENDED:
+	case GW_REC_X86_PV_VCPU_XSAVE:
+	case GW_REC_X86_PV_VCPU_MSRS:
+		gather_vcpu(s, rec);
+		break;
+	case GW_REC_X86_TSC_INFO:
+		s->has_tsc |= gw_tsc_info_decode(rec, &s->tsc, NULL) == 0;
+		break;
+	case GW_REC_HVM_PARAMS:
+		gather_params(s, rec);
+		break;
+	case GW_REC_HVM_CONTEXT:
+		gather_context(s, rec);
+		break;
+	case GW_REC_X86_CPUID_POLICY:
+		s->nr_leaves = rec->length / 24;
+		break;
+	case GW_REC_X86_MSR_POLICY:
+		s->nr_msrs = rec->length / 16;
+		break;
+	default:
+		break;
+	}
+}
+
+static void gather_xenstore(struct gw_summary *s, const struct gw_record *rec)
+{
+	struct gw_emulator_data emu;
+	const char *key, *value;
+	size_t pos = 0;
+
+	if (!rec->data || gw_emulator_data_decode(rec, &emu, NULL) < 0)
+		return;
+	s->has_xenstore = true;
+	s->xenstore_keys = 0;
+	while (gw_xenstore_pair(&emu, &pos, &key, &value, NULL) > 0)
+		s->xenstore_keys++;
+}
+
+static void gather_stream_record(struct gw_summary *s, const struct gw_examined_record *record)
+{
+	const struct gw_record *rec = record->rec;
+	struct gw_record ids = {.data = record->body_head, .length = GW_MIN(rec->length, 8u)};
+	struct gw_emulator_data emu;
+
+	if (rec->type == GW_STREAM_EMULATOR_XENSTORE_DATA)
+		gather_xenstore(s, rec);
+	if (rec->type != GW_STREAM_EMULATOR_CONTEXT || !record->body_head ||
+	    gw_emulator_data_decode(&ids, &emu, NULL) < 0)
+		return;
+	s->has_emulator = true;
+	s->emulator_id = emu.emulator_id;
+	s->emulator_bytes = rec->length - 8;
+}
+
+void gw_summary_record(void *summary, const struct gw_examined_record *record)
+{
+	struct gw_summary *s = summary;
+
+	count_type(s, record);
+	if (record->pages)
+		gather_pages(s, record->pages);
+	else if (record->layer == GW_LAYER_LIBXL)
+		gather_stream_record(s, record);
+	else if (record->rec->data)
+		gather_image_record(s, record->rec);
+}
+
+const char *gw_guest_type_title(uint32_t type)
+{
+	if (type == GW_GUEST_X86_PV)
+		return "x86 PV";
+	if (type == GW_GUEST_X86_HVM)
+		return "x86 HVM";
+	return "unknown guest type";
+}
+
+char *gw_examined_title(const struct gw_examined *e, char *buf, size_t size)
+{
+	int n = 0;
+
+	if (!gw_file_format_is_read(e->format)) {
+		snprintf(buf, size, "%s", gw_file_format_name(e->format));
+		return buf;
+	}
+	buf[0] = 0;
+	if (e->has_xl)
+		n = snprintf(buf, size, "xl file, ");
+	if (e->has_stream)
+		n += snprintf(buf + n, size - (size_t)n, "libxl stream v%" PRIu32 ", ",
+			      e->stream.version);
+	if (e->has_image)
+		n += snprintf(buf + n, size - (size_t)n, "libxc image v%" PRIu32 ", %s, ",
+			      e->image.version, gw_guest_type_title(e->image.type));
+	if (e->facts.checkpoints)
+		n += snprintf(buf + n, size - (size_t)n, "%" PRIu64 " checkpoints, ",
+			      e->facts.checkpoints);
+	snprintf(buf + n, size - (size_t)n, "%" PRIu64 " records, %" PRIu64 " pages",
+		 e->image_records, e->pages);
+	return buf;
+}
+
+void gw_summary_free(struct gw_summary *summary)
+{
+	gw_buffer_free(&summary->config);
+	gw_memory_map_free(&summary->memory);
+	free(summary->vcpus);
+	*summary = (struct gw_summary){0};
+}

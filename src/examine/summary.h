@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * All that an image says about its domain, gathered while gw_examine walks it: what inspect
+ * shows. Only well-formed records are gathered; what is wrong with the others the
+ * findings say. Where the image says something more than once (checkpoints), the last word counts.
+ */
+#ifndef GW_EXAMINE_SUMMARY_H
+#define GW_EXAMINE_SUMMARY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <godwit/error.h>
+
+#include "base/buffer.h"
+#include "examine/examine.h"
+#include "examine/memory_map.h"
+
+/* Lists stop growing at these; hostile images must not fill the memory. */
+#define GW_SUMMARY_TYPES_MAX  256u
+#define GW_SUMMARY_PARAMS_MAX 256u
+#define GW_SUMMARY_VCPUS_MAX  8192u /* ids from there on are left out */
+#define GW_SUMMARY_CODES_MAX  64u
+
+/* How many records of a type there are. */
+struct gw_type_count {
+	enum gw_layer layer;
+	uint32_t type;
+	uint64_t count;
+	uint64_t bytes; /* of the bodies */
+};
+
+struct gw_param {
+	uint64_t index, value;
+};
+
+/* PV: sizes of a vCPU's blobs, 0 if none came. HVM: only the id. */
+struct gw_vcpu_summary {
+	uint32_t id;
+	uint32_t basic, extended, xsave, msrs;
+};
+
+/* Entries of one typecode in the last HVM_CONTEXT. */
+struct gw_code_count {
+	uint16_t code;
+	uint32_t count;
+	uint64_t bytes;
+};
+
+/* Zeroed is empty; gw_summary_free. */
+struct gw_summary {
+	/* xl header */
+	uint64_t xl_offset;
+	uint32_t mandatory_flags, optional_flags;
+	struct gw_buffer config; /* its text, followed by a NUL that does not count */
+	bool has_config, config_is_json;
+	/* layers */
+	uint64_t stream_offset, image_offset;
+	/* image */
+	struct gw_memory_map memory;
+	struct gw_type_count types[GW_SUMMARY_TYPES_MAX];
+	size_t nr_types;
+	bool has_pv_info;
+	struct gw_pv_info pv_info;
+	bool has_p2m;
+	struct gw_p2m_frames p2m;
+	bool has_tsc;
+	struct gw_tsc_info tsc;
+	struct gw_param params[GW_SUMMARY_PARAMS_MAX];
+	size_t nr_params;
+	struct gw_vcpu_summary *vcpus; /* in the order in which they came */
+	size_t nr_vcpus;
+	uint16_t vcpu_places[GW_SUMMARY_VCPUS_MAX]; /* by id: place in vcpus + 1, 0: none came */
+	uint32_t nr_leaves, nr_msrs;		    /* of the policies */
+	uint32_t hvm_context_bytes;
+	bool has_hvm_header;
+	uint32_t hvm_cpuid; /* CPUID leaf 1 eax of the saving host */
+	struct gw_code_count codes[GW_SUMMARY_CODES_MAX];
+	size_t nr_codes;
+	/* libxl stream */
+	bool has_emulator;
+	uint32_t emulator_id;
+	uint64_t emulator_bytes; /* of device model state */
+	bool has_xenstore;
+	uint64_t xenstore_keys;
+
+	struct gw_error err; /* memory ran out on the way */
+};
+
+/* The entries of a sink: call them from a sink of your own, with the summary as opaque. */
+void gw_summary_xlfile(void *summary, uint64_t offset, const struct gw_xlfile *xl);
+void gw_summary_stream(void *summary, uint64_t offset, const struct gw_stream_header *header);
+void gw_summary_image(void *summary, uint64_t offset, const struct gw_image_header *header);
+void gw_summary_record(void *summary, const struct gw_examined_record *record);
+
+/*
+ * "xl file, libxl stream v2, libxc image v3, x86 HVM, 43 records, 1040 pages": the layers of an
+ * image in one line. Returns buf.
+ */
+char *gw_examined_title(const struct gw_examined *examined, char *buf, size_t size);
+/* "x86 PV", "x86 HVM" */
+const char *gw_guest_type_title(uint32_t type);
+
+void gw_summary_free(struct gw_summary *summary);
+
+#endif

@@ -1,0 +1,568 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * The walk: over real streams, cut and damaged in all places, from a channel that counts what is
+ * read and what is passed over.
+ */
+#include "gwtest.h"
+
+#include "base/bytes.h"
+#include "base/util.h"
+#include "channel/fault.h"
+#include "channel/kind.h"
+#include "channel/memory.h"
+#include "examine/describe.h"
+#include "examine/examine.h"
+#include "examine/memory_map.h"
+#include "examine/summary.h"
+
+#include "../format/realdata.h"
+
+/* A channel over bytes of the test's, which counts. */
+struct counting {
+	struct gw_channel ch;
+	const uint8_t *data;
+	size_t len, at;
+	uint64_t read, skipped;
+};
+
+static ssize_t counting_read(struct gw_channel *ch, const struct iovec *iov, int n,
+			     struct gw_error *err)
+{
+	struct counting *c = (struct counting *)ch;
+	size_t len = GW_MIN(iov->iov_len, c->len - c->at);
+
+	memcpy(iov->iov_base, c->data + c->at, len);
+	c->at += len;
+	c->read += len;
+	return (ssize_t)len;
+}
+
+static int64_t counting_skip(struct gw_channel *ch, uint64_t len, struct gw_error *err)
+{
+	struct counting *c = (struct counting *)ch;
+
+	len = GW_MIN(len, (uint64_t)(c->len - c->at));
+	c->at += (size_t)len;
+	c->skipped += len;
+	return (int64_t)len;
+}
+
+static ssize_t no_write(struct gw_channel *ch, const struct iovec *iov, int n, struct gw_error *err)
+{
+	return gw_fail(err, GW_USAGE, "not for writing");
+}
+
+static int nothing(struct gw_channel *ch, struct gw_error *err)
+{
+	return 0;
+}
+
+static void no_close(struct gw_channel *ch)
+{
+}
+
+static const struct gw_channel_ops counting_ops = {
+	.read = counting_read,
+	.write = no_write,
+	.skip = counting_skip,
+	.drain = nothing,
+	.finish = nothing,
+	.close = no_close,
+};
+
+#define FINDINGS 64
+
+struct outcome {
+	struct gw_examined sum;
+	struct gw_finding findings[FINDINGS];
+	size_t nr;
+	uint64_t read, skipped;
+	uint64_t last_offset; /* of the last record */
+	size_t records;
+};
+
+static void on_finding(void *opaque, const struct gw_finding *finding)
+{
+	struct outcome *o = opaque;
+
+	if (o->nr < FINDINGS)
+		o->findings[o->nr] = *finding;
+	o->nr++;
+	assert_non_null(finding->rule);
+	assert_true(finding->text[0] != 0);
+}
+
+static void on_record(void *opaque, const struct gw_examined_record *record)
+{
+	struct outcome *o = opaque;
+
+	assert_true(o->records == 0 || record->offset > o->last_offset);
+	o->last_offset = record->offset;
+	o->records++;
+}
+
+static void examine_channel(struct gw_channel *ch, struct outcome *o)
+{
+	const struct gw_examine_sink sink = {
+		.opaque = o,
+		.finding = on_finding,
+		.record = on_record,
+	};
+	struct gw_error err = GW_ERROR_INIT;
+
+	assert_ok(gw_examine(ch, &sink, &o->sum, &err), &err);
+	assert_int_equal(o->nr, o->sum.errors + o->sum.warnings + o->sum.notes);
+}
+
+static void examine(const uint8_t *data, size_t len, struct outcome *o)
+{
+	struct counting c = {.data = data, .len = len};
+	struct gw_error err = GW_ERROR_INIT;
+
+	*o = (struct outcome){0};
+	assert_ok(gw_channel_init(&c.ch, &counting_ops, "test", &err), &err);
+	c.ch.free = NULL;
+	examine_channel(&c.ch, o);
+	o->read = c.read;
+	o->skipped = c.skipped;
+	free(c.ch.name);
+}
+
+static void show(const struct outcome *o)
+{
+	char text[600];
+
+	for (size_t i = 0; i < GW_MIN(o->nr, (size_t)FINDINGS); i++)
+		print_message("  %s: %s [%s]\n", gw_level_name(o->findings[i].level),
+			      gw_finding_format(&o->findings[i], text, sizeof(text)),
+			      o->findings[i].rule->id);
+}
+
+static const struct gw_finding *find(const struct outcome *o, const char *rule)
+{
+	for (size_t i = 0; i < GW_MIN(o->nr, (size_t)FINDINGS); i++) {
+		if (!strcmp(o->findings[i].rule->id, rule))
+			return &o->findings[i];
+	}
+	return NULL;
+}
+
+static const char *const streams[] = {
+	"xen417/tiny-pv.save.xz",
+	"xen417/tiny-pvh.save.xz",
+	"xen-code/v2_46_hvm_w64_1024.xz",
+	"xen-code/v2_46_pv64_w64_live_1024.xz",
+	"xen-code/v3_422_hvm_1024.xz",
+	"xen-code/v3_422_pv32_live_1024.xz",
+	"xen-code/v3_422_hvm_remus3_1024.xz",
+	"xen-code/v3_422_libxl_hvm_1024.xz",
+	"xen-code/v3_422_libxl_hvm_remus3_1024.xz",
+	"xen-code/v3_422_colo_hvm_1024.fwd.xz",
+};
+
+/* Whole streams are without errors; every byte is accounted for, and pages are never read. */
+static void passes_over_pages(void **unused)
+{
+	for (size_t i = 0; i < GW_ARRAY_SIZE(streams); i++) {
+		struct gw_buffer file = realdata_load(realdata_path(streams[i]));
+		struct outcome o;
+
+		examine(file.data, file.len, &o);
+		if (o.sum.errors)
+			show(&o);
+		assert_int_equal(o.sum.errors, 0);
+		assert_int_equal(o.sum.bytes, file.len);
+		assert_int_equal(o.read + o.skipped, file.len);
+		assert_true(o.sum.pages >= 900);
+		assert_true(o.skipped >= o.sum.pages * 4096);
+		assert_int_equal(o.records, o.sum.image_records + o.sum.stream_records);
+		gw_buffer_free(&file);
+	}
+}
+
+/* Where the records of an image begin, END's end last. */
+struct places {
+	uint64_t at[4096];
+	uint32_t type[4096];
+	enum gw_layer layer[4096];
+	size_t nr;
+};
+
+static void note_place(void *opaque, const struct gw_examined_record *record)
+{
+	struct places *p = opaque;
+
+	assert_true(p->nr < GW_ARRAY_SIZE(p->at));
+	p->at[p->nr] = record->offset;
+	p->layer[p->nr] = record->layer;
+	p->type[p->nr++] = record->rec->type;
+}
+
+static void find_places(const struct gw_buffer *file, struct places *p)
+{
+	const struct gw_examine_sink sink = {.opaque = p, .record = note_place};
+	struct counting c = {.data = file->data, .len = file->len};
+	struct gw_error err = GW_ERROR_INIT;
+	struct gw_examined sum;
+
+	p->nr = 0;
+	assert_ok(gw_channel_init(&c.ch, &counting_ops, "test", &err), &err);
+	assert_ok(gw_examine(&c.ch, &sink, &sum, &err), &err);
+	free(c.ch.name);
+}
+
+/*
+ * One error that tells where: in or behind the last record that began, and not behind the cut.
+ * Behind a whole checkpoint it is no error, but it is said all the same.
+ */
+static void check_cut(const struct gw_buffer *file, uint64_t at, bool whole_so_far, bool inside)
+{
+	struct outcome o;
+	const struct gw_finding *last;
+
+	examine(file->data, (size_t)at, &o);
+	if (whole_so_far && o.sum.errors == 0) {
+		assert_true(find(&o, "image-checkpointed") || find(&o, "image-cut-round") ||
+			    find(&o, "stream-cut-round"));
+		if (inside)
+			assert_null(find(&o, "image-checkpointed"));
+		return;
+	}
+	if (o.sum.errors != 1) {
+		print_message("cut at 0x%llx:\n", (unsigned long long)at);
+		show(&o);
+	}
+	assert_int_equal(o.sum.errors, 1);
+	last = &o.findings[o.nr - 1];
+	assert_int_equal(last->level, GW_LEVEL_ERROR);
+	assert_true(last->offset <= at);
+	assert_true(last->offset >= o.last_offset);
+}
+
+static void check_cuts(const char *name, bool checkpointed)
+{
+	static struct places places;
+	struct gw_buffer file = realdata_load(realdata_path(name));
+	bool behind_checkpoint = false;
+
+	find_places(&file, &places);
+	for (size_t i = 0; i < places.nr; i++) {
+		/* Pages are many and alike. */
+		bool few = i > 20 && i + 60 < places.nr && i % 16;
+
+		if (!few) {
+			check_cut(&file, places.at[i], behind_checkpoint, false);
+			check_cut(&file, places.at[i] + 1, behind_checkpoint, true);
+			check_cut(&file, places.at[i] + 7, behind_checkpoint, true);
+			if (i + 1 < places.nr)
+				check_cut(&file, places.at[i + 1] - 1, behind_checkpoint, true);
+		}
+		if (places.layer[i] == GW_LAYER_LIBXC && places.type[i] == GW_REC_CHECKPOINT)
+			behind_checkpoint = checkpointed;
+	}
+	check_cut(&file, file.len - 1, behind_checkpoint, true);
+	gw_buffer_free(&file);
+}
+
+static void names_every_cut(void **unused)
+{
+	check_cuts("xen417/tiny-pv.save.xz", false);
+	check_cuts("xen-code/v3_422_hvm_1024.xz", false);
+	check_cuts("xen-code/v3_422_libxl_hvm_1024.xz", false);
+	check_cuts("xen-code/v3_422_hvm_remus3_1024.xz", true);
+	check_cuts("xen-code/v3_422_libxl_hvm_remus3_1024.xz", true);
+}
+
+/* A fault in one record: what is written where in its body, and the rule that must notice. */
+struct fault {
+	uint32_t record; /* type; the first of it */
+	int at;		 /* byte of the record, header included */
+	uint8_t bytes[8];
+	int len;
+	const char *rule;
+};
+
+static const struct fault hvm_faults[] = {
+	{GW_REC_X86_CPUID_POLICY, 0, {0x7f, 0, 0, 0}, 4, "record-type"},
+	{GW_REC_X86_MSR_POLICY, 0, {GW_REC_TOOLSTACK, 0, 0, 0}, 4, "record-toolstack"},
+	{GW_REC_PAGE_DATA, 16 + 7, {0x50}, 1, "page-data-type"},
+	{GW_REC_X86_TSC_INFO, 0, {GW_REC_X86_PV_INFO, 0, 0, 0}, 4, "record-guest"},
+	{GW_REC_HVM_PARAMS, 8, {0xff}, 1, "hvm-params-body"},
+};
+
+static uint64_t place_of(const struct places *p, uint32_t type)
+{
+	for (size_t i = 0; i < p->nr; i++) {
+		if (p->layer[i] == GW_LAYER_LIBXC && p->type[i] == type)
+			return p->at[i];
+	}
+	fail_msg("no record of type 0x%x", type);
+	return 0;
+}
+
+static void damage(struct gw_buffer *file, const struct places *p, const struct fault *f)
+{
+	memcpy(file->data + place_of(p, f->record) + f->at, f->bytes, (size_t)f->len);
+}
+
+/* Each fault alone, and then all of them in one image: every one is found, at its record. */
+static void finds_every_fault(void **unused)
+{
+	static struct places places;
+	struct gw_buffer whole = realdata_load(realdata_path("xen-code/v3_422_hvm_1024.xz"));
+	struct gw_buffer all = {0};
+	struct gw_error err = GW_ERROR_INIT;
+	struct outcome o;
+
+	find_places(&whole, &places);
+	assert_ok(gw_buffer_append(&all, whole.data, whole.len, &err), &err);
+	for (size_t i = 0; i < GW_ARRAY_SIZE(hvm_faults); i++) {
+		const struct fault *f = &hvm_faults[i];
+		struct gw_buffer one = {0};
+
+		assert_ok(gw_buffer_append(&one, whole.data, whole.len, &err), &err);
+		damage(&one, &places, f);
+		damage(&all, &places, f);
+		examine(one.data, one.len, &o);
+		if (!find(&o, f->rule))
+			show(&o);
+		assert_non_null(find(&o, f->rule));
+		assert_int_equal(find(&o, f->rule)->offset, place_of(&places, f->record));
+		gw_buffer_free(&one);
+	}
+	examine(all.data, all.len, &o);
+	assert_int_equal(o.records, places.nr);
+	for (size_t i = 0; i < GW_ARRAY_SIZE(hvm_faults); i++) {
+		const struct gw_finding *found = find(&o, hvm_faults[i].rule);
+
+		if (!found)
+			show(&o);
+		assert_non_null(found);
+		assert_true(found->has_record);
+		assert_int_equal(found->offset, place_of(&places, hvm_faults[i].record));
+	}
+	gw_buffer_free(&all);
+	gw_buffer_free(&whole);
+}
+
+/* A length that leads out of the image ends the walk with one finding, and costs no memory. */
+static void stops_where_framing_is_lost(void **unused)
+{
+	static struct places places;
+	struct gw_buffer file = realdata_load(realdata_path("xen-code/v3_422_hvm_1024.xz"));
+	uint64_t at;
+	struct outcome o;
+
+	find_places(&file, &places);
+	at = place_of(&places, GW_REC_X86_TSC_INFO);
+	gw_put_le32(file.data + at + 4, UINT32_C(0xfffffff0));
+	examine(file.data, file.len, &o);
+	assert_int_equal(o.sum.errors, 1);
+	assert_non_null(find(&o, "record-framing"));
+	assert_int_equal(find(&o, "record-framing")->offset, at);
+	gw_put_le32(file.data + at + 4, UINT32_C(0x07fffff8));
+	examine(file.data, file.len, &o);
+	assert_int_equal(o.sum.errors, 1);
+	assert_non_null(find(&o, "image-truncated"));
+	assert_true(find(&o, "image-truncated")->has_record);
+	assert_int_equal(find(&o, "image-truncated")->record_type, GW_REC_X86_TSC_INFO);
+	gw_buffer_free(&file);
+}
+
+/* Offsets stay true behind a checkpoint, where bytes of the libxl layer lie between those of the
+ * image. */
+static void offsets_behind_checkpoints(void **unused)
+{
+	static struct places places;
+	struct gw_buffer file =
+		realdata_load(realdata_path("xen-code/v3_422_libxl_hvm_remus3_1024.xz"));
+	uint64_t at = 0;
+	struct outcome o;
+
+	find_places(&file, &places);
+	for (size_t i = 0; i < places.nr; i++) {
+		if (places.layer[i] == GW_LAYER_LIBXC && places.type[i] == GW_REC_X86_TSC_INFO)
+			at = places.at[i];
+	}
+	gw_put_le32(file.data + at, 0x7f);
+	examine(file.data, file.len, &o);
+	assert_int_equal(o.sum.errors, 1);
+	assert_non_null(find(&o, "record-type"));
+	assert_int_equal(find(&o, "record-type")->offset, at);
+	gw_buffer_free(&file);
+}
+
+/* What stands behind the end is named: the words of a migration, and everything else. */
+static void names_trailing_bytes(void **unused)
+{
+	static const char words[] = "domain is yours, you are cleared to unpause";
+	struct gw_buffer file = realdata_load(realdata_path("xen417/tiny-pv.save.xz"));
+	size_t whole = file.len;
+	struct gw_error err = GW_ERROR_INIT;
+	struct outcome o;
+
+	assert_ok(gw_buffer_append(&file, words, sizeof(words), &err), &err);
+	examine(file.data, file.len, &o);
+	assert_int_equal(o.sum.errors + o.sum.warnings, 0);
+	assert_non_null(find(&o, "migrate-handshake"));
+	assert_int_equal(find(&o, "migrate-handshake")->offset, whole);
+	assert_int_equal(o.sum.bytes, file.len);
+	assert_ok(gw_buffer_append(&file, NULL, 5000, &err), &err);
+	examine(file.data, file.len, &o);
+	assert_int_equal(o.sum.errors, 0);
+	assert_int_equal(o.sum.warnings, 1);
+	assert_int_equal(find(&o, "trailing-bytes")->offset, whole + sizeof(words));
+	assert_int_equal(o.sum.bytes, file.len);
+	examine(file.data, whole + 3, &o);
+	assert_null(find(&o, "migrate-handshake"));
+	assert_non_null(find(&o, "trailing-bytes"));
+	gw_buffer_free(&file);
+}
+
+/* Input in dribs and drabs gives the same result; a failing one is no finding but a failure. */
+static void any_pace_and_failures(void **unused)
+{
+	struct gw_buffer file = realdata_load(realdata_path("xen417/tiny-pv.save.xz"));
+	struct gw_fault_plan plan = GW_FAULT_PLAN_INIT;
+	struct gw_error err = GW_ERROR_INIT;
+	struct gw_examined sum;
+	struct outcome o = {0};
+	struct gw_channel *ch;
+
+	plan.read.most = 700;
+	plan.seed = 1;
+	ch = gw_channel_memory("memory", &err);
+	assert_non_null(ch);
+	assert_ok(gw_channel_write(ch, file.data, file.len, &err), &err);
+	ch = gw_channel_fault(ch, &plan, &err);
+	assert_non_null(ch);
+	examine_channel(ch, &o);
+	assert_int_equal(o.sum.errors, 0);
+	assert_int_equal(o.sum.bytes, file.len);
+	gw_channel_close(ch);
+
+	plan.read.error_at = 100000;
+	ch = gw_channel_memory("memory", &err);
+	assert_non_null(ch);
+	assert_ok(gw_channel_write(ch, file.data, file.len, &err), &err);
+	ch = gw_channel_fault(ch, &plan, &err);
+	assert_non_null(ch);
+	assert_fails(gw_examine(ch, &(struct gw_examine_sink){0}, &sum, &err), &err, GW_SYSTEM,
+		     "Input/output error");
+	gw_channel_close(ch);
+	gw_buffer_free(&file);
+}
+
+static uint64_t state;
+
+static uint64_t rnd(void)
+{
+	state ^= state << 13;
+	state ^= state >> 7;
+	return state ^= state << 17;
+}
+
+/* Everything a user sees is made of each record. */
+static void summarise(void *opaque, const struct gw_examined_record *record)
+{
+	struct gw_summary *s = opaque;
+	char text[200], title[40];
+
+	gw_summary_record(s, record);
+	gw_describe_record(record, s->has_pv_info ? s->pv_info.guest_width : 0, text,
+			   16 + rnd() % (sizeof(text) - 16));
+	assert_non_null(gw_record_title(record->layer, record->rec->type, title, sizeof(title)));
+}
+
+static bool count_run(void *opaque, const struct gw_map_run *run)
+{
+	uint64_t *pfns = opaque;
+
+	*pfns += run->last - run->first + 1;
+	return true;
+}
+
+static void examine_damaged(const uint8_t *data, size_t len)
+{
+	struct counting c = {.data = data, .len = len};
+	struct gw_summary *summary = calloc(1, sizeof(*summary));
+	const struct gw_examine_sink sink = {
+		.opaque = summary,
+		.xlfile = gw_summary_xlfile,
+		.stream = gw_summary_stream,
+		.image = gw_summary_image,
+		.record = summarise,
+	};
+	struct gw_error err = GW_ERROR_INIT;
+	struct gw_examined sum;
+	uint64_t pfns = 0;
+	char title[256];
+
+	assert_non_null(summary);
+	assert_ok(gw_channel_init(&c.ch, &counting_ops, "test", &err), &err);
+	assert_ok(gw_examine(&c.ch, &sink, &sum, &err), &err);
+	assert_true(sum.bytes <= len);
+	assert_int_equal(summary->err.code, GW_OK);
+	assert_true(strlen(gw_examined_title(&sum, title, sizeof(title))) > 0);
+	assert_ok(gw_memory_map_runs(&summary->memory, count_run, &pfns, &err), &err);
+	assert_int_equal(pfns, summary->memory.pfns);
+	gw_summary_free(summary);
+	free(summary);
+	free(c.ch.name);
+}
+
+/* Bytes changed at random in and around the heads of records: no crash, no hang, no memory without
+ * end. */
+static void survives_random_damage(void **unused)
+{
+	static const char *const names[] = {
+		"xen417/tiny-pv.save.xz",
+		"xen-code/v3_422_libxl_hvm_remus3_1024.xz",
+		"xen-code/v2_46_pv64_w64_live_1024.xz",
+	};
+	static struct places places;
+	const char *seed = getenv("GODWIT_SEED");
+
+	state = seed ? strtoull(seed, NULL, 0) : 0x60d317;
+	print_message("GODWIT_SEED=%llu\n", (unsigned long long)state);
+	for (size_t n = 0; n < GW_ARRAY_SIZE(names); n++) {
+		struct gw_buffer file = realdata_load(realdata_path(names[n]));
+
+		find_places(&file, &places);
+		for (unsigned i = 0; i < 300; i++) {
+			uint64_t at[4];
+			uint8_t was[4];
+			unsigned changes = 1 + (unsigned)(rnd() % 4);
+
+			for (unsigned k = 0; k < changes; k++) {
+				at[k] = places.at[rnd() % places.nr] + rnd() % (rnd() % 2 ? 8 : 64);
+				if (rnd() % 16 == 0)
+					at[k] = rnd() % places.at[0];
+				at[k] = GW_MIN(at[k], (uint64_t)file.len - 1);
+				was[k] = file.data[at[k]];
+				file.data[at[k]] =
+					rnd() % 2 ? (uint8_t)rnd() : was[k] ^ (1u << rnd() % 8);
+			}
+			examine_damaged(file.data, file.len);
+			for (unsigned k = changes; k-- > 0;)
+				file.data[at[k]] = was[k];
+		}
+		gw_buffer_free(&file);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(passes_over_pages),
+		cmocka_unit_test(names_every_cut),
+		cmocka_unit_test(finds_every_fault),
+		cmocka_unit_test(stops_where_framing_is_lost),
+		cmocka_unit_test(offsets_behind_checkpoints),
+		cmocka_unit_test(names_trailing_bytes),
+		cmocka_unit_test(any_pace_and_failures),
+		cmocka_unit_test(survives_random_damage),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

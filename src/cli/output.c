@@ -26,14 +26,31 @@ static void erase_line(struct gw_output *out)
 	out->line_shown = false;
 }
 
+void gw_print_safe(FILE *to, const char *text)
+{
+	const unsigned char *s = (const unsigned char *)text;
+
+	for (; *s; s++) {
+		/* The second set of control characters is U+0080 to U+009F. */
+		bool c1 = s[0] == 0xc2 && s[1] >= 0x80 && s[1] <= 0x9f;
+
+		if (*s >= ' ' && *s != 0x7f && !c1)
+			fputc(*s, to);
+		else
+			fprintf(to, "\\x%02x", c1 ? *++s : *s);
+	}
+}
+
 static void say(struct gw_output *out, const char *prefix, const char *text)
 {
 	pthread_mutex_lock(&out->lock);
 	erase_line(out);
 	if (out->verb)
-		fprintf(stderr, "godwit: %s: %s%s\n", out->verb, prefix, text);
+		fprintf(stderr, "godwit: %s: %s", out->verb, prefix);
 	else
-		fprintf(stderr, "godwit: %s%s\n", prefix, text);
+		fprintf(stderr, "godwit: %s", prefix);
+	gw_print_safe(stderr, text);
+	fputc('\n', stderr);
 	pthread_mutex_unlock(&out->lock);
 }
 

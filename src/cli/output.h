@@ -10,6 +10,7 @@
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include <godwit/error.h>
 #include <godwit/log.h>
@@ -38,6 +39,12 @@ struct gw_output {
 void gw_output_init(struct gw_output *out);
 /* Remarks: errors and warnings; with quiet errors only; with each verbose one level more. */
 void gw_output_set(struct gw_output *out, enum gw_progress_mode mode, bool quiet, unsigned verbose);
+
+/*
+ * Text that may come from a stream: control characters, which could command a terminal, are shown
+ * as \xNN. No newline is added.
+ */
+void gw_print_safe(FILE *to, const char *text);
 
 /* "godwit: VERB: text" on a line of its own. Any thread. */
 void gw_output_error(struct gw_output *out, const char *text);

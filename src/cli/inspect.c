@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * godwit inspect: what is in a stored image. The walk and the list of records are here; what is
+ * shown behind it is in inspect_text.c and inspect_json.c.
+ */
+#include "cli/inspect.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "cli/args.h"
+#include "cli/input.h"
+#include "examine/describe.h"
+#include "examine/examine.h"
+
+const char *gw_inspect_flag_name(unsigned bit)
+{
+	return bit == 0 ? "JSON" : bit == 1 ? "STREAM_V2" : NULL;
+}
+
+static void record_text(const struct gw_examined_record *r, const char *name, const char *text)
+{
+	printf("0x%08" PRIx64 "  %-5s %6" PRIu64 "  %-22s %10" PRIu32, r->offset,
+	       r->layer == GW_LAYER_LIBXL ? "libxl" : "libxc", r->rec->number, name,
+	       r->rec->length);
+	if (*text) {
+		fputs("  ", stdout);
+		gw_print_safe(stdout, text);
+	}
+	putchar('\n');
+}
+
+static void record_json(struct gw_inspect *inspect, const struct gw_examined_record *r,
+			const char *name, const char *text)
+{
+	gw_json_element(&inspect->writer,
+			json_pack("{s:s, s:I, s:I, s:I, s:s, s:I, s:o}", "layer",
+				  r->layer == GW_LAYER_LIBXL ? "libxl" : "libxc", "number",
+				  (json_int_t)r->rec->number, "offset", (json_int_t)r->offset,
+				  "type", (json_int_t)r->rec->type, "name", name, "length",
+				  (json_int_t)r->rec->length, "text",
+				  gw_json_text(text, strlen(text))));
+}
+
+static void on_record(void *opaque, const struct gw_examined_record *record)
+{
+	struct gw_inspect *inspect = opaque;
+	const struct gw_summary *s = &inspect->summary;
+	char title[40], text[512];
+	const char *name;
+
+	gw_summary_record(&inspect->summary, record);
+	if (!inspect->json && !inspect->records)
+		return;
+	name = gw_record_title(record->layer, record->rec->type, title, sizeof(title));
+	gw_describe_record(record, s->has_pv_info ? s->pv_info.guest_width : 0, text, sizeof(text));
+	gw_output_erase(&inspect->cli->out);
+	if (inspect->json)
+		record_json(inspect, record, name, text);
+	else
+		record_text(record, name, text);
+}
+
+static void on_xlfile(void *opaque, uint64_t offset, const struct gw_xlfile *xl)
+{
+	struct gw_inspect *inspect = opaque;
+
+	gw_summary_xlfile(&inspect->summary, offset, xl);
+}
+
+static void on_stream(void *opaque, uint64_t offset, const struct gw_stream_header *header)
+{
+	struct gw_inspect *inspect = opaque;
+
+	gw_summary_stream(&inspect->summary, offset, header);
+}
+
+static void on_image(void *opaque, uint64_t offset, const struct gw_image_header *header)
+{
+	struct gw_inspect *inspect = opaque;
+
+	gw_summary_image(&inspect->summary, offset, header);
+}
+
+static void on_progress(void *opaque, const struct gw_progress *progress)
+{
+	struct gw_inspect *inspect = opaque;
+
+	gw_output_progress(&inspect->cli->out, progress);
+}
+
+/* A config that cannot be read is shown as it is; why is worth a remark. */
+static void read_config(struct gw_inspect *inspect)
+{
+	const struct gw_summary *s = &inspect->summary;
+	const char *text = (const char *)s->config.data;
+	struct gw_error err = GW_ERROR_INIT;
+	int rc;
+
+	if (!s->has_config)
+		return;
+	if (s->config_is_json)
+		rc = gw_config_parse_json(&inspect->config, text, s->config.len, &err);
+	else
+		rc = gw_config_parse_text(&inspect->config, text, s->config.len, &err);
+	inspect->has_config = rc == 0;
+	if (rc < 0)
+		gw_logf(&inspect->cli->out.log, GW_LOG_WARNING, "the domain's config: %s",
+			err.text);
+}
+
+static int show(struct gw_inspect *inspect, struct gw_error *err)
+{
+	read_config(inspect);
+	if (inspect->json)
+		return gw_inspect_json(inspect, err);
+	return gw_inspect_text(inspect, err);
+}
+
+static int inspect_channel(struct gw_inspect *inspect, struct gw_channel *in)
+{
+	const struct gw_examine_sink sink = {
+		.opaque = inspect,
+		.xlfile = on_xlfile,
+		.stream = on_stream,
+		.image = on_image,
+		.record = on_record,
+		.progress = on_progress,
+	};
+	struct gw_error err = GW_ERROR_INIT;
+	int rc;
+
+	if (inspect->json) {
+		gw_json_begin(&inspect->writer);
+		gw_json_member(&inspect->writer, "godwit_inspect", json_integer(1));
+		gw_json_member(&inspect->writer, "file",
+			       gw_json_text(inspect->file, strlen(inspect->file)));
+		gw_json_list(&inspect->writer, "records");
+	}
+	rc = gw_examine(in, &sink, &inspect->examined, &err);
+	gw_output_erase(&inspect->cli->out);
+	if (inspect->json)
+		gw_json_list_end(&inspect->writer);
+	if (rc == 0 && inspect->summary.err.code)
+		rc = gw_fail(&err, inspect->summary.err.code, "%s", inspect->summary.err.text);
+	if (rc == 0)
+		rc = show(inspect, &err);
+	if (inspect->json)
+		gw_json_end(&inspect->writer);
+	if (rc < 0)
+		return gw_cli_fail(inspect->cli, &err);
+	if (!inspect->examined.errors)
+		return GW_EXIT_OK;
+	return gw_cli_say(
+		inspect->cli, GW_EXIT_BAD,
+		"%s breaks rules of its format %" PRIu64 " time%s: \"godwit verify\" says which",
+		inspect->file, inspect->examined.errors, inspect->examined.errors == 1 ? "" : "s");
+}
+
+static int run(struct gw_cli *cli, const struct gw_args *args)
+{
+	struct gw_inspect inspect = {
+		.cli = cli,
+		.file = gw_args_positional(args, 0),
+		.json = gw_args_flag(args, "json"),
+		.records = gw_args_flag(args, "records"),
+	};
+	struct gw_error err = GW_ERROR_INIT;
+	struct gw_channel *in = gw_cli_open(cli, inspect.file, &err);
+	int status;
+
+	if (!in)
+		return gw_cli_fail(cli, &err);
+	status = inspect_channel(&inspect, in);
+	gw_channel_close(in);
+	gw_config_free(&inspect.config);
+	gw_summary_free(&inspect.summary);
+	return status;
+}
+
+const struct gw_verb gw_verb_inspect = {
+	.name = "inspect",
+	.group = GW_GROUP_IMAGES,
+	.summary = "show what is in a stored image",
+	.description =
+		"Reads the image in FILE (an xl save file, a libxl stream, or a libxc image of "
+		"version 2 or 3) and shows its layers and their versions, which Xen wrote it, the "
+		"guest and its config, which records it has, a map of the guest's memory, and what "
+		"the image says about vCPUs, parameters, the CPU policy and the device model.\n\n"
+		"Page contents are passed over, so that on a file that can be sought in, even "
+		"large images take no time. An image with errors is shown as far as it can be "
+		"read.",
+	.options =
+		(const struct gw_option[]){
+			{"records", 'r', GW_KIND_FLAG,
+			 .help = "list all records first, one a line: offset in the file, layer, "
+				 "number, type, length of the body, and its contents in short"},
+			{"json", 'j', GW_KIND_FLAG,
+			 .help = "write one JSON object with everything, records included"},
+			{0},
+		},
+	.positionals =
+		(const struct gw_positional[]){
+			{"FILE", GW_KIND_FILE,
+			 "the image; \"-\" is standard input; zstd, xz and gzip are decompressed"},
+			{0},
+		},
+	.examples =
+		(const struct gw_example[]){
+			{"godwit inspect web1.save", "Shows what is in a file of \"xl save\"."},
+			{"godwit inspect --json web1.save.zst | jq .memory.pages",
+			 "Asks for one value."},
+			{0},
+		},
+	.bad = "The image has errors (godwit verify lists them), or is of a format that is not "
+	       "read",
+	.run = run,
+};

@@ -1,0 +1,302 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * What inspect shows to people.
+ */
+#include "cli/inspect.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/util.h"
+#include "examine/describe.h"
+#include "format/hvm_context.h"
+
+/* Runs of the memory map that are shown; --json has all. */
+#define RUNS_SHOWN 24u
+
+static void label(const char *name)
+{
+	printf("%-14s", name);
+}
+
+static void GW_PRINTF(2, 3) line(const char *name, const char *fmt, ...)
+{
+	va_list ap;
+
+	label(name);
+	va_start(ap, fmt);
+	vprintf(fmt, ap);
+	va_end(ap);
+	putchar('\n');
+}
+
+static void xl_header(const struct gw_summary *s)
+{
+	label("xl header");
+	printf("at 0x%" PRIx64 ", flags", s->xl_offset);
+	for (unsigned bit = 0; bit < 32; bit++) {
+		const char *name = gw_inspect_flag_name(bit);
+
+		if (!(s->mandatory_flags >> bit & 1))
+			continue;
+		if (name)
+			printf(" %s", name);
+		else
+			printf(" bit%u", bit);
+	}
+	printf("%s\n", s->mandatory_flags ? "" : " none");
+}
+
+static void layers(const struct gw_inspect *inspect)
+{
+	const struct gw_examined *e = &inspect->examined;
+	const struct gw_summary *s = &inspect->summary;
+
+	if (e->has_xl)
+		xl_header(s);
+	if (e->has_stream)
+		line("libxl stream", "at 0x%" PRIx64 ", version %" PRIu32 "%s%s", s->stream_offset,
+		     e->stream.version,
+		     e->stream.options & GW_STREAM_BIG_ENDIAN ? ", big-endian" : "",
+		     e->stream.options & GW_STREAM_CONVERTED ? ", converted from a legacy stream"
+							     : "");
+	if (!e->has_image)
+		return;
+	if (e->image.xen_major)
+		line("libxc image",
+		     "at 0x%" PRIx64 ", version %" PRIu32 ", written by Xen %" PRIu32 ".%" PRIu32,
+		     s->image_offset, e->image.version, e->image.xen_major, e->image.xen_minor);
+	else
+		line("libxc image",
+		     "at 0x%" PRIx64 ", version %" PRIu32 ", converted from a legacy image",
+		     s->image_offset, e->image.version);
+}
+
+static void guest(const struct gw_inspect *inspect)
+{
+	const struct gw_examined *e = &inspect->examined;
+	const struct gw_summary *s = &inspect->summary;
+	const struct gw_config *c = &inspect->config;
+	static const uint8_t no_uuid[16];
+	char uuid[37];
+
+	if (!e->has_image && !inspect->has_config)
+		return;
+	label("Guest");
+	if (e->has_image)
+		printf("%s%s", gw_guest_type_title(e->image.type), c->pvh ? " (PVH)" : "");
+	if (s->has_pv_info)
+		printf(", %u-bit with %u page table levels", s->pv_info.guest_width * 8,
+		       s->pv_info.pt_levels);
+	putchar('\n');
+	if (!inspect->has_config)
+		return;
+	if (c->name) {
+		label("Name");
+		gw_print_safe(stdout, c->name);
+		putchar('\n');
+	}
+	gw_uuid_format(c->uuid, uuid);
+	if (memcmp(c->uuid, no_uuid, sizeof(no_uuid)))
+		line("UUID", "%s", uuid);
+	line("Config", "%u vCPU%s, %" PRIu64 " KiB", c->max_vcpus, c->max_vcpus == 1 ? "" : "s",
+	     c->max_memkb);
+	if (c->kernel) {
+		label("Kernel");
+		gw_print_safe(stdout, c->kernel);
+		putchar('\n');
+	}
+}
+
+/* A config in xl's own language, as it is. */
+static void raw_config(const struct gw_summary *s)
+{
+	const char *text = (const char *)s->config.data;
+
+	if (!s->has_config || s->config_is_json)
+		return;
+	printf("Config text:\n");
+	while (*text) {
+		size_t len = strcspn(text, "\n");
+		GW_FREE_ON_EXIT char *copy = strndup(text, len);
+
+		fputs("    ", stdout);
+		gw_print_safe(stdout, copy ? copy : "");
+		putchar('\n');
+		text += len;
+		text += *text == '\n';
+	}
+}
+
+static void types(const struct gw_summary *s, enum gw_layer layer, const char *name)
+{
+	bool first = true;
+	char title[40];
+
+	for (size_t i = 0; i < s->nr_types; i++) {
+		const struct gw_type_count *t = &s->types[i];
+
+		if (t->layer != layer)
+			continue;
+		line(first ? name : "", "%8" PRIu64 "  %-26s %12" PRIu64 " bytes", t->count,
+		     gw_record_title(layer, t->type, title, sizeof(title)), t->bytes);
+		first = false;
+	}
+}
+
+/* Runs being counted and shown. */
+struct runs {
+	uint64_t seen;
+};
+
+static bool show_run(void *opaque, const struct gw_map_run *run)
+{
+	struct runs *runs = opaque;
+	const char *name = gw_page_type_name(run->type);
+
+	if (runs->seen++ < RUNS_SHOWN)
+		line("", "0x%08" PRIx64 "-0x%08" PRIx64 " %10" PRIu64 "  %s", run->first, run->last,
+		     run->last - run->first + 1, name ? name : "reserved");
+	return true;
+}
+
+static int memory(const struct gw_inspect *inspect, struct gw_error *err)
+{
+	const struct gw_memory_map *m = &inspect->summary.memory;
+	struct runs runs = {0};
+	const char *sep = "";
+
+	if (!m->entries)
+		return 0;
+	line("Memory",
+	     "%" PRIu64 " pfns up to 0x%" PRIx64 ", %" PRIu64 " pages in the image, %" PRIu64
+	     " of them resent",
+	     m->pfns, m->highest, inspect->examined.pages, m->resent);
+	label("");
+	for (unsigned type = 0; type < 16; type++) {
+		const char *name = gw_page_type_name(type);
+
+		if (!m->by_type[type])
+			continue;
+		printf("%s%" PRIu64 " %s", sep, m->by_type[type], name ? name : "reserved");
+		sep = ", ";
+	}
+	putchar('\n');
+	if (m->left_out)
+		line("", "(%" PRIu64 " entries name pfns too far apart: the map is incomplete)",
+		     m->left_out);
+	if (gw_memory_map_runs(m, show_run, &runs, err) < 0)
+		return -1;
+	if (runs.seen > RUNS_SHOWN)
+		line("", "and %" PRIu64 " more runs (--json lists all)", runs.seen - RUNS_SHOWN);
+	return 0;
+}
+
+static void params(const struct gw_summary *s)
+{
+	for (size_t i = 0; i < s->nr_params; i++) {
+		const char *name = gw_hvm_param_name(s->params[i].index);
+
+		label(i ? "" : "HVM params");
+		if (name)
+			printf("%-26s", name);
+		else
+			printf("param %-20" PRIu64, s->params[i].index);
+		printf(" 0x%" PRIx64 "\n", s->params[i].value);
+	}
+}
+
+static void vcpus(const struct gw_inspect *inspect)
+{
+	const struct gw_summary *s = &inspect->summary;
+
+	if (s->nr_vcpus && inspect->examined.image.type != GW_GUEST_X86_PV) {
+		label("vCPUs");
+		for (size_t i = 0; i < s->nr_vcpus; i++)
+			printf("%s%" PRIu32, i ? " " : "", s->vcpus[i].id);
+		putchar('\n');
+		return;
+	}
+	for (size_t i = 0; i < s->nr_vcpus; i++) {
+		const struct gw_vcpu_summary *v = &s->vcpus[i];
+
+		line(i ? "" : "vCPUs",
+		     "%" PRIu32 ": basic %" PRIu32 ", extended %" PRIu32 ", xsave %" PRIu32
+		     ", MSRs %" PRIu32 " bytes",
+		     v->id, v->basic, v->extended, v->xsave, v->msrs);
+	}
+}
+
+static void context(const struct gw_summary *s)
+{
+	if (!s->hvm_context_bytes)
+		return;
+	line("HVM context", "%" PRIu32 " bytes", s->hvm_context_bytes);
+	for (size_t i = 0; i < s->nr_codes; i++) {
+		const struct gw_code_count *c = &s->codes[i];
+		const char *name = gw_hvm_code_name(c->code);
+		char number[20];
+
+		if (c->code == GW_HVM_END)
+			continue;
+		snprintf(number, sizeof(number), "code %u", c->code);
+		line("", "%8" PRIu32 "  %-26s %12" PRIu64 " bytes", c->count, name ? name : number,
+		     c->bytes);
+	}
+}
+
+static void state(const struct gw_inspect *inspect)
+{
+	const struct gw_summary *s = &inspect->summary;
+	const struct gw_image_facts *f = &inspect->examined.facts;
+	const char *emulator = gw_emulator_name(s->emulator_id);
+
+	if (f->checkpoints)
+		line("Checkpoints", "%" PRIu64, f->checkpoints);
+	if (f->verify_mode)
+		line("Verify", "the pages are sent once more behind a VERIFY record");
+	if (f->static_data_inferred)
+		line("Static data", "its end is inferred, as in every image of version 2");
+	if (f->not_for_stock_xen)
+		line("Only godwit", "this image carries state that a stock Xen would not restore");
+	if (s->has_p2m)
+		line("P2M", "pfns 0x%" PRIx32 "-0x%" PRIx32 " in %" PRIu32 " frames",
+		     s->p2m.start_pfn, s->p2m.end_pfn, s->p2m.count);
+	if (s->nr_leaves || s->nr_msrs)
+		line("CPU policy", "%" PRIu32 " CPUID leaves, %" PRIu32 " MSRs", s->nr_leaves,
+		     s->nr_msrs);
+	if (s->has_tsc)
+		line("TSC",
+		     "mode %" PRIu32 ", %" PRIu32 " kHz, %" PRIu64 " ns, incarnation %" PRIu32,
+		     s->tsc.mode, s->tsc.khz, s->tsc.nsec, s->tsc.incarnation);
+	vcpus(inspect);
+	params(s);
+	context(s);
+	if (s->has_emulator)
+		line("Device model", "%s, %" PRIu64 " bytes",
+		     emulator ? emulator : "of an unknown kind", s->emulator_bytes);
+	if (s->has_xenstore)
+		line("", "%" PRIu64 " xenstore keys", s->xenstore_keys);
+}
+
+int gw_inspect_text(struct gw_inspect *inspect, struct gw_error *err)
+{
+	const struct gw_summary *s = &inspect->summary;
+	char title[256];
+
+	if (inspect->records && inspect->examined.has_image)
+		putchar('\n');
+	printf("%s: %s\n", inspect->file,
+	       gw_examined_title(&inspect->examined, title, sizeof(title)));
+	layers(inspect);
+	guest(inspect);
+	raw_config(s);
+	types(s, GW_LAYER_LIBXL, "libxl records");
+	types(s, GW_LAYER_LIBXC, "libxc records");
+	if (memory(inspect, err) < 0)
+		return -1;
+	state(inspect);
+	return 0;
+}

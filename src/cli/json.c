@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * Writing JSON piece by piece.
+ */
+#include "cli/json.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/buffer.h"
+
+/* Bytes of the UTF-8 character that text begins with; 0 if it begins with none. jansson knows them.
+ */
+static size_t character(const char *text, size_t len)
+{
+	for (size_t n = 1; n <= 4 && n <= len; n++) {
+		json_t *one = json_stringn(text, n);
+
+		json_decref(one);
+		if (one)
+			return n;
+	}
+	return 0;
+}
+
+static json_t *repaired(const char *text, size_t len)
+{
+	struct gw_buffer buf = {0};
+	json_t *value;
+
+	for (size_t i = 0; i < len;) {
+		size_t n = character(text + i, len - i);
+
+		if (gw_buffer_append(&buf, n ? text + i : "\xef\xbf\xbd", n ? n : 3, NULL) < 0)
+			break;
+		i += n ? n : 1;
+	}
+	value = json_stringn((const char *)buf.data, buf.len);
+	gw_buffer_free(&buf);
+	return value;
+}
+
+json_t *gw_json_text(const char *text, size_t len)
+{
+	json_t *value = json_stringn(text, len);
+
+	return value ? value : repaired(text, len);
+}
+
+json_t *gw_json_hex(uint64_t value)
+{
+	return json_sprintf("0x%" PRIx64, value);
+}
+
+static void next(struct gw_json_writer *w)
+{
+	printf("%s\n%*s", w->any ? "," : "", w->depth, "");
+	w->any = true;
+}
+
+static void dump(json_t *value)
+{
+	/* Without memory the value is missing, and so it is said. */
+	if (!value || json_dumpf(value, stdout, JSON_COMPACT | JSON_ENCODE_ANY) < 0)
+		fputs("null", stdout);
+	json_decref(value);
+}
+
+void gw_json_begin(struct gw_json_writer *w)
+{
+	*w = (struct gw_json_writer){.depth = 1};
+	fputc('{', stdout);
+}
+
+void gw_json_member(struct gw_json_writer *w, const char *key, json_t *value)
+{
+	next(w);
+	printf("\"%s\":", key);
+	dump(value);
+}
+
+void gw_json_list(struct gw_json_writer *w, const char *key)
+{
+	next(w);
+	printf("\"%s\":[", key);
+	w->any = false;
+	w->depth++;
+}
+
+void gw_json_element(struct gw_json_writer *w, json_t *value)
+{
+	next(w);
+	dump(value);
+}
+
+void gw_json_list_end(struct gw_json_writer *w)
+{
+	fputc(']', stdout);
+	w->any = true;
+	w->depth--;
+}
+
+void gw_json_end(struct gw_json_writer *w)
+{
+	fputs("\n}\n", stdout);
+}

@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * godwit verify: every rule of every layer, and all that is wrong with an image.
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "cli/args.h"
+#include "cli/input.h"
+#include "cli/json.h"
+#include "cli/verb.h"
+#include "examine/describe.h"
+#include "examine/examine.h"
+#include "examine/summary.h"
+
+struct verify {
+	struct gw_cli *cli;
+	const char *file;
+	bool json, strict;
+	struct gw_json_writer writer;
+};
+
+static void finding_text(const struct gw_finding *finding)
+{
+	char text[600];
+
+	printf("%s: ", gw_level_name(finding->level));
+	gw_print_safe(stdout, gw_finding_format(finding, text, sizeof(text)));
+	printf(" [%s]\n", finding->rule->id);
+}
+
+static void finding_json(struct verify *v, const struct gw_finding *finding)
+{
+	json_t *value = json_pack("{s:s, s:s, s:s, s:I}", "level", gw_level_name(finding->level),
+				  "layer", gw_layer_name(finding->rule->layer), "rule",
+				  finding->rule->id, "offset", (json_int_t)finding->offset);
+	char title[40];
+
+	if (!value)
+		return;
+	if (finding->has_record) {
+		json_object_set_new(value, "record",
+				    json_integer((json_int_t)finding->record_number));
+		json_object_set_new(value, "type", json_integer(finding->record_type));
+		json_object_set_new(
+			value, "name",
+			json_string(gw_record_title(finding->rule->layer, finding->record_type,
+						    title, sizeof(title))));
+	}
+	json_object_set_new(value, "text", gw_json_text(finding->text, strlen(finding->text)));
+	json_object_set_new(value, "demand", json_string(finding->rule->text));
+	json_object_set_new(value, "source", json_string(finding->rule->source));
+	gw_json_element(&v->writer, value);
+}
+
+static void on_finding(void *opaque, const struct gw_finding *finding)
+{
+	struct verify *v = opaque;
+
+	gw_output_erase(&v->cli->out);
+	if (v->json)
+		finding_json(v, finding);
+	else
+		finding_text(finding);
+}
+
+static void on_progress(void *opaque, const struct gw_progress *progress)
+{
+	struct verify *v = opaque;
+
+	gw_output_progress(&v->cli->out, progress);
+}
+
+static const char *counted(uint64_t n, const char *what, char *buf, size_t size)
+{
+	snprintf(buf, size, "%" PRIu64 " %s%s", n, what, n == 1 ? "" : "s");
+	return buf;
+}
+
+static void result_text(const struct verify *v, const struct gw_examined *e, bool ok)
+{
+	char title[256], errors[40], warnings[40];
+
+	printf("%s: ", v->file);
+	counted(e->errors, "error", errors, sizeof(errors));
+	counted(e->warnings, "warning", warnings, sizeof(warnings));
+	if (ok)
+		printf("ok: %s%s%s\n", gw_examined_title(e, title, sizeof(title)),
+		       e->warnings ? ", " : "", e->warnings ? warnings : "");
+	else
+		printf("%s, %s\n", errors, warnings);
+}
+
+static void result_json(struct verify *v, const struct gw_examined *e, bool ok,
+			const struct gw_error *failure)
+{
+	char title[256];
+
+	gw_json_list_end(&v->writer);
+	gw_json_member(&v->writer, "ok", json_boolean(ok));
+	gw_json_member(&v->writer, "errors", json_integer((json_int_t)e->errors));
+	gw_json_member(&v->writer, "warnings", json_integer((json_int_t)e->warnings));
+	gw_json_member(&v->writer, "notes", json_integer((json_int_t)e->notes));
+	gw_json_member(&v->writer, "title",
+		       json_string(gw_examined_title(e, title, sizeof(title))));
+	gw_json_member(&v->writer, "records", json_integer((json_int_t)e->image_records));
+	gw_json_member(&v->writer, "pages", json_integer((json_int_t)e->pages));
+	gw_json_member(&v->writer, "bytes", json_integer((json_int_t)e->bytes));
+	if (failure->code)
+		gw_json_member(&v->writer, "failure",
+			       gw_json_text(failure->text, strlen(failure->text)));
+	gw_json_end(&v->writer);
+}
+
+static int verify(struct verify *v, struct gw_channel *in)
+{
+	const struct gw_examine_sink sink = {
+		.opaque = v,
+		.finding = on_finding,
+		.progress = on_progress,
+	};
+	struct gw_error err = GW_ERROR_INIT;
+	struct gw_examined examined;
+	bool ok;
+	int rc;
+
+	if (v->json) {
+		gw_json_begin(&v->writer);
+		gw_json_member(&v->writer, "godwit_verify", json_integer(1));
+		gw_json_member(&v->writer, "file", gw_json_text(v->file, strlen(v->file)));
+		gw_json_list(&v->writer, "findings");
+	}
+	rc = gw_examine(in, &sink, &examined, &err);
+	gw_output_erase(&v->cli->out);
+	ok = rc == 0 && !examined.errors && !(v->strict && examined.warnings);
+	if (v->json)
+		result_json(v, &examined, ok, &err);
+	else if (rc == 0)
+		result_text(v, &examined, ok);
+	if (rc < 0)
+		return gw_cli_fail(v->cli, &err);
+	return ok ? GW_EXIT_OK : GW_EXIT_BAD;
+}
+
+static int run(struct gw_cli *cli, const struct gw_args *args)
+{
+	struct verify v = {
+		.cli = cli,
+		.file = gw_args_positional(args, 0),
+		.json = gw_args_flag(args, "json"),
+		.strict = gw_args_flag(args, "strict"),
+	};
+	struct gw_error err = GW_ERROR_INIT;
+	struct gw_channel *in = gw_cli_open(cli, v.file, &err);
+	int status;
+
+	if (!in)
+		return gw_cli_fail(cli, &err);
+	status = verify(&v, in);
+	gw_channel_close(in);
+	return status;
+}
+
+const struct gw_verb gw_verb_verify = {
+	.name = "verify",
+	.group = GW_GROUP_IMAGES,
+	.summary = "check a stored image against every rule of its format",
+	.description =
+		"Reads the image in FILE (an xl save file, a libxl stream, or a libxc image of "
+		"version 2 or 3) and holds every layer of it against the rules of the format. All "
+		"problems are listed, not only the first: each with its level, layer, record, "
+		"offset in the file, and the name of the rule in brackets.\n\n"
+		"An error is what a restore would refuse. A warning breaks the specification, but "
+		"released versions of Xen wrote it and read it back. A note is worth knowing.\n\n"
+		"The last line says \"FILE: ok: ...\" with the layers found, or counts the errors "
+		"and warnings. Page contents carry no checksum in this format: they cannot be "
+		"verified, and are passed over.",
+	.options =
+		(const struct gw_option[]){
+			{"json", 'j', GW_KIND_FLAG,
+			 .help = "write one JSON object instead of text"},
+			{"strict", 0, GW_KIND_FLAG, .help = "let warnings count as errors"},
+			{0},
+		},
+	.positionals =
+		(const struct gw_positional[]){
+			{"FILE", GW_KIND_FILE,
+			 "the image; \"-\" is standard input; zstd, xz and gzip are decompressed"},
+			{0},
+		},
+	.examples =
+		(const struct gw_example[]){
+			{"godwit verify web1.save", "Checks a file that \"xl save\" wrote."},
+			{"ssh host cat /srv/web1.save | godwit verify -",
+			 "Checks an image that is on another host."},
+			{0},
+		},
+	.bad = "The image breaks a rule of level error; with --strict, also of level warning",
+	.run = run,
+};

@@ -1,0 +1,128 @@
+#!/bin/bash
+# SPDX-License-Identifier: LGPL-2.1-or-later
+#
+# godwit verify: real streams in every form are ok; cut and damaged ones are not, and the message says
+# where; what is no image is named.
+. "$(dirname "$0")/lib.sh"
+requires xz gzip
+
+# From a pipe and from a compressed file; two of them also plain and compressed otherwise.
+for f in "$data"/xen417/*.xz "$data"/xen-code/*.xz; do
+	case $f in *.manifest.xz) continue ;; esac
+	run_expect 0 "$GODWIT" verify "$f"
+	out_has ": ok"
+	out_lacks "error:"
+	tail -n 1 out >title
+	xz -dc "$f" | "$GODWIT" verify - >out 2>err || fail "$f from a pipe"
+	sed "s|^-: |$f: |" out | tail -n 1 | cmp -s - title || fail "$f: a pipe gives another result"
+done
+[ -s title ] || fail "no stream was found"
+
+xz -dc "$data/xen417/tiny-hvm.save.xz" >hvm.save
+xz -dc "$data/xen-code/v3_422_hvm_remus3_1024.xz" >remus.image
+for f in hvm.save remus.image; do
+	run_expect 0 "$GODWIT" verify "$f"
+	tail -n 1 out >title
+	for packer in gzip zstd xz; do
+		command -v $packer >/dev/null || continue
+		$packer -1 -c <"$f" >packed
+		run_expect 0 "$GODWIT" verify packed
+		sed "s|^packed: |$f: |" out | tail -n 1 | cmp -s - title || fail "$f packed by $packer"
+	done
+done
+run_expect 0 "$GODWIT" verify hvm.save
+out_has "hvm.save: ok: xl file, libxl stream v2, libxc image v3, x86 HVM, "
+run_expect 0 "$GODWIT" verify remus.image
+out_has "libxc image v3, x86 HVM, 3 checkpoints, "
+
+# What the sender of a live migration said behind the stream is named.
+run_expect 0 "$GODWIT" verify "$data/xen417/tiny-pvh.migrate-fwd.xz"
+out_has "note: "
+out_has "domain is yours, you are cleared to unpause"
+{ cat hvm.save; echo rubbish; } >trailing
+run_expect 0 "$GODWIT" verify trailing
+out_has "warning: "
+out_has "8 bytes behind the end"
+run_expect 1 "$GODWIT" verify --strict trailing
+
+# Cut anywhere: one error, with layer, record and offset.
+size=$(stat -c %s hvm.save)
+for at in 1 47 48 100 1500 2000 5000 100000 $((size / 2)) $((size - 100)) $((size - 9)) $((size - 1)); do
+	head -c $at hvm.save >cut
+	run_expect 1 "$GODWIT" verify cut
+	grep -qE '^error: ' out || fail "cut at $at: no error"
+	tail -n 1 out | grep -qE '^cut: [1-9][0-9]* errors?, [0-9]+ warnings?$' || fail "cut at $at: the last line"
+	[ $at -lt 48 ] || grep -qE '^error: .*offset 0x[0-9a-f]+: ' out || fail "cut at $at: no offset"
+done
+head -c 100000 hvm.save >cut
+run_expect 1 "$GODWIT" verify cut
+grep -qE '^error: .*image record [0-9]+ \([A-Z_0-9]+\) at offset 0x[0-9a-f]+: ' out ||
+	fail "the record in which the input ends is not named"
+
+# Compression that is damaged or cut is the image's fault.
+xz -1 -c hvm.save | head -c 20000 >cut.xz
+run_expect 1 "$GODWIT" verify cut.xz
+out_has "[file-damaged]"
+{ head -c 20000 "$data/xen417/tiny-hvm.save.xz"; head -c 1000 /dev/zero; tail -c +21001 "$data/xen417/tiny-hvm.save.xz"; } >bad.xz
+run_expect 1 "$GODWIT" verify bad.xz
+out_has "[file-damaged]"
+
+# JSON.
+if command -v jq >/dev/null; then
+	run_expect 0 "$GODWIT" verify --json hvm.save
+	[ "$(jq -r '[.godwit_verify, .ok, .errors] | @csv' out)" = "1,true,0" ] || fail "JSON"
+	run_expect 1 "$GODWIT" verify --json cut
+	[ "$(jq -r '.ok' out)" = false ] || fail "JSON of a cut image"
+	[ "$(jq -r '.findings[-1].level' out)" = error ] || fail "JSON finding"
+	jq -e '.findings[-1] | has("rule") and has("offset") and has("record")' out >/dev/null ||
+		fail "JSON finding's members"
+	printf 'x' >'na"me\\'
+	run_expect 1 "$GODWIT" verify --json 'na"me\\'
+	[ "$(jq -r .file out)" = 'na"me\\' ] || fail "a name that must be escaped"
+fi
+
+# What is no image is named.
+: >empty
+run_expect 1 "$GODWIT" verify empty
+out_has "empty file"
+printf 'QEVM\0\0\0\3xxxxxxxxxxxxxxx' >qemu
+run_expect 1 "$GODWIT" verify qemu
+out_has "QEMU migration stream: not read yet by this version"
+printf 'LibvirtQemudSave\0\0\0\0' >libvirt
+run_expect 1 "$GODWIT" verify libvirt
+out_has "libvirt save file: not read yet by this version"
+printf '\0\020\0\0\0\0\0\0\377\377\377\377\377\377\377\377' >legacy
+run_expect 1 "$GODWIT" verify legacy
+out_has "legacy image of Xen 4.5 or before: not read yet by this version"
+echo "What on earth is this?" >text
+run_expect 1 "$GODWIT" verify text
+out_has "unknown format"
+
+# What cannot be read at all.
+run_expect 2 "$GODWIT" verify
+err_has "FILE is missing"
+run_expect 2 "$GODWIT" verify one two
+run_expect 2 "$GODWIT" verify --jsno x
+err_has "did you mean --json?"
+run_expect 3 "$GODWIT" verify no-such-file
+err_has "godwit: verify: "
+err_has "no-such-file"
+err_has "No such file or directory"
+run_expect 3 "$GODWIT" verify .
+err_has "godwit: verify: "
+[ -e /dev/full ] && { "$GODWIT" verify hvm.save >/dev/full 2>err; [ $? -eq 3 ] || fail "/dev/full"; }
+err_has "standard output"
+
+# Interrupted: status 4, at once.
+mkfifo pipe
+"$GODWIT" verify pipe >out 2>err &
+pid=$!
+exec 9>pipe
+head -c 5000 hvm.save >&9
+kill -INT $pid 2>/dev/null
+kill -TERM $pid
+wait $pid
+status=$?
+exec 9>&-
+# A shell starts its background jobs with SIGINT ignored, so that SIGTERM is the first to arrive.
+[ $status -eq 4 ] || fail "status $status after SIGTERM, expected 4"

@@ -46,7 +46,11 @@ struct gw_error {
 	char text[1000]; /* one sentence, no newline, UTF-8, always terminated */
 };
 
+#ifdef __cplusplus
+#define GW_ERROR_INIT {}
+#else
 #define GW_ERROR_INIT {0}
+#endif
 
 /*
  * Records a failure and returns -1, so that callers can write

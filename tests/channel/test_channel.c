@@ -5,6 +5,7 @@
  */
 #include "tools.h"
 
+#include "channel/kind.h"
 #include "channel/memory.h"
 
 static struct gw_channel *memory_with(const char *text)
@@ -117,6 +118,36 @@ static void long_lists(void **state)
 	free(out);
 }
 
+/* A kind that only looks at what it is asked for. */
+static size_t most_asked;
+
+static ssize_t ask(struct gw_channel *ch, const struct iovec *iov, int n, struct gw_error *err)
+{
+	size_t asked = 0;
+
+	for (int i = 0; i < n; i++)
+		asked += iov[i].iov_len;
+	most_asked = GW_MAX(most_asked, asked);
+	return (ssize_t)GW_MIN(asked, (size_t)900000);
+}
+
+/* One call never has so much to do that a token would be overlooked for long. */
+static void bounded_calls(void **state)
+{
+	static const struct gw_channel_ops ops = {.read = ask, .write = ask};
+	struct gw_channel ch = {.ops = &ops, .name = (char[]){"it"}, .fd = -1};
+	struct gw_error err = GW_ERROR_INIT;
+	uint8_t *large = calloc(1, 10 << 20);
+	struct iovec iov[2] = {{large, 100}, {large + 100, (10 << 20) - 100}};
+
+	assert_ok(gw_channel_writev(&ch, iov, 2, &err), &err);
+	assert_int_equal(ch.write_pos, 10 << 20);
+	assert_int_equal(gw_channel_read(&ch, large, 10 << 20, &err), 1);
+	assert_int_equal(ch.read_pos, 10 << 20);
+	assert_int_equal(most_asked, GW_CHANNEL_AT_ONCE);
+	free(large);
+}
+
 static void nothing_after_the_end(void **state)
 {
 	struct gw_error err = GW_ERROR_INIT;
@@ -180,10 +211,15 @@ static void memory_stays_small(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(three_answers),    cmocka_unit_test(skip_counts),
-		cmocka_unit_test(given_back),	    cmocka_unit_test(sixty_four_bytes_fit),
-		cmocka_unit_test(long_lists),	    cmocka_unit_test(nothing_after_the_end),
-		cmocka_unit_test(cancelled_before), cmocka_unit_test(memory_stays_small),
+		cmocka_unit_test(three_answers),
+		cmocka_unit_test(skip_counts),
+		cmocka_unit_test(given_back),
+		cmocka_unit_test(sixty_four_bytes_fit),
+		cmocka_unit_test(long_lists),
+		cmocka_unit_test(bounded_calls),
+		cmocka_unit_test(nothing_after_the_end),
+		cmocka_unit_test(cancelled_before),
+		cmocka_unit_test(memory_stays_small),
 	};
 
 	return cmocka_run_group_tests_name("channel", tests, NULL, NULL);

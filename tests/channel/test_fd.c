@@ -166,6 +166,38 @@ static void over_file(void **state)
 	assert_int_equal(fcntl(fd, F_GETFD), -1);
 }
 
+/* More places than the system takes in one call. */
+static void long_lists(void **state)
+{
+	enum { PLACES = 3000 };
+	struct gw_error err = GW_ERROR_INIT;
+	uint8_t out[PLACES * 3], in[PLACES * 3];
+	struct iovec iov[PLACES];
+	int fds[3][2];
+
+	fill(out, sizeof(out), 0);
+	assert_int_equal(pipe(fds[0]), 0);
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, fds[1]), 0);
+	fds[2][0] = memfd_create("godwit", 0);
+	fds[2][1] = dup(fds[2][0]);
+	for (int kind = 0; kind < 3; kind++) {
+		struct gw_channel *from = over(fds[kind][0], true), *to = over(fds[kind][1], true);
+
+		for (int i = 0; i < PLACES; i++)
+			iov[i] = (struct iovec){out + (ptrdiff_t)i * 3, 3};
+		assert_ok(gw_channel_writev(to, iov, PLACES, &err), &err);
+		if (kind == 2)
+			lseek(fds[2][0], 0, SEEK_SET);
+		for (int i = 0; i < PLACES; i++)
+			iov[i] = (struct iovec){in + (ptrdiff_t)i * 3, 3};
+		memset(in, 0xee, sizeof(in));
+		assert_int_equal(gw_channel_readv(from, iov, PLACES, &err), 1);
+		check(in, sizeof(in), 0);
+		gw_channel_close(from);
+		gw_channel_close(to);
+	}
+}
+
 /* A terminal in raw mode is a byte stream; both of its ends. */
 static void over_terminal(void **state)
 {
@@ -381,12 +413,19 @@ static void files_without_a_size(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(over_pipe),	   cmocka_unit_test(over_spliced_pipe),
-		cmocka_unit_test(over_fifo),	   cmocka_unit_test(over_socketpair),
-		cmocka_unit_test(over_file),	   cmocka_unit_test(over_terminal),
-		cmocka_unit_test(short_transfers), cmocka_unit_test(nothing_is_read_ahead),
-		cmocka_unit_test(broken_pipes),	   cmocka_unit_test(what_fails),
-		cmocka_unit_test(interrupted),	   cmocka_unit_test(files_without_a_size),
+		cmocka_unit_test(over_pipe),
+		cmocka_unit_test(over_spliced_pipe),
+		cmocka_unit_test(over_fifo),
+		cmocka_unit_test(over_socketpair),
+		cmocka_unit_test(over_file),
+		cmocka_unit_test(long_lists),
+		cmocka_unit_test(over_terminal),
+		cmocka_unit_test(short_transfers),
+		cmocka_unit_test(nothing_is_read_ahead),
+		cmocka_unit_test(broken_pipes),
+		cmocka_unit_test(what_fails),
+		cmocka_unit_test(interrupted),
+		cmocka_unit_test(files_without_a_size),
 	};
 
 	return cmocka_run_group_tests_name("fd", tests, NULL, NULL);

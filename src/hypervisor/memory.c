@@ -34,7 +34,7 @@ static int info(struct gw_domain *d, struct gw_domain_info *out, struct gw_error
 {
 	struct gw_memory_domain *m = gw_memory_of(d);
 
-	pthread_mutex_lock(&m->lock);
+	gw_memory_lock(m);
 	*out = (struct gw_domain_info){
 		.type = d->type,
 		.paused = m->paused > 0,
@@ -42,7 +42,7 @@ static int info(struct gw_domain *d, struct gw_domain_info *out, struct gw_error
 		.max_vcpu_id = m->vcpus - 1,
 		.nr_pages = m->frames.populated,
 	};
-	pthread_mutex_unlock(&m->lock);
+	gw_memory_unlock(m);
 	return 0;
 }
 
@@ -109,11 +109,11 @@ static int restored(struct gw_domain *d, struct gw_error *err)
 	struct gw_memory_domain *m = gw_memory_of(d);
 	int r = 0;
 
-	pthread_mutex_lock(&m->lock);
+	gw_memory_lock(m);
 	m->shutdown = GW_SHUTDOWN_NONE;
 	if (gw_memory_is_pv(m))
 		r = gw_memory_kernel_restored(m, err);
-	pthread_mutex_unlock(&m->lock);
+	gw_memory_unlock(m);
 	return r;
 }
 
@@ -123,9 +123,9 @@ static int pause_domain(struct gw_domain *d, struct gw_error *err)
 {
 	struct gw_memory_domain *m = gw_memory_of(d);
 
-	pthread_mutex_lock(&m->lock);
+	gw_memory_lock(m);
 	m->paused++;
-	pthread_mutex_unlock(&m->lock);
+	gw_memory_unlock(m);
 	return 0;
 }
 
@@ -134,13 +134,13 @@ static int unpause(struct gw_domain *d, struct gw_error *err)
 	struct gw_memory_domain *m = gw_memory_of(d);
 	int r = 0;
 
-	pthread_mutex_lock(&m->lock);
+	gw_memory_lock(m);
 	if (m->paused > 0)
 		m->paused--;
 	else
 		r = gw_fail(err, GW_USAGE, "domain %u is not paused", d->domid);
 	pthread_cond_broadcast(&m->changed);
-	pthread_mutex_unlock(&m->lock);
+	gw_memory_unlock(m);
 	return r;
 }
 
@@ -151,7 +151,7 @@ static int suspend(struct gw_domain *d, int timeout_ms, const struct gw_cancel *
 
 	if (gw_cancel_is_set(cancel))
 		return gw_fail(err, GW_CANCELLED, "cancelled while suspending domain %u", d->domid);
-	pthread_mutex_lock(&m->lock);
+	gw_memory_lock(m);
 	if (m->shutdown == GW_SHUTDOWN_NONE) {
 		if (m->on_suspend)
 			m->on_suspend(m->on_suspend_opaque);
@@ -159,7 +159,7 @@ static int suspend(struct gw_domain *d, int timeout_ms, const struct gw_cancel *
 			gw_memory_kernel_suspend(m);
 		m->shutdown = GW_SHUTDOWN_SUSPEND;
 	}
-	pthread_mutex_unlock(&m->lock);
+	gw_memory_unlock(m);
 	return 1;
 }
 
@@ -168,7 +168,7 @@ static int resume(struct gw_domain *d, struct gw_error *err)
 	struct gw_memory_domain *m = gw_memory_of(d);
 	int r = 0;
 
-	pthread_mutex_lock(&m->lock);
+	gw_memory_lock(m);
 	if (m->shutdown == GW_SHUTDOWN_SUSPEND) {
 		if (gw_memory_is_pv(m))
 			gw_memory_kernel_resume(m);
@@ -177,7 +177,7 @@ static int resume(struct gw_domain *d, struct gw_error *err)
 		r = gw_fail(err, GW_USAGE, "domain %u is not suspended", d->domid);
 	}
 	pthread_cond_broadcast(&m->changed);
-	pthread_mutex_unlock(&m->lock);
+	gw_memory_unlock(m);
 	return r;
 }
 
@@ -393,9 +393,9 @@ void gw_memory_touch(struct gw_domain *d, uint64_t pfn)
 {
 	struct gw_memory_domain *m = gw_memory_of(d);
 
-	pthread_mutex_lock(&m->lock);
+	gw_memory_lock(m);
 	gw_memory_log(m, pfn);
-	pthread_mutex_unlock(&m->lock);
+	gw_memory_unlock(m);
 }
 
 int gw_memory_set_type(struct gw_domain *d, uint64_t pfn, unsigned level, struct gw_error *err)
@@ -403,7 +403,7 @@ int gw_memory_set_type(struct gw_domain *d, uint64_t pfn, unsigned level, struct
 	struct gw_memory_domain *m = gw_memory_of(d);
 	int r = 0;
 
-	pthread_mutex_lock(&m->lock);
+	gw_memory_lock(m);
 	uint64_t mfn = gw_memory_pfn_to_gfn(m, pfn);
 
 	if (mfn == GW_INVALID_PFN)
@@ -414,7 +414,7 @@ int gw_memory_set_type(struct gw_domain *d, uint64_t pfn, unsigned level, struct
 		gw_memory_put_table(m, mfn);
 	else
 		r = gw_fail(err, GW_USAGE, "pfn %#" PRIx64 " is no page table", pfn);
-	pthread_mutex_unlock(&m->lock);
+	gw_memory_unlock(m);
 	return r;
 }
 
@@ -423,7 +423,7 @@ int gw_memory_unpin(struct gw_domain *d, uint64_t pfn, struct gw_error *err)
 	struct gw_memory_domain *m = gw_memory_of(d);
 	int r = 0;
 
-	pthread_mutex_lock(&m->lock);
+	gw_memory_lock(m);
 	uint64_t mfn = gw_memory_pfn_to_gfn(m, pfn);
 
 	if (mfn != GW_INVALID_PFN && (gw_memory_state(m, mfn) & GW_PAGE_PINNED)) {
@@ -432,6 +432,6 @@ int gw_memory_unpin(struct gw_domain *d, uint64_t pfn, struct gw_error *err)
 	} else {
 		r = gw_fail(err, GW_USAGE, "pfn %#" PRIx64 " is not pinned", pfn);
 	}
-	pthread_mutex_unlock(&m->lock);
+	gw_memory_unlock(m);
 	return r;
 }

@@ -72,7 +72,8 @@ struct gw_memory_domain {
 	 * it. frames.state is also read without it, one byte at a time.
 	 */
 	pthread_mutex_t lock;
-	pthread_cond_t changed; /* of paused, shutdown, or guest_stop */
+	_Atomic unsigned wanted; /* how many wait for the lock: the guest stands back for them */
+	pthread_cond_t changed;	 /* paused, shutdown, or whether the guest shall end */
 	unsigned paused;
 	enum gw_shutdown_reason shutdown;
 	struct gw_memory_frames frames;
@@ -90,6 +91,18 @@ struct gw_memory_domain {
 static inline struct gw_memory_domain *gw_memory_of(struct gw_domain *d)
 {
 	return (struct gw_memory_domain *)d;
+}
+
+static inline void gw_memory_lock(struct gw_memory_domain *m)
+{
+	atomic_fetch_add(&m->wanted, 1);
+	pthread_mutex_lock(&m->lock);
+	atomic_fetch_sub(&m->wanted, 1);
+}
+
+static inline void gw_memory_unlock(struct gw_memory_domain *m)
+{
+	pthread_mutex_unlock(&m->lock);
 }
 
 static inline bool gw_memory_is_pv(const struct gw_memory_domain *m)
@@ -158,6 +171,8 @@ void gw_memory_pv_free(struct gw_memory_domain *m);
 struct gw_buffer *gw_memory_pv_vcpu(struct gw_memory_domain *m, uint32_t vcpu, uint32_t record);
 int gw_memory_pin(struct gw_domain *d, size_t n, const uint64_t *mfns, const uint8_t *types,
 		  struct gw_error *err);
+/* True if a PV kernel keeps something in this page that a rewrite would break. */
+bool gw_memory_kernel_needs(struct gw_memory_domain *m, uint64_t pfn);
 void gw_memory_kernel_suspend(struct gw_memory_domain *m);
 void gw_memory_kernel_resume(struct gw_memory_domain *m);
 int gw_memory_kernel_restored(struct gw_memory_domain *m, struct gw_error *err);

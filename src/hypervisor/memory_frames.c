@@ -122,9 +122,9 @@ int gw_memory_map(struct gw_domain *d, size_t n, const uint64_t *gfns, bool writ
 			return gw_fail_errno(err, "mapping %zu frames", n);
 		w->n = n;
 		memcpy(w->gfns, gfns, n * sizeof(w->gfns[0]));
-		pthread_mutex_lock(&m->lock);
+		gw_memory_lock(m);
 		int r = log_mapping(m, n, gfns, err);
-		pthread_mutex_unlock(&m->lock);
+		gw_memory_unlock(m);
 		if (r < 0) {
 			free(w);
 			return -1;
@@ -140,11 +140,11 @@ void gw_memory_unmap(struct gw_domain *d, struct gw_mapping *mapping)
 	struct writable *w = mapping->private_data;
 
 	if (w) {
-		pthread_mutex_lock(&m->lock);
+		gw_memory_lock(m);
 		/* A clean since the mapping began has forgotten what was written before it ends. */
 		for (size_t i = 0; i < w->n; i++)
 			gw_memory_log_gfn(m, w->gfns[i]);
-		pthread_mutex_unlock(&m->lock);
+		gw_memory_unlock(m);
 		free(w);
 	}
 	*mapping = (struct gw_mapping){0};
@@ -195,9 +195,9 @@ int gw_memory_populate(struct gw_domain *d, size_t n, const uint64_t *pfns, uint
 	struct gw_memory_domain *m = gw_memory_of(d);
 	int r = 0;
 
-	pthread_mutex_lock(&m->lock);
+	gw_memory_lock(m);
 	if (check_populate(m, n, pfns, err) < 0) {
-		pthread_mutex_unlock(&m->lock);
+		gw_memory_unlock(m);
 		return -1;
 	}
 	size_t done = 0;
@@ -226,7 +226,7 @@ int gw_memory_populate(struct gw_domain *d, size_t n, const uint64_t *pfns, uint
 		while (done > 0)
 			give_back(m, gfns[--done]);
 	}
-	pthread_mutex_unlock(&m->lock);
+	gw_memory_unlock(m);
 	return r;
 }
 
@@ -235,7 +235,7 @@ int gw_memory_depopulate(struct gw_domain *d, size_t n, const uint64_t *gfns, st
 	struct gw_memory_domain *m = gw_memory_of(d);
 	int r = 0;
 
-	pthread_mutex_lock(&m->lock);
+	gw_memory_lock(m);
 	for (size_t i = 0; i < n && r == 0; i++) {
 		if (!(gw_memory_state(m, gfns[i]) & GW_MEMORY_HELD))
 			r = gw_fail(err, GW_USAGE, "frame %#" PRIx64 " has no page to take",
@@ -246,7 +246,7 @@ int gw_memory_depopulate(struct gw_domain *d, size_t n, const uint64_t *gfns, st
 		else
 			give_back(m, gfns[i]);
 	}
-	pthread_mutex_unlock(&m->lock);
+	gw_memory_unlock(m);
 	return r;
 }
 
@@ -258,10 +258,10 @@ int gw_memory_logdirty_start(struct gw_domain *d, struct gw_error *err)
 	if (!map)
 		return gw_fail(err, GW_NO_MEMORY, "a log-dirty bitmap of %" PRIu64 " pages",
 			       m->max_pfns);
-	pthread_mutex_lock(&m->lock);
+	gw_memory_lock(m);
 	free(m->dirty);
 	m->dirty = map;
-	pthread_mutex_unlock(&m->lock);
+	gw_memory_unlock(m);
 	return 0;
 }
 
@@ -270,9 +270,9 @@ int gw_memory_logdirty_clean(struct gw_domain *d, uint64_t *bitmap, uint64_t nbi
 {
 	struct gw_memory_domain *m = gw_memory_of(d);
 
-	pthread_mutex_lock(&m->lock);
+	gw_memory_lock(m);
 	if (!m->dirty) {
-		pthread_mutex_unlock(&m->lock);
+		gw_memory_unlock(m);
 		return gw_fail(err, GW_USAGE, "log-dirty is not on");
 	}
 	uint64_t n = GW_MIN(nbits, m->max_pfns);
@@ -280,7 +280,7 @@ int gw_memory_logdirty_clean(struct gw_domain *d, uint64_t *bitmap, uint64_t nbi
 	gw_bitmap_or(bitmap, m->dirty, n);
 	*dirty = gw_bitmap_count(m->dirty, n);
 	memset(m->dirty, 0, GW_BITMAP_WORDS(m->max_pfns) * sizeof(*m->dirty));
-	pthread_mutex_unlock(&m->lock);
+	gw_memory_unlock(m);
 	return 0;
 }
 
@@ -289,12 +289,12 @@ int gw_memory_logdirty_peek(struct gw_domain *d, uint64_t *dirty, struct gw_erro
 	struct gw_memory_domain *m = gw_memory_of(d);
 	int r = 0;
 
-	pthread_mutex_lock(&m->lock);
+	gw_memory_lock(m);
 	if (m->dirty)
 		*dirty = gw_bitmap_count(m->dirty, m->max_pfns);
 	else
 		r = gw_fail(err, GW_USAGE, "log-dirty is not on");
-	pthread_mutex_unlock(&m->lock);
+	gw_memory_unlock(m);
 	return r;
 }
 
@@ -302,8 +302,8 @@ void gw_memory_logdirty_stop(struct gw_domain *d)
 {
 	struct gw_memory_domain *m = gw_memory_of(d);
 
-	pthread_mutex_lock(&m->lock);
+	gw_memory_lock(m);
 	free(m->dirty);
 	m->dirty = NULL;
-	pthread_mutex_unlock(&m->lock);
+	gw_memory_unlock(m);
 }

@@ -201,9 +201,9 @@ static int set_vcpu(struct gw_domain *d, uint32_t vcpu, uint32_t record, const v
 	    (len > 0 && !gw_buffer_reserve(kept, len, err)))
 		return -1;
 	if (record == GW_REC_X86_PV_VCPU_BASIC) {
-		pthread_mutex_lock(&m->lock);
+		gw_memory_lock(m);
 		int r = set_basic(m, kept, blob, len, err);
-		pthread_mutex_unlock(&m->lock);
+		gw_memory_unlock(m);
 		if (r < 0)
 			return -1;
 	}

@@ -87,6 +87,35 @@ static uint64_t leaf_number(struct gw_memory_domain *m, const uint8_t *page)
 	return first / l->fpp;
 }
 
+static bool is_gdt_frame(struct gw_memory_domain *m, uint64_t mfn)
+{
+	const struct gw_pv_layout *l = m->pv.layout;
+
+	for (uint32_t vcpu = 0; vcpu < m->vcpus; vcpu++) {
+		struct gw_buffer *basic = gw_memory_pv_vcpu(m, vcpu, GW_REC_X86_PV_VCPU_BASIC);
+
+		for (unsigned i = 0; basic->len && i < 16; i++)
+			if (gw_pv_get_word(l, basic->data + l->vcpu_gdt + i * l->width) == mfn)
+				return true;
+	}
+	return false;
+}
+
+bool gw_memory_kernel_needs(struct gw_memory_domain *m, uint64_t pfn)
+{
+	const struct gw_pv_layout *l = m->pv.layout;
+	uint64_t mfn = gw_memory_pfn_to_gfn(m, pfn);
+	const uint8_t *start = start_info(m);
+
+	if (mfn == GW_INVALID_PFN || gw_memory_state(m, mfn) != GW_MEMORY_HELD)
+		return true;
+	const uint8_t *page = gw_memory_frame(m, mfn);
+
+	return page == start || (start && gw_pv_get_word(l, start + l->start_store) == mfn) ||
+	       (start && gw_pv_get_word(l, start + l->start_console) == mfn) ||
+	       is_gdt_frame(m, mfn) || leaf_number(m, page) != GW_INVALID_PFN;
+}
+
 /* A kernel knows where its P2M is; played here, it has to be found. mfns of nr leaves, false if one
  * is missing. */
 static bool find_leaves(struct gw_memory_domain *m, uint64_t *mfns, uint64_t nr)

@@ -168,9 +168,9 @@ int gw_memory_pin(struct gw_domain *d, size_t n, const uint64_t *mfns, const uin
 	struct gw_memory_domain *m = gw_memory_of(d);
 	int r = 0;
 
-	pthread_mutex_lock(&m->lock);
+	gw_memory_lock(m);
 	for (size_t i = 0; i < n && r == 0; i++)
 		r = pin_one(m, mfns[i], types[i], err);
-	pthread_mutex_unlock(&m->lock);
+	gw_memory_unlock(m);
 	return r;
 }

@@ -1,0 +1,289 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * The P2M a PV guest keeps for itself, in both shapes and with all that can be wrong with it.
+ */
+#include "gwtest.h"
+
+#include "base/bytes.h"
+#include "base/util.h"
+#include "format/pv_layout.h"
+#include "guest/guest.h"
+#include "hypervisor/memory.h"
+
+#define PFNS	4096u
+#define CR3	100u /* pfn of the root; then one table for each level below it */
+#define FIRST	200u /* pfn of the first leaf */
+#define MISSING 300u /* pfn of the leaf of holes */
+#define FLL	400u /* pfn of the frame list list; then the frame lists */
+
+struct fixture {
+	struct gw_host *host;
+	struct gw_domain *d;
+	const struct gw_pv_layout *l;
+	uint8_t *arch;
+	struct gw_save_guest guest;
+	struct gw_error err;
+};
+
+static uint64_t mfn(struct fixture *f, uint64_t pfn)
+{
+	return gw_memory_gfn(f->d, pfn);
+}
+
+static void put(struct fixture *f, uint64_t pfn, unsigned slot, uint64_t value)
+{
+	gw_pv_put_word(f->l, (uint8_t *)gw_memory_page(f->d, pfn) + slot * f->l->width, value);
+}
+
+static void put_pte(struct fixture *f, uint64_t pfn, unsigned slot, uint64_t value)
+{
+	gw_put_le64((uint8_t *)gw_memory_page(f->d, pfn) + slot * 8, value);
+}
+
+static void open_domain(struct fixture *f, unsigned width)
+{
+	struct gw_domain_config config = {.type = GW_GUEST_X86_PV,
+					  .max_pfns = 1 << 21,
+					  .vcpus = 1,
+					  .seed = 5,
+					  .pv_width = width};
+	uint64_t pfns[PFNS], mfns[PFNS], shared_mfn;
+	void *shared;
+
+	memset(f, 0, sizeof(*f));
+	f->host = gw_host_open("memory:", &f->err);
+	f->d = f->host->ops->create(f->host, &config, &f->err);
+	f->l = gw_pv_layout(width);
+	for (unsigned i = 0; i < PFNS; i++)
+		pfns[i] = i;
+	assert_ok(f->d->ops->populate(f->d, PFNS, pfns, mfns, &f->err), &f->err);
+	assert_ok(f->d->pv->shared_info(f->d, &shared, &shared_mfn, &f->err), &f->err);
+	f->arch = (uint8_t *)shared + f->l->shared_arch;
+	for (unsigned i = 0; i < PFNS; i++)
+		put(f, FIRST + i / f->l->fpp, i % f->l->fpp, mfns[i]);
+	for (unsigned i = 0; i < f->l->fpp; i++)
+		put(f, MISSING, i, UINT64_MAX);
+	gw_pv_put_word(f->l, f->arch + f->l->arch_max_pfn, PFNS);
+	f->guest = (struct gw_save_guest){.ops = &gw_x86_pv_save, .domain = f->d};
+}
+
+static void close_domain(struct fixture *f)
+{
+	f->d->ops->destroy(f->d);
+	gw_host_close(f->host);
+}
+
+/* The tree: lists with room for more, of which the rest is holes. */
+static void make_tree(struct fixture *f)
+{
+	unsigned fpp = f->l->fpp, leaves = PFNS / fpp;
+
+	for (unsigned i = 0; i < fpp; i++) {
+		put(f, FLL, i, mfn(f, i == 0 ? FLL + 1 : FLL + 2));
+		put(f, FLL + 1, i, mfn(f, i < leaves ? FIRST + i : MISSING));
+		put(f, FLL + 2, i, mfn(f, MISSING));
+	}
+	gw_pv_put_word(f->l, f->arch + f->l->arch_fll, mfn(f, FLL));
+}
+
+/* The range: one table a level, at the address given, the rest holes. */
+static uint64_t make_range(struct fixture *f, uint64_t vaddr)
+{
+	unsigned leaves = PFNS / f->l->fpp, table = CR3;
+
+	for (unsigned level = f->l->levels; level > 1; level--, table++) {
+		unsigned slot = vaddr >> (12 + 9 * (level - 1)) & 511;
+
+		put_pte(f, table, slot, mfn(f, table + 1) << 12 | 0x67);
+		/* More L1s behind the first, all the same one of holes. */
+		for (unsigned i = slot + 1; level == 2 && i < 512; i++)
+			put_pte(f, table, i, mfn(f, CR3 + 8) << 12 | 0x67);
+	}
+	for (unsigned i = 0; i < 512; i++) {
+		put_pte(f, table, i, mfn(f, i < leaves ? FIRST + i : MISSING) << 12 | 0x67);
+		put_pte(f, CR3 + 8, i, mfn(f, MISSING) << 12 | 0x67);
+	}
+	gw_pv_put_word(f->l, f->arch + f->l->arch_p2m_cr3, gw_pv_frame_to_cr3(f->l, mfn(f, CR3)));
+	gw_pv_put_word(f->l, f->arch + f->l->arch_p2m_vaddr, vaddr);
+	return vaddr;
+}
+
+static void assert_found(struct fixture *f, uint64_t nr_pfns)
+{
+	uint64_t pfns[4] = {0, 1000, PFNS - 1, PFNS}, gfns[4];
+	struct gw_buffer records = {0};
+	struct gw_p2m_frames frames;
+
+	assert_ok(f->guest.ops->setup(&f->guest, &f->err), &f->err);
+	assert_int_equal(f->guest.nr_pfns, nr_pfns);
+	assert_int_equal(f->guest.pv_width, f->l->width);
+	assert_ok(f->guest.ops->pfn_to_gfn(&f->guest, 4, pfns, gfns, &f->err), &f->err);
+	for (unsigned i = 0; i < 3; i++)
+		assert_int_equal(gfns[i], mfn(f, pfns[i]));
+	assert_int_equal(gfns[3], GW_INVALID_PFN);
+	assert_ok(f->guest.ops->start_of_stream(&f->guest, &records, &f->err), &f->err);
+	struct gw_record rec = {
+		.type = GW_REC_X86_PV_P2M_FRAMES,
+		.length = gw_get_le32(records.data + 4),
+		.data = records.data + 8,
+	};
+
+	assert_ok(gw_p2m_frames_decode(&rec, f->l->width, &frames, &f->err), &f->err);
+	assert_int_equal(frames.start_pfn, 0);
+	assert_int_equal(frames.end_pfn, nr_pfns - 1);
+	for (unsigned i = 0; i < frames.count; i++)
+		assert_int_equal(gw_p2m_frames_get(&rec, i),
+				 i < PFNS / f->l->fpp ? FIRST + i : MISSING);
+	assert_ok(f->guest.ops->check_state(&f->guest, &f->err), &f->err);
+	gw_buffer_free(&records);
+}
+
+static void close_guest(struct fixture *f)
+{
+	f->guest.ops->cleanup(&f->guest);
+}
+
+static void test_shapes(void **state)
+{
+	static const struct {
+		unsigned width;
+		uint64_t vaddr; /* 0: the tree */
+	} shapes[] = {
+		{8, 0},
+		{4, 0},
+		{8, 0xffffc90000000000},
+		{8, 0x7f0000000000},
+		{4, 0xc0000000},
+		/* Not at the start of an L1: another one begins sooner. */
+		{8, 0xffffc90000003000},
+	};
+
+	for (unsigned i = 0; i < sizeof(shapes) / sizeof(shapes[0]); i++) {
+		struct fixture f;
+		uint64_t shift;
+
+		open_domain(&f, shapes[i].width);
+		if (shapes[i].vaddr)
+			make_range(&f, shapes[i].vaddr);
+		else
+			make_tree(&f);
+		shift = (shapes[i].vaddr >> 12) % 512;
+		if (shift) {
+			/* The leaves stand where the range says. */
+			for (unsigned n = 0; n < PFNS / f.l->fpp; n++)
+				put_pte(&f, CR3 + 3, (unsigned)shift + n,
+					mfn(&f, FIRST + n) << 12 | 1);
+		}
+		assert_found(&f, PFNS);
+		close_guest(&f);
+
+		/* A size that upper levels fill with one page of holes is cut to what is there. */
+		gw_pv_put_word(f.l, f.arch + f.l->arch_max_pfn, 1 << 21);
+		uint64_t first_part =
+			shapes[i].vaddr ? (512 - shift) * f.l->fpp : (uint64_t)f.l->fpp * f.l->fpp;
+		uint64_t cut = GW_MIN((uint64_t)1 << 21,
+				      first_part + (shapes[i].vaddr ? 512 : f.l->fpp) * f.l->fpp);
+
+		assert_ok(f.guest.ops->setup(&f.guest, &f.err), &f.err);
+		assert_int_equal(f.guest.nr_pfns, cut);
+		close_guest(&f);
+		close_domain(&f);
+	}
+}
+
+static void assert_refused(struct fixture *f, const char *says)
+{
+	assert_fails(f->guest.ops->setup(&f->guest, &f->err), &f->err, GW_GUEST, says);
+	close_guest(f);
+}
+
+static void test_bad_tree(void **state)
+{
+	struct fixture f;
+
+	open_domain(&f, 8);
+	assert_refused(&f, "no frame list of its P2M");
+	make_tree(&f);
+	gw_put_le64(f.arch + f.l->arch_fll, UINT64_C(1) << 40);
+	assert_refused(&f, "no frame list of its P2M");
+	gw_put_le64(f.arch + f.l->arch_fll, 5);
+	assert_fails(f.guest.ops->setup(&f.guest, &f.err), &f.err, GW_USAGE, "frame list list");
+	close_guest(&f);
+	make_tree(&f);
+	gw_put_le64(f.arch + f.l->arch_max_pfn, 0);
+	assert_refused(&f, "0 pfns");
+	gw_put_le64(f.arch + f.l->arch_max_pfn, UINT64_MAX);
+	assert_refused(&f, "expected 1 to 2097152");
+	gw_put_le64(f.arch + f.l->arch_max_pfn, PFNS);
+	put(&f, FLL, 0, 0);
+	assert_refused(&f, "frame list list entry 0 is mfn 0x0");
+	make_tree(&f);
+	put(&f, FLL + 1, 3, UINT64_MAX);
+	assert_refused(&f, "frame list entry 3 is mfn 0xffffffffffffffff");
+	make_tree(&f);
+
+	/* The page of another pfn where the P2M's own should be. */
+	struct gw_buffer records = {0};
+	uint64_t leaf_mfn = mfn(&f, FIRST);
+
+	put(&f, FIRST, FIRST, mfn(&f, 7));
+	assert_ok(f.guest.ops->setup(&f.guest, &f.err), &f.err);
+	assert_fails(f.guest.ops->start_of_stream(&f.guest, &records, &f.err), &f.err, GW_GUEST,
+		     "frame 0 of the guest's P2M");
+	put(&f, FIRST, FIRST, leaf_mfn);
+
+	/* It moves while it is saved. */
+	assert_ok(f.guest.ops->check_state(&f.guest, &f.err), &f.err);
+	put(&f, FLL + 1, 2, mfn(&f, MISSING));
+	assert_fails(f.guest.ops->check_state(&f.guest, &f.err), &f.err, GW_GUEST,
+		     "changed the shape of its P2M");
+	put(&f, FLL + 1, 2, mfn(&f, FIRST + 2));
+	assert_ok(f.guest.ops->check_state(&f.guest, &f.err), &f.err);
+	gw_put_le64(f.arch + f.l->arch_max_pfn, PFNS - 1);
+	assert_fails(f.guest.ops->check_state(&f.guest, &f.err), &f.err, GW_GUEST,
+		     "changed the shape of its P2M");
+	close_guest(&f);
+	close_domain(&f);
+}
+
+static void test_bad_range(void **state)
+{
+	struct fixture f;
+	uint64_t good = 0xffffc90000000000;
+	static const uint64_t bad[] = {
+		0xffff800000000000, 0xffff87ffffffa000, 0xffff7ffffffff000,
+		0x800000000000,	    0xfffffffffffff000, 0x1008,
+	};
+
+	open_domain(&f, 8);
+	make_range(&f, good);
+	for (unsigned i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		gw_put_le64(f.arch + f.l->arch_p2m_vaddr, bad[i]);
+		assert_refused(&f, "not an address range of a guest");
+	}
+	gw_put_le64(f.arch + f.l->arch_p2m_vaddr, good + (UINT64_C(1) << 39));
+	assert_refused(&f, "P2M has a hole");
+	gw_put_le64(f.arch + f.l->arch_p2m_vaddr, good);
+	gw_put_le64(f.arch + f.l->arch_p2m_cr3, UINT64_C(0xfffffffff) << 12);
+	assert_refused(&f, "P2M page table root 0");
+	make_range(&f, good);
+	put_pte(&f, CR3 + 3, 2, UINT64_C(0xfffffffff) << 12 | 1);
+	assert_refused(&f, "P2M page table entry 2 is mfn 0xfffffffff");
+	close_domain(&f);
+
+	open_domain(&f, 4);
+	make_range(&f, 0xf5800000);
+	assert_refused(&f, "not an address range of a guest");
+	close_domain(&f);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_shapes),
+		cmocka_unit_test(test_bad_tree),
+		cmocka_unit_test(test_bad_range),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

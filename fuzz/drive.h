@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * What the fuzz targets and the mutation tester share: hostile bytes through a layer's
+ * reader, its rules and every decoder, as verify and inspect would do it.
+ */
+#ifndef GW_FUZZ_DRIVE_H
+#define GW_FUZZ_DRIVE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct drive_result {
+	size_t consumed;	   /* bytes of the input that were understood */
+	unsigned errors, warnings; /* findings of these levels */
+	size_t most_memory;	   /* that a reader held at once */
+	char first_error[600];	   /* "" if there was none */
+};
+
+/* Each takes any bytes as its layer and what is inside it. */
+void drive_image(const uint8_t *data, size_t len, struct drive_result *result);
+void drive_stream(const uint8_t *data, size_t len, struct drive_result *result);
+void drive_xlfile(const uint8_t *data, size_t len, struct drive_result *result);
+
+/* libFuzzer's entry of the target that is linked in. */
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+#endif

@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * Fuzz target: any bytes as a libxc image.
+ */
+#include "drive.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct drive_result result;
+
+	drive_image(data, size, &result);
+	return 0;
+}

@@ -7,6 +7,7 @@
 #include <godwit/hypervisor.h>
 
 #include "base/util.h"
+#include "hypervisor/emu.h"
 #include "hypervisor/memory.h"
 #include "hypervisor/uri.h"
 
@@ -19,7 +20,7 @@ struct backend {
 
 static const struct backend backends[] = {
 	{"memory", gw_memory_host_open, NULL},
-	{"emu", NULL, "this godwit was built without the built-in machine"},
+	{"emu", gw_emu_host_open, NULL},
 	{"kvm", NULL,
 	 "KVM domains belong to the VMM that links libgodwit; there is no host to open"},
 	{"xen", NULL,

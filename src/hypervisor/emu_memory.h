@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * The memory of an emulated domain: one shared memfd in which gfn N lies at N * 4096, with a
+ * bitmap of the gfns that have a page. How the processor sees it is in emu_engine.h, who
+ * wrote to it in emu_logdirty.h.
+ */
+#ifndef GW_HYPERVISOR_EMU_MEMORY_H
+#define GW_HYPERVISOR_EMU_MEMORY_H
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <godwit/hypervisor.h>
+
+/* An open map(writable): its pages may be written at any time until unmap. */
+struct gw_emu_writer {
+	struct gw_emu_writer *next;
+	size_t n;
+	uint64_t gfns[];
+};
+
+struct gw_emu_memory {
+	uint8_t *base;	      /* of the whole window; pages never touched cost nothing */
+	uint64_t window;      /* gfns 0..window-1 can have a page */
+	uint64_t max;	      /* pages at most */
+	uint64_t *present;    /* bit per gfn; changed with atomic operations */
+	uint64_t nr;	      /* bits set in present */
+	uint64_t top;	      /* one past the highest gfn that ever had a page */
+	pthread_mutex_t lock; /* of writers */
+	struct gw_emu_writer *writers;
+};
+
+int gw_emu_memory_init(struct gw_emu_memory *m, uint64_t max_pages, struct gw_error *err);
+void gw_emu_memory_free(struct gw_emu_memory *m);
+
+static inline bool gw_emu_memory_has(const struct gw_emu_memory *m, uint64_t gfn)
+{
+	return gfn < m->window &&
+	       __atomic_load_n(&m->present[gfn / 64], __ATOMIC_RELAXED) >> (gfn % 64) & 1;
+}
+
+static inline void *gw_emu_memory_page(const struct gw_emu_memory *m, uint64_t gfn)
+{
+	return m->base + gfn * GW_PAGE_SIZE;
+}
+
+/* Gives the gfns, none of which may have one, a zeroed page each. All or an error. */
+int gw_emu_memory_add(struct gw_emu_memory *m, size_t n, const uint64_t *gfns,
+		      struct gw_error *err);
+/* Takes a gfn's page away, contents and all; nothing if it has none. */
+int gw_emu_memory_remove(struct gw_emu_memory *m, uint64_t gfn, struct gw_error *err);
+
+/*
+ * Where each gfn lies. A writable opening is remembered in *writer until gw_emu_memory_close(),
+ * NULL if not writable. Fails if a gfn has no page.
+ */
+int gw_emu_memory_open(struct gw_emu_memory *m, size_t n, const uint64_t *gfns, bool writable,
+		       void **pages, struct gw_emu_writer **writer, struct gw_error *err);
+void gw_emu_memory_close(struct gw_emu_memory *m, struct gw_emu_writer *writer);
+
+/* The longest run of gfns with a page at or after from; 0 if there is none. */
+uint64_t gw_emu_memory_run(const struct gw_emu_memory *m, uint64_t from, uint64_t *first);
+
+#endif

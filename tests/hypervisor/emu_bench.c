@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * What tests of the built-in machine share.
+ */
+#include "emu_bench.h"
+
+#include <time.h>
+
+#include "base/util.h"
+#include "format/image.h"
+#include "hypervisor/emu.h"
+#include "hypervisor/pvh_boot.h"
+
+void bench_require(void)
+{
+	struct gw_error err = GW_ERROR_INIT;
+	struct gw_host *host = gw_emu_host_open("", &err);
+	struct gw_domain_config config = {
+		.name = "probe", .type = GW_GUEST_X86_HVM, .max_pfns = 16, .vcpus = 1};
+	struct gw_domain *d = host ? host->ops->create(host, &config, &err) : NULL;
+
+	if (!d) {
+		printf("skipped: %s\n", err.text);
+		exit(77);
+	}
+	d->ops->destroy(d);
+	gw_host_close(host);
+}
+
+void *bench_guest_file(const char *width, size_t *len)
+{
+	const char *dir = getenv("GODWIT_GUESTS");
+	char path[512];
+	FILE *f;
+	void *bytes = malloc(1 << 20);
+
+	snprintf(path, sizeof(path), "%s/godwit-guest%s.elf", dir ? dir : ".", width);
+	f = fopen(path, "rb");
+	if (!f) {
+		printf("skipped: no %s\n", path);
+		exit(77);
+	}
+	*len = fread(bytes, 1, 1 << 20, f);
+	fclose(f);
+	return bytes;
+}
+
+static void take(void *opaque, const char *bytes, size_t len)
+{
+	struct guest *g = opaque;
+
+	pthread_mutex_lock(&g->lock);
+	len = GW_MIN(len, sizeof(g->text) - 1 - g->len);
+	memcpy(g->text + g->len, bytes, len);
+	g->len += len;
+	pthread_cond_broadcast(&g->cond);
+	pthread_mutex_unlock(&g->lock);
+}
+
+struct guest *guest_new(const char *query, uint64_t max_pfns)
+{
+	struct gw_error err = GW_ERROR_INIT;
+	struct gw_domain_config config = {
+		.name = "test", .type = GW_GUEST_X86_HVM, .max_pfns = max_pfns, .vcpus = 1};
+	struct guest *g = calloc(1, sizeof(*g));
+
+	pthread_mutex_init(&g->lock, NULL);
+	pthread_cond_init(&g->cond, NULL);
+	g->host = gw_emu_host_open(query, &err);
+	if (!g->host)
+		fail_msg("%s", err.text);
+	g->d = g->host->ops->create(g->host, &config, &err);
+	if (!g->d)
+		fail_msg("%s", err.text);
+	gw_emu_set_console(g->d, take, g);
+	return g;
+}
+
+struct guest *guest_boot(const char *query, const char *width, const char *cmdline,
+			 uint64_t mem_pages)
+{
+	struct gw_error err = GW_ERROR_INIT;
+	struct guest *g = guest_new(query, mem_pages + GW_PVH_EXTRA_PAGES);
+	size_t len;
+	void *elf = bench_guest_file(width, &len);
+
+	assert_ok(gw_pvh_boot(g->d, elf, len, cmdline, mem_pages, &err), &err);
+	free(elf);
+	return g;
+}
+
+void guest_free(struct guest *g)
+{
+	g->d->ops->destroy(g->d);
+	gw_host_close(g->host);
+	pthread_mutex_destroy(&g->lock);
+	pthread_cond_destroy(&g->cond);
+	free(g);
+}
+
+void guest_pause(struct guest *g)
+{
+	struct gw_error err = GW_ERROR_INIT;
+
+	assert_ok(g->d->ops->pause(g->d, &err), &err);
+}
+
+void guest_unpause(struct guest *g)
+{
+	struct gw_error err = GW_ERROR_INIT;
+
+	assert_ok(g->d->ops->unpause(g->d, &err), &err);
+}
+
+size_t guest_wait(struct guest *g, size_t from, const char *text)
+{
+	struct timespec until;
+	char *at;
+
+	clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_sec += 10;
+	pthread_mutex_lock(&g->lock);
+	while (!(at = strstr(g->text + from, text)))
+		if (pthread_cond_timedwait(&g->cond, &g->lock, &until))
+			break;
+	pthread_mutex_unlock(&g->lock);
+	if (!at)
+		fail_msg("no \"%s\" on the console:\n%s\n%s", text, g->text + from,
+			 gw_emu_crash_text(g->d));
+	return (size_t)(at - g->text) + strlen(text);
+}
+
+size_t guest_console_len(struct guest *g)
+{
+	size_t len;
+
+	pthread_mutex_lock(&g->lock);
+	len = g->len;
+	pthread_mutex_unlock(&g->lock);
+	return len;
+}
+
+void *guest_page(struct guest *g, uint64_t gfn)
+{
+	struct gw_error err = GW_ERROR_INIT;
+	struct gw_mapping mapping;
+	void *page;
+
+	assert_ok(g->d->ops->map(g->d, 1, &gfn, false, &page, &mapping, &err), &err);
+	g->d->ops->unmap(g->d, &mapping);
+	return page;
+}
+
+static void copy_memory(struct gw_domain *to, struct gw_domain *from)
+{
+	struct gw_error err = GW_ERROR_INIT;
+	struct gw_mapping a, b;
+	uint64_t nr, same;
+	uint8_t type;
+	void *src, *dst;
+
+	assert_ok(from->ops->nr_pfns(from, &nr, &err), &err);
+	for (uint64_t gfn = 0; gfn < nr; gfn++) {
+		assert_ok(from->ops->page_types(from, 1, &gfn, &type, &err), &err);
+		if (type != GW_PAGE_NOTAB)
+			continue;
+		assert_ok(to->ops->populate(to, 1, &gfn, &same, &err), &err);
+		assert_ok(from->ops->map(from, 1, &gfn, false, &src, &a, &err), &err);
+		assert_ok(to->ops->map(to, 1, &gfn, true, &dst, &b, &err), &err);
+		memcpy(dst, src, GW_PAGE_SIZE);
+		from->ops->unmap(from, &a);
+		to->ops->unmap(to, &b);
+	}
+}
+
+static void copy_rest(struct gw_domain *to, struct gw_domain *from)
+{
+	struct gw_error err = GW_ERROR_INIT;
+	struct gw_policy policy = {0};
+	struct gw_tsc_info tsc;
+	uint64_t value;
+	void *blob;
+	size_t len;
+
+	assert_ok(from->ops->get_policy(from, &policy, &err), &err);
+	assert_ok(to->ops->set_policy(to, &policy, &err), &err);
+	gw_policy_free(&policy);
+	assert_ok(from->ops->get_tsc(from, &tsc, &err), &err);
+	assert_ok(to->ops->set_tsc(to, &tsc, &err), &err);
+	for (size_t i = 0; i < GW_ARRAY_SIZE(gw_hvm_params_saved); i++) {
+		assert_ok(from->hvm->get_param(from, gw_hvm_params_saved[i], &value, &err), &err);
+		assert_ok(to->hvm->set_param(to, gw_hvm_params_saved[i], value, &err), &err);
+	}
+	assert_ok(from->ops->get_xenabi(from, &blob, &len, &err), &err);
+	if (len)
+		assert_ok(to->ops->set_xenabi(to, blob, len, &err), &err);
+	free(blob);
+	assert_ok(from->hvm->get_context(from, &blob, &len, &err), &err);
+	assert_ok(to->hvm->set_context(to, blob, len, &err), &err);
+	free(blob);
+}
+
+struct guest *guest_copy(struct guest *from, const char *query)
+{
+	struct gw_error err = GW_ERROR_INIT;
+	struct gw_domain_info info;
+	struct guest *to;
+
+	assert_ok(from->d->ops->info(from->d, &info, &err), &err);
+	to = guest_new(query, info.nr_pages);
+	copy_memory(to->d, from->d);
+	copy_rest(to->d, from->d);
+	assert_ok(to->d->ops->restored(to->d, &err), &err);
+	return to;
+}
+
+void bench_seed(void)
+{
+	const char *env = getenv("GODWIT_SEED");
+	unsigned seed = env ? (unsigned)atoi(env) : (unsigned)time(NULL);
+
+	print_message("GODWIT_SEED=%u\n", seed);
+	srand(seed);
+}

@@ -20,12 +20,15 @@
  */
 enum gw_pull { GW_PULL_FAILED = -1, GW_PULL_LOST = 0, GW_PULL_OK = 1 };
 
-/* What the layer around the image does at a CHECKPOINT; image_bytes is how far the image has come,
- * guest what it is of. */
+/* What the layer around the image does at a CHECKPOINT. */
 struct gw_restore_layer {
 	void *opaque;
+	/*
+	 * image_bytes is how far the image has come, guest what it is of. Lost: *lost then says
+	 * how, if the input did not just end.
+	 */
 	enum gw_pull (*checkpoint)(void *opaque, uint64_t image_bytes, enum gw_guest_type guest,
-				   struct gw_error *err);
+				   struct gw_error *lost, struct gw_error *err);
 };
 
 /* A batch of pages on its way in. */

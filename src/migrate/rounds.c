@@ -121,7 +121,7 @@ static enum gw_pull ask(struct gw_restore *r, struct gw_error *err)
 
 	if (r->layer) {
 		enum gw_pull rc = r->layer->checkpoint(r->layer->opaque, r->reader.offset,
-						       r->reader.header.type, err);
+						       r->reader.header.type, &r->lost, err);
 
 		if (rc != GW_PULL_OK)
 			return rc;

@@ -148,7 +148,7 @@ static void resume_reader(struct stream_restore *s, uint64_t image_bytes)
 
 /* The image stands at a CHECKPOINT: this layer's records of it. */
 static enum gw_pull at_checkpoint(void *opaque, uint64_t image_bytes, enum gw_guest_type guest,
-				  struct gw_error *err)
+				  struct gw_error *how, struct gw_error *err)
 {
 	struct stream_restore *s = opaque;
 	enum gw_pull rc;
@@ -161,6 +161,7 @@ static enum gw_pull at_checkpoint(void *opaque, uint64_t image_bytes, enum gw_gu
 		rc = records_until(s, GW_STREAM_CHECKPOINT_STATE, err);
 	if (rc == GW_PULL_OK)
 		keep_emulator(s);
+	*how = s->lost;
 	return rc;
 }
 

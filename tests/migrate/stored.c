@@ -18,6 +18,37 @@
 #define HVM_PFNS (UINT64_C(1) << 20)
 #define PV_PFNS	 (UINT64_C(1) << 14)
 
+static void count_pfns(void *opaque, uint32_t type, const uint8_t *body, uint32_t len)
+{
+	uint64_t *nr = opaque;
+
+	if (type != GW_REC_PAGE_DATA)
+		return;
+	for (uint32_t i = 0; i < gw_get_le32(body); i++) {
+		uint64_t pfn = gw_get_le64(body + 8 + 8 * i) & GW_PAGE_ENTRY_PFN_MASK;
+
+		if (pfn + 1 > *nr)
+			*nr = pfn + 1;
+	}
+}
+
+/* The first round of an image has every pfn. */
+static uint64_t count_all(const struct stored *s)
+{
+	uint64_t nr = 0;
+
+	for (size_t at = s->image + 40; at + 8 <= s->file.len;) {
+		uint32_t type = gw_get_le32(s->file.data + at);
+		uint32_t len = gw_get_le32(s->file.data + at + 4);
+
+		if (type == GW_REC_END || type == GW_REC_CHECKPOINT)
+			break;
+		count_pfns(&nr, type, s->file.data + at + 8, len);
+		at += 8 + ((len + 7u) & ~7u);
+	}
+	return nr;
+}
+
 struct stored stored_load(const char *name)
 {
 	struct stored s = {.file = realdata_load(realdata_path(name))};
@@ -28,6 +59,7 @@ struct stored stored_load(const char *name)
 	s.libxl = stream;
 	s.at = stream ? (size_t)(stream - s.file.data) : s.image;
 	s.type = (enum gw_guest_type)gw_get_le32(s.file.data + s.image + 24);
+	s.nr_pfns = count_all(&s);
 	return s;
 }
 
@@ -75,7 +107,7 @@ int stored_restore(const struct stored *s, size_t len, struct gw_domain **domain
 {
 	int rc;
 
-	*domain = stored_domain(s->type, 0);
+	*domain = stored_domain(s->type, s->nr_pfns);
 	args->domain = *domain;
 	args->in = stored_bytes(s->file.data + s->at, len);
 	args->base = s->at;
@@ -134,20 +166,6 @@ static void walk(const struct gw_buffer *image,
 		assert_true(at + 8 + len <= image->len);
 		fn(opaque, type, image->data + at + 8, len);
 		at += 8 + ((len + 7u) & ~7u);
-	}
-}
-
-static void count_pfns(void *opaque, uint32_t type, const uint8_t *body, uint32_t len)
-{
-	uint64_t *nr = opaque;
-
-	if (type != GW_REC_PAGE_DATA)
-		return;
-	for (uint32_t i = 0; i < gw_get_le32(body); i++) {
-		uint64_t pfn = gw_get_le64(body + 8 + 8 * i) & GW_PAGE_ENTRY_PFN_MASK;
-
-		if (pfn + 1 > *nr)
-			*nr = pfn + 1;
 	}
 }
 

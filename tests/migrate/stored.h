@@ -18,6 +18,7 @@ struct stored {
 	bool libxl;
 	size_t image; /* offset of the image */
 	enum gw_guest_type type;
+	uint64_t nr_pfns; /* one past the highest in it */
 };
 
 struct stored stored_load(const char *name);
@@ -26,7 +27,7 @@ void stored_free(struct stored *s);
 /* A channel that reads these bytes. */
 struct gw_channel *stored_bytes(const void *data, size_t len);
 
-/* A new domain of the memory backend; destroying it is all there is to do. */
+/* A new domain of the memory backend; destroying it is all there is to do. max_pfns 0: large. */
 struct gw_domain *stored_domain(enum gw_guest_type type, uint64_t max_pfns);
 
 /*

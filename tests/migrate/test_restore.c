@@ -109,10 +109,10 @@ static void check_same(const char *name, const struct gw_buffer *a, const struct
 	pages_free(&pb);
 }
 
-static struct gw_domain *restore_image_of(const struct gw_buffer *image, enum gw_guest_type type)
+static struct gw_domain *restore_image_of(const struct gw_buffer *image, const struct stored *s)
 {
 	struct gw_error err = GW_ERROR_INIT;
-	struct gw_restore_args args = {.domain = stored_domain(type, 0)};
+	struct gw_restore_args args = {.domain = stored_domain(s->type, s->nr_pfns)};
 
 	args.in = stored_bytes(image->data, image->len);
 	assert_ok(gw_restore_image(&args, &err), &err);
@@ -142,7 +142,7 @@ static void test_real_stream(void **state)
 	first = stored_save(d, false);
 	if (real[i].manifest)
 		check_manifest(real[i].stream, real[i].manifest, d, &first);
-	again = restore_image_of(&first, s.type);
+	again = restore_image_of(&first, &s);
 	second = stored_save(again, true);
 	check_same(real[i].stream, &first, &second);
 	gw_buffer_free(&first);

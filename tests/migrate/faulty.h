@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * An HVM domain that goes wrong as planned: every call goes through to a domain of the memory
+ * backend, is counted, and the one with a chosen number fails. It also knows what a user of it left
+ * undone.
+ */
+#ifndef GW_TESTS_MIGRATE_FAULTY_H
+#define GW_TESTS_MIGRATE_FAULTY_H
+
+#include <godwit/hypervisor.h>
+
+#define FAULTY_NEVER (~0u)
+
+struct faulty {
+	struct gw_domain base;
+	struct gw_domain *inner; /* owned */
+	unsigned calls;		 /* that could fail, so far */
+	unsigned fail_at;	 /* number of the call that fails: FAULTY_NEVER */
+	unsigned failed;	 /* how many did */
+	int mapped;		 /* mappings open now */
+	bool logging;		 /* log-dirty is on */
+	/* Called at each look at page types: where a guest may do a step. NULL: nothing. */
+	void (*step)(void *opaque, struct gw_domain *inner);
+	void *opaque;
+};
+
+/* Takes inner over. */
+struct faulty *faulty_new(struct gw_domain *inner);
+void faulty_free(struct faulty *f);
+
+/* Open descriptors of this process. */
+int count_fds(void);
+
+#endif

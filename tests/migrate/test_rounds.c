@@ -1,0 +1,290 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * Checkpointed streams on the receiving side: cut anywhere they restore to the last complete
+ * checkpoint, or fail before the first; what is malformed is no failover. Seeded: GODWIT_SEED.
+ */
+#include "gwtest.h"
+
+#include <pthread.h>
+
+#include "base/bytes.h"
+#include "channel/fault.h"
+#include "format/image.h"
+#include "format/stream.h"
+#include "hypervisor/memory.h"
+#include "manifest.h"
+#include "migrate/stored.h"
+
+static const char *const names[] = {"hvm_remus3_1024", "libxl_hvm_remus3_1024"};
+
+#define POINTS_MAX 512
+
+/* Where the records of a stream begin, and where its checkpoints are complete, as offsets from its
+ * first byte. */
+struct map {
+	size_t records[POINTS_MAX], nr_records;
+	size_t complete[8], nr_complete;
+};
+
+static uint64_t seed(void)
+{
+	const char *text = getenv("GODWIT_SEED");
+	uint64_t value = text ? strtoull(text, NULL, 0) : 20201;
+
+	print_message("GODWIT_SEED=%llu\n", (unsigned long long)value);
+	return value;
+}
+
+static uint64_t next_random(uint64_t *state)
+{
+	*state ^= *state << 13;
+	*state ^= *state >> 7;
+	*state ^= *state << 17;
+	return *state;
+}
+
+static struct stored load(const char *name)
+{
+	char path[200];
+
+	snprintf(path, sizeof(path), "xen-code/v3_422_%s.xz", name);
+	return stored_load(path);
+}
+
+/* Walks both layers: behind an image's CHECKPOINT come libxl records until CHECKPOINT_END. */
+static struct map map_stream(const struct stored *s)
+{
+	struct map m = {0};
+	bool in_image = true;
+
+	for (size_t at = s->image + 40; at + 8 <= s->file.len;) {
+		uint32_t type = gw_get_le32(s->file.data + at);
+		uint32_t len = gw_get_le32(s->file.data + at + 4);
+
+		assert_true(m.nr_records < POINTS_MAX);
+		m.records[m.nr_records++] = at - s->at;
+		at += 8 + ((len + 7u) & ~7u);
+		if (in_image && type == GW_REC_CHECKPOINT)
+			in_image = !s->libxl;
+		else if (!in_image && type == GW_STREAM_CHECKPOINT_END)
+			in_image = true;
+		else
+			continue;
+		if (in_image)
+			m.complete[m.nr_complete++] = at - s->at;
+	}
+	return m;
+}
+
+static void check_memory(const char *name, uint64_t checkpoint, struct gw_domain *d)
+{
+	char path[200];
+	struct manifest m;
+
+	snprintf(path, sizeof(path), "xen-code/v3_422_%s.cp%llu.manifest.xz", name,
+		 (unsigned long long)checkpoint);
+	m = manifest_load(path);
+	for (size_t i = 0; i < m.nr; i++) {
+		uint8_t hash[MANIFEST_HASH];
+		const uint8_t *page = gw_memory_page(d, m.pages[i].pfn);
+
+		assert_non_null(page);
+		/* Rings are emptied: tested in test_restore.c. */
+		if (page[0] == 0 && memcmp(page, page + 1, GW_PAGE_SIZE - 1) == 0)
+			continue;
+		manifest_hash(page, hash);
+		if (memcmp(hash, m.pages[i].hash, sizeof(hash)) != 0)
+			fail_msg("%s: pfn 0x%llx is not that of checkpoint %llu", name,
+				 (unsigned long long)m.pages[i].pfn,
+				 (unsigned long long)checkpoint);
+	}
+	manifest_free(&m);
+}
+
+/* Restores the first len bytes and checks what became of them. */
+static void check_cut(const char *name, const struct stored *s, const struct map *m, size_t len)
+{
+	struct gw_error err = GW_ERROR_INIT;
+	struct gw_restore_args args = {0};
+	struct gw_domain *d;
+	uint64_t complete = 0;
+	int rc = stored_restore(s, len, &d, &args, &err);
+
+	while (complete < m->nr_complete && m->complete[complete] <= len)
+		complete++;
+	if (complete == 0 && (rc == 0 || err.code != GW_TRUNCATED))
+		fail_msg("%s cut at %zu: %d, \"%s\"", name, len, rc, err.text);
+	if (complete > 0 && (rc < 0 || args.checkpoints != complete || !args.failed_over))
+		fail_msg("%s cut at %zu: %d, %llu checkpoints of %llu: %s", name, len, rc,
+			 (unsigned long long)args.checkpoints, (unsigned long long)complete,
+			 err.text);
+	if (complete > 0)
+		check_memory(name, complete - 1, d);
+	d->ops->destroy(d);
+}
+
+static void test_cut_anywhere(void **state)
+{
+	const char *name = *state;
+	struct stored s = load(name);
+	struct map m = map_stream(&s);
+	uint64_t random = seed();
+
+	assert_int_equal(m.nr_complete, 3);
+	for (size_t i = 0; i < m.nr_records; i++)
+		check_cut(name, &s, &m, m.records[i]);
+	for (size_t i = 0; i < m.nr_complete; i++) {
+		check_cut(name, &s, &m, m.complete[i] - 1);
+		check_cut(name, &s, &m, m.complete[i]);
+	}
+	for (int i = 0; i < 25; i++)
+		check_cut(name, &s, &m, next_random(&random) % (s.file.len - s.at));
+	stored_free(&s);
+}
+
+/* Which record of round n (0 first) to spoil: an index into the map. */
+static size_t record_of_round(const struct map *m, size_t round)
+{
+	for (size_t i = 0; i < m->nr_records; i++)
+		if (m->records[i] >= m->complete[round - 1])
+			return i;
+	return 0;
+}
+
+static void test_malformed_is_no_failover(void **state)
+{
+	const char *name = *state;
+	struct gw_error err = GW_ERROR_INIT;
+	struct gw_restore_args args = {0};
+	struct stored s = load(name);
+	struct map m = map_stream(&s);
+	struct gw_domain *d;
+	size_t at = s.at + m.records[record_of_round(&m, 1)];
+
+	gw_put_le32(s.file.data + at, 0x77);
+	assert_fails(stored_restore(&s, s.file.len - s.at, &d, &args, &err), &err, GW_INVALID,
+		     "type 0x00000077");
+	assert_false(args.failed_over);
+	d->ops->destroy(d);
+	/* The lost framing of a record that is longer than any may be. */
+	gw_put_le32(s.file.data + at, GW_REC_PAGE_DATA);
+	gw_put_le32(s.file.data + at + 4, 0x70000000);
+	assert_fails(stored_restore(&s, s.file.len - s.at, &d, &args, &err), &err, GW_INVALID,
+		     "exceeds the limit");
+	d->ops->destroy(d);
+	stored_free(&s);
+}
+
+/* A verdict for each checkpoint in turn. */
+struct verdicts {
+	const char *list; /* g: go on, f: failover, s: stop */
+	unsigned asked;
+};
+
+static int give_verdict(void *opaque, struct gw_error *err)
+{
+	struct verdicts *v = opaque;
+
+	switch (v->list[v->asked++]) {
+	case 'g':
+		return GW_CHECKPOINT_GO_ON;
+	case 'f':
+		return GW_CHECKPOINT_FAILOVER;
+	default:
+		return GW_CHECKPOINT_STOP;
+	}
+}
+
+static void test_toolstack_decides(void **state)
+{
+	const char *name = *state;
+	static const struct {
+		const char *list;
+		int rc;
+		uint64_t checkpoints;
+	} cases[] = {{"ggg", 0, 3}, {"ggf", 0, 2}, {"gf", 0, 1}, {"f", -1, 0}, {"gs", -1, 1}};
+	struct stored s = load(name);
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct gw_error err = GW_ERROR_INIT;
+		struct verdicts v = {.list = cases[i].list};
+		struct gw_toolstack ts = {.opaque = &v, .checkpoint = give_verdict};
+		struct gw_restore_args args = {.toolstack = &ts};
+		struct gw_domain *d;
+
+		assert_int_equal(stored_restore(&s, s.file.len - s.at, &d, &args, &err),
+				 cases[i].rc);
+		assert_int_equal(args.checkpoints, cases[i].checkpoints);
+		assert_int_equal(v.asked, strlen(cases[i].list));
+		if (cases[i].rc == 0)
+			check_memory(name, args.checkpoints - 1, d);
+		d->ops->destroy(d);
+	}
+	stored_free(&s);
+}
+
+static int restore_faulty(const struct stored *s, const struct gw_fault_plan *plan,
+			  const struct gw_cancel *cancel, struct gw_restore_args *args,
+			  struct gw_error *err)
+{
+	struct gw_channel *in = stored_bytes(s->file.data + s->at, s->file.len - s->at);
+	int rc;
+
+	*args = (struct gw_restore_args){
+		.domain = stored_domain(s->type, s->nr_pfns),
+		.in = gw_channel_fault(in, plan, err),
+		.cancel = cancel,
+	};
+	assert_non_null(args->in);
+	rc = s->libxl ? gw_restore_stream(args, NULL, err) : gw_restore_image(args, err);
+	gw_channel_close(args->in);
+	return rc;
+}
+
+/* A connection that breaks is a lost sender; a cancel by the owner is not. */
+static void test_broken_connection(void **state)
+{
+	const char *name = *state;
+	struct gw_error err = GW_ERROR_INIT;
+	struct gw_fault_plan plan = GW_FAULT_PLAN_INIT;
+	struct gw_cancel *cancel = gw_cancel_new(&err);
+	struct gw_restore_args args;
+	struct stored s = load(name);
+	struct map m = map_stream(&s);
+
+	plan.read.error_at = m.complete[2] - 1;
+	plan.read.most = 3000;
+	assert_ok(restore_faulty(&s, &plan, NULL, &args, &err), &err);
+	assert_true(args.failed_over);
+	assert_int_equal(args.checkpoints, 2);
+	check_memory(name, 1, args.domain);
+	args.domain->ops->destroy(args.domain);
+
+	plan.read.error_at = m.complete[0] - 100;
+	assert_fails(restore_faulty(&s, &plan, NULL, &args, &err), &err, GW_SYSTEM, "");
+	args.domain->ops->destroy(args.domain);
+
+	plan = (struct gw_fault_plan)GW_FAULT_PLAN_INIT;
+	gw_cancel_set(cancel);
+	assert_fails(restore_faulty(&s, &plan, cancel, &args, &err), &err, GW_CANCELLED, "");
+	assert_false(args.failed_over);
+	args.domain->ops->destroy(args.domain);
+	gw_cancel_free(cancel);
+	stored_free(&s);
+}
+
+#define FOR_EACH_NAME(test)                                                                        \
+	cmocka_unit_test_prestate(test, (void *)(uintptr_t)names[0]),                              \
+		cmocka_unit_test_prestate(test, (void *)(uintptr_t)names[1])
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		FOR_EACH_NAME(test_cut_anywhere),
+		FOR_EACH_NAME(test_malformed_is_no_failover),
+		FOR_EACH_NAME(test_toolstack_decides),
+		FOR_EACH_NAME(test_broken_connection),
+	};
+
+	return cmocka_run_group_tests_name("rounds", tests, NULL, NULL);
+}

@@ -1,0 +1,348 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * A failure at every call into the domain and at every place of the channel, and a cancel in the
+ * middle: each leaves nothing mapped, log-dirty off, no descriptor open, and the guest fit to run
+ * on. Seeded: GODWIT_SEED.
+ */
+#include "gwtest.h"
+
+#include "base/bytes.h"
+#include "channel/fault.h"
+#include "channel/memory.h"
+#include "format/image.h"
+#include "migrate/faulty.h"
+#include "migrate/stored.h"
+
+#define STREAM "xen-code/v3_422_hvm_1024.xz"
+#define REMUS  "xen-code/v3_422_hvm_remus3_1024.xz"
+
+static uint64_t random_state = 4711;
+
+static uint64_t next_random(void)
+{
+	random_state ^= random_state << 13;
+	random_state ^= random_state >> 7;
+	random_state ^= random_state << 17;
+	return random_state;
+}
+
+/* One restored domain, saved again and again. */
+struct bench {
+	struct stored stored;
+	struct faulty *f;
+	int model_logging; /* switched on less switched off */
+	unsigned checkpoints;
+};
+
+static int ts_suspend(void *opaque, struct gw_error *err)
+{
+	struct bench *b = opaque;
+
+	return b->f->base.ops->suspend(&b->f->base, 100, NULL, err) < 0 ? -1 : 0;
+}
+
+static int ts_resume(void *opaque, struct gw_error *err)
+{
+	struct bench *b = opaque;
+
+	return b->f->base.ops->resume(&b->f->base, err);
+}
+
+static int ts_checkpoint(void *opaque, struct gw_error *err)
+{
+	struct bench *b = opaque;
+
+	return ++b->checkpoints < 3 ? GW_CHECKPOINT_GO_ON : GW_CHECKPOINT_STOP;
+}
+
+static int ts_logdirty(void *opaque, int enable, struct gw_error *err)
+{
+	struct bench *b = opaque;
+
+	b->model_logging += enable ? 1 : -1;
+	return 0;
+}
+
+static struct bench open_bench(void)
+{
+	struct gw_error err = GW_ERROR_INIT;
+	struct gw_restore_args args = {0};
+	struct bench b = {.stored = stored_load(STREAM)};
+	struct gw_domain *d;
+
+	assert_ok(stored_restore(&b.stored, b.stored.file.len - b.stored.at, &d, &args, &err),
+		  &err);
+	b.f = faulty_new(d);
+	return b;
+}
+
+static void close_bench(struct bench *b)
+{
+	faulty_free(b->f);
+	stored_free(&b->stored);
+}
+
+/* Nothing is left behind, and the guest can run. */
+static void check_clean(struct bench *b, const char *what, uint64_t where)
+{
+	struct gw_error err = GW_ERROR_INIT;
+	struct gw_domain *inner = b->f->inner;
+	struct gw_domain_info info;
+
+	if (b->f->mapped != 0 || b->f->logging || b->model_logging != 0)
+		fail_msg("%s %llu: %d mappings open, log-dirty %s, the model's %d", what,
+			 (unsigned long long)where, b->f->mapped, b->f->logging ? "on" : "off",
+			 b->model_logging);
+	assert_ok(inner->ops->info(inner, &info, &err), &err);
+	if (info.shutdown == GW_SHUTDOWN_SUSPEND)
+		assert_ok(inner->ops->resume(inner, &err), &err);
+}
+
+static int save_through(struct bench *b, struct gw_channel *out, enum gw_stream_type type,
+			bool live, const struct gw_cancel *cancel, struct gw_error *err)
+{
+	struct gw_toolstack ts = {.opaque = b,
+				  .suspend = ts_suspend,
+				  .resume = ts_resume,
+				  .checkpoint = ts_checkpoint,
+				  .logdirty_switch = ts_logdirty};
+	struct gw_save_args args = {.domain = &b->f->base,
+				    .out = out,
+				    .toolstack = &ts,
+				    .live = live,
+				    .verify = live,
+				    .stream_type = type,
+				    .cancel = cancel};
+
+	b->checkpoints = 0;
+	b->f->calls = b->f->failed = 0;
+	return gw_save_stream(&args, NULL, err);
+}
+
+static struct gw_channel *memory(void)
+{
+	struct gw_error err = GW_ERROR_INIT;
+	struct gw_channel *ch = gw_channel_memory("saved", &err);
+
+	assert_non_null(ch);
+	return ch;
+}
+
+static void every_call(struct bench *b, enum gw_stream_type type, bool live)
+{
+	struct gw_error err = GW_ERROR_INIT;
+	struct gw_channel *out = memory();
+	int fds = count_fds();
+	unsigned calls, survived = 0;
+
+	b->f->fail_at = FAULTY_NEVER;
+	assert_ok(save_through(b, out, type, live, NULL, &err), &err);
+	gw_channel_close(out);
+	check_clean(b, "no failure", 0);
+	calls = b->f->calls;
+	assert_true(calls > 20);
+	for (unsigned i = 0; i < calls; i++) {
+		int rc;
+
+		out = memory();
+		b->f->fail_at = i;
+		rc = save_through(b, out, type, live, NULL, &err);
+		assert_int_equal(b->f->failed, 1);
+		if (rc == 0)
+			survived++;
+		else if (!strstr(err.text, "planned failure of call"))
+			fail_msg("call %u: \"%s\"", i, err.text);
+		gw_error_clear(&err);
+		gw_channel_close(out);
+		check_clean(b, "call", i);
+	}
+	b->f->fail_at = FAULTY_NEVER;
+	/* Mapping pages of a running guest is tried again, nothing else is. */
+	assert_true(live ? survived < calls / 4 : survived == 0);
+	assert_int_equal(count_fds(), fds);
+}
+
+static void test_domain_calls_of_a_save(void **state)
+{
+	struct bench b = open_bench();
+
+	every_call(&b, GW_STREAM_PLAIN, false);
+	every_call(&b, GW_STREAM_PLAIN, true);
+	every_call(&b, GW_STREAM_REMUS, true);
+	close_bench(&b);
+}
+
+/* Each way in which a write can go wrong at this byte. */
+static void fault_at(struct bench *b, enum gw_stream_type type, uint64_t at)
+{
+	for (int kind = 0; kind < 3; kind++) {
+		struct gw_fault_plan plan = GW_FAULT_PLAN_INIT;
+		struct gw_error err = GW_ERROR_INIT;
+		struct gw_channel *out;
+		int rc;
+
+		plan.seed = at;
+		plan.write.most = kind == 2 ? 5000 : 0;
+		*(kind == 0 ? &plan.write.error_at : &plan.write.end_at) = at;
+		out = gw_channel_fault(memory(), &plan, &err);
+		assert_non_null(out);
+		rc = save_through(b, out, type, true, NULL, &err);
+		if (rc == 0 || (kind == 0 ? err.code != GW_SYSTEM : err.code != GW_PEER))
+			fail_msg("fault %d at byte %llu: %d, \"%s\"", kind, (unsigned long long)at,
+				 rc, err.text);
+		gw_channel_close(out);
+		check_clean(b, "byte", at);
+	}
+}
+
+static uint64_t length_of_save(struct bench *b, enum gw_stream_type type)
+{
+	struct gw_error err = GW_ERROR_INIT;
+	struct gw_channel *out = memory();
+	uint64_t len;
+
+	assert_ok(save_through(b, out, type, true, NULL, &err), &err);
+	len = out->write_pos;
+	gw_channel_close(out);
+	check_clean(b, "no failure", 0);
+	return len;
+}
+
+static void test_channel_of_a_save(void **state)
+{
+	struct bench b = open_bench();
+	int fds = count_fds();
+
+	for (int type = GW_STREAM_PLAIN; type <= GW_STREAM_REMUS; type++) {
+		uint64_t len = length_of_save(&b, (enum gw_stream_type)type);
+
+		fault_at(&b, (enum gw_stream_type)type, 0);
+		fault_at(&b, (enum gw_stream_type)type, len - 1);
+		for (int i = 0; i < 25; i++)
+			fault_at(&b, (enum gw_stream_type)type, next_random() % len);
+	}
+	assert_int_equal(count_fds(), fds);
+	close_bench(&b);
+}
+
+struct cancelled_save {
+	struct bench *b;
+	struct gw_channel *out;
+};
+
+static int run_save(void *opaque, struct gw_operation *op, struct gw_error *err)
+{
+	struct cancelled_save *c = opaque;
+
+	return save_through(c->b, c->out, GW_STREAM_PLAIN, true, gw_operation_cancel_token(op),
+			    err);
+}
+
+/* The channel takes no more bytes at some place: only a cancel gets the save out of there. */
+static void test_cancel_a_blocked_save(void **state)
+{
+	struct bench b = open_bench();
+	uint64_t len = length_of_save(&b, GW_STREAM_PLAIN);
+
+	for (int i = 0; i < 8; i++) {
+		struct gw_fault_plan plan = GW_FAULT_PLAN_INIT;
+		struct gw_error err = GW_ERROR_INIT;
+		struct cancelled_save c = {.b = &b};
+		struct gw_operation *op;
+
+		plan.write.stall_at = i == 0 ? 0 : next_random() % len;
+		c.out = gw_channel_fault(memory(), &plan, &err);
+		op = gw_operation_start("save", run_save, &c, &err);
+		assert_non_null(op);
+		/* Whether it has come to the place by now or not: the token stays set. */
+		gw_cancel_wait(NULL, -1, 0, i % 3 * 5, NULL);
+		assert_ok(gw_operation_cancel(op, &err), &err);
+		assert_fails(gw_operation_wait(op, &err), &err, GW_CANCELLED, "");
+		gw_channel_close(c.out);
+		check_clean(&b, "cancelled at byte", plan.write.stall_at);
+	}
+	close_bench(&b);
+}
+
+/* Restores with a failing domain; the number of calls, or -1 if it failed. */
+static int restore_into(struct faulty *f, const struct stored *s, struct gw_error *err)
+{
+	struct gw_restore_args args = {
+		.domain = &f->base,
+		.in = stored_bytes(s->file.data + s->at, s->file.len - s->at),
+	};
+	int rc = gw_restore_image(&args, err);
+
+	gw_channel_close(args.in);
+	if (f->mapped != 0)
+		fail_msg("call %u failed, %d mappings open", f->fail_at, f->mapped);
+	return rc < 0 ? -1 : (int)f->calls;
+}
+
+static void test_domain_calls_of_a_restore(void **state)
+{
+	struct stored s = stored_load(*state);
+	struct gw_error err = GW_ERROR_INIT;
+	struct faulty *f = faulty_new(stored_domain(s.type, s.nr_pfns));
+	int calls = restore_into(f, &s, &err), fds;
+
+	assert_ok(calls, &err);
+	faulty_free(f);
+	fds = count_fds();
+	for (int i = 0; i < calls; i++) {
+		f = faulty_new(stored_domain(s.type, s.nr_pfns));
+		f->fail_at = (unsigned)i;
+		assert_fails(restore_into(f, &s, &err), &err, GW_SYSTEM, "planned failure");
+		faulty_free(f);
+	}
+	assert_int_equal(count_fds(), fds);
+	stored_free(&s);
+}
+
+/* Whatever byte of a stream is wrong, the restore ends, with nothing mapped and nothing written
+ * outside the guest. */
+static void test_corrupt_bytes(void **state)
+{
+	struct stored s = stored_load(*state);
+	unsigned refused = 0;
+
+	for (int i = 0; i < 150; i++) {
+		struct gw_error err = GW_ERROR_INIT;
+		struct faulty *f = faulty_new(stored_domain(s.type, s.nr_pfns));
+		/* Mostly where the structure is: the first 16 KiB, and the last. */
+		size_t len = s.file.len - s.at, near = next_random() % 16384;
+		size_t at = s.at + (i % 3 == 0 ? next_random() % len
+					       : (i % 3 == 1 ? near : len - 1 - near));
+		uint8_t flip = (uint8_t)(1u << next_random() % 8);
+
+		s.file.data[at] ^= flip;
+		if (restore_into(f, &s, &err) < 0) {
+			refused++;
+			assert_true(err.code != GW_OK && err.text[0]);
+		}
+		s.file.data[at] ^= flip;
+		faulty_free(f);
+	}
+	assert_in_range(refused, 10, 140);
+	stored_free(&s);
+}
+
+int main(void)
+{
+	const char *text = getenv("GODWIT_SEED");
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_domain_calls_of_a_save),
+		cmocka_unit_test(test_channel_of_a_save),
+		cmocka_unit_test(test_cancel_a_blocked_save),
+		cmocka_unit_test_prestate(test_domain_calls_of_a_restore,
+					  (void *)(uintptr_t)STREAM),
+		cmocka_unit_test_prestate(test_domain_calls_of_a_restore, (void *)(uintptr_t)REMUS),
+		cmocka_unit_test_prestate(test_corrupt_bytes, (void *)(uintptr_t)STREAM),
+		cmocka_unit_test_prestate(test_corrupt_bytes, (void *)(uintptr_t)REMUS),
+	};
+
+	if (text)
+		random_state = strtoull(text, NULL, 0) | 1;
+	print_message("GODWIT_SEED=%llu\n", (unsigned long long)random_state);
+	return cmocka_run_group_tests_name("faults", tests, NULL, NULL);
+}

@@ -1,0 +1,535 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * A migration between two godwits, both sides in threads with a relay between them: who owns the
+ * domain after success, refusals, cancels, failures, and a connection cut at every frame.
+ */
+#include "gwtest.h"
+
+#include <stdatomic.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "format/policy.h"
+#include "hypervisor/memory.h"
+#include "migrate/faulty.h"
+#include "migrate/frames.h"
+#include "migrate/preflight.h"
+#include "migrate/protocol.h"
+#include "migrate/relay.h"
+#include "migrate/stored.h"
+
+#define STREAM "xen-code/v3_422_hvm_1024.xz"
+
+static const char config[] = "{\"c_info\":{\"type\":\"pvh\",\"name\":\"tiny\"}}";
+
+/* One migration: both sides and what became of them. */
+struct migration {
+	/* the plan */
+	struct relay relay;
+	bool live;
+	int deadline_ms;
+	uint64_t bandwidth;
+	const char *refuse; /* the receiver's reasons */
+	bool lack;	    /* it has a host without a feature of the guest's */
+	bool mine_fails, run_fails;
+	unsigned receiver_call_fails; /* number + 1 of a call into its domain; 0: none */
+	bool cancel_in_window;	      /* both sides try, when the receiver says MINE */
+	bool sender_cancels_at_ready, receiver_cancels_before_yours;
+
+	/* the sender */
+	struct gw_domain *source;
+	struct gw_operation *send_op, *receive_op;
+	enum gw_outcome sent;
+	int send_rc;
+	struct gw_error send_err;
+	struct gw_report report;
+	bool source_suspended; /* when gw_migrate_send returned */
+
+	/* the receiver */
+	struct faulty *copy;
+	enum gw_outcome received;
+	int receive_rc;
+	struct gw_error receive_err;
+	bool accepted, noted, runs;
+	enum gw_code cancel_code[2]; /* what a cancel in the window was answered */
+};
+
+static struct gw_domain *real_domain(void)
+{
+	struct gw_error err = GW_ERROR_INIT;
+	struct gw_restore_args args = {0};
+	struct stored s = stored_load(STREAM);
+	struct gw_domain *d;
+
+	assert_ok(stored_restore(&s, s.file.len - s.at, &d, &args, &err), &err);
+	stored_free(&s);
+	return d;
+}
+
+/* A guest's policy for the refusals, a host's that has one feature less. */
+static void set_policy(struct gw_domain *d)
+{
+	struct gw_error err = GW_ERROR_INIT;
+	struct gw_cpu_feature feature;
+	struct gw_policy policy = {0};
+
+	assert_true(gw_cpu_feature_find("sse4_2", &feature));
+	assert_ok(gw_policy_set_feature(&policy, &feature, true, &err), &err);
+	assert_ok(d->ops->set_policy(d, &policy, &err), &err);
+	gw_policy_free(&policy);
+}
+
+static int lacking_policy(struct gw_host *host, struct gw_policy *policy, struct gw_error *err)
+{
+	struct gw_cpu_feature feature;
+
+	*policy = (struct gw_policy){0};
+	gw_cpu_feature_find("sse3", &feature);
+	return gw_policy_set_feature(policy, &feature, true, err);
+}
+
+static unsigned all_types(struct gw_host *host)
+{
+	return ~0u;
+}
+
+static uint64_t much_room(struct gw_host *host)
+{
+	return 1 << 20;
+}
+
+static struct gw_domain *accept_it(void *opaque, const struct gw_migration_id *id, const char *text,
+				   size_t len, enum gw_guest_type type,
+				   const struct gw_policy *policy, struct gw_error *err)
+{
+	static const struct gw_host_ops ops = {.name = "lacking",
+					       .policy = lacking_policy,
+					       .guest_types = all_types,
+					       .free_pages = much_room};
+	struct gw_host host = {.ops = &ops};
+	struct gw_preflight wanted = {.type = type, .policy = policy};
+	struct migration *m = opaque;
+
+	if (len != strlen(config) || memcmp(text, config, len) != 0 || id->bytes[3] != 33)
+		gw_fail(err, GW_INVALID, "the config did not arrive as it was sent");
+	else if (m->refuse)
+		gw_fail(err, GW_REFUSED, "%s", m->refuse);
+	else if (!m->lack || gw_preflight(&host, &wanted, err) == 0) {
+		m->accepted = true;
+		m->copy = faulty_new(stored_domain(type, 8192));
+		if (m->receiver_call_fails)
+			m->copy->fail_at = m->receiver_call_fails - 1;
+		return &m->copy->base;
+	}
+	return NULL;
+}
+
+static int take_it(void *opaque, struct gw_error *err)
+{
+	struct migration *m = opaque;
+	struct gw_operation *ops[2] = {m->send_op, m->receive_op};
+
+	for (int i = 0; i < 2 && m->cancel_in_window; i++) {
+		struct gw_error answer = GW_ERROR_INIT;
+
+		gw_operation_cancel(ops[i], &answer);
+		m->cancel_code[i] = answer.code;
+	}
+	if (m->mine_fails)
+		return gw_fail(err, GW_SYSTEM, "the runtime folder is full");
+	m->noted = true;
+	return 0;
+}
+
+static int run_it(void *opaque, struct gw_error *err)
+{
+	struct migration *m = opaque;
+
+	if (m->run_fails)
+		return gw_fail(err, GW_SYSTEM, "no vCPU thread");
+	m->runs = true;
+	return m->copy->base.ops->unpause(&m->copy->base, err);
+}
+
+static struct gw_channel *channel_of(int fd)
+{
+	struct gw_error err = GW_ERROR_INIT;
+	struct gw_channel *ch = gw_channel_from_fd(fd, true, "connection", &err);
+
+	assert_non_null(ch);
+	return ch;
+}
+
+static int send_it(void *opaque, struct gw_operation *op, struct gw_error *err)
+{
+	struct migration *m = opaque;
+	struct gw_channel *ch = channel_of(m->relay.sender);
+	struct gw_toolstack ts = stored_toolstack(m->source);
+	struct gw_migration_offer offer = {
+		.id = {.bytes = {9, 8, 7, 33}},
+		.config = config,
+		.config_len = strlen(config),
+		.live = m->live,
+		.deadline_ms = m->deadline_ms,
+	};
+	struct gw_save_args save = {
+		.domain = m->source,
+		.toolstack = &ts,
+		.live = m->live,
+		.precopy = {.bandwidth = m->bandwidth},
+		.report = &m->report,
+	};
+	struct gw_domain_info info;
+	int rc = gw_migrate_send(ch, &offer, &save, op, &m->sent, err);
+
+	m->source->ops->info(m->source, &info, NULL);
+	m->source_suspended = info.shutdown == GW_SHUTDOWN_SUSPEND;
+	gw_channel_close(ch);
+	return rc;
+}
+
+static void cancel_receiver(void *opaque, const struct gw_progress *progress)
+{
+	struct migration *m = opaque;
+
+	if (m->receiver_cancels_before_yours && strcmp(progress->stage, "device state") == 0)
+		gw_operation_cancel(m->receive_op, NULL);
+	if (m->sender_cancels_at_ready && strcmp(progress->stage, "device state") == 0)
+		gw_operation_cancel(m->send_op, NULL);
+}
+
+static int receive_it(void *opaque, struct gw_operation *op, struct gw_error *err)
+{
+	struct migration *m = opaque;
+	struct gw_channel *ch = channel_of(m->relay.receiver);
+	struct gw_toolstack ts = {.opaque = m, .progress = cancel_receiver};
+	struct gw_receiver receiver = {
+		.opaque = m,
+		.accept = accept_it,
+		.mine = take_it,
+		.run = run_it,
+		.toolstack = &ts,
+		.deadline_ms = m->deadline_ms,
+	};
+	int rc;
+
+	/* Both operations are known to both threads. */
+	while (!__atomic_load_n(&m->send_op, __ATOMIC_ACQUIRE) ||
+	       !__atomic_load_n(&m->receive_op, __ATOMIC_ACQUIRE))
+		gw_cancel_wait(NULL, -1, 0, 1, NULL);
+	rc = gw_migrate_receive(ch, &receiver, op, NULL, &m->received, err);
+	gw_channel_close(ch);
+	return rc;
+}
+
+static void start(struct migration *m)
+{
+	struct gw_error err = GW_ERROR_INIT;
+
+	if (!m->deadline_ms)
+		m->deadline_ms = 5000;
+	m->source = m->source ? m->source : real_domain();
+	relay_start(&m->relay);
+	__atomic_store_n(&m->receive_op, gw_operation_start("receive", receive_it, m, &err),
+			 __ATOMIC_RELEASE);
+	__atomic_store_n(&m->send_op, gw_operation_start("migration", send_it, m, &err),
+			 __ATOMIC_RELEASE);
+	assert_true(m->send_op && m->receive_op);
+}
+
+/* Waits for both; then each owner does what its outcome says, and at most one domain runs. */
+static void finish(struct migration *m)
+{
+	m->send_rc = gw_operation_wait(m->send_op, &m->send_err);
+	m->receive_rc = gw_operation_wait(m->receive_op, &m->receive_err);
+	relay_join(&m->relay);
+	/* It ran there only if that side says so, and never while this one thinks it may. */
+	assert_int_equal(m->runs, m->received == GW_OUTCOME_MOVED);
+	assert_false(m->runs && m->sent == GW_OUTCOME_SOURCE);
+	assert_int_equal(m->send_rc == 0, m->sent == GW_OUTCOME_MOVED);
+	if (m->copy)
+		assert_int_equal(m->copy->mapped, 0);
+	if (m->received != GW_OUTCOME_SOURCE)
+		assert_true(m->noted);
+	if (m->sent == GW_OUTCOME_SOURCE && m->source_suspended)
+		assert_int_equal(m->source->ops->resume(m->source, NULL), 0);
+}
+
+static void discard(struct migration *m)
+{
+	m->source->ops->destroy(m->source);
+	if (m->copy)
+		faulty_free(m->copy);
+}
+
+static void check_same_memory(struct migration *m)
+{
+	for (uint64_t pfn = 0; pfn < 1000; pfn++) {
+		void *a = gw_memory_page(m->source, pfn);
+		void *b = gw_memory_page(m->copy->inner, pfn);
+
+		assert_int_equal(a == NULL, b == NULL);
+		if (a)
+			assert_memory_equal(a, b, GW_PAGE_SIZE);
+	}
+}
+
+static void test_success(void **state)
+{
+	for (int live = 0; live < 2; live++) {
+		struct migration m = {.relay = {.cut_at = RELAY_NEVER}, .live = live};
+
+		start(&m);
+		finish(&m);
+		if (m.send_rc < 0 || m.receive_rc < 0)
+			fail_msg("\"%s\", \"%s\"", m.send_err.text, m.receive_err.text);
+		assert_int_equal(m.sent, GW_OUTCOME_MOVED);
+		assert_int_equal(m.received, GW_OUTCOME_MOVED);
+		check_same_memory(&m);
+		assert_true(m.report.transfer_ns > 0 && m.report.resume_ns > 0);
+		assert_int_equal(m.report.downtime_ns, m.report.pause_ns + m.report.final_round_ns +
+							       m.report.device_state_ns +
+							       m.report.transfer_ns +
+							       m.report.resume_ns);
+		discard(&m);
+	}
+}
+
+static void test_refused(void **state)
+{
+	struct migration m = {
+		.relay = {.cut_at = RELAY_NEVER}, .live = true, .refuse = "no room\nno name"};
+
+	start(&m);
+	finish(&m);
+	assert_int_equal(m.sent, GW_OUTCOME_SOURCE);
+	assert_false(m.source_suspended);
+	assert_fails(m.send_rc, &m.send_err, GW_REFUSED, "refuses: no room\nno name");
+	assert_fails(m.receive_rc, &m.receive_err, GW_REFUSED, "no room");
+	/* Headers and static data, not one page. */
+	assert_true(m.relay.data_bytes < GW_PAGE_SIZE);
+	discard(&m);
+}
+
+static void test_refused_for_a_feature(void **state)
+{
+	struct migration m = {.relay = {.cut_at = RELAY_NEVER}, .lack = true};
+
+	m.source = real_domain();
+	set_policy(m.source);
+	start(&m);
+	finish(&m);
+	assert_fails(m.send_rc, &m.send_err, GW_REFUSED, "sse4_2");
+	assert_false(m.source_suspended);
+	assert_false(m.accepted);
+	discard(&m);
+}
+
+/* The receiver fails in the middle: both sides tell the cause, the source has the domain. */
+static void test_receiver_fails(void **state)
+{
+	static const unsigned calls[] = {1, 2, 5, 8, 12};
+
+	for (size_t i = 0; i < sizeof(calls) / sizeof(calls[0]); i++) {
+		struct migration m = {.relay = {.cut_at = RELAY_NEVER},
+				      .live = i % 2,
+				      .receiver_call_fails = calls[i]};
+
+		start(&m);
+		finish(&m);
+		assert_int_equal(m.sent, GW_OUTCOME_SOURCE);
+		assert_int_equal(m.received, GW_OUTCOME_SOURCE);
+		assert_fails(m.receive_rc, &m.receive_err, GW_SYSTEM, "planned failure");
+		assert_fails(m.send_rc, &m.send_err, GW_PEER, "the receiver: ");
+		discard(&m);
+	}
+}
+
+static void test_window_failures(void **state)
+{
+	struct migration m = {.relay = {.cut_at = RELAY_NEVER}, .mine_fails = true};
+
+	/* A definite no. */
+	start(&m);
+	finish(&m);
+	assert_int_equal(m.sent, GW_OUTCOME_SOURCE);
+	assert_int_equal(m.received, GW_OUTCOME_SOURCE);
+	assert_fails(m.send_rc, &m.send_err, GW_PEER, "the runtime folder is full");
+	discard(&m);
+
+	m = (struct migration){.relay = {.cut_at = RELAY_NEVER}, .run_fails = true};
+	start(&m);
+	finish(&m);
+	assert_int_equal(m.sent, GW_OUTCOME_UNKNOWN);
+	assert_int_equal(m.received, GW_OUTCOME_UNKNOWN);
+	assert_fails(m.send_rc, &m.send_err, GW_PEER, "no vCPU thread");
+	assert_fails(m.receive_rc, &m.receive_err, GW_SYSTEM, "no vCPU thread");
+	discard(&m);
+}
+
+static void test_cancel_before(void **state)
+{
+	struct migration m = {.relay = {.cut_at = RELAY_NEVER}, .live = true, .bandwidth = 2 << 20};
+
+	start(&m);
+	gw_cancel_wait(NULL, -1, 0, 100, NULL);
+	assert_int_equal(gw_operation_cancel(m.send_op, NULL), 0);
+	finish(&m);
+	assert_int_equal(m.sent, GW_OUTCOME_SOURCE);
+	assert_int_equal(m.received, GW_OUTCOME_SOURCE);
+	assert_false(m.source_suspended);
+	assert_fails(m.send_rc, &m.send_err, GW_CANCELLED, "");
+	assert_fails(m.receive_rc, &m.receive_err, GW_CANCELLED, "the sender cancelled");
+	discard(&m);
+}
+
+static void test_cancel_inside(void **state)
+{
+	struct migration m = {.relay = {.cut_at = RELAY_NEVER}, .cancel_in_window = true};
+
+	start(&m);
+	finish(&m);
+	assert_int_equal(m.cancel_code[0], GW_TOO_LATE);
+	assert_int_equal(m.cancel_code[1], GW_TOO_LATE);
+	assert_int_equal(m.sent, GW_OUTCOME_MOVED);
+	assert_int_equal(m.received, GW_OUTCOME_MOVED);
+	discard(&m);
+}
+
+/* The stream is over, YOURS is not sent: whoever cancels now, the source keeps the domain. */
+static void test_cancel_at_the_edge(void **state)
+{
+	for (int who = 0; who < 2; who++) {
+		struct migration m = {.relay = {.cut_at = RELAY_NEVER},
+				      .sender_cancels_at_ready = who == 0,
+				      .receiver_cancels_before_yours = who == 1};
+
+		start(&m);
+		finish(&m);
+		assert_int_equal(m.sent, GW_OUTCOME_SOURCE);
+		assert_int_equal(m.received, GW_OUTCOME_SOURCE);
+		assert_int_equal(m.send_err.code, GW_CANCELLED);
+		assert_int_equal(m.receive_err.code, GW_CANCELLED);
+		discard(&m);
+	}
+}
+
+struct expected {
+	enum gw_outcome sent, received;
+};
+
+/* docs/protocol.md, "Who owns the domain": by the frame that was lost. */
+static struct expected expected_after(uint32_t type)
+{
+	switch (type) {
+	case GW_FRAME_YOURS:
+		return (struct expected){GW_OUTCOME_UNKNOWN, GW_OUTCOME_SOURCE};
+	case GW_FRAME_MINE:
+	case GW_FRAME_RELEASE:
+		return (struct expected){GW_OUTCOME_UNKNOWN, GW_OUTCOME_UNKNOWN};
+	case GW_FRAME_RUNNING:
+		return (struct expected){GW_OUTCOME_UNKNOWN, GW_OUTCOME_MOVED};
+	case 0:
+		return (struct expected){GW_OUTCOME_MOVED, GW_OUTCOME_MOVED};
+	default:
+		return (struct expected){GW_OUTCOME_SOURCE, GW_OUTCOME_SOURCE};
+	}
+}
+
+/* One run with a connection that breaks; the type of the frame that was lost, 0 if there was none.
+ */
+static uint32_t cut_run(struct relay relay, bool live, int deadline_ms)
+{
+	struct migration m = {.relay = relay, .live = live, .deadline_ms = deadline_ms};
+	struct expected e;
+
+	start(&m);
+	finish(&m);
+	e = expected_after(m.relay.cut_type);
+	if (m.sent != e.sent || m.received != e.received)
+		fail_msg("frame %u (%s, half %d, live %d): sender %d \"%s\", receiver %d \"%s\"",
+			 m.relay.frames, gw_frame_name(m.relay.cut_type), relay.half, live, m.sent,
+			 m.send_err.text, m.received, m.receive_err.text);
+	discard(&m);
+	return m.relay.cut_type;
+}
+
+static void test_long_cut_at_every_frame(void **state)
+{
+	bool seen[GW_FRAME_ERROR + 1] = {0};
+	int fds = count_fds();
+
+	for (int variant = 0; variant < 4; variant++) {
+		struct relay relay = {.half = variant / 2};
+		uint32_t type;
+
+		while ((type = cut_run(relay, variant % 2, 5000)) != 0) {
+			seen[type] = true;
+			relay.cut_at++;
+		}
+		assert_true(relay.cut_at > 12);
+	}
+	for (uint32_t type = GW_FRAME_HELLO; type <= GW_FRAME_RUNNING; type++)
+		if (!seen[type] && type != GW_FRAME_REFUSE)
+			fail_msg("%s was never cut", gw_frame_name(type));
+	assert_int_equal(count_fds(), fds);
+}
+
+/* A peer that falls silent is given up, with the same outcomes. */
+static void test_long_silence(void **state)
+{
+	for (uint32_t type = GW_FRAME_HELLO; type <= GW_FRAME_RUNNING; type++) {
+		struct relay relay = {.cut_at = RELAY_NEVER, .cut_on = type, .mute = true};
+
+		assert_int_equal(cut_run(relay, true, 150), type == GW_FRAME_REFUSE ? 0 : type);
+	}
+}
+
+static void test_no_godwit(void **state)
+{
+	static const char *const words[] = {
+		"GET / HTTP/1.0\r\n\r\n", "xl migration receiver ready, send binary domain data.\n",
+		"\x7f\x45LF", ""};
+
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+		struct gw_receiver receiver = {.deadline_ms = 50};
+		struct gw_error err = GW_ERROR_INIT;
+		enum gw_outcome outcome;
+		struct gw_channel *ch;
+		int fds[2];
+
+		assert_return_code(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
+		assert_int_equal(write(fds[0], words[i], strlen(words[i])), strlen(words[i]));
+		shutdown(fds[0], SHUT_WR);
+		ch = channel_of(fds[1]);
+		assert_fails(gw_migrate_receive(ch, &receiver, NULL, NULL, &outcome, &err), &err,
+			     GW_INVALID, "no godwit hello");
+		assert_int_equal(outcome, GW_OUTCOME_SOURCE);
+		close(fds[0]);
+		gw_channel_close(ch);
+	}
+}
+
+/* "cuts": the long matrices; "words": all else; without: everything. */
+int main(int argc, char **argv)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_success),
+		cmocka_unit_test(test_refused),
+		cmocka_unit_test(test_refused_for_a_feature),
+		cmocka_unit_test(test_receiver_fails),
+		cmocka_unit_test(test_window_failures),
+		cmocka_unit_test(test_cancel_before),
+		cmocka_unit_test(test_cancel_inside),
+		cmocka_unit_test(test_cancel_at_the_edge),
+		cmocka_unit_test(test_long_cut_at_every_frame),
+		cmocka_unit_test(test_long_silence),
+		cmocka_unit_test(test_no_godwit),
+	};
+
+	if (argc > 1 && strcmp(argv[1], "cuts") == 0)
+		cmocka_set_test_filter("test_long_*");
+	else if (argc > 1)
+		cmocka_set_skip_filter("test_long_*");
+	return cmocka_run_group_tests_name("protocol", tests, NULL, NULL);
+}

@@ -135,7 +135,10 @@ struct gw_x86_pv_ops {
 
 struct gw_domain_ops {
 	int (*info)(struct gw_domain *d, struct gw_domain_info *info, struct gw_error *err);
-	/* One past the highest gpfn the domain may use. */
+	/*
+	 * One past the highest gpfn the domain may use. Of a domain without memory: could ever use, the
+	 * bound that a restore holds a stream to.
+	 */
 	int (*nr_pfns)(struct gw_domain *d, uint64_t *nr, struct gw_error *err);
 
 	/*

@@ -27,7 +27,11 @@ static int op_info(struct gw_domain *d, struct gw_domain_info *info, struct gw_e
 
 static int op_nr_pfns(struct gw_domain *d, uint64_t *nr, struct gw_error *err)
 {
-	*nr = gw_emu_of(d)->mem.top;
+	const struct gw_emu_memory *mem = &gw_emu_of(d)->mem;
+
+	/* Before it has memory (it is being restored) nothing but the window bounds what it may
+	 * use. */
+	*nr = mem->top ? mem->top : mem->window;
 	return 0;
 }
 

@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * A domain from an image: finds out what stands in front (xl's header, a libxl stream, a bare
+ * image), makes the domain its config describes, and lets the engine fill it.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/bytes.h"
+#include "domain/process_private.h"
+#include "format/image.h"
+#include "format/stream.h"
+#include "format/xlfile.h"
+
+enum gw_layer { LAYER_STREAM, LAYER_IMAGE };
+
+static int run_restore(void *opaque, struct gw_operation *op, struct gw_error *err)
+{
+	struct gw_job *job = opaque;
+	struct gw_toolstack toolstack;
+	struct gw_restore_args args = {
+		.domain = job->process->domain,
+		.in = job->ch,
+		.base = job->base,
+		.toolstack = &toolstack,
+		.cancel = gw_operation_cancel_token(op),
+		.report = &job->report,
+	};
+
+	gw_job_toolstack(job, op, &toolstack);
+	gw_channel_set_cancel(job->ch, args.cancel);
+	return job->layer == LAYER_IMAGE ? gw_restore_image(&args, err)
+					 : gw_restore_stream(&args, NULL, err);
+}
+
+static void restore_done(struct gw_process *p, struct gw_job *job, int ret, struct gw_error *err)
+{
+	if (ret == 0 && !p->destroy_wanted)
+		ret = gw_process_go(p, err);
+	if (ret == 0)
+		return;
+	p->end_err = *err;
+	gw_process_finish(p, GW_END_NONE);
+}
+
+static const struct gw_job_kind restore_kind = {"restore", "restoring", "the image", run_restore,
+						restore_done};
+
+/* The optional data behind xl's header, which the length field only promises. */
+static int read_optional(struct gw_channel *in, struct gw_xlfile *xl, struct gw_error *err)
+{
+	size_t left = xl->optional_len;
+
+	if (left > GW_XLFILE_CONFIG_MAX)
+		return gw_fail(err, GW_INVALID, "xl header: %u bytes of optional data, at most %u",
+			       xl->optional_len, GW_XLFILE_CONFIG_MAX);
+	while (left > 0) {
+		size_t n = left < 65536 ? left : 65536;
+		void *to = gw_buffer_reserve(&xl->optional, n, err);
+		int got = to ? gw_channel_read(in, to, n, err) : -1;
+
+		if (got == 0)
+			return gw_fail(err, GW_TRUNCATED,
+				       "the file ends inside the config of its xl header");
+		if (got < 0)
+			return -1;
+		xl->optional.len += n;
+		left -= n;
+	}
+	return 0;
+}
+
+static int config_of(const struct gw_xlfile *xl, struct gw_config *config, struct gw_error *err)
+{
+	size_t len;
+	const char *text = gw_xlfile_config(xl, &len);
+
+	if (!text)
+		return gw_fail(err, GW_INVALID,
+			       "xl header: there is no config in it, or it is cut");
+	if (xl->mandatory_flags & GW_XLFILE_JSON)
+		return gw_config_parse_json(config, text, len, err);
+	return gw_config_parse_text(config, text, len, err);
+}
+
+static int read_xl_header(struct gw_process *p, struct gw_job *job, const uint8_t *first8,
+			  struct gw_error *err)
+{
+	uint8_t raw[GW_XLFILE_HEADER_SIZE];
+	struct gw_xlfile xl = {0};
+	int ret;
+
+	memcpy(raw, first8, 8);
+	if (gw_channel_read(job->ch, raw + 8, sizeof(raw) - 8, err) <= 0)
+		return gw_fail(err, GW_TRUNCATED, "the file ends inside its xl header");
+	if (gw_xlfile_header_decode(raw, &xl, err) < 0)
+		return -1;
+	if (xl.byteorder != GW_XLFILE_BYTEORDER)
+		return gw_fail(err, GW_INVALID, "xl header: byte order 0x%08x, expected 0x01020304",
+			       xl.byteorder);
+	if (xl.mandatory_flags & ~(GW_XLFILE_JSON | GW_XLFILE_STREAM_V2))
+		return gw_fail(err, GW_INVALID, "xl header: unknown mandatory flags 0x%x",
+			       xl.mandatory_flags);
+	ret = read_optional(job->ch, &xl, err);
+	if (ret == 0)
+		ret = config_of(&xl, &p->config, err);
+	if (ret == 0 && !(xl.mandatory_flags & GW_XLFILE_STREAM_V2))
+		ret = gw_fail(err, GW_UNSUPPORTED,
+			      "a legacy stream (Xen 4.5 or older) follows the xl header: \"godwit "
+			      "convert\" makes a current one of it");
+	job->base = sizeof(raw) + xl.optional_len;
+	gw_xlfile_free(&xl);
+	return ret;
+}
+
+/* There is no config: a PVH domain as large as the host gives. */
+static int config_of_nothing(struct gw_process *p, struct gw_error *err)
+{
+	if (!p->args.name)
+		return gw_fail(err, GW_USAGE,
+			       "there is no config in front of this image: give --name");
+	p->config.type = GW_GUEST_X86_HVM;
+	p->config.pvh = true;
+	p->host = gw_host_open(p->args.connect, err);
+	if (!p->host)
+		return -1;
+	p->config.max_memkb = p->host->ops->free_pages(p->host) * 4;
+	p->config.name = strdup(p->args.name);
+	return p->config.name ? gw_config_build(&p->config, err)
+			      : gw_fail(err, GW_NO_MEMORY, "no memory");
+}
+
+static int read_front(struct gw_process *p, struct gw_job *job, struct gw_error *err)
+{
+	uint8_t first[8];
+	int got = gw_channel_read(job->ch, first, sizeof(first), err);
+
+	if (got == 0)
+		return gw_fail(err, GW_TRUNCATED, "the file is empty");
+	if (got < 0)
+		return -1;
+	job->layer = LAYER_STREAM;
+	if (gw_xlfile_is_magic(first, sizeof(first)))
+		return read_xl_header(p, job, first, err);
+	gw_channel_unread(job->ch, first, sizeof(first));
+	if (gw_get_be64(first) == UINT64_MAX)
+		job->layer = LAYER_IMAGE;
+	else if (memcmp(first, "LibxlFmt", 8) != 0)
+		return gw_fail(err, GW_INVALID,
+			       "neither an xl save file, nor a libxl stream, nor a libxc image");
+	return config_of_nothing(p, err);
+}
+
+int gw_process_restore(struct gw_process *p, struct gw_channel *in, struct gw_error *err)
+{
+	struct gw_job *job = gw_job_new(p, &restore_kind);
+
+	if (!job) {
+		gw_channel_close(in);
+		return gw_fail(err, GW_NO_MEMORY, "no memory");
+	}
+	job->ch = in;
+	if (read_front(p, job, err) < 0 ||
+	    (p->args.name && gw_config_rename(&p->config, p->args.name, err) < 0) ||
+	    (!p->config.name &&
+	     gw_fail(err, GW_USAGE, "the config has no name: give --name") < 0) ||
+	    gw_process_create(p, err) < 0) {
+		gw_job_free(job);
+		return -1;
+	}
+	job->toolstack.domain = p->domain;
+	return gw_job_start(p, job, err);
+}

@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * godwit console: what a guest prints.
+ */
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "cli/domain.h"
+
+static int write_all(const void *bytes, size_t len, struct gw_error *err)
+{
+	const char *p = bytes;
+
+	while (len > 0) {
+		ssize_t n = write(STDOUT_FILENO, p, len);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return gw_fail_errno(err, "standard output");
+		p += n;
+		len -= (size_t)n;
+	}
+	return 0;
+}
+
+/* Copies until the domain is gone or the user has seen enough. */
+static int follow(struct gw_cli *cli, struct gw_client *client, struct gw_error *err)
+{
+	char buf[16384];
+
+	/* What came in one piece with the reply. */
+	if (write_all(client->conn.in.data, client->conn.in.len, err) < 0)
+		return -1;
+	for (;;) {
+		ssize_t n;
+
+		if (gw_cancel_wait(cli->cancel, client->conn.fd, POLLIN, -1, err) < 0) {
+			if (err->code != GW_CANCELLED)
+				return -1;
+			gw_error_clear(err);
+			return 0;
+		}
+		n = read(client->conn.fd, buf, sizeof(buf));
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return 0;
+		if (write_all(buf, (size_t)n, err) < 0)
+			return -1;
+	}
+}
+
+static int run(struct gw_cli *cli, const struct gw_args *args)
+{
+	struct gw_error err = GW_ERROR_INIT;
+	struct gw_client client;
+	json_t *request = json_pack("{s:s, s:b, s:b}", "request", "console", "live_only",
+				    gw_args_flag(args, "live-only") > 0, "follow",
+				    gw_args_flag(args, "no-follow") == 0);
+	int status = GW_EXIT_OK;
+
+	if (gw_domain_connect(cli, gw_args_positional(args, 0), &client, &status) < 0) {
+		json_decref(request);
+		return status;
+	}
+	if (gw_client_call(&client, request, -1, NULL, NULL, NULL, -1, NULL, &err) < 0 ||
+	    follow(cli, &client, &err) < 0)
+		status = gw_domain_fail(cli, &err);
+	gw_client_close(&client);
+	return status;
+}
+
+const struct gw_verb gw_verb_console = {
+	.name = "console",
+	.group = GW_GROUP_DOMAINS,
+	.summary = "show what a guest prints",
+	.description = "Shows the last 64 KiB that the guest printed, then what it prints from now "
+		       "on, until the domain leaves or Ctrl-C.",
+	.options =
+		(const struct gw_option[]){
+			{"live-only", 0, GW_KIND_FLAG, .help = "leave out what was printed before"},
+			{"no-follow", 0, GW_KIND_FLAG, .help = "end after what was printed before"},
+			{0},
+		},
+	.positionals =
+		(const struct gw_positional[]){
+			{"DOMAIN", GW_KIND_DOMAIN, "its name or id"},
+			{0},
+		},
+	.examples =
+		(const struct gw_example[]){
+			{"godwit console g1", "Follows what g1 prints."},
+			{0},
+		},
+	.run = run,
+};

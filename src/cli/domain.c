@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * Being a domain's process, and talking to one.
+ */
+#include "cli/domain.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "domain/config.h"
+
+static void in_place(void *opaque, const char *name)
+{
+	struct gw_domain_verb *dv = opaque;
+	struct gw_runtime rt;
+	int log = -1;
+
+	gw_output_erase(&dv->cli->out);
+	gw_listener_close(dv->listener);
+	dv->listener = NULL;
+	if (dv->own_log && gw_runtime_open(&rt, NULL) == 0) {
+		log = gw_runtime_open_log(&rt, name, NULL);
+		gw_runtime_close(&rt);
+	}
+	if (dv->say_name) {
+		printf("%s\n", name);
+		fflush(stdout);
+	}
+	if (dv->bg.fd >= 0) {
+		gw_background_leave(&dv->bg, name, log);
+	} else if (dv->own_log && log >= 0) {
+		setsid();
+		gw_background_redirect(log);
+	}
+}
+
+static void on_progress(void *opaque, const struct gw_progress *progress)
+{
+	struct gw_domain_verb *dv = opaque;
+
+	gw_output_progress(&dv->cli->out, progress);
+}
+
+void gw_domain_verb_args(struct gw_domain_verb *dv, const char *name, bool paused, bool console,
+			 struct gw_process_args *args)
+{
+	*args = (struct gw_process_args){
+		.connect = dv->cli->connect,
+		.name = name,
+		.paused = paused,
+		.console_fd = console ? STDOUT_FILENO : -1,
+		.in_place = in_place,
+		.progress = on_progress,
+		.opaque = dv,
+		.log = dv->cli->out.log,
+		.cancel = dv->cli->cancel,
+	};
+}
+
+static int say_end(struct gw_cli *cli, enum gw_process_end end, const struct gw_error *err)
+{
+	static const char *const words[] = {
+		[GW_END_POWEROFF] = "the guest turned itself off",
+		[GW_END_REBOOT] = "the guest asked for a reboot, and was ended",
+		[GW_END_CRASHED] = "the guest crashed",
+		[GW_END_DESTROYED] = "the domain was destroyed",
+		[GW_END_SAVED] = "the domain was saved and is not here any more",
+		[GW_END_MOVED] = "the domain has moved away",
+	};
+
+	gw_output_erase(&cli->out);
+	if (end == GW_END_NONE)
+		return gw_cli_fail(cli, err);
+	if (end == GW_END_CRASHED)
+		return gw_cli_say(cli, GW_EXIT_FAILED, "%s%s%s", words[end], err->code ? ": " : "",
+				  err->text);
+	if (!cli->quiet)
+		gw_output_error(&cli->out, words[end]);
+	return GW_EXIT_OK;
+}
+
+enum gw_process_end gw_domain_verb_end(struct gw_domain_verb *dv, struct gw_process *p, int *status)
+{
+	struct gw_error err = GW_ERROR_INIT;
+	enum gw_process_end end = gw_process_run(p, &err);
+
+	gw_process_free(p);
+	*status = say_end(dv->cli, end, &err);
+	return end;
+}
+
+int gw_domain_verb_run(struct gw_domain_verb *dv, struct gw_process *p)
+{
+	int status;
+
+	gw_domain_verb_end(dv, p, &status);
+	return status;
+}
+
+int gw_domain_fail(struct gw_cli *cli, const struct gw_error *err)
+{
+	int status = gw_cli_fail(cli, err);
+
+	return status == GW_EXIT_BAD ? GW_EXIT_FAILED : status;
+}
+
+int gw_domain_connect(struct gw_cli *cli, const char *domain, struct gw_client *client, int *status)
+{
+	struct gw_error err = GW_ERROR_INIT;
+	struct gw_runtime rt;
+	int ret = gw_runtime_open(&rt, &err);
+
+	if (ret == 0) {
+		ret = gw_client_connect(client, &rt, domain, &err);
+		gw_runtime_close(&rt);
+	}
+	if (ret < 0)
+		*status = gw_domain_fail(cli, &err);
+	return ret;
+}
+
+int gw_domain_ask(struct gw_cli *cli, const char *domain, json_t *request, json_t **reply,
+		  int *status)
+{
+	struct gw_error err = GW_ERROR_INIT;
+	struct gw_client client;
+	int ret = gw_domain_connect(cli, domain, &client, status);
+
+	if (ret < 0) {
+		json_decref(request);
+		return -1;
+	}
+	ret = gw_client_call(&client, request, -1, NULL, NULL, NULL, -1, reply, &err);
+	if (ret < 0)
+		*status = gw_domain_fail(cli, &err);
+	gw_client_close(&client);
+	return ret;
+}
+
+static uint64_t number(const json_t *object, const char *key)
+{
+	return (uint64_t)json_integer_value(json_object_get(object, key));
+}
+
+void gw_domain_event(void *opaque, const json_t *event)
+{
+	struct gw_cli *cli = opaque;
+	const json_t *error = json_object_get(event, "error");
+	const char *stage = json_string_value(json_object_get(event, "stage"));
+	struct gw_progress progress = {
+		.stage = stage,
+		.round = (unsigned)number(event, "round"),
+		.pages_done = number(event, "pages_done"),
+		.pages_total = number(event, "pages_total"),
+		.bytes = number(event, "bytes"),
+		.bytes_per_s = number(event, "bytes_per_s"),
+		.dirty_pages = number(event, "dirty_pages"),
+	};
+
+	if (stage)
+		gw_output_progress(&cli->out, &progress);
+	else if (error) /* the answer to our own cancel */
+		gw_output_error(&cli->out, json_string_value(json_object_get(error, "message")));
+}
+
+int gw_domain_write_report(const char *path, const json_t *report, struct gw_error *err)
+{
+	struct gw_channel *ch;
+	char *text;
+	int ret = -1;
+
+	if (!path)
+		return 0;
+	text = json_dumps(report, JSON_INDENT(2) | JSON_PRESERVE_ORDER);
+	ch = text ? gw_channel_create(path, err) : NULL;
+	if (ch) {
+		ret = gw_channel_write(ch, text, strlen(text), err);
+		if (ret == 0)
+			ret = gw_channel_write(ch, "\n", 1, err);
+		if (ret == 0)
+			ret = gw_channel_finish(ch, err);
+		gw_channel_close(ch);
+	}
+	free(text);
+	return ret;
+}

@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * godwit list: the domains of this user on this host.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "cli/domain.h"
+#include "domain/config.h"
+
+#define ANSWER_MS 2000
+
+/* What the domain's process says of it; if it does not answer, that. */
+static json_t *ask(struct gw_runtime *rt, const char *name)
+{
+	struct gw_client client;
+	json_t *info = NULL;
+
+	if (gw_client_connect(&client, rt, name, NULL) < 0)
+		return json_pack("{s:s, s:s}", "name", name, "state", "not answering");
+	if (gw_client_call(&client, json_pack("{s:s}", "request", "info"), -1, NULL, NULL, NULL,
+			   ANSWER_MS, &info, NULL) < 0)
+		info = json_pack("{s:s, s:s}", "name", name, "state", "not answering");
+	json_object_del(info, "reply");
+	json_object_del(info, "ok");
+	gw_client_close(&client);
+	return info;
+}
+
+static const char *text(const json_t *info, const char *key)
+{
+	const char *value = json_string_value(json_object_get(info, key));
+
+	return value ? value : "";
+}
+
+/* "running"; "paused: migration 0123... source side undecided". */
+static void print_state(const json_t *info)
+{
+	const json_t *migration = json_object_get(info, "migration");
+
+	if (json_is_true(json_object_get(migration, "undecided")))
+		printf("paused: migration %s %s side undecided", text(migration, "id"),
+		       text(migration, "side"));
+	else
+		printf("%s", text(info, "state"));
+}
+
+static void print_line(const json_t *info)
+{
+	json_int_t kb = json_integer_value(json_object_get(info, "memory_kb"));
+	json_int_t s = json_integer_value(json_object_get(info, "uptime_ms")) / 1000;
+	char memory[32], uptime[32];
+
+	snprintf(memory, sizeof(memory), kb % 1024 ? "%lldK" : "%lldM",
+		 (long long)(kb % 1024 ? kb : kb / 1024));
+	snprintf(uptime, sizeof(uptime), "%lld:%02lld:%02lld", (long long)(s / 3600),
+		 (long long)(s / 60 % 60), (long long)(s % 60));
+	printf("%-20s %8lld %8s %10s  ", text(info, "name"),
+	       (long long)json_integer_value(json_object_get(info, "id")), memory, uptime);
+	print_state(info);
+	printf("\n");
+}
+
+static int run(struct gw_cli *cli, const struct gw_args *args)
+{
+	struct gw_error err = GW_ERROR_INIT;
+	struct gw_runtime rt;
+	json_t *all = json_array();
+	const json_t *info;
+	char **names;
+	size_t n, i;
+
+	if (gw_runtime_open(&rt, &err) < 0 || gw_runtime_list(&rt, &names, &n, &err) < 0) {
+		json_decref(all);
+		return gw_domain_fail(cli, &err);
+	}
+	for (i = 0; i < n; i++)
+		json_array_append_new(all, ask(&rt, names[i]));
+	gw_runtime_free_list(names, n);
+	gw_runtime_close(&rt);
+	if (gw_args_flag(args, "json")) {
+		json_dumpf(all, stdout, JSON_INDENT(2) | JSON_PRESERVE_ORDER);
+		printf("\n");
+	} else {
+		printf("%-20s %8s %8s %10s  %s\n", "NAME", "ID", "MEMORY", "UPTIME", "STATE");
+		json_array_foreach(all, i, info) print_line(info);
+	}
+	json_decref(all);
+	return GW_EXIT_OK;
+}
+
+const struct gw_verb gw_verb_list = {
+	.name = "list",
+	.group = GW_GROUP_DOMAINS,
+	.summary = "list the domains that run here",
+	.description =
+		"Lists this user's domains: name, id, memory, how long they have been here, and "
+		"their state: running, paused, suspended, saving, migrating, restoring, receiving, "
+		"or \"paused: migration ID source side undecided\" when the connection failed just "
+		"while the domain was handed over (\"godwit resume --claim\" and \"godwit "
+		"destroy\" "
+		"decide).\n\n"
+		"What dead processes left in the runtime folder ($GODWIT_RUNTIME_DIR, /run/godwit "
+		"for root, $XDG_RUNTIME_DIR/godwit) is removed.",
+	.options =
+		(const struct gw_option[]){
+			{"json", 0, GW_KIND_FLAG, .help = "a JSON array of objects"},
+			{0},
+		},
+	.examples =
+		(const struct gw_example[]){
+			{"godwit list", "Shows what runs."},
+			{0},
+		},
+	.run = run,
+};

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * godwit migrate: a running domain to another godwit.
+ */
+#include <stdio.h>
+
+#include "cli/domain.h"
+#include "cli/moving.h"
+
+static int migrate(struct gw_cli *cli, const struct gw_args *args, struct gw_client *client,
+		   json_t **reply, struct gw_error *err)
+{
+	bool live = !gw_args_flag(args, "no-live");
+	struct gw_channel *ch = gw_channel_connect(gw_args_positional(args, 1), cli->cancel, err);
+	int ret = -1;
+
+	if (!ch)
+		return -1;
+	if (ch->fd < 0)
+		gw_fail(err, GW_UNSUPPORTED, "%s cannot be handed to the domain's process",
+			ch->name);
+	else
+		ret = gw_client_call(client, gw_moving_request(args, "migrate", live), ch->fd,
+				     gw_domain_event, cli, cli->cancel, -1, reply, err);
+	gw_output_erase(&cli->out);
+	gw_channel_close(ch);
+	return ret;
+}
+
+static int run(struct gw_cli *cli, const struct gw_args *args)
+{
+	const char *domain = gw_args_positional(args, 0);
+	struct gw_error err = GW_ERROR_INIT;
+	struct gw_client client;
+	json_t *reply = NULL, *report;
+	int status = GW_EXIT_OK;
+
+	if (gw_domain_connect(cli, domain, &client, &status) < 0)
+		return status;
+	if (migrate(cli, args, &client, &reply, &err) < 0) {
+		status = gw_cli_fail(cli, &err);
+	} else {
+		report = json_object_get(reply, "report");
+		json_object_set(report, "migration", json_object_get(reply, "migration"));
+		printf("%s has moved to %s\n", domain, gw_args_positional(args, 1));
+		printf("%s", json_string_value(json_object_get(reply, "summary")));
+		if (gw_domain_write_report(gw_args_text(args, "report"), report, &err) < 0)
+			status = gw_domain_fail(cli, &err);
+	}
+	json_decref(reply);
+	gw_client_close(&client);
+	return status;
+}
+
+const struct gw_verb gw_verb_migrate = {
+	.name = "migrate",
+	.group = GW_GROUP_MOVING,
+	.summary = "move a running domain to another godwit",
+	.description =
+		"Moves the domain to the \"godwit receive\" that listens at DEST, while it runs: "
+		"its memory is sent round by round, and the guest is suspended when what is left "
+		"can be sent within --downtime at the rate that was measured.\n\n"
+		"The receiver is asked first, with the domain's config and CPU policy; if it "
+		"refuses, all its reasons are shown and the exit status is 1. Ctrl-C, a failure or "
+		"the death of this command leaves the domain running where it was. Only while the "
+		"domain is being handed over it is too late to cancel; if the connection fails "
+		"just "
+		"then, both copies stay paused: see \"godwit resume --claim\".",
+	.options =
+		(const struct gw_option[]){
+			{"no-live", 0, GW_KIND_FLAG, .help = "suspend the guest first"},
+			GW_MOVING_PRECOPY_OPTIONS,
+			GW_MOVING_SUSPEND_OPTIONS,
+			GW_MOVING_REPORT_OPTION,
+			{0},
+		},
+	.positionals =
+		(const struct gw_positional[]){
+			{"DOMAIN", GW_KIND_DOMAIN, "its name or id"},
+			{"DEST", GW_KIND_ADDRESS, "tcp:HOST:PORT, unix:PATH or fd:N"},
+			{0},
+		},
+	.examples =
+		(const struct gw_example[]){
+			{"godwit migrate g1 tcp:10.0.0.2:7000",
+			 "Moves g1 to the host that listens there."},
+			{"godwit migrate --downtime 50 --report r.json g1 unix:/tmp/in",
+			 "Aims at 50 ms of standstill and writes where they went."},
+			{0},
+		},
+	.bad = "the receiver refuses the domain",
+	.run = run,
+};

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * The options of a save or migration as members of its request.
+ */
+#include "cli/moving.h"
+
+static void set_number(json_t *request, const char *member, const struct gw_args *args,
+		       const char *option, unsigned scale)
+{
+	if (gw_args_text(args, option))
+		json_object_set_new(
+			request, member,
+			json_integer((json_int_t)(gw_args_number(args, option, 0) * scale)));
+}
+
+json_t *gw_moving_request(const struct gw_args *args, const char *name, bool live)
+{
+	json_t *request = json_pack("{s:s, s:b, s:b}", "request", name, "live", live, "force_pause",
+				    gw_args_flag(args, "force-pause") > 0);
+
+	set_number(request, "suspend_timeout_ms", args, "suspend-timeout", 1000);
+	set_number(request, "downtime_ms", args, "downtime", 1);
+	set_number(request, "timeout_ms", args, "timeout", 1000);
+	set_number(request, "max_rounds", args, "max-rounds", 1);
+	set_number(request, "bandwidth", args, "bandwidth", 1);
+	return request;
+}

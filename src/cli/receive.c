@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * godwit receive: waits for domains that other godwits send.
+ */
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "cli/domain.h"
+
+#define ARRIVING_MAX	16 /* connections at a time on which no domain has arrived yet */
+#define ARRIVING_ASK_MS 100
+
+struct receiver {
+	struct gw_domain_verb dv;
+	const struct gw_args *args;
+	pid_t arriving[ARRIVING_MAX]; /* children of --keep whose domain is not in place yet */
+	unsigned nr_arriving;
+};
+
+/* One connection: true if a domain came of it, and *status is how that ended. */
+static bool serve(struct receiver *r, struct gw_channel *ch, int *status)
+{
+	struct gw_error err = GW_ERROR_INIT;
+	struct gw_process_args pa;
+	struct gw_process *p;
+	enum gw_process_end end;
+
+	gw_domain_verb_args(&r->dv, gw_args_text(r->args, "name"),
+			    gw_args_flag(r->args, "paused") > 0, !r->dv.own_log, &pa);
+	p = gw_process_new(&pa, &err);
+	if (!p)
+		gw_channel_close(ch);
+	if (!p || gw_process_receive(p, ch, &err) < 0) {
+		gw_process_free(p);
+		*status = gw_cli_fail(r->dv.cli, &err);
+		return false;
+	}
+	end = gw_domain_verb_end(&r->dv, p, status);
+	return end != GW_END_NONE;
+}
+
+/* Waits for the one domain. What connects and brings none is passed over. */
+static int receive_one(struct receiver *r)
+{
+	struct gw_error err = GW_ERROR_INIT;
+	int status = GW_EXIT_FAILED;
+
+	for (;;) {
+		struct gw_channel *ch = gw_listener_accept(r->dv.listener, r->dv.cli->cancel, &err);
+
+		if (!ch)
+			return gw_cli_fail(r->dv.cli, &err);
+		if (serve(r, ch, &status))
+			return status;
+		if (gw_cancel_is_set(r->dv.cli->cancel) || status == GW_EXIT_CANCELLED)
+			return GW_EXIT_CANCELLED;
+	}
+}
+
+/* Forgets children that ended, or whose domain is in place (those have a session of their own). */
+static void forget_children(struct receiver *r)
+{
+	unsigned kept = 0;
+
+	for (unsigned i = 0; i < r->nr_arriving; i++) {
+		pid_t pid = r->arriving[i];
+
+		if (waitpid(pid, NULL, WNOHANG) == 0 && getpgid(pid) == getpgrp())
+			r->arriving[kept++] = pid;
+	}
+	r->nr_arriving = kept;
+	/* Those in place that ended meanwhile. */
+	while (waitpid(-1, NULL, WNOHANG) > 0)
+		;
+}
+
+static int serve_in_child(struct receiver *r, struct gw_channel *ch, struct gw_error *err)
+{
+	int status = GW_EXIT_FAILED;
+	pid_t pid;
+
+	fflush(NULL);
+	pid = fork();
+	if (pid != 0) {
+		gw_channel_close(ch);
+		if (pid < 0)
+			return gw_fail_errno(err, "fork");
+		r->arriving[r->nr_arriving++] = pid;
+		return 0;
+	}
+	/* Closed here alone: the parent listens on, at an address that stays. */
+	close(gw_listener_fd(r->dv.listener));
+	r->dv.listener = NULL;
+	if (gw_background_new_cancel(r->dv.cli, err) < 0)
+		_exit(gw_cli_fail(r->dv.cli, err));
+	gw_channel_set_cancel(ch, r->dv.cli->cancel);
+	serve(r, ch, &status);
+	fflush(NULL);
+	_exit(status);
+}
+
+static int receive_many(struct receiver *r)
+{
+	struct gw_cli *cli = r->dv.cli;
+	struct gw_error err = GW_ERROR_INIT;
+	int ready = 0;
+
+	r->dv.say_name = r->dv.own_log = true;
+	while (ready >= 0) {
+		bool full = r->nr_arriving == ARRIVING_MAX;
+		struct gw_channel *ch;
+
+		ready = gw_cancel_wait(cli->cancel, full ? -1 : gw_listener_fd(r->dv.listener), POLLIN,
+				       ARRIVING_ASK_MS * (full ? 1 : 10), &err);
+		forget_children(r);
+		if (ready != 1)
+			continue;
+		ch = gw_listener_accept(r->dv.listener, cli->cancel, &err);
+		if (!ch || serve_in_child(r, ch, &err) < 0)
+			ready = -1;
+	}
+	/* What has not arrived yet is given up; domains that are here live on. */
+	for (unsigned i = 0; i < r->nr_arriving; i++)
+		kill(r->arriving[i], SIGTERM);
+	return gw_cli_fail(cli, &err);
+}
+
+/* In the background nothing can be printed any more: there is a log for what happens before a
+ * domain. */
+static int leave(struct receiver *r, struct gw_error *err)
+{
+	struct gw_runtime rt;
+	int log;
+
+	if (r->dv.bg.fd < 0) {
+		printf("%s\n", gw_listener_address(r->dv.listener));
+		fflush(stdout);
+		return 0;
+	}
+	if (gw_runtime_open(&rt, err) < 0)
+		return -1;
+	log = gw_runtime_open_log(&rt, "receive", err);
+	gw_runtime_close(&rt);
+	if (log < 0)
+		return -1;
+	gw_background_leave(&r->dv.bg, gw_listener_address(r->dv.listener), log);
+	return 0;
+}
+
+static int run(struct gw_cli *cli, const struct gw_args *args)
+{
+	struct receiver r = {.dv = {.cli = cli, .bg = GW_BACKGROUND_NONE}, .args = args};
+	struct gw_error err = GW_ERROR_INIT;
+	bool keep = gw_args_flag(args, "keep") > 0;
+	int status;
+
+	if (keep && gw_args_text(args, "name"))
+		return gw_cli_say(cli, GW_EXIT_USAGE, "--keep takes in many, --name is for one");
+	r.dv.own_log = gw_args_flag(args, "detach") > 0;
+	if (r.dv.own_log && gw_background_split(cli, &r.dv.bg, &status))
+		return status;
+	r.dv.listener = gw_listener_open(gw_args_positional(args, 0), &err);
+	if (!r.dv.listener || leave(&r, &err) < 0) {
+		gw_listener_close(r.dv.listener);
+		return gw_cli_fail(cli, &err);
+	}
+	status = keep ? receive_many(&r) : receive_one(&r);
+	gw_listener_close(r.dv.listener);
+	return status;
+}
+
+const struct gw_verb gw_verb_receive = {
+	.name = "receive",
+	.group = GW_GROUP_MOVING,
+	.summary = "wait for a domain that \"godwit migrate\" sends",
+	.description =
+		"Listens at ADDRESS, prints the address it really has (tcp:127.0.0.1:0 takes any "
+		"free port), and takes in one domain, whose process it becomes: what the guest "
+		"prints goes to standard output and the command ends when the domain does. With "
+		"--keep it goes on listening; each domain gets a process of its own in the "
+		"background, and its name is printed.\n\n"
+		"A domain that cannot live here (CPU features, memory, kind of guest, a name that "
+		"is taken) is refused with all reasons before a page is sent. An empty HOST means "
+		"127.0.0.1: whoever can connect can start a domain here.",
+	.options =
+		(const struct gw_option[]){
+			{"name", 'n', GW_KIND_TEXT, "NAME", "instead of the name it comes with"},
+			{"keep", 'k', GW_KIND_FLAG, .help = "take in any number of domains"},
+			{"detach", 'd', GW_KIND_FLAG,
+			 .help = "go to the background as soon as it listens"},
+			{"paused", 0, GW_KIND_FLAG,
+			 .help = "do not let it run before \"godwit "
+				 "resume\""},
+			{0},
+		},
+	.positionals =
+		(const struct gw_positional[]){
+			{"ADDRESS", GW_KIND_ADDRESS, "tcp:HOST:PORT or unix:PATH"},
+			{0},
+		},
+	.examples =
+		(const struct gw_example[]){
+			{"godwit receive tcp::7000", "Takes in one domain from this machine."},
+			{"godwit receive --keep -d tcp:10.0.0.2:7000",
+			 "Takes in domains from the network that 10.0.0.2 is on."},
+			{0},
+		},
+	.run = run,
+};

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * godwit restore: a domain from a saved image.
+ */
+#include "cli/domain.h"
+
+static struct gw_channel *open_image(struct gw_cli *cli, const char *path, struct gw_error *err)
+{
+	struct gw_channel *ch = gw_channel_open(path, err);
+
+	if (!ch)
+		return NULL;
+	gw_channel_set_cancel(ch, cli->cancel);
+	return gw_channel_decompress(ch, err);
+}
+
+static int run(struct gw_cli *cli, const struct gw_args *args)
+{
+	struct gw_domain_verb dv = {.cli = cli, .bg = GW_BACKGROUND_NONE};
+	struct gw_error err = GW_ERROR_INIT;
+	struct gw_process_args pa;
+	struct gw_process *p;
+	struct gw_channel *in;
+	int status;
+
+	dv.own_log = gw_args_flag(args, "detach") > 0;
+	if (dv.own_log && gw_background_split(cli, &dv.bg, &status))
+		return status;
+	in = open_image(cli, gw_args_positional(args, 0), &err);
+	if (!in)
+		return gw_cli_fail(cli, &err);
+	gw_domain_verb_args(&dv, gw_args_text(args, "name"), gw_args_flag(args, "paused") > 0,
+			    !dv.own_log, &pa);
+	p = gw_process_new(&pa, &err);
+	if (!p)
+		gw_channel_close(in);
+	if (!p || gw_process_restore(p, in, &err) < 0) {
+		gw_process_free(p);
+		return gw_cli_fail(cli, &err);
+	}
+	return gw_domain_verb_run(&dv, p);
+}
+
+const struct gw_verb gw_verb_restore = {
+	.name = "restore",
+	.group = GW_GROUP_MOVING,
+	.summary = "start a domain from a saved image",
+	.description =
+		"Restores the domain saved in FILE, by \"godwit save\" or by \"xl save\", and lets "
+		"it run on where it was suspended. FILE may be compressed (zstd, xz, gzip), and "
+		"may "
+		"be a bare libxl stream or libxc image if --name gives the domain a name.\n\n"
+		"What the guest prints goes to standard output and the command ends when the "
+		"domain "
+		"does, as with \"godwit run\".",
+	.options =
+		(const struct gw_option[]){
+			{"name", 'n', GW_KIND_TEXT, "NAME",
+			 "instead of the name it was saved with"},
+			{"detach", 'd', GW_KIND_FLAG,
+			 .help = "go to the background once it runs, and print its name"},
+			{"paused", 0, GW_KIND_FLAG,
+			 .help = "do not let it run before \"godwit "
+				 "resume\""},
+			{0},
+		},
+	.positionals =
+		(const struct gw_positional[]){
+			{"FILE", GW_KIND_FILE, "the image, or - for standard input"},
+			{0},
+		},
+	.examples =
+		(const struct gw_example[]){
+			{"godwit restore -d g1.save", "Restores a domain into the background."},
+			{0},
+		},
+	.bad = "the image cannot be restored: it breaks a rule, or is cut",
+	.run = run,
+};

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * godwit resume.
+ */
+#include "cli/domain.h"
+
+static int run(struct gw_cli *cli, const struct gw_args *args)
+{
+	int status = GW_EXIT_OK;
+	json_t *request = json_pack("{s:s, s:b}", "request", "resume", "claim",
+				    gw_args_flag(args, "claim") > 0);
+
+	gw_domain_ask(cli, gw_args_positional(args, 0), request, NULL, &status);
+	return status;
+}
+
+const struct gw_verb gw_verb_resume = {
+	.name = "resume",
+	.group = GW_GROUP_DOMAINS,
+	.summary = "let a paused domain run",
+	.description =
+		"Lets a domain run that was paused, or started with --paused.\n\nAfter a migration "
+		"whose connection failed just while the domain was handed over, both copies stay "
+		"paused, since neither side can know which of them may run. With --claim this one "
+		"runs: make sure that the other one is destroyed, or never claimed.",
+	.options =
+		(const struct gw_option[]){
+			{"claim", 0, GW_KIND_FLAG,
+			 .help = "this side has the domain after a handover that broke"},
+			{0},
+		},
+	.positionals =
+		(const struct gw_positional[]){
+			{"DOMAIN", GW_KIND_DOMAIN, "its name or id"},
+			{0},
+		},
+	.examples =
+		(const struct gw_example[]){
+			{"godwit resume g1", "Lets g1 run."},
+			{0},
+		},
+	.run = run,
+};

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * godwit run: a new domain, held by this process or by one in the background.
+ */
+#include "cli/domain.h"
+
+static int run(struct gw_cli *cli, const struct gw_args *args)
+{
+	struct gw_domain_verb dv = {.cli = cli, .bg = GW_BACKGROUND_NONE};
+	struct gw_process_boot boot = {
+		.kernel = gw_args_positional(args, 0),
+		.memory = gw_args_number(args, "memory", UINT64_C(64) << 20),
+		.cmdline = gw_args_text(args, "cmdline"),
+		.cpu = gw_args_text(args, "cpu"),
+	};
+	struct gw_error err = GW_ERROR_INIT;
+	struct gw_process_args pa;
+	struct gw_process *p;
+	int status;
+
+	dv.own_log = gw_args_flag(args, "detach") > 0;
+	if (dv.own_log && gw_background_split(cli, &dv.bg, &status))
+		return status;
+	gw_domain_verb_args(&dv, gw_args_text(args, "name"), gw_args_flag(args, "paused") > 0,
+			    !dv.own_log, &pa);
+	p = gw_process_new(&pa, &err);
+	if (!p || gw_process_boot(p, &boot, &err) < 0) {
+		gw_process_free(p);
+		return gw_cli_fail(cli, &err);
+	}
+	return gw_domain_verb_run(&dv, p);
+}
+
+const struct gw_verb gw_verb_run = {
+	.name = "run",
+	.group = GW_GROUP_DOMAINS,
+	.summary = "start a domain from a kernel",
+	.description =
+		"Starts a domain on the built-in machine from GUEST, an ELF kernel with a PVH "
+		"entry "
+		"point. What the guest prints on its console goes to standard output, and the "
+		"command ends when the domain does: with 0 when the guest turned itself off, or "
+		"when the domain was destroyed, saved or moved away, with 3 when it crashed.\n\n"
+		"The process is the domain: Ctrl-C, SIGTERM and SIGHUP destroy it, unless it is "
+		"just being handed over to another host.",
+	.options =
+		(const struct gw_option[]){
+			{"name", 'n', GW_KIND_TEXT, "NAME",
+			 "the domain's name; without it that of the file, with a number if need "
+			 "be"},
+			{"memory", 'm', GW_KIND_SIZE, "SIZE", "its memory; 64M unless given",
+			 .min = 1 << 20, .max = UINT64_C(1) << 40},
+			{"cmdline", 0, GW_KIND_TEXT, "TEXT", "the kernel's command line"},
+			{"cpu", 0, GW_KIND_TEXT, "LIST",
+			 "CPU features against those of the host: +NAME it must have, -NAME it "
+			 "must "
+			 "not, separated by commas"},
+			{"detach", 'd', GW_KIND_FLAG,
+			 .help = "go to the background once it runs, and print its name"},
+			{"paused", 0, GW_KIND_FLAG,
+			 .help = "do not let it run before \"godwit "
+				 "resume\""},
+			{0},
+		},
+	.positionals =
+		(const struct gw_positional[]){
+			{"GUEST", GW_KIND_FILE, "the kernel"},
+			{0},
+		},
+	.examples =
+		(const struct gw_example[]){
+			{"godwit run -d --name g1 --memory 128M kernel.elf",
+			 "Starts g1 in the background."},
+			{0},
+		},
+	.run = run,
+};

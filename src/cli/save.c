@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * godwit save: a domain into a file that "xl restore" takes.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "cli/domain.h"
+#include "cli/moving.h"
+
+#define FIFO_ASK_MS 20
+
+/* A FIFO's descriptor can be passed on only once somebody reads it: nothing tells that by itself. */
+static struct gw_channel *open_fifo(struct gw_cli *cli, const char *path, struct gw_error *err)
+{
+	struct gw_channel *ch;
+	int fd;
+
+	while ((fd = open(path, O_WRONLY | O_NONBLOCK | O_CLOEXEC)) < 0) {
+		if (errno != ENXIO && errno != EINTR) {
+			gw_fail_errno(err, "%s", path);
+			return NULL;
+		}
+		if (gw_cancel_wait(cli->cancel, -1, 0, FIFO_ASK_MS, err) < 0)
+			return NULL;
+	}
+	ch = gw_channel_from_fd(fd, true, path, err);
+	if (!ch)
+		close(fd);
+	return ch;
+}
+
+static struct gw_channel *create(struct gw_cli *cli, const char *path, struct gw_error *err)
+{
+	struct stat st;
+
+	if (strcmp(path, "-") != 0 && stat(path, &st) == 0 && S_ISFIFO(st.st_mode))
+		return open_fifo(cli, path, err);
+	return gw_channel_create(path, err);
+}
+
+/* The image is complete: it gets its name, and only then the domain may go. */
+static int keep_image(struct gw_client *client, struct gw_channel *file, const char *then,
+		      json_t *report, struct gw_error *err)
+{
+	json_t *reply = NULL;
+
+	if (gw_channel_finish(file, err) < 0)
+		return gw_fail_in(err, "nothing was saved and the domain runs on");
+	if (gw_client_call(client, json_pack("{s:s, s:s}", "request", "keep", "then", then), -1,
+			   NULL, NULL, NULL, -1, &reply, err) < 0)
+		return gw_fail_in(err, "the image is complete, but");
+	/* How long it stood still is known only now. */
+	json_object_set(json_object_get(report, "downtime"), "resume_ns",
+			json_object_get(reply, "resume_ns"));
+	json_decref(reply);
+	return 0;
+}
+
+static int save(struct gw_cli *cli, const struct gw_args *args, struct gw_client *client,
+		struct gw_channel *file, struct gw_error *err)
+{
+	const char *then = gw_args_flag(args, "keep-running") ? "run"
+			   : gw_args_flag(args, "paused")     ? "pause"
+							      : "destroy";
+	json_t *reply = NULL, *report;
+	int ret;
+
+	ret = gw_client_call(client,
+			     gw_moving_request(args, "save", gw_args_flag(args, "live") > 0),
+			     file->fd, gw_domain_event, cli, cli->cancel, -1, &reply, err);
+	gw_output_erase(&cli->out);
+	if (ret == 0) {
+		report = json_object_get(reply, "report");
+		ret = keep_image(client, file, then, report, err);
+		if (ret == 0)
+			ret = gw_domain_write_report(gw_args_text(args, "report"), report, err);
+		if (ret == 0 && cli->verbose)
+			fprintf(stderr, "%s", json_string_value(json_object_get(reply, "summary")));
+	}
+	json_decref(reply);
+	return ret;
+}
+
+static int run(struct gw_cli *cli, const struct gw_args *args)
+{
+	struct gw_error err = GW_ERROR_INIT;
+	struct gw_client client;
+	struct gw_channel *file;
+	int status = GW_EXIT_OK;
+
+	if (gw_args_flag(args, "keep-running") && gw_args_flag(args, "paused"))
+		return gw_cli_say(cli, GW_EXIT_USAGE,
+				  "--keep-running and --paused exclude each other");
+	if (gw_domain_connect(cli, gw_args_positional(args, 0), &client, &status) < 0)
+		return status;
+	file = create(cli, gw_args_positional(args, 1), &err);
+	if (!file || save(cli, args, &client, file, &err) < 0)
+		status = gw_domain_fail(cli, &err);
+	/* Without its last word the domain goes on: closing the connection says so. */
+	gw_client_close(&client);
+	gw_channel_close(file);
+	return status;
+}
+
+const struct gw_verb gw_verb_save = {
+	.name = "save",
+	.group = GW_GROUP_MOVING,
+	.summary = "save a domain into a file",
+	.description =
+		"Suspends the domain, writes it to FILE and ends it, as \"xl save\" does; \"xl "
+		"restore\" and \"godwit restore\" bring it back. The guest is asked to suspend "
+		"itself; one that has announced no way to be asked is paused by force, and only "
+		"godwit can restore such an image.\n\n"
+		"FILE appears under its name when it is complete, and not before. If anything "
+		"fails, or Ctrl-C is pressed, there is no file and the domain runs on.",
+	.options =
+		(const struct gw_option[]){
+			{"live", 0, GW_KIND_FLAG,
+			 .help = "let the guest run while most of its memory is written"},
+			{"keep-running", 'k', GW_KIND_FLAG,
+			 .help = "let the domain go on as it was afterwards"},
+			{"paused", 'p', GW_KIND_FLAG, .help = "leave the domain paused afterwards"},
+			GW_MOVING_SUSPEND_OPTIONS,
+			GW_MOVING_PRECOPY_OPTIONS,
+			GW_MOVING_REPORT_OPTION,
+			{0},
+		},
+	.positionals =
+		(const struct gw_positional[]){
+			{"DOMAIN", GW_KIND_DOMAIN, "its name or id"},
+			{"FILE", GW_KIND_FILE, "the image, or - for standard output"},
+			{0},
+		},
+	.examples =
+		(const struct gw_example[]){
+			{"godwit save g1 g1.save", "Saves g1 and ends it."},
+			{"godwit save --live -k g1 - | zstd >g1.save.zst",
+			 "Makes a compressed copy of a running domain."},
+			{0},
+		},
+	.run = run,
+};

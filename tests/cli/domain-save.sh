@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# Saving: what becomes of the domain and of the file, whatever happens.
+. "$(dirname "$0")/domains.sh"
+requires python3 xz
+
+tiny
+
+# A copy of a running domain, in one go and live, into a file and a pipe.
+run_expect 0 "$GODWIT" save --keep-running --report r.json tpvh a.save
+assert_state tpvh running
+[ "$(stat -c %a a.save)" = 600 ] || fail "the image has mode $(stat -c %a a.save)"
+python3 -c 'import json; r = json.load(open("r.json")); assert r["rounds"] == 1 and r["pages"] > 1000, r' ||
+	fail "the report is wrong"
+run_expect 0 "$GODWIT" save --keep-running --live --report r.json tpvh b.save
+python3 -c 'import json; r = json.load(open("r.json")); assert r["rounds"] >= 2, r' ||
+	fail "the live report is wrong"
+"$GODWIT" save -k tpvh - | cat >c.save || fail "save to a pipe"
+for f in a b c; do
+	word $f.save 0x200 8 >/dev/null
+done
+
+# Paused afterwards, and saved while paused.
+run_expect 0 "$GODWIT" save --paused tpvh a.save
+assert_state tpvh paused
+run_expect 0 "$GODWIT" save --keep-running tpvh a.save
+assert_state tpvh paused
+run_expect 0 "$GODWIT" resume tpvh
+assert_state tpvh running
+run_expect 2 "$GODWIT" save --paused --keep-running tpvh a.save
+
+# There is no room, or no folder: the domain runs on, the old file is as it was.
+cp a.save before
+run_expect 3 "$GODWIT" save tpvh /dev/full
+err_has "No space left"
+err_has "runs on here"
+assert_state tpvh running
+run_expect 3 "$GODWIT" save tpvh nowhere/x.save
+assert_state tpvh running
+cmp a.save before || fail "a save that failed has changed the old file"
+
+# The process that writes is the domain's: limits of the command's own do not count.
+(
+	ulimit -f 1000
+	"$GODWIT" save tpvh a.save
+) || fail "save under a limit"
+assert_state tpvh ""
+run_expect 0 "$GODWIT" restore -d a.save
+assert_state tpvh running
+
+# The command is killed in the middle: no file under the name, and the domain runs.
+mkfifo slowly
+exec 3<>slowly
+"$GODWIT" save tpvh slowly 2>/dev/null &
+saver=$!
+started+=("$saver")
+until_true 5 is_state tpvh saving
+kill -KILL "$saver"
+until_true 5 is_state tpvh running
+exec 3>&-
+
+# A restored one is the same as a saved one; names do not clash.
+run_expect 0 "$GODWIT" restore -d --name again --paused before
+out_has again
+assert_state again paused
+run_expect 3 "$GODWIT" restore -d --name again before
+err_has 'a domain named "again" is here already'
+run_expect 0 "$GODWIT" destroy again
+
+# Images that are none.
+run_expect 1 "$GODWIT" restore /dev/null
+head -c 100000 before >cut
+run_expect 1 "$GODWIT" restore --name cut cut
+run_expect 1 "$GODWIT" restore -d --name cut cut
+printf 'x%.0s' $(seq 100) >junk
+run_expect 1 "$GODWIT" restore junk
+err_has "neither"
+run_expect 3 "$GODWIT" restore not-there
+[ "$("$GODWIT" list | wc -l)" = 2 ] || fail "something was left: $("$GODWIT" list)"
+
+# Without xl's header it needs a name; compressed is fine.
+tail -c +$((49 + $(od -An -tu4 -j44 -N4 before))) before >stream
+run_expect 2 "$GODWIT" restore stream
+xz -0 <stream >stream.xz
+run_expect 0 "$GODWIT" restore -d --name bare stream.xz
+assert_state bare running

@@ -7,6 +7,7 @@
 #ifndef GW_FORMAT_PV_LAYOUT_H
 #define GW_FORMAT_PV_LAYOUT_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 #include "base/bytes.h"
@@ -69,6 +70,17 @@ static inline void gw_pv_put_word(const struct gw_pv_layout *l, void *p, uint64_
 		gw_put_le64(p, v);
 	else
 		gw_put_le32(p, (uint32_t)v);
+}
+
+/* Word i of a list of the guest's, entry i of a page table. */
+static inline uint8_t *gw_pv_word_at(const struct gw_pv_layout *l, const void *list, size_t i)
+{
+	return (uint8_t *)(uintptr_t)list + i * l->width;
+}
+
+static inline uint8_t *gw_pv_pte_at(const void *table, size_t i)
+{
+	return (uint8_t *)(uintptr_t)table + i * sizeof(uint64_t);
 }
 
 /* cr3 of a 32-bit guest keeps bits 20-31 of the frame number in its low bits ("extended cr3"). */

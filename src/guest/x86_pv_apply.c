@@ -54,7 +54,7 @@ static int apply_shared_info(struct gw_restore_guest *g, struct gw_error *err)
 	memset(to + l->shared_pending, 0, l->shared_evtchn_len);
 	memset(to + l->shared_mask, 0xff, l->shared_evtchn_len);
 	for (unsigned i = 0; i < GW_PV_VCPU_INFO_COUNT; i++)
-		gw_pv_put_word(l, to + i * GW_PV_VCPU_INFO_SIZE + l->width, 0);
+		gw_pv_put_word(l, to + (size_t)i * GW_PV_VCPU_INFO_SIZE + l->width, 0);
 	return 0;
 }
 
@@ -172,7 +172,7 @@ static int apply_vcpu(struct gw_restore_guest *g, uint32_t vcpu, struct gw_error
 		GW_REC_X86_PV_VCPU_MSRS,
 	};
 	struct gw_pv_restore *r = g->priv;
-	struct gw_buffer *blobs = &r->vcpus[vcpu * GW_PV_VCPU_KINDS];
+	struct gw_buffer *blobs = &r->vcpus[(size_t)vcpu * GW_PV_VCPU_KINDS];
 
 	if (blobs[0].len == 0) {
 		if (vcpu == 0)
@@ -232,7 +232,7 @@ static int write_leaf(struct gw_restore_guest *g, size_t leaf, struct gw_error *
 	    g->domain->ops->map(g->domain, 1, &mfn, true, &page, &mapping, err) < 0)
 		return -1;
 	for (unsigned i = 0; i < l->fpp; i++)
-		gw_pv_put_word(l, (uint8_t *)page + i * l->width,
+		gw_pv_put_word(l, gw_pv_word_at(l, page, i),
 			       gw_pv_new_mfn(r, (uint64_t)leaf * l->fpp + i));
 	g->domain->ops->unmap(g->domain, &mapping);
 	return 0;

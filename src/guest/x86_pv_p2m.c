@@ -59,7 +59,7 @@ static uint64_t *read_list(const struct gw_pv_p2m *p2m, const uint64_t *mfns, si
 		return NULL;
 	}
 	for (size_t i = 0; i < n && r == 0; i++) {
-		list[i] = gw_pv_get_word(l, (uint8_t *)pages[i / l->fpp] + i % l->fpp * l->width);
+		list[i] = gw_pv_get_word(l, gw_pv_word_at(l, pages[i / l->fpp], i % l->fpp));
 		r = check_mfn(p2m, list[i], what, i, err);
 	}
 	p2m->domain->ops->unmap(p2m->domain, &mapping);
@@ -152,8 +152,8 @@ static uint64_t *walk_level(const struct gw_pv_p2m *p2m, const uint64_t *tables,
 		return NULL;
 	}
 	for (size_t i = 0; i < n && r == 0; i++) {
-		uint64_t pte = gw_get_le64((uint8_t *)pages[(skip + i) / GW_PV_PTES] +
-					   (skip + i) % GW_PV_PTES * 8);
+		uint64_t pte = gw_get_le64(
+			gw_pv_pte_at(pages[(skip + i) / GW_PV_PTES], (skip + i) % GW_PV_PTES));
 
 		mfns[i] = (pte & GW_PV_PTE_FRAME) >> GW_PAGE_SHIFT;
 		if (!(pte & GW_PV_PTE_PRESENT))

@@ -96,7 +96,7 @@ int gw_pv_normalise(const struct gw_pv_p2m *p2m, uint64_t pfn, unsigned level, c
 
 		if (normalise_pte(p2m, level, &pte) == GW_DEFER)
 			return final ? inexpressible(pfn, level, i, pte, err) : GW_DEFER;
-		gw_put_le64((uint8_t *)dst + i * 8, pte);
+		gw_put_le64(gw_pv_pte_at(dst, i), pte);
 	}
 	return 0;
 }
@@ -143,7 +143,7 @@ int gw_pv_localise(struct gw_restore_guest *g, uint64_t pfn, unsigned level, voi
 	if (check_level(r->layout, level, err) < 0)
 		return gw_fail_in(err, "pfn 0x%" PRIx64, pfn);
 	for (unsigned i = 0; i < GW_PV_PTES; i++) {
-		ptes[i] = gw_get_le64((uint8_t *)page + i * 8);
+		ptes[i] = gw_get_le64(gw_pv_pte_at(page, i));
 		if (is_xens(r->layout, level, i, ptes[i]))
 			ptes[i] = 0;
 		if (!(ptes[i] & GW_PV_PTE_PRESENT))
@@ -158,7 +158,7 @@ int gw_pv_localise(struct gw_restore_guest *g, uint64_t pfn, unsigned level, voi
 	for (unsigned i = 0; i < GW_PV_PTES; i++) {
 		if (ptes[i] & GW_PV_PTE_PRESENT)
 			ptes[i] = with_frame(ptes[i], gw_pv_new_mfn(r, frame_of(ptes[i])));
-		gw_put_le64((uint8_t *)page + i * 8, ptes[i]);
+		gw_put_le64(gw_pv_pte_at(page, i), ptes[i]);
 	}
 	return 0;
 }

@@ -185,7 +185,7 @@ static int take_vcpu(struct gw_pv_restore *r, const struct gw_record *rec, struc
 			       r->nr_vcpus);
 	if (rec->type == GW_REC_X86_PV_VCPU_EXTENDED && check_extended(&vcpu, err) < 0)
 		return -1;
-	return gw_x86_keep(&r->vcpus[vcpu.vcpu_id * GW_PV_VCPU_KINDS + kind_of(rec->type)],
+	return gw_x86_keep(&r->vcpus[(size_t)vcpu.vcpu_id * GW_PV_VCPU_KINDS + kind_of(rec->type)],
 			   vcpu.blob, vcpu.blob_len, err);
 }
 

@@ -35,7 +35,7 @@ static int translate_gdt(const struct gw_pv_layout *l, uint8_t *context, gw_pv_t
 		return gw_fail(err, GW_INVALID, "GDT of %" PRIu64 " entries, at most %u expected",
 			       ents, GW_PV_GDT_ENTS_MAX);
 	for (unsigned i = 0; i < (ents + 511) / 512; i++)
-		if (translate_word(l, context + l->vcpu_gdt + i * l->width, GW_PV_REF_GDT, fn,
+		if (translate_word(l, gw_pv_word_at(l, context + l->vcpu_gdt, i), GW_PV_REF_GDT, fn,
 				   opaque, err) < 0)
 			return -1;
 	return 0;
@@ -44,7 +44,7 @@ static int translate_gdt(const struct gw_pv_layout *l, uint8_t *context, gw_pv_t
 static int translate_cr3(const struct gw_pv_layout *l, uint8_t *context, gw_pv_translate_fn *fn,
 			 void *opaque, struct gw_error *err)
 {
-	uint8_t *cr3 = context + l->vcpu_cr + 3 * l->width;
+	uint8_t *cr3 = gw_pv_word_at(l, context + l->vcpu_cr, 3);
 	uint64_t frame = gw_pv_cr3_to_frame(l, gw_pv_get_word(l, cr3));
 
 	if (fn(opaque, GW_PV_REF_CR3, &frame, err) < 0)

@@ -65,7 +65,7 @@ static void rewrite(struct gw_memory_guest *g, uint64_t pfn)
 	uint8_t *page = page_of(g, pfn);
 
 	for (unsigned i = 0; i < GW_PAGE_SIZE / 8; i++)
-		gw_put_le64(page + 8 * i,
+		gw_put_le64(gw_pv_pte_at(page, i),
 			    pfn << 32 | (g->steps & 0x7f) << 25 | (g->steps & 0xffff) << 9 | i);
 	gw_memory_log(g->m, pfn);
 }

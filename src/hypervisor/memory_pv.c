@@ -122,7 +122,7 @@ static void roots(const struct gw_pv_layout *l, const struct gw_buffer *basic, u
 		return;
 	const uint8_t *cr = basic->data + l->vcpu_cr;
 
-	mfns[0] = gw_pv_cr3_to_frame(l, gw_pv_get_word(l, cr + 3 * l->width));
+	mfns[0] = gw_pv_cr3_to_frame(l, gw_pv_get_word(l, gw_pv_word_at(l, cr, 3)));
 	if (l->width == 8)
 		mfns[1] = gw_pv_cr3_to_frame(l, gw_get_le64(cr + 8));
 }
@@ -136,7 +136,7 @@ static int check_gdt(struct gw_memory_domain *m, const uint8_t *context, struct 
 		return gw_fail(err, GW_INVALID, "GDT of %" PRIu64 " entries: at most %u", ents,
 			       GW_PV_GDT_ENTS_MAX);
 	for (unsigned i = 0; i < (ents + 511) / 512; i++) {
-		uint64_t mfn = gw_pv_get_word(l, context + l->vcpu_gdt + i * l->width);
+		uint64_t mfn = gw_pv_get_word(l, gw_pv_word_at(l, context + l->vcpu_gdt, i));
 
 		if (!(gw_memory_state(m, mfn) & GW_MEMORY_HELD) ||
 		    m->pv.m2p[mfn] == GW_INVALID_PFN || m->pv.refs[mfn])

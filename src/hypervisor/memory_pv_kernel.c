@@ -70,19 +70,19 @@ static uint64_t leaf_number(struct gw_memory_domain *m, const uint8_t *page)
 	uint64_t none = l->width == 8 ? ~UINT64_C(0) : UINT32_MAX;
 	unsigned i = 0;
 
-	while (i < l->fpp && gw_pv_get_word(l, page + i * l->width) == none)
+	while (i < l->fpp && gw_pv_get_word(l, gw_pv_word_at(l, page, i)) == none)
 		i++;
 	if (i == l->fpp)
 		return GW_INVALID_PFN;
 
-	uint64_t mfn = gw_pv_get_word(l, page + i * l->width);
+	uint64_t mfn = gw_pv_get_word(l, gw_pv_word_at(l, page, i));
 
 	if (mfn >= m->frames.nr || m->pv.m2p[mfn] == GW_INVALID_PFN || m->pv.m2p[mfn] % l->fpp != i)
 		return GW_INVALID_PFN;
 	uint64_t first = m->pv.m2p[mfn] - i;
 
 	for (; i < l->fpp; i++)
-		if (gw_pv_get_word(l, page + i * l->width) != p2m_word(m, first + i))
+		if (gw_pv_get_word(l, gw_pv_word_at(l, page, i)) != p2m_word(m, first + i))
 			return GW_INVALID_PFN;
 	return first / l->fpp;
 }
@@ -95,7 +95,8 @@ static bool is_gdt_frame(struct gw_memory_domain *m, uint64_t mfn)
 		struct gw_buffer *basic = gw_memory_pv_vcpu(m, vcpu, GW_REC_X86_PV_VCPU_BASIC);
 
 		for (unsigned i = 0; basic->len && i < 16; i++)
-			if (gw_pv_get_word(l, basic->data + l->vcpu_gdt + i * l->width) == mfn)
+			if (gw_pv_get_word(l, gw_pv_word_at(l, basic->data + l->vcpu_gdt, i)) ==
+			    mfn)
 				return true;
 	}
 	return false;
@@ -156,9 +157,10 @@ static void put_list(struct gw_memory_domain *m, const uint64_t *leaves, uint64_
 	for (uint64_t i = 0; i < nr; i++) {
 		if (i % l->fpp == 0) {
 			mid = take_page(m);
-			gw_pv_put_word(l, gw_memory_frame(m, top) + i / l->fpp * l->width, mid);
+			gw_pv_put_word(l, gw_pv_word_at(l, gw_memory_frame(m, top), i / l->fpp),
+				       mid);
 		}
-		gw_pv_put_word(l, gw_memory_frame(m, mid) + i % l->fpp * l->width, leaves[i]);
+		gw_pv_put_word(l, gw_pv_word_at(l, gw_memory_frame(m, mid), i % l->fpp), leaves[i]);
 	}
 	uint8_t *arch = m->pv.shared + l->shared_arch;
 

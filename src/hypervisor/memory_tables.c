@@ -18,12 +18,12 @@ static uint64_t pte_frame(uint64_t pte)
 
 static uint64_t get_pte(const struct gw_memory_domain *m, uint64_t mfn, unsigned slot)
 {
-	return gw_get_le64(gw_memory_frame(m, mfn) + slot * 8);
+	return gw_get_le64(gw_pv_pte_at(gw_memory_frame(m, mfn), slot));
 }
 
 static void put_pte(const struct gw_memory_domain *m, uint64_t mfn, unsigned slot, uint64_t pte)
 {
-	gw_put_le64(gw_memory_frame(m, mfn) + slot * 8, pte);
+	gw_put_le64(gw_pv_pte_at(gw_memory_frame(m, mfn), slot), pte);
 }
 
 /* A slot whose entry the guest answers for. */
@@ -89,14 +89,14 @@ static void fill_xen_slots(struct gw_memory_domain *m, uint64_t mfn, unsigned le
 {
 	if (m->pv.layout->width == 8 && level == 4)
 		for (unsigned i = GW_PV64_L4_XEN_FIRST; i <= GW_PV64_L4_XEN_LAST; i++)
-			put_pte(m, mfn, i, UINT64_C(0x300000) + i * GW_PAGE_SIZE + 0x63);
+			put_pte(m, mfn, i, (UINT64_C(0x300) + i) << GW_PAGE_SHIFT | 0x63);
 
 	if (m->pv.layout->width == 4 && level == 3) {
 		uint64_t pte = get_pte(m, mfn, GW_PV32_L3_GUEST - 1);
 
 		for (unsigned i = 0; i < 4 && (pte & GW_PV_PTE_PRESENT); i++)
 			put_pte(m, pte_frame(pte), GW_PV32_L2_XEN_FIRST + i,
-				(m->pv.compat_mfn0 + i * 512) * GW_PAGE_SIZE + 0xe3);
+				(m->pv.compat_mfn0 + UINT64_C(512) * i) << GW_PAGE_SHIFT | 0xe3);
 	}
 }
 

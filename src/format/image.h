@@ -48,7 +48,8 @@ enum gw_record_type {
 	GW_REC_STATIC_DATA_END = 0x10,
 	GW_REC_X86_CPUID_POLICY = 0x11,
 	GW_REC_X86_MSR_POLICY = 0x12,
-	/* Godwit's own, optional (docs/format.md): Xen-ABI state of a guest that was paused by force. */
+	/* Godwit's own, optional (docs/format.md): Xen-ABI state of a guest that was paused by
+	   force. */
 	GW_REC_GODWIT_XENABI = 0x80675801,
 };
 
@@ -69,7 +70,8 @@ struct gw_image_header {
 
 /* Both headers, GW_IMAGE_HEADER_SIZE + GW_DOMAIN_HEADER_SIZE bytes. */
 void gw_image_header_encode(const struct gw_image_header *h, uint8_t *raw);
-/* Fills h with whatever stands there; fails (GW_INVALID) only if marker or id are not those of an image. */
+/* Fills h with whatever stands there; fails (GW_INVALID) only if marker or id are not those of an
+ * image. */
 int gw_image_header_decode(const uint8_t *raw, struct gw_image_header *h, struct gw_error *err);
 
 /* A record's body, as offered by the reader or about to be written. data is borrowed. */
@@ -77,8 +79,8 @@ struct gw_record {
 	uint32_t type;
 	uint32_t length; /* of the body, without padding */
 	const uint8_t *data;
-	uint64_t offset; /* of the record's header, from the first byte of the image */
-	uint64_t number; /* 0 for the first record after the headers */
+	uint64_t offset;    /* of the record's header, from the first byte of the image */
+	uint64_t number;    /* 0 for the first record after the headers */
 	uint8_t padding[8]; /* the padding bytes as read; gw_record_padding(length) of them */
 };
 
@@ -96,8 +98,8 @@ int gw_record_append(struct gw_buffer *buf, uint32_t type, const void *body, siz
 		     struct gw_error *err);
 
 /* PAGE_DATA entries, section "PAGE_DATA". */
-#define GW_PAGE_ENTRY_PFN_MASK	UINT64_C(0x000fffffffffffff)
-#define GW_PAGE_ENTRY_RESERVED	UINT64_C(0x0ff0000000000000)
+#define GW_PAGE_ENTRY_PFN_MASK UINT64_C(0x000fffffffffffff)
+#define GW_PAGE_ENTRY_RESERVED UINT64_C(0x0ff0000000000000)
 static inline uint64_t gw_page_entry(uint64_t pfn, unsigned type)
 {
 	return (uint64_t)type << 60 | pfn;
@@ -111,14 +113,14 @@ static inline unsigned gw_page_entry_type(uint64_t entry)
 	return (unsigned)(entry >> 60);
 }
 /*
- * Record header + count + entries of a PAGE_DATA record, 16 + 8 * n bytes into raw; the pages follow it on
- * the wire, with no padding. Returns the bytes written.
+ * Record header + count + entries of a PAGE_DATA record, 16 + 8 * n bytes into raw; the pages
+ * follow it on the wire, with no padding. Returns the bytes written.
  */
 size_t gw_page_data_head_encode(uint8_t *raw, size_t n, const uint64_t *entries, size_t nr_pages);
 
 /*
- * Bodies of the other records: decode fails with GW_INVALID when the body has not the shape its type demands
- * (the text says expected and found, without "where": rules.c adds that).
+ * Bodies of the other records: decode fails with GW_INVALID when the body has not the shape its
+ * type demands (the text says expected and found, without "where": rules.c adds that).
  */
 struct gw_pv_info {
 	uint8_t guest_width; /* 4 or 8 */
@@ -162,7 +164,8 @@ int gw_hvm_params_append(struct gw_buffer *buf, uint32_t count, const uint64_t *
 			 const uint64_t *value, struct gw_error *err);
 /* "STORE_PFN" for 1, ...; NULL if it has no name. */
 const char *gw_hvm_param_name(uint64_t index);
-/* The params a saver looks at, in the order Xen sends them (section 2.2 of the facts: 16 of them). */
+/* The params a saver looks at, in the order Xen sends them (section 2.2 of the facts: 16 of them).
+ */
 extern const uint32_t gw_hvm_params_saved[16];
 
 /* X86_CPUID_POLICY and X86_MSR_POLICY replace the matching half of policy. */
@@ -178,27 +181,28 @@ int gw_dirty_pfn_list_decode(const struct gw_record *rec, uint64_t *count, struc
 uint64_t gw_dirty_pfn_list_get(const struct gw_record *rec, uint64_t i);
 
 /*
- * The reader: a pull machine without input of its own. Loop: gw_image_reader_want() says where the next
- * bytes go and how many exactly; bring them (gw_channel_read; none if that is 0 and no pages_done is owed);
- * gw_image_reader_got() digests them and may report an event.
+ * The reader: a pull machine without input of its own. Loop: gw_image_reader_want() says where the
+ * next bytes go and how many exactly; bring them (gw_channel_read; none if that is 0 and no
+ * pages_done is owed); gw_image_reader_got() digests them and may report an event.
  */
 enum gw_image_event {
 	GW_IMAGE_MORE,	 /* nothing to report yet: go on */
 	GW_IMAGE_HEADER, /* reader->header is filled */
 	/*
-	 * The header of a record with a body is in (reader->rec: type, length, offset, number); a record without one
-	 * comes as GW_IMAGE_RECORD (or GW_IMAGE_PAGES) at once. Its body can be taken whole
-	 * (do nothing, a GW_IMAGE_RECORD or GW_IMAGE_PAGES follows) or be passed over with
-	 * gw_image_reader_skip_body(). A length above GW_RECORD_MAX is an error of got().
+	 * The header of a record with a body is in (reader->rec: type, length, offset, number); a
+	 * record without one comes as GW_IMAGE_RECORD (or GW_IMAGE_PAGES) at once. Its body can be
+	 * taken whole (do nothing, a GW_IMAGE_RECORD or GW_IMAGE_PAGES follows) or be passed over
+	 * with gw_image_reader_skip_body(). A length above GW_RECORD_MAX is an error of got().
 	 */
 	GW_IMAGE_RECORD_HEAD,
 	GW_IMAGE_RECORD, /* a whole record that is not PAGE_DATA: reader->rec with data */
 	/*
-	 * A PAGE_DATA record's entries are in reader->entries[0..nr_entries-1]; nr_pages of them carry data, and
-	 * data_len bytes of the record remain. If well_formed, data_len == 4096 * nr_pages. If not
-	 * (count 0, count beyond the record, wrong length), claimed_count is what the record said, and nr_entries
-	 * is 0 if the record has no room for that many. The caller takes or skips data_len bytes (padding of
-	 * a wrong length included), then calls gw_image_reader_pages_done().
+	 * A PAGE_DATA record's entries are in reader->entries[0..nr_entries-1]; nr_pages of them
+	 * carry data, and data_len bytes of the record remain. If well_formed, data_len == 4096 *
+	 * nr_pages. If not (count 0, count beyond the record, wrong length), claimed_count is what
+	 * the record said, and nr_entries is 0 if the record has no room for that many. The caller
+	 * takes or skips data_len bytes (padding of a wrong length included), then calls
+	 * gw_image_reader_pages_done().
 	 */
 	GW_IMAGE_PAGES,
 	GW_IMAGE_DONE, /* the got() after that which delivered the END record: want nothing more */
@@ -223,17 +227,19 @@ struct gw_image_reader {
 
 void gw_image_reader_init(struct gw_image_reader *r);
 void gw_image_reader_free(struct gw_image_reader *r);
-/* Where the next bytes go, and how many: *len 0 means that the caller owes a pages_done, or that all is done. -1: no memory. */
+/* Where the next bytes go, and how many: *len 0 means that the caller owes a pages_done, or that
+ * all is done. -1: no memory. */
 int gw_image_reader_want(struct gw_image_reader *r, void **to, size_t *len, struct gw_error *err);
-/* The bytes wanted are there. 0 with *event, or -1 (the framing is lost: nothing after this can be read). */
+/* The bytes wanted are there. 0 with *event, or -1 (the framing is lost: nothing after this can be
+ * read). */
 int gw_image_reader_got(struct gw_image_reader *r, enum gw_image_event *event,
 			struct gw_error *err);
 /* After GW_IMAGE_RECORD_HEAD: the caller passes over *len bytes (body and padding) itself. */
 void gw_image_reader_skip_body(struct gw_image_reader *r, uint64_t *len);
 void gw_image_reader_pages_done(struct gw_image_reader *r);
 /*
- * True between records (and before the headers), also after want() when not one of the wanted bytes came:
- * input that ends here is a clean end, not a cut inside something.
+ * True between records (and before the headers), also after want() when not one of the wanted bytes
+ * came: input that ends here is a clean end, not a cut inside something.
  */
 bool gw_image_reader_at_boundary(const struct gw_image_reader *r);
 

@@ -293,7 +293,7 @@ static int want_entries(const struct gw_record *rec, uint32_t size, struct gw_er
 {
 	if (rec->length == 0)
 		return gw_fail(err, GW_INVALID, "it is empty");
-	if (rec->length % size)
+	if (rec->length < size || rec->length % size)
 		return gw_fail(err, GW_INVALID, "length is %u, expected a multiple of %u",
 			       rec->length, size);
 	return 0;

@@ -47,7 +47,6 @@ static uint64_t missing(const struct gw_image_reader *r)
 	case S_RECORD:
 		return GW_RECORD_HEADER_SIZE;
 	case S_PAGES_HEAD:
-		return 8;
 	case S_BODY:
 	case S_PAGES_ENTRIES:
 		return r->left;
@@ -138,10 +137,11 @@ static void got_pages_head(struct gw_image_reader *r, enum gw_image_event *event
 
 static void offer_record(struct gw_image_reader *r, enum gw_image_event *event)
 {
-	r->rec.data = r->buf.data ? r->buf.data : (const uint8_t *)"";
-	memset(r->rec.padding, 0, sizeof(r->rec.padding));
-	if (r->buf.len > r->rec.length)
+	r->rec.data = (const uint8_t *)"";
+	if (r->buf.len) {
+		r->rec.data = r->buf.data;
 		memcpy(r->rec.padding, r->buf.data + r->rec.length, r->buf.len - r->rec.length);
+	}
 	next_record(r);
 	*event = GW_IMAGE_RECORD;
 }

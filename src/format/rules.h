@@ -16,7 +16,8 @@
 
 enum gw_level {
 	GW_LEVEL_NOTE,	  /* worth knowing */
-	GW_LEVEL_WARNING, /* breaks the specification, but released Xens wrote it and read it back */
+	GW_LEVEL_WARNING, /* breaks the specification, but released Xens wrote it and read it back
+			   */
 	GW_LEVEL_ERROR,	  /* restore refuses */
 };
 
@@ -27,21 +28,22 @@ struct gw_rule {
 	const char *id;
 	enum gw_layer layer;
 	enum gw_level level;
-	const char *text; /* what is demanded, one sentence */
+	const char *text;   /* what is demanded, one sentence */
 	const char *source; /* where it is written: "libxc-migration-stream, PAGE_DATA" */
 };
 
 const struct gw_rule *gw_rules(size_t *count);
 const char *gw_level_name(enum gw_level level);
-const char *gw_layer_name(enum gw_layer layer); /* "file", "xl header", "libxl stream", "libxc image" */
+const char *
+gw_layer_name(enum gw_layer layer); /* "file", "xl header", "libxl stream", "libxc image" */
 
 /* A rule broken somewhere. */
 struct gw_finding {
 	const struct gw_rule *rule;
 	enum gw_level level;
-	uint64_t offset;	 /* from the first byte of the input, not of the layer */
+	uint64_t offset; /* from the first byte of the input, not of the layer */
 	bool has_record;
-	uint64_t record_number;	 /* within its layer */
+	uint64_t record_number; /* within its layer */
 	uint32_t record_type;
 	char text[400]; /* expected and found: "count 5000 needs 40008 bytes, record has 4104" */
 };
@@ -50,8 +52,8 @@ struct gw_finding {
 char *gw_finding_format(const struct gw_finding *finding, char *text, size_t size);
 
 /*
- * Receives findings; verify collects them, restore stops at the first error. A checker reports a rule that is broken again and again
- * a few dozen times at most, some warnings once.
+ * Receives findings; verify collects them, restore stops at the first error. A checker reports a
+ * rule that is broken again and again a few dozen times at most, some warnings once.
  */
 struct gw_findings {
 	void (*report)(void *opaque, const struct gw_finding *finding);
@@ -63,17 +65,18 @@ enum gw_image_kind { GW_IMAGE_PLAIN, GW_IMAGE_CHECKPOINTED, GW_IMAGE_ANY };
 struct gw_image_rules;
 
 /*
- * base: offset of the image's first byte in the input, for messages. kind: what the container promises (ANY for a
- * bare file: CHECKPOINT records make it checkpointed). max_pfns: bound for pfns (0: the checker's own,
- * 2^36). Borrowed out. NULL: no memory.
+ * base: offset of the image's first byte in the input, for messages. kind: what the container
+ * promises (ANY for a bare file: CHECKPOINT records make it checkpointed). max_pfns: bound for pfns
+ * (0: the checker's own, 2^36). Borrowed out. NULL: no memory.
  */
 struct gw_image_rules *gw_image_rules_new(const struct gw_findings *out, uint64_t base,
 					  enum gw_image_kind kind, uint64_t max_pfns);
 void gw_image_rules_free(struct gw_image_rules *rules);
 
 /*
- * Each returns 0, or -1 if a rule of level error was broken. err then holds the first such finding, formatted: GW_TRUNCATED for an
- * input that ended too early, else GW_INVALID. Offsets are counted from the first byte of the layer, as those of records are.
+ * Each returns 0, or -1 if a rule of level error was broken. err then holds the first such finding,
+ * formatted: GW_TRUNCATED for an input that ended too early, else GW_INVALID. Offsets are counted
+ * from the first byte of the layer, as those of records are.
  */
 int gw_image_rules_header(struct gw_image_rules *rules, const struct gw_image_header *h,
 			  struct gw_error *err);
@@ -84,13 +87,14 @@ int gw_image_rules_record(struct gw_image_rules *rules, const struct gw_record *
 int gw_image_rules_pages(struct gw_image_rules *rules, const struct gw_image_reader *reader,
 			 struct gw_error *err);
 /*
- * The image is over: the END record was read, or input ended. at_boundary: not inside a record. A checkpointed image that
- * ends after a CHECKPOINT is whole up to it. What should have come before an END or a CHECKPOINT and did not was reported
- * with that record.
+ * The image is over: the END record was read, or input ended. at_boundary: not inside a record. A
+ * checkpointed image that ends after a CHECKPOINT is whole up to it. What should have come before
+ * an END or a CHECKPOINT and did not was reported with that record.
  */
 int gw_image_rules_end(struct gw_image_rules *rules, bool at_boundary, uint64_t offset,
 		       struct gw_error *err);
-/* The framing is lost, or another layer's fault at this offset, in the given record if rec is not NULL. */
+/* The framing is lost, or another layer's fault at this offset, in the given record if rec is not
+ * NULL. */
 int gw_image_rules_framing(struct gw_image_rules *rules, uint64_t offset,
 			   const struct gw_record *rec, const char *text, struct gw_error *err);
 
@@ -103,9 +107,10 @@ struct gw_image_facts {
 	bool static_data_end;	   /* seen or inferred */
 	bool static_data_inferred; /* by the rule for v2 */
 	bool verify_mode;
-	uint64_t checkpoints;	   /* CHECKPOINT records seen */
-	bool ended;		   /* END seen */
-	bool not_for_stock_xen;	   /* carries a record that a stock Xen would ignore to the guest's harm */
+	uint64_t checkpoints;	/* CHECKPOINT records seen */
+	bool ended;		/* END seen */
+	bool not_for_stock_xen; /* carries a record that a stock Xen would ignore to the guest's
+				   harm */
 };
 const struct gw_image_facts *gw_image_rules_facts(const struct gw_image_rules *rules);
 
@@ -130,7 +135,8 @@ int gw_stream_rules_end(struct gw_stream_rules *rules, bool at_boundary, uint64_
 int gw_xlfile_rules(const struct gw_xlfile *xl, const struct gw_findings *out, uint64_t base,
 		    struct gw_error *err);
 
-/* A finding of one layer that no checker above makes (unknown file format, bytes behind the end). id must be in the table. */
+/* A finding of one layer that no checker above makes (unknown file format, bytes behind the end).
+ * id must be in the table. */
 int gw_report(const struct gw_findings *out, const char *id, uint64_t offset, struct gw_error *err,
 	      const char *fmt, ...) GW_PRINTF(5, 6);
 

@@ -88,7 +88,7 @@ static int check_context(struct gw_image_rules *rules, const struct gw_record *r
 	struct gw_hvm_entry entry;
 	struct gw_hvm_header header;
 	struct gw_hvm_walk walk;
-	int rc = 0, more;
+	int rc = 0;
 
 	if (rules->round_context)
 		rc |= gw_image_broken(rules, R_RECORD_REPEATED, rec, err, "there was one before");
@@ -96,7 +96,7 @@ static int check_context(struct gw_image_rules *rules, const struct gw_record *r
 	if (rec->length == 0)
 		return rc | gw_image_broken(rules, R_CONTEXT_EMPTY, rec, err, "it is empty");
 	gw_hvm_walk_init(&walk, rec->data, rec->length);
-	while ((more = gw_hvm_walk_next(&walk, &entry, &why)) > 0)
+	while (gw_hvm_walk_next(&walk, &entry, &why) > 0)
 		if (entry.typecode == GW_HVM_HEADER &&
 		    gw_hvm_header_decode(&entry, &header, &why) < 0)
 			break;

@@ -125,7 +125,6 @@ int gw_xenstore_pair(const struct gw_emulator_data *emu, size_t *pos, const char
 			       "the key at byte %zu of the xenstore data has no NUL", at);
 	if (*pos >= emu->len)
 		return gw_fail(err, GW_INVALID, "xenstore key \"%.200s\" has no value", *key);
-	at = *pos;
 	*value = string_at(emu, pos);
 	if (!*value)
 		return gw_fail(err, GW_INVALID, "the value of xenstore key \"%.200s\" has no NUL",

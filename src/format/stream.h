@@ -53,39 +53,45 @@ struct gw_emulator_data {
 };
 int gw_emulator_data_decode(const struct gw_record *rec, struct gw_emulator_data *emu,
 			    struct gw_error *err);
-/* Key and value number i of xenstore data: 1, 0 when there are no more, -1 if a string has no end or the last no value. */
+/* Key and value number i of xenstore data: 1, 0 when there are no more, -1 if a string has no end
+ * or the last no value. */
 int gw_xenstore_pair(const struct gw_emulator_data *emu, size_t *pos, const char **key,
 		     const char **value, struct gw_error *err);
 /* Appends a record of either type with these contents. */
 int gw_emulator_data_append(struct gw_buffer *buf, uint32_t type,
 			    const struct gw_emulator_data *emu, struct gw_error *err);
 
-/* CHECKPOINT_STATE: "NEW", "SVM_SUSPENDED", "SVM_READY", "SVM_RESUMED" for 0 to 3, NULL otherwise. */
+/* CHECKPOINT_STATE: "NEW", "SVM_SUSPENDED", "SVM_READY", "SVM_RESUMED" for 0 to 3, NULL otherwise.
+ */
 const char *gw_checkpoint_state_name(uint32_t control_id);
 int gw_checkpoint_state_decode(const struct gw_record *rec, uint32_t *control_id,
 			       struct gw_error *err);
 int gw_checkpoint_state_append(struct gw_buffer *buf, uint32_t control_id, struct gw_error *err);
 
 /*
- * The reader of this layer's records (want / got as in image.h). It stops (GW_STREAM_CONTEXT) right behind a LIBXC_CONTEXT
- * record (reader->rec), and after the caller said gw_stream_reader_resume() it goes on behind the image. In a
- * checkpointed stream the image is left behind each CHECKPOINT and entered again behind CHECKPOINT_END (COLO: behind the
- * CHECKPOINT_STATE after it); there the caller simply stops asking this reader until its next resume().
- * Bodies up to GW_STREAM_BODY_MAX are delivered whole; longer ones, and all EMULATOR_CONTEXT bodies, are announced with
- * GW_STREAM_BODY: the caller takes or skips body_left bytes itself, then calls gw_stream_reader_body_done().
+ * The reader of this layer's records (want / got as in image.h). It stops (GW_STREAM_CONTEXT) right
+ * behind a LIBXC_CONTEXT record (reader->rec), and after the caller said gw_stream_reader_resume()
+ * it goes on behind the image. In a checkpointed stream the image is left behind each CHECKPOINT
+ * and entered again behind CHECKPOINT_END (COLO: behind the CHECKPOINT_STATE after it); there the
+ * caller simply stops asking this reader until its next resume(). Bodies up to GW_STREAM_BODY_MAX
+ * are delivered whole; longer ones, and all EMULATOR_CONTEXT bodies, are announced with
+ * GW_STREAM_BODY: the caller takes or skips body_left bytes itself, then calls
+ * gw_stream_reader_body_done().
  */
 enum gw_stream_event {
 	GW_STREAM_MORE,
 	GW_STREAM_HEADER,
 	GW_STREAM_RECORD,  /* reader->rec with data */
-	GW_STREAM_BODY,	   /* reader->rec with data NULL; the first min(length, 8) bytes are in body_head */
+	GW_STREAM_BODY,	   /* reader->rec with data NULL; the first min(length, 8) bytes are in
+			      body_head */
 	GW_STREAM_CONTEXT, /* an image begins here */
 	GW_STREAM_DONE,	   /* the got() after that which delivered END */
 };
 
 struct gw_stream_reader {
 	struct gw_stream_header header;
-	struct gw_record rec; /* number and offset count within this layer, the image's bytes included in offsets via base */
+	struct gw_record rec; /* number and offset count within this layer, the image's bytes
+				 included in offsets via base */
 	uint8_t body_head[8];
 	uint64_t body_left; /* GW_STREAM_BODY: bytes (body and padding) behind body_head */
 	uint64_t offset;    /* bytes digested, without the image's own */

@@ -61,9 +61,11 @@ static void next_record(struct gw_stream_reader *r)
 
 static void offer_record(struct gw_stream_reader *r, enum gw_stream_event *event)
 {
-	r->rec.data = r->buf.data ? r->buf.data : (const uint8_t *)"";
-	if (r->buf.len > r->rec.length)
+	r->rec.data = (const uint8_t *)"";
+	if (r->buf.len) {
+		r->rec.data = r->buf.data;
 		memcpy(r->rec.padding, r->buf.data + r->rec.length, r->buf.len - r->rec.length);
+	}
 	if (r->rec.type == GW_STREAM_LIBXC_CONTEXT) {
 		r->state = S_CONTEXT;
 		*event = GW_STREAM_CONTEXT;

@@ -9,27 +9,7 @@
 #include "base/util.h"
 #include "format/hvm_context.h"
 #include "format/rules.h"
-
-/* Which rules were seen broken by any test: in the end, all. */
-static bool rule_seen[256];
-
-struct seen {
-	char ids[600]; /* "id id id ", in order */
-	struct gw_finding last;
-};
-
-static void report(void *opaque, const struct gw_finding *finding)
-{
-	struct seen *seen = opaque;
-	size_t n;
-	const struct gw_rule *rules = gw_rules(&n);
-	size_t len = strlen(seen->ids);
-
-	snprintf(seen->ids + len, sizeof(seen->ids) - len, "%s ", finding->rule->id);
-	assert_int_equal(finding->level, finding->rule->level);
-	seen->last = *finding;
-	rule_seen[finding->rule - rules] = true;
-}
+#include "rulecheck.h"
 
 static void append(struct gw_buffer *buf, uint32_t type, const void *body, size_t len)
 {
@@ -183,7 +163,7 @@ static const uint64_t base = 1000;
 static int judge(const struct gw_buffer *buf, enum gw_image_kind kind, uint64_t max_pfns,
 		 struct seen *seen, struct gw_error *err)
 {
-	const struct gw_findings out = {report, seen};
+	const struct gw_findings out = {rulecheck_report, seen};
 	struct gw_image_rules *rules = gw_image_rules_new(&out, base, kind, max_pfns);
 	struct gw_error lost = GW_ERROR_INIT;
 	struct gw_image_reader r;
@@ -586,7 +566,7 @@ static void many_findings_are_few(void **state)
 static void rules_learn_facts(void **state)
 {
 	struct seen seen = {0};
-	const struct gw_findings out = {report, &seen};
+	const struct gw_findings out = {rulecheck_report, &seen};
 	struct gw_image_rules *rules = gw_image_rules_new(&out, 0, GW_IMAGE_ANY, 0);
 	struct gw_image_header h = {.version = 2, .type = PV, .page_shift = 12, .xen_major = 4};
 	uint8_t info_raw[8] = {8, 4};
@@ -622,246 +602,10 @@ static void rules_learn_facts(void **state)
 	gw_image_rules_free(rules);
 }
 
-/* Stream and header of xl. */
-
-static void expect_xl(uint32_t byteorder, uint32_t mandatory, uint32_t optional, const void *data,
-		      size_t len, const char *ids)
-{
-	struct gw_error err = GW_ERROR_INIT;
-	struct gw_xlfile xl = {byteorder, mandatory, optional, (uint32_t)len, {0}};
-	struct seen seen = {0};
-	const struct gw_findings out = {report, &seen};
-	int rc;
-
-	assert_ok(gw_buffer_append(&xl.optional, data, len < 4096 ? len : 0, &err), &err);
-	rc = gw_xlfile_rules(&xl, &out, 0, &err);
-	if (*seen.ids)
-		seen.ids[strlen(seen.ids) - 1] = 0;
-	assert_string_equal(seen.ids, ids);
-	assert_int_equal(rc < 0, err.code != GW_OK);
-	gw_xlfile_free(&xl);
-}
-
-static void headers_of_xl(void **state)
-{
-	const uint32_t order = GW_XLFILE_BYTEORDER;
-
-	expect_xl(order, 3, 0, "\3\0\0\0{}", 7, "");
-	expect_xl(0x04030201, 3, 0, "\3\0\0\0{}", 7, "xl-byteorder");
-	expect_xl(order, 7, 0, "\3\0\0\0{}", 7, "xl-flags");
-	expect_xl(order, 1, 0, "\3\0\0\0{}", 7, "xl-legacy");
-	expect_xl(order, 3, 8, "\3\0\0\0{}", 7, "xl-optional-flags");
-	expect_xl(order, 3, 0, NULL, GW_XLFILE_CONFIG_MAX + 1, "xl-size");
-	expect_xl(order, 3, 0, NULL, 5000, ""); /* cut: the caller says so */
-	expect_xl(order, 3, 0, NULL, 0, "xl-config-missing");
-	expect_xl(order, 3, 0, "\0\0\0", 4, "xl-config-missing");
-	expect_xl(order, 3, 0, "\0\0\0", 3, "xl-config-length");
-	expect_xl(order, 3, 0, "\4\0\0\0{}", 7, "xl-config-length");
-	expect_xl(order, 3, 0, "\2\0\0\x80{}", 7, "xl-config-length");
-	expect_xl(order, 3, 0, "\2\0\0\0{}", 6, "xl-config-nul");
-	expect_xl(order, 3, 0, "\4\0\0\0{\0}", 8, "xl-config-nul");
-	expect_xl(order, 2, 0, "\2\0\0\0{}", 6, ""); /* text needs none */
-	expect_xl(order, 3, 0, "\3\0\0\0{}\0more", 11, "xl-config-more");
-}
-
-/* Records of the libxl layer, each with its type's number as a letter; 'k': a CHECKPOINT of the
- * image. */
-static void expect_stream_of(enum gw_guest_type guest, const char *letters, const void *body,
-			     uint32_t len, bool at_boundary, const char *ids)
-{
-	struct gw_error err = GW_ERROR_INIT;
-	struct seen seen = {0};
-	const struct gw_findings out = {report, &seen};
-	struct gw_stream_rules *rules = gw_stream_rules_new(&out, 0);
-	int rc = 0;
-
-	for (uint32_t i = 0; letters[i]; i++) {
-		struct gw_record rec = {.type = (uint32_t)(letters[i] - '0'),
-					.offset = 16 + i,
-					.number = i,
-					.data = (const uint8_t *)"\2\0\0\0\0\0\0"};
-
-		if (letters[i] == 'k') {
-			gw_stream_rules_checkpoint(rules);
-			continue;
-		}
-		if (rec.type == GW_STREAM_EMULATOR_CONTEXT ||
-		    rec.type == GW_STREAM_EMULATOR_XENSTORE_DATA)
-			rec.length = 8;
-		if (rec.type == GW_STREAM_CHECKPOINT_STATE) {
-			rec.length = 4;
-			rec.data = (const uint8_t *)"\0\0\0";
-		}
-		if (body && letters[i + 1] == '*') {
-			rec.data = body;
-			rec.length = len;
-		}
-		if (letters[i] != '*')
-			rc |= gw_stream_rules_record(rules, &rec, i ? guest : GW_GUEST_NONE, &err);
-	}
-	rc |= gw_stream_rules_end(rules, at_boundary, 100, &err);
-	if (*seen.ids)
-		seen.ids[strlen(seen.ids) - 1] = 0;
-	if (strcmp(seen.ids, ids) != 0)
-		fail_msg("%s: \"%s\", expected \"%s\"", letters, seen.ids, ids);
-	assert_int_equal(rc < 0, err.code != GW_OK);
-	gw_stream_rules_free(rules);
-}
-
-static void stream_of(const char *letters, const char *ids)
-{
-	expect_stream_of(HVM, letters, NULL, 0, true, ids);
-}
-
-static void body_of(const char *letters, const void *body, uint32_t len, const char *ids)
-{
-	expect_stream_of(HVM, letters, body, len, true, ids);
-}
-
-static void records_of_libxl(void **state)
-{
-	stream_of("1230", "");
-	stream_of("130", "");
-	stream_of("10", "stream-emulator-missing");
-	expect_stream_of(PV, "10", NULL, 0, true, "");
-	expect_stream_of(PV, "130", NULL, 0, true, "stream-emulator-guest");
-	stream_of("1k234k2345", "stream-checkpointed");
-	stream_of("1k345k345k3", "stream-cut-round");
-	stream_of("1k34k34", "stream-checkpointed");
-	expect_stream_of(HVM, "1k34", NULL, 0, false, "stream-cut-round");
-	stream_of("1k3", "stream-truncated");
-	stream_of("13", "stream-truncated");
-	expect_stream_of(HVM, "", NULL, 0, false, "stream-truncated");
-	stream_of("0", "stream-context-missing");
-	stream_of("310", "stream-context-first");
-	stream_of("1130", "stream-context-twice");
-	stream_of("1360", "stream-record-type");
-	stream_of("1330", "stream-emulator-twice");
-	stream_of("1300", "stream-after-end");
-	stream_of("1340", "stream-checkpoint-place");
-	stream_of("1350", "stream-checkpoint-place");
-	stream_of("1k30", "stream-checkpoint-place");
-	stream_of("1k343", "stream-checkpoint-place stream-checkpointed");
-	body_of("130*", "abcdefg", 8, "stream-record-length");
-	body_of("13*0", "\2\0\0\0", 4, "stream-emulator-length");
-	body_of("13*0", "\3\0\0\0\0\0\0", 8, "stream-emulator-id");
-	body_of("13*0", "\2\0\0\0\1\0\0", 8, "stream-emulator-index");
-	body_of("1k345*", "\1\0\0\0", 4, "stream-checkpoint-state stream-checkpointed");
-	body_of("1k345*", "\1\0\0\0", 2, "stream-checkpoint-state stream-checkpointed");
-}
-
-static void xenstore_keys(void **state)
-{
-#define XENSTORE(keys) "12*30", "\2\0\0\0\0\0\0\0" keys, (uint32_t)sizeof(keys) + 8
-
-	body_of(XENSTORE("physmap/f0000000/start_addr\0f0000000\0physmap/f0000000/size\000800000"),
-		"");
-	body_of(XENSTORE("physmap/f0000000/name\0vga.vram"), "");
-	body_of(XENSTORE("physmap/f0000000/other\0x"), "stream-xenstore-physmap");
-	body_of(XENSTORE("physmap//name\0x"), "stream-xenstore-path");
-	body_of(XENSTORE("physmap/g/name\0x"), "stream-xenstore-physmap");
-	body_of(XENSTORE("/local/domain/0\0x"), "stream-xenstore-path");
-	body_of(XENSTORE("physmap/../../x\0x"), "stream-xenstore-path");
-	body_of(XENSTORE("\0x"), "stream-xenstore-path");
-	body_of(XENSTORE("a\n\0x"), "stream-xenstore-path");
-	body_of(XENSTORE("physmap/1/name\0x\0odd"), "stream-xenstore-strings");
-	body_of("12*30", "\2\0\0\0\0\0\0\0abc", 11, "stream-xenstore-strings");
-}
-
-static void padding_and_headers_of_libxl(void **state)
-{
-	static const struct {
-		struct gw_stream_header h;
-		const char *ids;
-	} cases[] = {
-		{{2, 0}, ""},
-		{{3, 0}, "stream-version "},
-		{{2, 1}, "stream-endian "},
-		{{2, 2}, "stream-converted "},
-		{{2, 0x80000000}, "stream-reserved "},
-	};
-	const uint8_t ids[] = {2, 0, 0, 0, 0, 0, 0, 0, 'x'};
-	struct gw_record rec = {.type = GW_STREAM_EMULATOR_CONTEXT,
-				.length = 9,
-				.data = ids,
-				.padding = {0, 0, 0, 0, 0, 0, 1}};
-
-	for (size_t i = 0; i < GW_ARRAY_SIZE(cases); i++) {
-		struct gw_error err = GW_ERROR_INIT;
-		struct seen seen = {0};
-		const struct gw_findings out = {report, &seen};
-		struct gw_stream_rules *rules = gw_stream_rules_new(&out, 0);
-		int rc = gw_stream_rules_header(rules, &cases[i].h, &err);
-
-		assert_string_equal(seen.ids, cases[i].ids);
-		assert_int_equal(rc < 0, err.code != GW_OK);
-		seen = (struct seen){0};
-		gw_stream_rules_record(rules, &rec, HVM, &err);
-		assert_string_equal(seen.ids, "stream-padding stream-context-first ");
-		gw_stream_rules_free(rules);
-	}
-}
-
-/* Where the body was only announced, the ids come from its head. */
-static void announced_bodies(void **state)
-{
-	struct gw_stream_reader reader = {
-		.rec = {.type = GW_STREAM_EMULATOR_CONTEXT, .length = 100000}, .body_head = {9}};
-	struct gw_error err = GW_ERROR_INIT;
-	struct seen seen = {0};
-	const struct gw_findings out = {report, &seen};
-	struct gw_stream_rules *rules = gw_stream_rules_new(&out, 0);
-	struct gw_record context = {.type = GW_STREAM_LIBXC_CONTEXT, .data = (const uint8_t *)""};
-
-	assert_ok(gw_stream_rules_record(rules, &context, GW_GUEST_NONE, &err), &err);
-	assert_ok(gw_stream_rules_body(rules, &reader, HVM, &err), &err);
-	assert_string_equal(seen.ids, "stream-emulator-id ");
-	/* Without the head nothing is said of the ids. */
-	assert_ok(gw_stream_rules_record(rules, &reader.rec, HVM, &err), &err);
-	assert_string_equal(seen.ids, "stream-emulator-id stream-emulator-twice ");
-	gw_stream_rules_free(rules);
-}
-
-/* Findings that only their callers can make. */
-static void reports_of_others(void **state)
-{
-	static const char *const ids[] = {"file-format",       "file-damaged",	"trailing-bytes",
-					  "migrate-handshake", "xl-magic",	"xl-truncated",
-					  "stream-ident",      "stream-framing"};
-	struct gw_error err = GW_ERROR_INIT;
-	struct seen seen = {0};
-	const struct gw_findings out = {report, &seen};
-
-	for (size_t i = 0; i < GW_ARRAY_SIZE(ids); i++) {
-		int rc = gw_report(&out, ids[i], 77, &err, "%d bytes", 12);
-
-		assert_int_equal(rc < 0, seen.last.level == GW_LEVEL_ERROR);
-		assert_int_equal(rc < 0, err.code != GW_OK);
-		assert_string_equal(seen.last.text, "12 bytes");
-		assert_int_equal(seen.last.offset, 77);
-		gw_error_clear(&err);
-	}
-	assert_int_equal(gw_report(NULL, "xl-truncated", 0, &err, "x"), -1);
-	assert_int_equal(err.code, GW_TRUNCATED);
-}
-
-/* Runs last: no rule is without a test that breaks it, and the table has no holes. */
+/* Runs last. */
 static void every_rule_was_broken(void **state)
 {
-	size_t n;
-	const struct gw_rule *rules = gw_rules(&n);
-
-	assert_true(n > 90 && n <= GW_ARRAY_SIZE(rule_seen));
-	for (size_t i = 0; i < n; i++) {
-		assert_non_null(rules[i].id);
-		assert_true(strlen(rules[i].text) > 10 && strlen(rules[i].source) > 3);
-		for (size_t k = 0; k < i; k++)
-			assert_string_not_equal(rules[i].id, rules[k].id);
-		if (!rule_seen[i])
-			fail_msg("no test breaks rule %s", rules[i].id);
-	}
-	assert_string_equal(gw_level_name(GW_LEVEL_ERROR), "error");
-	assert_string_equal(gw_layer_name(GW_LAYER_XL), "xl header");
+	rulecheck_all_were_broken(GW_LAYER_LIBXC, GW_LAYER_LIBXC);
 }
 
 int main(void)
@@ -877,12 +621,6 @@ int main(void)
 		cmocka_unit_test(findings_say_where),
 		cmocka_unit_test(many_findings_are_few),
 		cmocka_unit_test(rules_learn_facts),
-		cmocka_unit_test(headers_of_xl),
-		cmocka_unit_test(records_of_libxl),
-		cmocka_unit_test(xenstore_keys),
-		cmocka_unit_test(padding_and_headers_of_libxl),
-		cmocka_unit_test(announced_bodies),
-		cmocka_unit_test(reports_of_others),
 		cmocka_unit_test(every_rule_was_broken),
 	};
 

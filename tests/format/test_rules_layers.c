@@ -1,0 +1,255 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * The rules of the libxl stream, of the header of xl and of files as a whole: each one is
+ * broken, and only it speaks up.
+ */
+#include "gwtest.h"
+
+#include "base/util.h"
+#include "format/rules.h"
+#include "rulecheck.h"
+
+#define HVM GW_GUEST_X86_HVM
+#define PV  GW_GUEST_X86_PV
+
+static void expect_xl(uint32_t byteorder, uint32_t mandatory, uint32_t optional, const void *data,
+		      size_t len, const char *ids)
+{
+	struct gw_error err = GW_ERROR_INIT;
+	struct gw_xlfile xl = {byteorder, mandatory, optional, (uint32_t)len, {0}};
+	struct seen seen = {0};
+	const struct gw_findings out = {rulecheck_report, &seen};
+	int rc;
+
+	assert_ok(gw_buffer_append(&xl.optional, data, len < 4096 ? len : 0, &err), &err);
+	rc = gw_xlfile_rules(&xl, &out, 0, &err);
+	if (*seen.ids)
+		seen.ids[strlen(seen.ids) - 1] = 0;
+	assert_string_equal(seen.ids, ids);
+	assert_int_equal(rc < 0, err.code != GW_OK);
+	gw_xlfile_free(&xl);
+}
+
+static void headers_of_xl(void **state)
+{
+	const uint32_t order = GW_XLFILE_BYTEORDER;
+
+	expect_xl(order, 3, 0, "\3\0\0\0{}", 7, "");
+	expect_xl(0x04030201, 3, 0, "\3\0\0\0{}", 7, "xl-byteorder");
+	expect_xl(order, 7, 0, "\3\0\0\0{}", 7, "xl-flags");
+	expect_xl(order, 1, 0, "\3\0\0\0{}", 7, "xl-legacy");
+	expect_xl(order, 3, 8, "\3\0\0\0{}", 7, "xl-optional-flags");
+	expect_xl(order, 3, 0, NULL, GW_XLFILE_CONFIG_MAX + 1, "xl-size");
+	expect_xl(order, 3, 0, NULL, 5000, ""); /* cut: the caller says so */
+	expect_xl(order, 3, 0, NULL, 0, "xl-config-missing");
+	expect_xl(order, 3, 0, "\0\0\0", 4, "xl-config-missing");
+	expect_xl(order, 3, 0, "\0\0\0", 3, "xl-config-length");
+	expect_xl(order, 3, 0, "\4\0\0\0{}", 7, "xl-config-length");
+	expect_xl(order, 3, 0, "\2\0\0\x80{}", 7, "xl-config-length");
+	expect_xl(order, 3, 0, "\2\0\0\0{}", 6, "xl-config-nul");
+	expect_xl(order, 3, 0, "\4\0\0\0{\0}", 8, "xl-config-nul");
+	expect_xl(order, 2, 0, "\2\0\0\0{}", 6, ""); /* text needs none */
+	expect_xl(order, 3, 0, "\3\0\0\0{}\0more", 11, "xl-config-more");
+}
+
+/* Records of the libxl layer, each with its type's number as a letter; 'k': a CHECKPOINT of the
+ * image. */
+static void expect_stream_of(enum gw_guest_type guest, const char *letters, const void *body,
+			     uint32_t len, bool at_boundary, const char *ids)
+{
+	struct gw_error err = GW_ERROR_INIT;
+	struct seen seen = {0};
+	const struct gw_findings out = {rulecheck_report, &seen};
+	struct gw_stream_rules *rules = gw_stream_rules_new(&out, 0);
+	int rc = 0;
+
+	for (uint32_t i = 0; letters[i]; i++) {
+		struct gw_record rec = {.type = (uint32_t)(letters[i] - '0'),
+					.offset = 16 + i,
+					.number = i,
+					.data = (const uint8_t *)"\2\0\0\0\0\0\0"};
+
+		if (letters[i] == 'k') {
+			gw_stream_rules_checkpoint(rules);
+			continue;
+		}
+		if (rec.type == GW_STREAM_EMULATOR_CONTEXT ||
+		    rec.type == GW_STREAM_EMULATOR_XENSTORE_DATA)
+			rec.length = 8;
+		if (rec.type == GW_STREAM_CHECKPOINT_STATE) {
+			rec.length = 4;
+			rec.data = (const uint8_t *)"\0\0\0";
+		}
+		if (body && letters[i + 1] == '*') {
+			rec.data = body;
+			rec.length = len;
+		}
+		if (letters[i] != '*')
+			rc |= gw_stream_rules_record(rules, &rec, i ? guest : GW_GUEST_NONE, &err);
+	}
+	rc |= gw_stream_rules_end(rules, at_boundary, 100, &err);
+	if (*seen.ids)
+		seen.ids[strlen(seen.ids) - 1] = 0;
+	if (strcmp(seen.ids, ids) != 0)
+		fail_msg("%s: \"%s\", expected \"%s\"", letters, seen.ids, ids);
+	assert_int_equal(rc < 0, err.code != GW_OK);
+	gw_stream_rules_free(rules);
+}
+
+static void stream_of(const char *letters, const char *ids)
+{
+	expect_stream_of(HVM, letters, NULL, 0, true, ids);
+}
+
+static void body_of(const char *letters, const void *body, uint32_t len, const char *ids)
+{
+	expect_stream_of(HVM, letters, body, len, true, ids);
+}
+
+static void records_of_libxl(void **state)
+{
+	stream_of("1230", "");
+	stream_of("130", "");
+	stream_of("10", "stream-emulator-missing");
+	expect_stream_of(PV, "10", NULL, 0, true, "");
+	expect_stream_of(PV, "130", NULL, 0, true, "stream-emulator-guest");
+	stream_of("1k234k2345", "stream-checkpointed");
+	stream_of("1k345k345k3", "stream-cut-round");
+	stream_of("1k34k34", "stream-checkpointed");
+	expect_stream_of(HVM, "1k34", NULL, 0, false, "stream-cut-round");
+	stream_of("1k3", "stream-truncated");
+	stream_of("13", "stream-truncated");
+	expect_stream_of(HVM, "", NULL, 0, false, "stream-truncated");
+	stream_of("0", "stream-context-missing");
+	stream_of("310", "stream-context-first");
+	stream_of("1130", "stream-context-twice");
+	stream_of("1360", "stream-record-type");
+	stream_of("1330", "stream-emulator-twice");
+	stream_of("1300", "stream-after-end");
+	stream_of("1340", "stream-checkpoint-place");
+	stream_of("1350", "stream-checkpoint-place");
+	stream_of("1k30", "stream-checkpoint-place");
+	stream_of("1k343", "stream-checkpoint-place stream-checkpointed");
+	body_of("130*", "abcdefg", 8, "stream-record-length");
+	body_of("13*0", "\2\0\0\0", 4, "stream-emulator-length");
+	body_of("13*0", "\3\0\0\0\0\0\0", 8, "stream-emulator-id");
+	body_of("13*0", "\2\0\0\0\1\0\0", 8, "stream-emulator-index");
+	body_of("1k345*", "\1\0\0\0", 4, "stream-checkpoint-state stream-checkpointed");
+	body_of("1k345*", "\1\0\0\0", 2, "stream-checkpoint-state stream-checkpointed");
+}
+
+static void xenstore_keys(void **state)
+{
+#define XENSTORE(keys) "12*30", "\2\0\0\0\0\0\0\0" keys, (uint32_t)sizeof(keys) + 8
+
+	body_of(XENSTORE("physmap/f0000000/start_addr\0f0000000\0physmap/f0000000/size\000800000"),
+		"");
+	body_of(XENSTORE("physmap/f0000000/name\0vga.vram"), "");
+	body_of(XENSTORE("physmap/f0000000/other\0x"), "stream-xenstore-physmap");
+	body_of(XENSTORE("physmap//name\0x"), "stream-xenstore-path");
+	body_of(XENSTORE("physmap/g/name\0x"), "stream-xenstore-physmap");
+	body_of(XENSTORE("/local/domain/0\0x"), "stream-xenstore-path");
+	body_of(XENSTORE("physmap/../../x\0x"), "stream-xenstore-path");
+	body_of(XENSTORE("\0x"), "stream-xenstore-path");
+	body_of(XENSTORE("a\n\0x"), "stream-xenstore-path");
+	body_of(XENSTORE("physmap/1/name\0x\0odd"), "stream-xenstore-strings");
+	body_of("12*30", "\2\0\0\0\0\0\0\0abc", 11, "stream-xenstore-strings");
+}
+
+static void padding_and_headers_of_libxl(void **state)
+{
+	static const struct {
+		struct gw_stream_header h;
+		const char *ids;
+	} cases[] = {
+		{{2, 0}, ""},
+		{{3, 0}, "stream-version "},
+		{{2, 1}, "stream-endian "},
+		{{2, 2}, "stream-converted "},
+		{{2, 0x80000000}, "stream-reserved "},
+	};
+	const uint8_t ids[] = {2, 0, 0, 0, 0, 0, 0, 0, 'x'};
+	struct gw_record rec = {.type = GW_STREAM_EMULATOR_CONTEXT,
+				.length = 9,
+				.data = ids,
+				.padding = {0, 0, 0, 0, 0, 0, 1}};
+
+	for (size_t i = 0; i < GW_ARRAY_SIZE(cases); i++) {
+		struct gw_error err = GW_ERROR_INIT;
+		struct seen seen = {0};
+		const struct gw_findings out = {rulecheck_report, &seen};
+		struct gw_stream_rules *rules = gw_stream_rules_new(&out, 0);
+		int rc = gw_stream_rules_header(rules, &cases[i].h, &err);
+
+		assert_string_equal(seen.ids, cases[i].ids);
+		assert_int_equal(rc < 0, err.code != GW_OK);
+		seen = (struct seen){0};
+		gw_stream_rules_record(rules, &rec, HVM, &err);
+		assert_string_equal(seen.ids, "stream-padding stream-context-first ");
+		gw_stream_rules_free(rules);
+	}
+}
+
+/* Where the body was only announced, the ids come from its head. */
+static void announced_bodies(void **state)
+{
+	struct gw_stream_reader reader = {
+		.rec = {.type = GW_STREAM_EMULATOR_CONTEXT, .length = 100000}, .body_head = {9}};
+	struct gw_error err = GW_ERROR_INIT;
+	struct seen seen = {0};
+	const struct gw_findings out = {rulecheck_report, &seen};
+	struct gw_stream_rules *rules = gw_stream_rules_new(&out, 0);
+	struct gw_record context = {.type = GW_STREAM_LIBXC_CONTEXT, .data = (const uint8_t *)""};
+
+	assert_ok(gw_stream_rules_record(rules, &context, GW_GUEST_NONE, &err), &err);
+	assert_ok(gw_stream_rules_body(rules, &reader, HVM, &err), &err);
+	assert_string_equal(seen.ids, "stream-emulator-id ");
+	/* Without the head nothing is said of the ids. */
+	assert_ok(gw_stream_rules_record(rules, &reader.rec, HVM, &err), &err);
+	assert_string_equal(seen.ids, "stream-emulator-id stream-emulator-twice ");
+	gw_stream_rules_free(rules);
+}
+
+/* Findings that only their callers can make. */
+static void reports_of_others(void **state)
+{
+	static const char *const ids[] = {"file-format",       "file-damaged",	"trailing-bytes",
+					  "migrate-handshake", "xl-magic",	"xl-truncated",
+					  "stream-ident",      "stream-framing"};
+	struct gw_error err = GW_ERROR_INIT;
+	struct seen seen = {0};
+	const struct gw_findings out = {rulecheck_report, &seen};
+
+	for (size_t i = 0; i < GW_ARRAY_SIZE(ids); i++) {
+		int rc = gw_report(&out, ids[i], 77, &err, "%d bytes", 12);
+
+		assert_int_equal(rc < 0, seen.last.level == GW_LEVEL_ERROR);
+		assert_int_equal(rc < 0, err.code != GW_OK);
+		assert_string_equal(seen.last.text, "12 bytes");
+		assert_int_equal(seen.last.offset, 77);
+		gw_error_clear(&err);
+	}
+	assert_int_equal(gw_report(NULL, "xl-truncated", 0, &err, "x"), -1);
+	assert_int_equal(err.code, GW_TRUNCATED);
+}
+
+/* Runs last. */
+static void every_rule_was_broken(void **state)
+{
+	rulecheck_all_were_broken(GW_LAYER_FILE, GW_LAYER_LIBXL);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(headers_of_xl),
+		cmocka_unit_test(records_of_libxl),
+		cmocka_unit_test(xenstore_keys),
+		cmocka_unit_test(padding_and_headers_of_libxl),
+		cmocka_unit_test(announced_bodies),
+		cmocka_unit_test(reports_of_others),
+		cmocka_unit_test(every_rule_was_broken),
+	};
+
+	return cmocka_run_group_tests_name("rules_layers", tests, NULL, NULL);
+}

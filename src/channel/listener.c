@@ -85,8 +85,8 @@ static int listen_tcp(struct gw_listener *l, const struct gw_address *address, s
 }
 
 /*
- * True if what has the path is a socket that nobody holds any more. It is asked with the wrong type of
- * socket: one that is alive answers EPROTOTYPE, and its owner has no connection to wonder about.
+ * True if what has the path is a socket that nobody holds any more. It is asked with the wrong type
+ * of socket: one that is alive answers EPROTOTYPE, and its owner has no connection to wonder about.
  */
 static bool is_stale(const struct gw_listener *l, const struct sockaddr_un *path)
 {

@@ -27,6 +27,11 @@ void free_image(struct image *image);
 /* The first record of this type (body at data), or NULL. The walk is the test's own. */
 uint8_t *find_record(const struct image *image, uint32_t type, uint32_t *length);
 
+/* Calls fn for every copy of a page, with its entry in PAGE_DATA and its contents. Asserts that
+ * there is one. */
+typedef void each_copy_fn(uint8_t *entry, uint8_t *data, uint64_t value);
+void each_copy(const struct image *image, uint64_t pfn, each_copy_fn *fn, uint64_t value);
+
 /* What is expected of a page: its type, canonical contents. */
 struct page {
 	bool exists;

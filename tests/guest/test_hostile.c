@@ -15,34 +15,6 @@
 #define PV32 "xen-code/v3_422_pv32_live_1024.xz"
 #define HVM  "xen-code/v3_422_hvm_1024.xz"
 
-/* Every copy of a page: where its entry and its contents are. */
-typedef void each_copy_fn(uint8_t *entry, uint8_t *data, uint64_t value);
-
-static void each_copy(const struct image *image, uint64_t pfn, each_copy_fn *fn, uint64_t value)
-{
-	unsigned found = 0;
-
-	for (size_t at = 40; gw_get_le32(image->data + at) != GW_REC_END;) {
-		uint8_t *body = image->data + at + 8;
-		uint32_t count = gw_get_le32(body);
-		uint8_t *data = body + 8 + (size_t)8 * count;
-
-		at += 8 + (((size_t)gw_get_le32(body - 4) + 7) & ~(size_t)7);
-		if (gw_get_le32(body - 8) != GW_REC_PAGE_DATA)
-			continue;
-		for (uint32_t i = 0; i < count; i++) {
-			uint64_t entry = gw_get_le64(body + 8 + 8 * i);
-
-			if ((entry & 0xfffffffffffff) == pfn) {
-				fn(body + 8 + 8 * i, data, value);
-				found++;
-			}
-			data += gw_page_has_data((unsigned)(entry >> 60)) ? 4096 : 0;
-		}
-	}
-	assert_true(found > 0);
-}
-
 static void put_first_pte(uint8_t *entry, uint8_t *data, uint64_t value)
 {
 	gw_put_le64(data, value);

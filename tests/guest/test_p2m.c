@@ -277,12 +277,65 @@ static void test_bad_range(void **state)
 	close_domain(&f);
 }
 
+/* Entries that cannot travel: put off while the guest runs, an error with its place afterwards. */
+static void test_normalise(void **state)
+{
+	struct fixture f;
+	uint64_t page[512] = {0}, sent[512];
+
+	open_domain(&f, 8);
+	make_tree(&f);
+	assert_ok(f.guest.ops->setup(&f.guest, &f.err), &f.err);
+	const struct {
+		unsigned type;
+		uint64_t pte;
+		const char *says; /* NULL: it can travel */
+		uint64_t sent;
+	} entries[] = {
+		{1, UINT64_C(0x8000000000000067) | mfn(&f, 9) << 12, NULL, 0x8000000000009067},
+		/* In an L1 this bit is PAT. */
+		{0x9, mfn(&f, 9) << 12 | 0xe7, NULL, 0x90e7},
+		{2, mfn(&f, 9) << 12 | 0x66, NULL, mfn(&f, 9) << 12 | 0x66},
+		{2, mfn(&f, 9) << 12 | 0xe7, "pfn 0x7, an L2 page table, entry 500: superpage", 0},
+		{0xc, UINT64_C(0xfffffffff) << 12 | 1,
+		 "pfn 0x7, an L4 page table, entry 500: mfn 0xfffffffff is not the guest's", 0},
+		{3, UINT64_C(5) << 12 | 1,
+		 "pfn 0x7, an L3 page table, entry 500: mfn 0x5 is not the guest's", 0},
+	};
+
+	for (unsigned i = 0; i < sizeof(entries) / sizeof(entries[0]); i++) {
+		unsigned type = entries[i].type;
+
+		page[500] = entries[i].pte;
+		assert_true(f.guest.ops->needs_normalise(type));
+		if (entries[i].says) {
+			assert_int_equal(f.guest.ops->normalise(&f.guest, 7, type, page, sent,
+								false, &f.err),
+					 GW_DEFER);
+			assert_int_equal(f.err.code, GW_OK);
+			assert_fails(
+				f.guest.ops->normalise(&f.guest, 7, type, page, sent, true, &f.err),
+				&f.err, GW_GUEST, entries[i].says);
+			continue;
+		}
+		assert_int_equal(
+			f.guest.ops->normalise(&f.guest, 7, type, page, sent, false, &f.err), 0);
+		assert_true(sent[500] == entries[i].sent);
+		assert_int_equal(sent[499], 0);
+	}
+	assert_false(f.guest.ops->needs_normalise(GW_PAGE_NOTAB));
+	assert_false(f.guest.ops->needs_normalise(GW_PAGE_XTAB));
+	close_guest(&f);
+	close_domain(&f);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_shapes),
 		cmocka_unit_test(test_bad_tree),
 		cmocka_unit_test(test_bad_range),
+		cmocka_unit_test(test_normalise),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

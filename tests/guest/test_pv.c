@@ -5,6 +5,7 @@
  */
 #include "gwtest.h"
 
+#include "base/bytes.h"
 #include "compare.h"
 #include "hypervisor/memory.h"
 
@@ -189,12 +190,98 @@ static void test_not_resumed(void **state)
 	gw_host_close(host);
 }
 
+static void put_junk(uint8_t *entry, uint8_t *data, uint64_t at)
+{
+	memset(data + at, 0xa5, 4);
+}
+
+/* Of start_info only what the guest left for itself is kept. */
+static void test_start_info(void **state)
+{
+	struct gw_error err = GW_ERROR_INIT;
+	struct gw_host *host = gw_host_open("memory:", &err);
+	struct image image = load_image("xen-code/v3_422_pv64_1024.xz");
+	struct gw_domain *d = new_domain(host, 3);
+	struct restore_options how = {.checkpoint = ~0u};
+
+	each_copy(&image, 0x20, put_junk, 32); /* nr_pages */
+	each_copy(&image, 0x20, put_junk, 40); /* shared_info */
+	each_copy(&image, 0x20, put_junk, 48); /* flags */
+	struct pages expected = pages_of_image(&image, ~0u);
+	struct pv_image pv = pv_image_of(&image);
+
+	assert_ok(restore_loop(&image, d, &how, &err), &err);
+	assert_right(compare_domain(d, &pv, &expected), &streams[4]);
+
+	/* The guest's own part in a suspend that is taken back: pfns there, mfns again. */
+	uint64_t *store = (uint64_t *)gw_memory_page(d, 0x20) + 7;
+
+	assert_int_equal(d->ops->suspend(d, 100, NULL, &err), 1);
+	assert_int_equal(*store, 0x21);
+	assert_int_equal(store[2], 0x22);
+	assert_ok(d->ops->resume(d, &err), &err);
+	assert_right(compare_domain(d, &pv, &expected), &streams[4]);
+	d->ops->destroy(d);
+	free_pages(&expected);
+	free_image(&image);
+	gw_host_close(host);
+}
+
+static void put_xens_64(uint8_t *entry, uint8_t *data, uint64_t pte)
+{
+	for (unsigned i = 256; i <= 271; i++)
+		gw_put_le64(data + 8 * i, pte);
+}
+
+static void put_xens_32(uint8_t *entry, uint8_t *data, uint64_t pte)
+{
+	for (unsigned i = 428; i < 432; i++)
+		gw_put_le64(data + 8 * i, pte);
+}
+
+/* What savers of old left in Xen's slots refers to nothing of the guest's, and is not taken over.
+ */
+static void test_xens_slots(void **state)
+{
+	struct gw_error err = GW_ERROR_INIT;
+	struct gw_host *host = gw_host_open("memory:", &err);
+	struct image images[2] = {load_image("xen-code/v3_422_pv64_1024.xz"),
+				  load_image("xen-code/v3_422_pv32_live_1024.xz")};
+	const uint64_t with[2] = {0x28, 0x2f};
+
+	for (unsigned i = 0; i < 2; i++) {
+		struct pages before = pages_of_image(&images[i], ~0u);
+		uint64_t hash = hash_page(before.page[with[i]].data);
+		struct gw_domain *d = new_domain(host, 3);
+		struct restore_options how = {.checkpoint = ~0u};
+		struct save_options save = {0};
+		struct gw_buffer out = {0};
+
+		if (i == 0)
+			each_copy(&images[0], with[0], put_xens_64, UINT64_C(0xfffffffffff63));
+		else
+			each_copy(&images[1], with[1], put_xens_32, 0xe3);
+		assert_ok(restore_loop(&images[i], d, &how, &err), &err);
+		assert_ok(save_loop(d, &out, &save, &err), &err);
+		struct image again = image_of(&out, GW_GUEST_X86_PV);
+		struct pages after = pages_of_image(&again, ~0u);
+
+		assert_true(hash_page(after.page[with[i]].data) == hash);
+		d->ops->destroy(d);
+		free_pages(&before);
+		free_pages(&after);
+		free_image(&again);
+		free_image(&images[i]);
+	}
+	gw_host_close(host);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_round_trips),
-		cmocka_unit_test(test_without_localise),
-		cmocka_unit_test(test_not_resumed),
+		cmocka_unit_test(test_round_trips), cmocka_unit_test(test_without_localise),
+		cmocka_unit_test(test_not_resumed), cmocka_unit_test(test_start_info),
+		cmocka_unit_test(test_xens_slots),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

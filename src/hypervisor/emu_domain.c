@@ -64,11 +64,14 @@ static void op_unmap(struct gw_domain *d, struct gw_mapping *mapping)
 
 	if (!writer)
 		return;
-	/* While it was open a clean took its pages as written; what came after the last one is in
-	 * these. */
-	if (e->dirty.ops == &gw_emu_dirty_hook)
-		for (size_t i = 0; i < writer->n; i++)
+	for (size_t i = 0; i < writer->n; i++) {
+		/* While it was open, cleans took its pages as written; these are for the last one.
+		 */
+		if (e->dirty.ops == &gw_emu_dirty_hook)
 			gw_emu_dirty_mark(e, writer->gfns[i]);
+		if (e->engine.uc)
+			gw_emu_stale(e, writer->gfns[i]);
+	}
 	gw_emu_memory_close(&e->mem, writer);
 	*mapping = (struct gw_mapping){0};
 }

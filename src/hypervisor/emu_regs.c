@@ -181,27 +181,6 @@ static void load_system_segment(struct gw_emu *e, int id, const struct gw_hvm_se
 	e->u->reg_write(e->engine.uc, id, &r);
 }
 
-/* One that was not loaded anew since (selectors tell) keeps the record's cache. */
-static void load_segments(struct gw_emu *e)
-{
-	const struct gw_hvm_cpu *cpu = &e->cpu;
-
-	load_table(e, UC_X86_REG_GDTR, &cpu->gdtr);
-	load_table(e, UC_X86_REG_IDTR, &cpu->idtr);
-	load_system_segment(e, UC_X86_REG_LDTR, &cpu->seg[GW_HVM_LDTR]);
-	load_system_segment(e, UC_X86_REG_TR, &cpu->seg[GW_HVM_TR]);
-	for (int i = GW_HVM_CS; i <= GW_HVM_SS; i++) {
-		uint16_t selector = (uint16_t)cpu->seg[i].selector;
-
-		/* A failure leaves the flat segment Unicorn starts with, which is what the check
-		 * asked for. */
-		if (selector & 0xfffc)
-			e->u->reg_write(e->engine.uc, segment_ids[i], &selector);
-	}
-	for (int i = 0; i < GW_HVM_NR_SEGMENTS; i++)
-		e->engine.loaded_selectors[i] = (uint16_t)get(e, segment_ids[i]);
-}
-
 /* The descriptor a selector names now, as the cache the processor made of it; false if it is not
  * there. */
 static bool read_descriptor(struct gw_emu *e, uint16_t selector, struct gw_hvm_segment *s)
@@ -224,6 +203,44 @@ static bool read_descriptor(struct gw_emu *e, uint16_t selector, struct gw_hvm_s
 		.ar = (high >> 8 & 0xff) | (high >> 12 & 0xf00),
 	};
 	return true;
+}
+
+/*
+ * True if the selector names a flat segment of ring 0 that the processor would load without
+ * complaint. Unicorn does not survive an exception raised by a register write.
+ */
+static bool loadable(struct gw_emu *e, int index, uint16_t selector)
+{
+	struct gw_hvm_segment s;
+	bool code = index == GW_HVM_CS;
+
+	if (!(selector & 0xfffc) || (selector & 7) || !read_descriptor(e, selector, &s))
+		return false;
+	/* Present, ring 0, code or data; code readable, data writable and not expanding down. */
+	if ((s.ar & 0xfa) != (code ? 0x9a : 0x92) || (!code && (s.ar & 4)) || s.base ||
+	    s.limit != UINT32_MAX)
+		return false;
+	return !code || (s.ar & (AR_L | AR_DB)) == (e->engine.long_mode ? AR_L : AR_DB);
+}
+
+/* One that was not loaded anew since (selectors tell) keeps the record's cache. */
+static void load_segments(struct gw_emu *e)
+{
+	const struct gw_hvm_cpu *cpu = &e->cpu;
+
+	load_table(e, UC_X86_REG_GDTR, &cpu->gdtr);
+	load_table(e, UC_X86_REG_IDTR, &cpu->idtr);
+	load_system_segment(e, UC_X86_REG_LDTR, &cpu->seg[GW_HVM_LDTR]);
+	load_system_segment(e, UC_X86_REG_TR, &cpu->seg[GW_HVM_TR]);
+	for (int i = GW_HVM_CS; i <= GW_HVM_SS; i++) {
+		uint16_t selector = (uint16_t)cpu->seg[i].selector;
+
+		/* Else it keeps the flat segment Unicorn starts with, as the check asked for. */
+		if (loadable(e, i, selector))
+			e->u->reg_write(e->engine.uc, segment_ids[i], &selector);
+	}
+	for (int i = 0; i < GW_HVM_NR_SEGMENTS; i++)
+		e->engine.loaded_selectors[i] = (uint16_t)get(e, segment_ids[i]);
 }
 
 static void store_segments(struct gw_emu *e, struct gw_hvm_cpu *cpu)

@@ -5,6 +5,7 @@
 #include "emu_bench.h"
 
 #include <time.h>
+#include <unistd.h>
 
 #include "base/util.h"
 #include "format/image.h"
@@ -151,6 +152,17 @@ void *guest_page(struct guest *g, uint64_t gfn)
 	return page;
 }
 
+void guest_write(struct guest *g, uint64_t gfn, size_t offset, const void *bytes, size_t len)
+{
+	struct gw_error err = GW_ERROR_INIT;
+	struct gw_mapping mapping;
+	uint8_t *page;
+
+	assert_ok(g->d->ops->map(g->d, 1, &gfn, true, (void **)&page, &mapping, &err), &err);
+	memcpy(page + offset, bytes, len);
+	g->d->ops->unmap(g->d, &mapping);
+}
+
 static void copy_memory(struct gw_domain *to, struct gw_domain *from)
 {
 	struct gw_error err = GW_ERROR_INIT;
@@ -212,6 +224,92 @@ struct guest *guest_copy(struct guest *from, const char *query)
 	copy_rest(to->d, from->d);
 	assert_ok(to->d->ops->restored(to->d, &err), &err);
 	return to;
+}
+
+#define RAW_CODE 0x100000u
+
+void guest_cpu(struct guest *g, struct gw_hvm_cpu *cpu)
+{
+	struct gw_error err = GW_ERROR_INIT;
+	struct gw_hvm_entry entry;
+	void *blob;
+	size_t len;
+
+	assert_ok(g->d->hvm->get_context(g->d, &blob, &len, &err), &err);
+	assert_int_equal(gw_hvm_find(blob, len, GW_HVM_CPU, 0, &entry, &err), 1);
+	assert_ok(gw_hvm_cpu_decode(&entry, cpu, &err), &err);
+	free(blob);
+}
+
+void guest_set_cpu(struct guest *g, const struct gw_hvm_cpu *cpu)
+{
+	struct gw_error err = GW_ERROR_INIT;
+	struct gw_hvm_header header = {.magic = GW_HVM_HEADER_MAGIC,
+				       .version = GW_HVM_HEADER_VERSION};
+	uint8_t raw_header[GW_HVM_HEADER_SIZE], raw[GW_HVM_CPU_SIZE];
+	struct gw_buffer blob = {0};
+
+	gw_hvm_header_encode(raw_header, &header);
+	gw_hvm_cpu_encode(raw, cpu);
+	assert_ok(
+		gw_hvm_entry_append(&blob, GW_HVM_HEADER, 0, raw_header, sizeof(raw_header), &err),
+		&err);
+	assert_ok(gw_hvm_entry_append(&blob, GW_HVM_CPU, 0, raw, sizeof(raw), &err), &err);
+	assert_ok(gw_hvm_entry_append(&blob, GW_HVM_END, 0, NULL, 0, &err), &err);
+	assert_ok(g->d->hvm->set_context(g->d, blob.data, blob.len, &err), &err);
+	gw_buffer_free(&blob);
+}
+
+void guest_set_entry(struct guest *g, uint32_t eip)
+{
+	struct gw_hvm_cpu cpu = {
+		.rip = eip, .rflags = 2, .cr0 = 0x11, .dr6 = 0xffff0ff0, .dr7 = 0x400};
+
+	for (int i = GW_HVM_CS; i <= GW_HVM_SS; i++)
+		cpu.seg[i] = (struct gw_hvm_segment){.limit = UINT32_MAX, .ar = 0xc93};
+	cpu.seg[GW_HVM_CS].ar = 0xc9b;
+	cpu.gpr[GW_HVM_RSP] = RAW_CODE;
+	guest_set_cpu(g, &cpu);
+}
+
+struct guest *guest_raw(const char *query, const void *code, size_t len, uint64_t mem_pages)
+{
+	struct gw_error err = GW_ERROR_INIT;
+	struct guest *g = guest_new(query, mem_pages);
+	uint64_t gfn, same;
+
+	for (gfn = 0; gfn < mem_pages; gfn++)
+		assert_ok(g->d->ops->populate(g->d, 1, &gfn, &same, &err), &err);
+	guest_write(g, RAW_CODE / GW_PAGE_SIZE, 0, code, len);
+	guest_set_entry(g, RAW_CODE);
+	return g;
+}
+
+void guest_wait_halted(struct guest *g)
+{
+	struct gw_error err = GW_ERROR_INIT;
+	struct gw_domain_info info;
+	struct gw_hvm_cpu cpu, again;
+
+	for (int i = 0; i < 5000; i++) {
+		guest_pause(g);
+		assert_ok(g->d->ops->info(g->d, &info, &err), &err);
+		guest_cpu(g, &cpu);
+		if (info.shutdown != GW_SHUTDOWN_NONE)
+			return;
+		guest_unpause(g);
+		usleep(2000);
+		guest_pause(g);
+		guest_cpu(g, &again);
+		/* Halted if it did not move, and what it did last was HLT. */
+		if (cpu.rip == again.rip &&
+		    ((uint8_t *)guest_page(
+			    g, (cpu.rip - 1) / GW_PAGE_SIZE))[(cpu.rip - 1) % GW_PAGE_SIZE] == 0xf4)
+			return;
+		guest_unpause(g);
+	}
+	fail_msg("the guest did not halt, rip is 0x%llx: %s", (unsigned long long)cpu.rip,
+		 gw_emu_crash_text(g->d));
 }
 
 void bench_seed(void)

@@ -12,6 +12,8 @@
 
 #include <godwit/hypervisor.h>
 
+#include "format/hvm_context.h"
+
 struct guest {
 	struct gw_host *host;
 	struct gw_domain *d;
@@ -42,11 +44,24 @@ void guest_unpause(struct guest *g);
 size_t guest_wait(struct guest *g, size_t from, const char *text);
 size_t guest_console_len(struct guest *g);
 
-/* The guest's page, writable: for a paused guest or for reading racy counters. */
+/* The guest's page, to look at, running or not. */
 void *guest_page(struct guest *g, uint64_t gfn);
+/* Writes into a page as a toolstack would, so that the machine knows. */
+void guest_write(struct guest *g, uint64_t gfn, size_t offset, const void *bytes, size_t len);
 
 /* Copies all state of a stopped domain into a new one by way of the tables. */
 struct guest *guest_copy(struct guest *from, const char *query);
+
+/* Code to be run in flat 32-bit mode at this address: the vCPU's state becomes that. Paused guest.
+ */
+void guest_set_entry(struct guest *g, uint32_t eip);
+/* A domain with RAM of so many pages and this code at 1 MiB, entered there. Still paused. */
+struct guest *guest_raw(const char *query, const void *code, size_t len, uint64_t mem_pages);
+/* Waits (10 s) until the vCPU has halted or shut down; the pause is then the caller's to undo. */
+void guest_wait_halted(struct guest *g);
+/* The vCPU's registers. Paused guest. */
+void guest_cpu(struct guest *g, struct gw_hvm_cpu *cpu);
+void guest_set_cpu(struct guest *g, const struct gw_hvm_cpu *cpu);
 
 /* Seeds rand() from GODWIT_SEED or the clock, and prints it. */
 void bench_seed(void);

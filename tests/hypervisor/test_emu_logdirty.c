@@ -1,0 +1,342 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * Log-dirty, both ways of it: no write is lost under a running guest, and every kind of write that
+ * is not a store of the guest's is seen.
+ */
+#include "emu_bench.h"
+
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "base/bitmap.h"
+#include "hypervisor/emu.h"
+#include "hypervisor/emu_logdirty.h"
+
+#define MEM_PAGES 1024
+
+struct shadow {
+	struct guest *g;
+	uint64_t nr;
+	uint8_t *copy;	  /* nr pages */
+	uint64_t *bitmap; /* scratch */
+	uint64_t copied;  /* pages, in all rounds */
+};
+
+static bool uffd_works(void)
+{
+	struct gw_error err = GW_ERROR_INIT;
+
+	if (gw_emu_dirty_uffd_probe(&err) == 0)
+		return true;
+	print_message("no uffd here: %s\n", err.text);
+	return false;
+}
+
+static const char *const queries[] = {"logdirty=uffd", "logdirty=hook"};
+
+static bool has_page(struct guest *g, uint64_t gfn)
+{
+	struct gw_error err = GW_ERROR_INIT;
+	uint8_t type;
+
+	assert_ok(g->d->ops->page_types(g->d, 1, &gfn, &type, &err), &err);
+	return type == GW_PAGE_NOTAB;
+}
+
+static struct shadow shadow_start(struct guest *g)
+{
+	struct gw_error err = GW_ERROR_INIT;
+	struct shadow s = {.g = g};
+
+	assert_ok(g->d->ops->nr_pfns(g->d, &s.nr, &err), &err);
+	s.bitmap = gw_bitmap_new(s.nr);
+	/* Sparse as the guest is. */
+	s.copy = mmap(NULL, s.nr * GW_PAGE_SIZE, PROT_READ | PROT_WRITE,
+		      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	assert_ptr_not_equal(s.copy, MAP_FAILED);
+	assert_ok(g->d->ops->logdirty_start(g->d, &err), &err);
+	for (uint64_t gfn = 0; gfn < s.nr; gfn++)
+		if (has_page(g, gfn))
+			memcpy(s.copy + gfn * GW_PAGE_SIZE, guest_page(g, gfn), GW_PAGE_SIZE);
+	return s;
+}
+
+static uint64_t shadow_round(struct shadow *s)
+{
+	struct gw_error err = GW_ERROR_INIT;
+	uint64_t dirty, found = 0;
+
+	memset(s->bitmap, 0, GW_BITMAP_WORDS(s->nr) * 8);
+	assert_ok(s->g->d->ops->logdirty_clean(s->g->d, s->bitmap, s->nr, &dirty, &err), &err);
+	assert_int_equal(dirty, gw_bitmap_count(s->bitmap, s->nr));
+	for (uint64_t gfn = 0; (gfn = gw_bitmap_next_set(s->bitmap, s->nr, gfn)) < s->nr; gfn++)
+		if (has_page(s->g, gfn)) {
+			memcpy(s->copy + gfn * GW_PAGE_SIZE, guest_page(s->g, gfn), GW_PAGE_SIZE);
+			found++;
+		}
+	s->copied += found;
+	return found;
+}
+
+static void shadow_compare(struct shadow *s)
+{
+	uint64_t different = 0, first = 0;
+
+	for (uint64_t gfn = s->nr; gfn-- > 0;)
+		if (has_page(s->g, gfn) &&
+		    memcmp(s->copy + gfn * GW_PAGE_SIZE, guest_page(s->g, gfn), GW_PAGE_SIZE)) {
+			different++;
+			first = gfn;
+		}
+	if (different)
+		fail_msg("%llu pages were written without being logged, the first is 0x%llx",
+			 (unsigned long long)different, (unsigned long long)first);
+}
+
+static void shadow_free(struct shadow *s)
+{
+	munmap(s->copy, s->nr * GW_PAGE_SIZE);
+	free(s->bitmap);
+}
+
+/* A write by the host through a mapping that stays open over a clean. */
+static void host_writes(struct shadow *s)
+{
+	struct gw_error err = GW_ERROR_INIT;
+	struct gw_mapping mapping;
+	uint64_t gfn = MEM_PAGES - 1 - (uint64_t)(rand() % 16);
+	uint32_t *page;
+
+	assert_ok(s->g->d->ops->map(s->g->d, 1, &gfn, true, (void **)&page, &mapping, &err), &err);
+	page[rand() % 1024] = (uint32_t)rand();
+	shadow_round(s);
+	page[rand() % 1024] = (uint32_t)rand();
+	s->g->d->ops->unmap(s->g->d, &mapping);
+}
+
+static void loses_nothing(const char *query, const char *width)
+{
+	struct guest *g =
+		guest_boot(query, width, "pages=300 rate=5 check=1 period=200", MEM_PAGES);
+	struct gw_error err = GW_ERROR_INIT;
+	uint64_t dirty;
+	struct shadow s;
+
+	guest_unpause(g);
+	guest_wait(g, 0, "godwit-guest: up");
+	s = shadow_start(g);
+	for (int round = 0; round < 60; round++) {
+		shadow_round(&s);
+		if (round % 5 == 0)
+			host_writes(&s);
+		usleep((useconds_t)(rand() % 3000));
+	}
+	guest_pause(g);
+	assert_ok(g->d->ops->logdirty_peek(g->d, &dirty, &err), &err);
+	shadow_round(&s);
+	shadow_compare(&s);
+	assert_ok(g->d->ops->logdirty_peek(g->d, &dirty, &err), &err);
+	assert_int_equal(dirty, 0);
+	print_message("%s, %s-bit: %llu pages copied\n", query, width,
+		      (unsigned long long)s.copied);
+	assert_true(s.copied > 100);
+	g->d->ops->logdirty_stop(g->d);
+	guest_unpause(g);
+	guest_wait(g, guest_console_len(g), " ok\n");
+	shadow_free(&s);
+	guest_free(g);
+}
+
+static void no_write_is_lost(void **state)
+{
+	bench_seed();
+	for (int q = uffd_works() ? 0 : 1; q < 2; q++) {
+		loses_nothing(queries[q], "32");
+		loses_nothing(queries[q], "64");
+	}
+}
+
+static void expect_dirty(struct guest *g, uint64_t wanted, const char *what)
+{
+	struct gw_error err = GW_ERROR_INIT;
+	uint64_t *bitmap, nr, dirty = 0;
+
+	assert_ok(g->d->ops->nr_pfns(g->d, &nr, &err), &err);
+	bitmap = gw_bitmap_new(nr);
+	assert_ok(g->d->ops->logdirty_peek(g->d, &dirty, &err), &err);
+	if (dirty != (wanted != GW_INVALID_PFN))
+		fail_msg("%s: %llu pages are dirty", what, (unsigned long long)dirty);
+	assert_ok(g->d->ops->logdirty_clean(g->d, bitmap, nr, &dirty, &err), &err);
+	if (dirty != (wanted != GW_INVALID_PFN))
+		fail_msg("%s: %llu pages were dirty", what, (unsigned long long)dirty);
+	if (dirty && !gw_bitmap_test(bitmap, wanted))
+		fail_msg("%s: another page was dirty", what);
+	free(bitmap);
+}
+
+static void write_through(struct guest *g, uint64_t gfn, bool by_kernel)
+{
+	struct gw_error err = GW_ERROR_INIT;
+	struct gw_mapping mapping;
+	void *page;
+
+	assert_ok(g->d->ops->map(g->d, 1, &gfn, true, &page, &mapping, &err), &err);
+	if (by_kernel) {
+		int fds[2];
+
+		assert_int_equal(pipe(fds), 0);
+		assert_int_equal(write(fds[1], "from the kernel", 15), 15);
+		assert_int_equal(read(fds[0], page, 15), 15);
+		close(fds[0]);
+		close(fds[1]);
+	} else {
+		memset(page, 0x5a, 64);
+	}
+	g->d->ops->unmap(g->d, &mapping);
+}
+
+static void sees_other_writers(const char *query)
+{
+	struct gw_error err = GW_ERROR_INIT;
+	/* Booted but never run: only what the test writes is written. */
+	struct guest *g = guest_boot(query, "32", "", MEM_PAGES);
+	uint64_t gfn = 900, added = 0x2000, same;
+
+	assert_ok(g->d->ops->logdirty_start(g->d, &err), &err);
+	expect_dirty(g, GW_INVALID_PFN, "nothing written");
+	write_through(g, gfn, false);
+	expect_dirty(g, gfn, "written by a store");
+	write_through(g, gfn, true);
+	expect_dirty(g, gfn, "written by read(2)");
+	expect_dirty(g, GW_INVALID_PFN, "nothing written any more");
+	/* Room for it first: the guest has all the pages it may have. */
+	assert_ok(g->d->ops->depopulate(g->d, 1, &gfn, &err), &err);
+	expect_dirty(g, gfn, "taken away");
+	assert_ok(g->d->ops->populate(g->d, 1, &added, &same, &err), &err);
+	expect_dirty(g, added, "added");
+	write_through(g, added, false);
+	expect_dirty(g, added, "written after it was added");
+	g->d->ops->logdirty_stop(g->d);
+	g->d->ops->logdirty_stop(g->d);
+	assert_fails(g->d->ops->logdirty_peek(g->d, &same, &err), &err, GW_USAGE, "does not log");
+	guest_free(g);
+}
+
+static void other_writers_are_seen(void **state)
+{
+	for (int q = uffd_works() ? 0 : 1; q < 2; q++)
+		sees_other_writers(queries[q]);
+}
+
+/* The kernel drops its mark of a written page when it takes the page out of the page table. */
+static void reclaimed_pages_count(void **state)
+{
+	struct gw_error err = GW_ERROR_INIT;
+	struct guest *g;
+	uint64_t gfn = 900;
+
+	if (!uffd_works())
+		skip();
+	g = guest_boot("logdirty=uffd", "32", "", MEM_PAGES);
+	assert_ok(g->d->ops->logdirty_start(g->d, &err), &err);
+	write_through(g, gfn, false);
+	/* What reclaim does to the page table; the page itself stays in the memfd. */
+	assert_int_equal(madvise(guest_page(g, gfn), GW_PAGE_SIZE, MADV_DONTNEED), 0);
+	expect_dirty(g, gfn, "written and reclaimed");
+	write_through(g, gfn, false);
+	expect_dirty(g, gfn, "written again");
+	guest_free(g);
+}
+
+#define SWEEP_FIRST 0x1000u
+#define SWEEP_END   0x3000u
+
+/* mov eax, VALUE; mov edi, FIRST; 1: mov [edi], eax; add edi, 4096; cmp edi, END; jb 1b; 2: hlt;
+ * jmp 2b */
+static const uint8_t sweep_code[] = {0xb8, 0,	 0,    0,    0,	   0xbf, 0,    0,    0,	   0x01,
+				     0x89, 0x07, 0x81, 0xc7, 0,	   0x10, 0,    0,    0x81, 0xff,
+				     0,	   0,	 0,    0x03, 0x72, 0xf0, 0xf4, 0xeb, 0xfd};
+
+/*
+ * Each page is stored to once, so that a store lost between a mark and its taking is not made good
+ * by the next one.
+ */
+static void sweep_clean(struct guest *g, uint64_t *bitmap, uint32_t *shadow)
+{
+	struct gw_error err = GW_ERROR_INIT;
+	uint64_t dirty;
+
+	memset(bitmap, 0, GW_BITMAP_WORDS(SWEEP_END) * 8);
+	assert_ok(g->d->ops->logdirty_clean(g->d, bitmap, SWEEP_END, &dirty, &err), &err);
+	for (uint64_t p = SWEEP_FIRST; (p = gw_bitmap_next_set(bitmap, SWEEP_END, p)) < SWEEP_END;
+	     p++)
+		shadow[p - SWEEP_FIRST] = *(volatile uint32_t *)guest_page(g, p);
+}
+
+/* Returns the number of cleans beside the running guest. */
+static unsigned sweep(struct guest *g, uint64_t *bitmap, uint32_t *shadow, uint8_t value)
+{
+	volatile uint32_t *last = guest_page(g, SWEEP_END - 1);
+	unsigned cleans = 0;
+
+	guest_set_entry(g, 0x100000);
+	guest_write(g, 0x100, 1, &value, 1);
+	guest_unpause(g);
+	for (; *last != value; cleans++)
+		sweep_clean(g, bitmap, shadow);
+	guest_pause(g);
+	sweep_clean(g, bitmap, shadow);
+	for (uint64_t p = SWEEP_FIRST; p < SWEEP_END; p++) {
+		uint32_t now = *(volatile uint32_t *)guest_page(g, p);
+
+		assert_int_equal(now, value);
+		if (shadow[p - SWEEP_FIRST] != now)
+			fail_msg("the store to page 0x%x was not logged", (unsigned)p);
+	}
+	return cleans;
+}
+
+static void no_single_store_is_lost(void **state)
+{
+	for (int q = uffd_works() ? 0 : 1; q < 2; q++) {
+		struct gw_error err = GW_ERROR_INIT;
+		uint64_t *bitmap = gw_bitmap_new(SWEEP_END);
+		unsigned cleans = 0;
+		uint32_t *shadow = calloc(SWEEP_END - SWEEP_FIRST, sizeof(*shadow));
+		struct guest *g = guest_raw(queries[q], sweep_code, sizeof(sweep_code), SWEEP_END);
+
+		assert_ok(g->d->ops->logdirty_start(g->d, &err), &err);
+		for (uint8_t value = 1; value <= 20; value++)
+			cleans += sweep(g, bitmap, shadow, value);
+		print_message("%s: %u cleans in 20 sweeps\n", queries[q], cleans);
+		assert_true(cleans > 20);
+		guest_free(g);
+		free(bitmap);
+		free(shadow);
+	}
+}
+
+static void chosen_by_uri(void **state)
+{
+	struct gw_error err = GW_ERROR_INIT;
+
+	assert_null(gw_emu_host_open("logdirty=soft", &err));
+	assert_int_equal(err.code, GW_USAGE);
+	gw_error_clear(&err);
+	setenv("GODWIT_LOGDIRTY", "none", 1);
+	assert_null(gw_emu_host_open("", &err));
+	assert_int_equal(err.code, GW_USAGE);
+	unsetenv("GODWIT_LOGDIRTY");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(no_write_is_lost),	  cmocka_unit_test(no_single_store_is_lost),
+		cmocka_unit_test(other_writers_are_seen), cmocka_unit_test(reclaimed_pages_count),
+		cmocka_unit_test(chosen_by_uri),
+	};
+
+	bench_require();
+	return cmocka_run_group_tests_name("emu_logdirty", tests, NULL, NULL);
+}

@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * A domain's whole state, taken out through the tables and put into a new domain, runs on: when the
+ * guest suspended itself, and when it was stopped anywhere.
+ */
+#include "emu_bench.h"
+
+#include <unistd.h>
+
+#include "../../guests/layout.h"
+#include "hypervisor/emu.h"
+
+static const char *const widths[] = {"32", "64"};
+
+#define CMDLINE "seed=11 pages=24 rate=2 check=3 period=25"
+
+static void runs_on(struct guest *g)
+{
+	size_t at = guest_wait(g, 0, "godwit-guest: beat ");
+
+	guest_wait(g, at, " ok\n");
+	assert_null(strstr(g->text, "CORRUPT"));
+}
+
+static struct guest *move(struct guest *g)
+{
+	struct guest *next = guest_copy(g, "");
+
+	guest_free(g);
+	guest_unpause(next);
+	return next;
+}
+
+static void suspended_guests_move(void **state)
+{
+	for (int w = 0; w < 2; w++) {
+		struct gw_error err = GW_ERROR_INIT;
+		struct guest *g = guest_boot("", widths[w], CMDLINE, 1024);
+		void *blob;
+		size_t len;
+
+		guest_unpause(g);
+		runs_on(g);
+		for (int round = 0; round < 3; round++) {
+			const struct hb_header *h;
+
+			assert_int_equal(g->d->ops->suspend(g->d, 5000, NULL, &err), 1);
+			guest_pause(g);
+			assert_ok(g->d->ops->get_xenabi(g->d, &blob, &len, &err), &err);
+			/* Nothing that a stock Xen would not have a record for. */
+			assert_int_equal(len, 0);
+			g = move(g);
+			guest_wait(g, 0, "godwit-guest: restored\n");
+			runs_on(g);
+			h = guest_page(g, HB_HEADER_PFN);
+			assert_int_equal(h->resumes, round + 1);
+			assert_int_equal(h->last_answer, 0);
+			assert_int_not_equal(gw_emu_suspend_port(g->d), 0);
+		}
+		guest_free(g);
+	}
+}
+
+static void stopped_guests_move(void **state)
+{
+	bench_seed();
+	for (int w = 0; w < 2; w++) {
+		struct gw_error err = GW_ERROR_INIT;
+		struct guest *g = guest_boot("", widths[w], CMDLINE, 1024);
+
+		guest_unpause(g);
+		for (int round = 0; round < 12; round++) {
+			/* The first rounds are likely to hit its beginning. */
+			usleep((useconds_t)(rand() % (round < 6 ? 1500 : 15000)));
+			guest_pause(g);
+			g = move(g);
+		}
+		runs_on(g);
+		/* It knows nothing of having moved, and can still be asked. */
+		assert_int_equal(((const struct hb_header *)guest_page(g, HB_HEADER_PFN))->resumes,
+				 0);
+		assert_int_equal(g->d->ops->suspend(g->d, 5000, NULL, &err), 1);
+		assert_ok(g->d->ops->resume(g->d, &err), &err);
+		guest_wait(g, 0, "godwit-guest: cancelled\n");
+		guest_free(g);
+	}
+}
+
+/* What a restored domain was given is what it gives back as long as it has not run. */
+static void a_context_is_kept(void **state)
+{
+	for (int w = 0; w < 2; w++) {
+		struct gw_error err = GW_ERROR_INIT;
+		struct guest *g = guest_boot("", widths[w], CMDLINE, 1024), *copy;
+		void *one, *two;
+		size_t len_one, len_two;
+
+		guest_unpause(g);
+		runs_on(g);
+		guest_pause(g);
+		assert_ok(g->d->hvm->get_context(g->d, &one, &len_one, &err), &err);
+		free(one);
+		copy = guest_copy(g, "");
+		assert_ok(copy->d->hvm->get_context(copy->d, &one, &len_one, &err), &err);
+		assert_ok(copy->d->hvm->set_context(copy->d, one, len_one, &err), &err);
+		assert_ok(copy->d->ops->restored(copy->d, &err), &err);
+		assert_ok(copy->d->hvm->get_context(copy->d, &two, &len_two, &err), &err);
+		assert_int_equal(len_one, len_two);
+		assert_memory_equal(one, two, len_one);
+		free(one);
+		free(two);
+		/* Both are whole. */
+		guest_unpause(copy);
+		runs_on(copy);
+		guest_free(copy);
+		guest_unpause(g);
+		guest_wait(g, guest_console_len(g), " ok\n");
+		guest_free(g);
+	}
+}
+
+/* Cancelled or too slow, the request is taken back: the guest goes on. */
+static void a_request_can_be_withdrawn(void **state)
+{
+	struct gw_error err = GW_ERROR_INIT;
+	struct guest *g = guest_boot("", "32", "pages=16 check=16 period=10", 1024);
+	struct gw_cancel *cancel = gw_cancel_new(&err);
+	int rc;
+
+	guest_unpause(g);
+	runs_on(g);
+	gw_cancel_set(cancel);
+	rc = g->d->ops->suspend(g->d, 5000, cancel, &err);
+	if (rc == 1) {
+		/* It was quicker. */
+		assert_ok(g->d->ops->resume(g->d, &err), &err);
+	} else {
+		assert_int_equal(err.code, GW_CANCELLED);
+	}
+	guest_wait(g, guest_console_len(g), " ok\n");
+	gw_error_clear(&err);
+	assert_int_equal(g->d->ops->suspend(g->d, 5000, NULL, &err), 1);
+	gw_cancel_free(cancel);
+	guest_free(g);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(suspended_guests_move),
+		cmocka_unit_test(stopped_guests_move),
+		cmocka_unit_test(a_context_is_kept),
+		cmocka_unit_test(a_request_can_be_withdrawn),
+	};
+
+	bench_require();
+	return cmocka_run_group_tests_name("emu_move", tests, NULL, NULL);
+}

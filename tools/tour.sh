@@ -56,8 +56,8 @@ move() {
 mkdir -m 700 "$a" "$b"
 
 show "1. A guest with a working set that it rewrites and checks all the time runs on host a"
-printf '\033[36ma$\033[0m godwit run --name beat --memory 64M godwit-guest64.elf\n'
-on "$a" run --name beat --memory 64M --cmdline "seed=42 pages=4096 rate=1024" \
+printf '\033[36ma$\033[0m godwit run --name beat --memory 64M godwit-guest64.elf\n\n'
+on "$a" run --name beat --memory 64M --cmdline "seed=42 pages=1024 period=256" \
 	"$build/guests/godwit-guest64.elf" >"$work/beat.a" 2>&1 &
 wait_for "$work/beat.a" 'beat 3'
 tail -n 2 "$work/beat.a"

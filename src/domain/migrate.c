@@ -50,6 +50,7 @@ static void undecided(struct gw_process *p, struct gw_job *job, struct gw_error 
 	p->migration = job->id;
 	p->saved = job->toolstack;
 	atomic_store(&p->phase, GW_PHASE_UNDECIDED);
+	gw_domain_say(err, " (\"godwit resume --claim\" or \"godwit destroy\")");
 	gw_logf(&p->args.log, GW_LOG_ERROR, "%s", err->text);
 	gw_session_fail(job->owner, "migrate", err);
 }

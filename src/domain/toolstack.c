@@ -69,12 +69,16 @@ void gw_domain_toolstack_init(struct gw_domain_toolstack *ts, struct gw_toolstac
 	};
 }
 
-void gw_domain_say_state(struct gw_error *err, bool paused)
+void gw_domain_say(struct gw_error *err, const char *what)
 {
-	const char *state = paused ? "; the domain stays paused here" : "; the domain runs on here";
-	size_t room = sizeof(err->text) - strlen(state) - 1;
+	size_t room = sizeof(err->text) - strlen(what) - 1;
 	size_t at = GW_MIN(strlen(err->text), room);
 
 	/* Of a long text the end is lost, never what has become of the domain. */
-	strcpy(err->text + at, state);
+	strcpy(err->text + at, what);
+}
+
+void gw_domain_say_state(struct gw_error *err, bool paused)
+{
+	gw_domain_say(err, paused ? "; the domain stays paused here" : "; the domain runs on here");
 }

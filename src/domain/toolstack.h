@@ -35,6 +35,8 @@ void gw_domain_toolstack_init(struct gw_domain_toolstack *ts, struct gw_toolstac
 /* Undoes a suspend; nothing if there was none. A pause by the domain's owner is not touched. */
 int gw_domain_toolstack_undo(struct gw_domain_toolstack *ts, struct gw_error *err);
 
+/* Adds a short text to an error's. */
+void gw_domain_say(struct gw_error *err, const char *what);
 /* Adds to an error what state the domain is in after all: "...; the domain runs on here". */
 void gw_domain_say_state(struct gw_error *err, bool paused);
 

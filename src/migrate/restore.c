@@ -238,6 +238,7 @@ static void clean_up(struct gw_restore *r)
 {
 	if (r->guest_ready)
 		r->guest.ops->cleanup(&r->guest);
+	gw_policy_free(&r->guest.policy);
 	gw_policy_free(&r->policy);
 	gw_buffer_free(&r->static_records);
 	gw_restore_pages_free(r);

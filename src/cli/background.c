@@ -17,8 +17,14 @@
 
 int gw_background_new_cancel(struct gw_cli *cli, struct gw_error *err)
 {
+	struct gw_cancel *old = cli->cancel;
+
 	cli->cancel = gw_cancel_new(err);
-	return cli->cancel ? gw_interrupt_start(cli->cancel, err) : -1;
+	if (!cli->cancel || gw_interrupt_start(cli->cancel, err) < 0)
+		return -1;
+	/* The handlers know the new one by now. */
+	gw_cancel_free(old);
+	return 0;
 }
 
 /* What the child ended with, as the status of a command. */

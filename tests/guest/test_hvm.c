@@ -153,8 +153,7 @@ static void assert_same_state(const struct image *first, unsigned checkpoint,
 
 static struct gw_domain *new_domain(struct gw_host *host)
 {
-	struct gw_domain_config config = {
-		.type = GW_GUEST_X86_HVM, .max_pfns = 0x100000, .vcpus = 1};
+	struct gw_domain_config config = {.type = GW_GUEST_X86_HVM, .max_pfns = 5000, .vcpus = 1};
 	struct gw_error err = GW_ERROR_INIT;
 	struct gw_domain *d = host->ops->create(host, &config, &err);
 

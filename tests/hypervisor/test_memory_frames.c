@@ -53,12 +53,15 @@ static void test_populate(void **state)
 		     "pfn 0x5 has a page");
 	assert_fails(f.d->ops->populate(f.d, 2, (uint64_t[]){7, 7}, gfns, &f.err), &f.err, GW_USAGE,
 		     "populated twice");
-	assert_fails(f.d->ops->populate(f.d, 2, (uint64_t[]){7, 3000}, gfns, &f.err), &f.err,
-		     GW_INVALID, "beyond");
+	assert_fails(f.d->ops->populate(f.d, 2, (uint64_t[]){7, 0x100000 + PFNS}, gfns, &f.err),
+		     &f.err, GW_INVALID, "beyond");
 	assert_fails(f.d->ops->populate(f.d, 1, (uint64_t[]){UINT64_MAX}, gfns, &f.err), &f.err,
 		     GW_INVALID, "beyond");
 	assert_fails(f.d->ops->populate(f.d, 3, (uint64_t[]){7, 8, 9}, gfns, &f.err), &f.err,
 		     GW_NO_MEMORY, "host's 5");
+	assert_ok(f.d->ops->populate(f.d, 1, (uint64_t[]){0x100000 + PFNS - 1}, gfns, &f.err),
+		  &f.err);
+	assert_ok(f.d->ops->depopulate(f.d, 1, gfns, &f.err), &f.err);
 	assert_ok(f.d->ops->info(f.d, &info, &f.err), &f.err);
 	assert_int_equal(info.nr_pages, 3);
 	assert_int_equal(gw_memory_page_type(f.d, 7), GW_PAGE_XTAB);
@@ -179,6 +182,11 @@ static void test_mfns(void **state)
 		assert_int_equal(gw_memory_gfn(f.d, 0), GW_INVALID_PFN);
 		assert_ok(f.d->ops->populate(f.d, PFNS, pfns, gfns, &f.err), &f.err);
 	}
+	close_domain(&f);
+	open_domain(&f, "memory:", GW_GUEST_X86_HVM, 0);
+	assert_ok(f.d->ops->populate(f.d, PFNS, pfns, gfns, &f.err), &f.err);
+	assert_fails(f.d->ops->populate(f.d, 1, (uint64_t[]){PFNS}, gfns, &f.err), &f.err,
+		     GW_INVALID, "1 pages more than the domain's 3000");
 	close_domain(&f);
 	close_domain(&g);
 }

@@ -6,12 +6,17 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/util.h"
+#include "domain/config.h"
 
 #define INFO_TIMEOUT_MS 5000
+#define ARRIVAL_MS	1000
+#define ARRIVAL_ASK_US	5000
 
 static bool is_number(const char *text)
 {
@@ -47,11 +52,40 @@ static int connect_by_id(struct gw_client *client, struct gw_runtime *rt, const 
 	return found ? 0 : gw_fail(err, GW_REFUSED, "no domain with the id %s runs here", wanted);
 }
 
+/* True if a domain of that name has just arrived beside its source, which has still to give it up.
+ */
+static bool is_arriving(struct gw_runtime *rt, const char *name)
+{
+	char beside[GW_NAME_MAX + 16];
+	int fd;
+
+	snprintf(beside, sizeof(beside), "%.*s" GW_NAME_INCOMING, GW_NAME_MAX, name);
+	fd = gw_runtime_connect(rt, beside, NULL);
+	if (fd >= 0)
+		close(fd);
+	return fd >= 0;
+}
+
+static int connect_by_name(struct gw_runtime *rt, const char *name, struct gw_error *err)
+{
+	uint64_t until = gw_clock_ms() + ARRIVAL_MS;
+
+	for (;;) {
+		int fd = gw_runtime_connect(rt, name, err);
+
+		if (fd >= 0 || err->code != GW_REFUSED || gw_clock_ms() > until ||
+		    !is_arriving(rt, name))
+			return fd;
+		gw_error_clear(err);
+		usleep(ARRIVAL_ASK_US);
+	}
+}
+
 int gw_client_connect(struct gw_client *client, struct gw_runtime *rt, const char *name,
 		      struct gw_error *err)
 {
 	struct gw_error by_name = GW_ERROR_INIT;
-	int fd = gw_runtime_connect(rt, name, &by_name);
+	int fd = connect_by_name(rt, name, &by_name);
 
 	if (fd < 0 && by_name.code == GW_REFUSED && is_number(name))
 		return connect_by_id(client, rt, name, err);

@@ -50,7 +50,7 @@ static int take_name(struct gw_process *p, struct gw_claim *claim, const char *n
 		return 0;
 	if (why.code != GW_BUSY || !is_own_source(p, name, id))
 		return gw_fail(err, GW_REFUSED, "%s", why.text);
-	if (snprintf(beside, sizeof(beside), "%s--incoming", name) >= (int)sizeof(beside))
+	if (snprintf(beside, sizeof(beside), "%s" GW_NAME_INCOMING, name) >= (int)sizeof(beside))
 		return gw_fail(err, GW_REFUSED, "the name %s is too long to arrive beside itself",
 			       name);
 	if (gw_claim_take(claim, &p->runtime, beside, err) < 0)

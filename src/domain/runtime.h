@@ -24,6 +24,9 @@ struct gw_runtime {
 int gw_runtime_open(struct gw_runtime *rt, struct gw_error *err);
 void gw_runtime_close(struct gw_runtime *rt);
 
+/* Behind the name of a domain that arrives beside its own source, until that one has gone. */
+#define GW_NAME_INCOMING "--incoming"
+
 /* Letters, digits and ._+- with no dot or hyphen in front, shorter than GW_NAME_MAX: safe as a file
  * name. */
 bool gw_name_is_valid(const char *name);

@@ -40,6 +40,9 @@ int gw_domain_ask(struct gw_cli *cli, const char *domain, json_t *request, json_
 /* Shows a failure that says nothing about the goodness of what was asked for: 2, 4, or 3. */
 int gw_domain_fail(struct gw_cli *cli, const struct gw_error *err);
 
+/* gw_cli_fail for an error with several reasons, one a line. */
+int gw_domain_fail_lines(struct gw_cli *cli, const struct gw_error *err);
+
 /* Connects to a domain; -1 with *status, the failure shown. */
 int gw_domain_connect(struct gw_cli *cli, const char *domain, struct gw_client *client,
 		      int *status);

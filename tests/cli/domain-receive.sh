@@ -20,12 +20,13 @@ run_expect 3 "$GODWIT" migrate tpvh "$address"
 assert_state tpvh running
 
 # A CPU that lacks something: refused by name, before anything exists there.
-connect=(-c "emu:?lack=sse2")
+connect=(-c "emu:?lack=sse2+aes")
 receiver
 connect=()
 run_expect 1 "$GODWIT" migrate tpvh "$address"
-err_has "sse2"
+err_has "CPU feature sse2 "
 err_has "runs on here"
+[ "$(wc -l <err)" -ge 2 ] || fail "not all reasons, one a line"
 assert_state tpvh running
 assert_state tpvh--incoming ""
 

@@ -19,6 +19,9 @@
 #define MAX_PFNS_PV (UINT64_C(1) << 28)
 #define MAX_VCPUS   4096u
 
+/* An HVM guest's pages may stand anywhere below 4 GiB, and what finds no place there above. */
+#define HVM_PFNS_BELOW_4G UINT64_C(0x100000)
+
 static struct gw_memory_host *host_of(struct gw_host *host)
 {
 	return (struct gw_memory_host *)host;
@@ -48,7 +51,11 @@ static int info(struct gw_domain *d, struct gw_domain_info *out, struct gw_error
 
 static int nr_pfns(struct gw_domain *d, uint64_t *nr, struct gw_error *err)
 {
-	*nr = gw_memory_of(d)->max_pfns;
+	struct gw_memory_domain *m = gw_memory_of(d);
+
+	gw_memory_lock(m);
+	*nr = m->built ? m->top : m->max_pfns;
+	gw_memory_unlock(m);
 	return 0;
 }
 
@@ -111,6 +118,8 @@ static int restored(struct gw_domain *d, struct gw_error *err)
 
 	gw_memory_lock(m);
 	m->shutdown = GW_SHUTDOWN_NONE;
+	/* Nothing runs here that could ask for more. */
+	m->built = !gw_memory_is_pv(m);
 	if (gw_memory_is_pv(m))
 		r = gw_memory_kernel_restored(m, err);
 	gw_memory_unlock(m);
@@ -291,7 +300,8 @@ static struct gw_domain *create(struct gw_host *host, const struct gw_domain_con
 	};
 	m->host = h;
 	atomic_fetch_add(&h->refs, 1);
-	m->max_pfns = c->max_pfns;
+	m->max_pages = c->max_pfns;
+	m->max_pfns = c->max_pfns + (pv ? 0 : HVM_PFNS_BELOW_4G);
 	m->vcpus = c->vcpus;
 	m->paused = 1;
 	m->shutdown = GW_SHUTDOWN_NONE;

@@ -65,7 +65,10 @@ struct gw_memory_hvm {
 struct gw_memory_domain {
 	struct gw_domain base;
 	struct gw_memory_host *host;
-	uint64_t max_pfns;
+	uint64_t max_pages; /* it may have, wherever they are */
+	uint64_t max_pfns;  /* one past the highest that may have one */
+	uint64_t top;	    /* one past the highest that ever had one */
+	bool built;	    /* what top was when it was restored is all it needs */
 	unsigned vcpus;
 	/*
 	 * Guards all that changes while the guest of memory_guest.c runs: each of its steps holds

@@ -156,12 +156,16 @@ static int check_populate(struct gw_memory_domain *m, size_t n, const uint64_t *
 	for (size_t i = 0; i < n; i++) {
 		if (pfns[i] >= m->max_pfns)
 			return gw_fail(err, GW_INVALID,
-				       "pfn %#" PRIx64 " is beyond the domain's %" PRIu64 " pages",
-				       pfns[i], m->max_pfns);
+				       "pfn %#" PRIx64 " is beyond the domain's last, %#" PRIx64,
+				       pfns[i], m->max_pfns - 1);
 		if (gw_memory_pfn_to_gfn(m, pfns[i]) != GW_INVALID_PFN)
 			return gw_fail(err, GW_USAGE, "pfn %#" PRIx64 " has a page already",
 				       pfns[i]);
 	}
+	if (n > m->max_pages - m->frames.populated)
+		return gw_fail(err, GW_INVALID,
+			       "%zu pages more than the domain's %" PRIu64 " (it has %" PRIu64 ")",
+			       n, m->max_pages, m->frames.populated);
 	uint64_t used = atomic_fetch_add(&m->host->used, n);
 
 	if (used + n > m->host->limit) {
@@ -218,6 +222,7 @@ int gw_memory_populate(struct gw_domain *d, size_t n, const uint64_t *pfns, uint
 		}
 		gw_memory_set_state(m, gfn, GW_MEMORY_HELD | GW_PAGE_NOTAB);
 		m->frames.populated++;
+		m->top = GW_MAX(m->top, pfns[done] + 1);
 		gw_memory_log(m, pfns[done]);
 		gfns[done] = gfn;
 	}

@@ -11,8 +11,8 @@
 #include "base/util.h"
 #include "hypervisor/memory_domain.h"
 
-#define FOREIGN_MAX 8u	  /* foreign mappings at a time */
-#define TURN	    16u	  /* steps taken while the lock is held */
+#define FOREIGN_MAX 8u		    /* foreign mappings at a time */
+#define TURN	    16u		    /* steps taken while the lock is held */
 #define FOREIGN_MFN UINT64_C(0x380) /* one of Xen's frames stands for another domain's page */
 
 struct foreign {

@@ -388,6 +388,7 @@ enum gw_process_end gw_process_run(struct gw_process *p, struct gw_error *err)
 	finish_copy(p);
 	/* The name is free, and the domain gone, before anybody reads that it is. */
 	gw_process_drop(p);
+	p->left = true;
 	gw_session_close_all(p);
 	if (p->end_err.code)
 		*err = p->end_err;

@@ -116,6 +116,7 @@ struct gw_process {
 	bool destroy_wanted; /* as soon as the operation has ended */
 	struct gw_session *destroyer;
 	bool ended;
+	bool left; /* and the domain and its name are gone */
 	enum gw_process_end end;
 	struct gw_error end_err;
 };

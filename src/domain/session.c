@@ -71,7 +71,8 @@ void gw_session_output(struct gw_process *p, struct gw_session *s)
 {
 	struct gw_error err = GW_ERROR_INIT;
 
-	if (s->gone)
+	/* Nobody reads that the domain has left before it has. */
+	if (s->gone || (p->ended && !p->left))
 		return;
 	if (gw_conn_flush(&s->conn, &err) < 0) {
 		s->gone = true;

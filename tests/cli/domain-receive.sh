@@ -49,6 +49,9 @@ until_true 5 test -s keep.out
 address=$(head -1 keep.out)
 run_expect 0 "$GODWIT" receive -d "unix:$tmp/background"
 out_has "unix:$tmp/background"
+for p in /proc/[0-9]*; do
+	! grep -qsa "unix:$tmp/background" "$p/cmdline" || started+=("${p#/proc/}")
+done
 run_expect 0 "$GODWIT" migrate tpvh "$address"
 run_expect 0 "$GODWIT" migrate second "$address"
 until_true 5 is_state tpvh running

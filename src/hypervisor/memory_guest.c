@@ -87,10 +87,11 @@ static void write_pte(struct gw_memory_guest *g, uint64_t pfn, unsigned slot, ui
 	gw_memory_log(g->m, pfn);
 }
 
-static bool is_foreign(const struct gw_memory_guest *g, uint64_t pfn)
+/* True if a foreign frame is mapped there; slot GW_PV_PTES: anywhere in the table. */
+static bool is_foreign(const struct gw_memory_guest *g, uint64_t pfn, unsigned slot)
 {
 	for (unsigned i = 0; i < g->nr_foreign; i++)
-		if (g->foreign[i].pfn == pfn)
+		if (g->foreign[i].pfn == pfn && (slot == GW_PV_PTES || g->foreign[i].slot == slot))
 			return true;
 	return false;
 }
@@ -100,10 +101,8 @@ static void change_pte(struct gw_memory_guest *g)
 	uint64_t pfn = g->tables[draw(g, g->nr_tables)];
 	unsigned slot = (unsigned)draw(g, GW_PV_PTES);
 
-	for (unsigned i = 0; i < g->nr_foreign; i++)
-		if (g->foreign[i].pfn == pfn && g->foreign[i].slot == slot)
-			return;
-	write_pte(g, pfn, slot, random_pte(g));
+	if (!is_foreign(g, pfn, slot))
+		write_pte(g, pfn, slot, random_pte(g));
 }
 
 /* A page of data becomes an L1 table, pinned as a kernel does with those it prepares. */
@@ -129,7 +128,7 @@ static void make_table(struct gw_memory_guest *g)
 /* The last table it made becomes a page of data again. */
 static void unmake_table(struct gw_memory_guest *g)
 {
-	if (g->nr_own == 0 || is_foreign(g, g->tables[g->nr_tables - 1]))
+	if (g->nr_own == 0 || is_foreign(g, g->tables[g->nr_tables - 1], GW_PV_PTES))
 		return;
 	uint64_t pfn = g->tables[--g->nr_tables], mfn = gw_memory_pfn_to_gfn(g->m, pfn);
 
@@ -155,11 +154,13 @@ static void map_foreign(struct gw_memory_guest *g)
 		unmap_foreign(g, 1);
 		return;
 	}
-	struct foreign *f = &g->foreign[g->nr_foreign++];
+	uint64_t pfn = g->tables[draw(g, g->nr_tables)];
+	unsigned slot = (unsigned)draw(g, GW_PV_PTES);
 
-	f->pfn = g->tables[draw(g, g->nr_tables)];
-	f->slot = (unsigned)draw(g, GW_PV_PTES);
-	write_pte(g, f->pfn, f->slot, FOREIGN_MFN << GW_PAGE_SHIFT | 0x67);
+	if (is_foreign(g, pfn, slot))
+		return;
+	g->foreign[g->nr_foreign++] = (struct foreign){.pfn = pfn, .slot = slot};
+	write_pte(g, pfn, slot, FOREIGN_MFN << GW_PAGE_SHIFT | 0x67);
 }
 
 static void step(struct gw_memory_guest *g)

@@ -8,9 +8,11 @@
 #include <sched.h>
 
 #include "base/bytes.h"
+#include "channel/memory.h"
 #include "compare.h"
 #include "hypervisor/memory.h"
 #include "hypervisor/memory_guest.h"
+#include "migrate/engine.h"
 
 static const char *const pv_images[] = {
 	"xen417/tiny-pv.save.xz",
@@ -93,25 +95,92 @@ static void assert_as_suspended(struct gw_domain *d, const struct pages *sent)
 	assert_true(tables > 0);
 }
 
-static void live_pv(struct gw_host *host, const char *name, uint64_t s)
+/* The two ways from a running domain to an image and from there to another domain. */
+struct way {
+	void (*save)(struct gw_domain *d, struct gw_memory_guest *guest, struct gw_buffer *out);
+	void (*restore)(const struct image *image, struct gw_domain *d);
+};
+
+static void save_by_loop(struct gw_domain *d, struct gw_memory_guest *guest, struct gw_buffer *out)
+{
+	struct gw_error err = GW_ERROR_INIT;
+	struct save_options save = {
+		.live_passes = 6, .stay_suspended = true, .between = let_run, .opaque = guest};
+
+	assert_ok(save_loop(d, out, &save, &err), &err);
+	print_message("%llu steps, %llu pages put off\n",
+		      (unsigned long long)gw_memory_guest_steps(guest),
+		      (unsigned long long)save.deferred);
+	assert_true(gw_memory_guest_steps(guest) >= 2000);
+	assert_true(save.deferred > 0);
+}
+
+static void restore_by_loop(const struct image *image, struct gw_domain *d)
+{
+	struct gw_error err = GW_ERROR_INIT;
+	struct restore_options how = {.checkpoint = ~0u};
+
+	assert_ok(restore_loop(image, d, &how, &err), &err);
+}
+
+static int ts_suspend(void *opaque, struct gw_error *err)
+{
+	struct gw_domain *d = opaque;
+
+	return d->ops->suspend(d, 1000, NULL, err) < 0 ? -1 : 0;
+}
+
+static void save_by_engine(struct gw_domain *d, struct gw_memory_guest *guest,
+			   struct gw_buffer *out)
+{
+	struct gw_error err = GW_ERROR_INIT;
+	struct gw_toolstack ts = {.opaque = d, .suspend = ts_suspend};
+	struct gw_channel *ch = gw_channel_memory("saved", &err);
+	struct gw_report report;
+	struct gw_save_args args = {.domain = d,
+				    .out = ch,
+				    .toolstack = &ts,
+				    .live = true,
+				    .precopy = {.downtime_ms = 1, .max_rounds = 8},
+				    .report = &report};
+	size_t len;
+
+	assert_ok(gw_save_image(&args, &err), &err);
+	const void *data = gw_channel_memory_data(ch, &len);
+
+	assert_ok(gw_buffer_append(out, data, len, &err), &err);
+	gw_channel_close(ch);
+	print_message("%llu steps, %u rounds\n", (unsigned long long)gw_memory_guest_steps(guest),
+		      report.rounds);
+	assert_true(report.rounds >= 2);
+}
+
+static void restore_by_engine(const struct image *image, struct gw_domain *d)
+{
+	struct gw_error err = GW_ERROR_INIT;
+	struct gw_channel *ch = gw_channel_memory("stored", &err);
+	struct gw_restore_args args = {.domain = d, .in = ch};
+
+	assert_ok(gw_channel_write(ch, image->data, image->len, &err), &err);
+	assert_ok(gw_restore_image(&args, &err), &err);
+	gw_channel_close(ch);
+}
+
+static const struct way by_loop = {save_by_loop, restore_by_loop};
+static const struct way by_engine = {save_by_engine, restore_by_engine};
+
+static void live_pv(struct gw_host *host, const char *name, uint64_t s, const struct way *way)
 {
 	struct gw_error err = GW_ERROR_INIT;
 	struct gw_memory_guest_options guest_options = {.seed = s, .tables = true, .foreign = true};
 	struct gw_domain *d = running_domain(host, name, s + 1);
 	struct gw_memory_guest *guest = gw_memory_guest_start(d, &guest_options, &err);
-	struct save_options save = {
-		.live_passes = 6, .stay_suspended = true, .between = let_run, .opaque = guest};
-	struct restore_options how = {.checkpoint = ~0u};
 	struct gw_buffer out = {0};
 
+	print_message("%s\n", name);
 	assert_non_null(guest);
 	let_run(guest, d);
-	assert_ok(save_loop(d, &out, &save, &err), &err);
-	print_message("%s: %llu steps, %llu pages put off\n", name,
-		      (unsigned long long)gw_memory_guest_steps(guest),
-		      (unsigned long long)save.deferred);
-	assert_true(gw_memory_guest_steps(guest) >= 2000);
-	assert_true(save.deferred > 0);
+	way->save(d, guest, &out);
 
 	struct image image = image_of(&out, GW_GUEST_X86_PV);
 	struct pages sent = pages_of_image(&image, ~0u);
@@ -119,7 +188,7 @@ static void live_pv(struct gw_host *host, const char *name, uint64_t s)
 	struct gw_domain *copy = new_domain(host, GW_GUEST_X86_PV, s + 2);
 
 	assert_as_suspended(d, &sent);
-	assert_ok(restore_loop(&image, copy, &how, &err), &err);
+	way->restore(&image, copy);
 	struct comparison c = compare_domain(copy, &pv, &sent);
 
 	assert_int_equal(c.wrong_pages + c.wrong_tables + c.wrong_data, 0);
@@ -132,12 +201,13 @@ static void live_pv(struct gw_host *host, const char *name, uint64_t s)
 
 static void test_pv(void **state)
 {
+	const struct way *way = *state;
 	struct gw_error err = GW_ERROR_INIT;
 	struct gw_host *host = gw_host_open("memory:", &err);
 	uint64_t s = seed();
 
 	for (size_t i = 0; i < sizeof(pv_images) / sizeof(pv_images[0]); i++)
-		live_pv(host, pv_images[i], s + i);
+		live_pv(host, pv_images[i], s + i, way);
 	gw_host_close(host);
 }
 
@@ -239,7 +309,8 @@ static void test_checkpoints(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_pv),
+		cmocka_unit_test_prestate(test_pv, (void *)(uintptr_t)&by_loop),
+		cmocka_unit_test_prestate(test_pv, (void *)(uintptr_t)&by_engine),
 		cmocka_unit_test(test_foreign_kept),
 		cmocka_unit_test(test_pause),
 		cmocka_unit_test(test_checkpoints),

@@ -63,8 +63,9 @@ int gw_x86_apply_state(const struct gw_x86_stash *stash, struct gw_restore_guest
 	return ops->set_xenabi(g->domain, stash->xenabi.data, stash->xenabi.len, err);
 }
 
-void gw_x86_stash_free(struct gw_x86_stash *stash)
+void gw_x86_stash_free(struct gw_x86_stash *stash, struct gw_restore_guest *g)
 {
+	gw_policy_free(&g->policy);
 	gw_buffer_free(&stash->xenabi);
 }
 

@@ -24,7 +24,8 @@ int gw_x86_apply_policy(const struct gw_x86_stash *stash, struct gw_restore_gues
 /* Gives the domain its TSC and godwit's own state. */
 int gw_x86_apply_state(const struct gw_x86_stash *stash, struct gw_restore_guest *g,
 		       struct gw_error *err);
-void gw_x86_stash_free(struct gw_x86_stash *stash);
+/* Frees it, and the policy gathered in g. */
+void gw_x86_stash_free(struct gw_x86_stash *stash, struct gw_restore_guest *g);
 
 /* Replaces the contents of a kept record. */
 int gw_x86_keep(struct gw_buffer *kept, const void *data, size_t len, struct gw_error *err);

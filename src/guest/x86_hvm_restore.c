@@ -42,7 +42,7 @@ static void cleanup(struct gw_restore_guest *g)
 
 	if (!r)
 		return;
-	gw_x86_stash_free(&r->x86);
+	gw_x86_stash_free(&r->x86, g);
 	gw_buffer_free(&r->context);
 	free(r->populated);
 	free(r);

@@ -29,7 +29,7 @@ static void cleanup(struct gw_restore_guest *g)
 	free(r->types);
 	free(r->frames);
 	gw_buffer_free(&r->shared_info);
-	gw_x86_stash_free(&r->x86);
+	gw_x86_stash_free(&r->x86, g);
 	free(r);
 	g->priv = NULL;
 }

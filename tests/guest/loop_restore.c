@@ -167,7 +167,6 @@ int restore_loop(const struct image *image, struct gw_domain *d, struct restore_
 	options->store_gfn = r.guest.store_gfn;
 	options->console_gfn = r.guest.console_gfn;
 	r.guest.ops->cleanup(&r.guest);
-	gw_policy_free(&r.guest.policy);
 	gw_image_reader_free(&reader);
 	return rc;
 }

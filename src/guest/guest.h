@@ -66,7 +66,7 @@ struct gw_save_guest_ops {
 struct gw_restore_guest {
 	const struct gw_restore_guest_ops *ops;
 	struct gw_domain *domain;
-	struct gw_policy policy;	 /* gathered until static_data_complete */
+	struct gw_policy policy;	 /* gathered until static_data_complete; cleanup frees it */
 	uint64_t store_gfn, console_gfn; /* results; GW_INVALID_PFN if none */
 	uint64_t max_pfns;		 /* bound for any pfn of the stream */
 	void *priv;

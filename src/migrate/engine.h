@@ -67,7 +67,11 @@ struct gw_save_args {
 	void *opaque;
 };
 
-/* Writes the libxc image of args->domain to args->out, END included. */
+/*
+ * Writes the libxc image of args->domain to args->out, END included. When it returns, whatever it returns, log-dirty is off,
+ * nothing is mapped, and the channel refers to no byte of the domain's. It never resumes a domain behind the last
+ * round: if toolstack->suspend was called, that is left to whoever owns the domain, on failure and cancel as well.
+ */
 int gw_save_image(const struct gw_save_args *args, struct gw_error *err);
 /*
  * The same inside a libxl stream: header, LIBXC_CONTEXT, image, [emulator records], END.

@@ -279,15 +279,14 @@ void gw_frames_find_cause(struct gw_frames *f, struct gw_error *err)
 static void linger(struct gw_frames *f)
 {
 	uint64_t end = gw_clock_ms() + LINGER_MS;
-	static const size_t chunk = 65536;
-	GW_FREE_ON_EXIT void *buf = malloc(chunk);
+	uint8_t scratch[16384];
 
-	while (buf && f->ch->fd >= 0) {
+	while (f->ch->fd >= 0) {
 		uint64_t now = gw_clock_ms();
 
 		if (now >= end ||
 		    gw_cancel_wait(NULL, f->ch->fd, POLLIN, (int)(end - now), NULL) <= 0 ||
-		    gw_channel_read_some(f->ch, buf, chunk, NULL) <= 0)
+		    gw_channel_read_some(f->ch, scratch, sizeof(scratch), NULL) <= 0)
 			return;
 	}
 }

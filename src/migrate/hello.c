@@ -114,7 +114,7 @@ static int decode(struct gw_frames *f, const struct gw_buffer *body, struct gw_h
 
 int gw_hello_receive(struct gw_frames *f, struct gw_hello *hello, struct gw_error *err)
 {
-	uint8_t raw[GW_FRAME_HEADER_SIZE + sizeof(magic)];
+	uint8_t raw[GW_FRAME_HEADER_SIZE + sizeof(magic)] = {0};
 	struct gw_frame frame;
 	struct gw_buffer body = {0};
 	int rc = -1;

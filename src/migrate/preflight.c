@@ -4,7 +4,7 @@
  */
 #include "migrate/preflight.h"
 
-#include <stdarg.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -19,27 +19,18 @@ struct reasons {
 	unsigned nr, left_out;
 };
 
-static void add(struct reasons *r, const char *fmt, ...) GW_PRINTF(2, 3);
-
-static void add(struct reasons *r, const char *fmt, ...)
+static void add(struct reasons *r, const char *line)
 {
-	char line[256];
-	va_list ap;
-	int n;
+	size_t n = strlen(line);
 
-	va_start(ap, fmt);
-	n = vsnprintf(line, sizeof(line), fmt, ap);
-	va_end(ap);
-	if (n >= (int)sizeof(line))
-		n = sizeof(line) - 1;
-	if (r->left_out > 0 || r->len + (size_t)n + 1 + TAIL > sizeof(r->text)) {
+	if (r->left_out > 0 || r->len + n + 1 + TAIL > sizeof(r->text)) {
 		r->left_out++;
 		return;
 	}
 	if (r->nr++ > 0)
 		r->text[r->len++] = '\n';
-	memcpy(r->text + r->len, line, (size_t)n + 1);
-	r->len += (size_t)n;
+	memcpy(r->text + r->len, line, n + 1);
+	r->len += n;
 }
 
 static const char *type_name(enum gw_guest_type type)
@@ -51,7 +42,10 @@ static const char *type_name(enum gw_guest_type type)
 
 static void report_lack(void *opaque, const struct gw_policy_lack *lack)
 {
-	add(opaque, "this host lacks %s", lack->text);
+	char line[sizeof(lack->text) + 20];
+
+	snprintf(line, sizeof(line), "this host lacks %s", lack->text);
+	add(opaque, line);
 }
 
 static int check_policy(struct gw_host *host, const struct gw_policy *wanted, struct reasons *r,
@@ -72,13 +66,20 @@ int gw_preflight(struct gw_host *host, const struct gw_preflight *wanted, struct
 {
 	struct reasons r = {0};
 	uint64_t room = host->ops->free_pages(host);
+	char line[200];
 
-	if (!(host->ops->guest_types(host) & (1u << wanted->type)))
-		add(&r, "this host (%s) does not run %s guests", host->ops->name,
-		    type_name(wanted->type));
-	if (wanted->pages > room)
-		add(&r, "the guest needs %llu pages of memory, this host has room for %llu",
-		    (unsigned long long)wanted->pages, (unsigned long long)room);
+	if (!(host->ops->guest_types(host) & (1u << wanted->type))) {
+		snprintf(line, sizeof(line), "this host (%s) does not run %s guests",
+			 host->ops->name, type_name(wanted->type));
+		add(&r, line);
+	}
+	if (wanted->pages > room) {
+		snprintf(line, sizeof(line),
+			 "the guest needs %" PRIu64 " pages of memory, this host has room for "
+			 "%" PRIu64,
+			 wanted->pages, room);
+		add(&r, line);
+	}
 	if (check_policy(host, wanted->policy, &r, err) < 0)
 		return -1;
 	if (r.nr == 0 && r.left_out == 0)

@@ -5,6 +5,7 @@
  */
 #include "migrate/restore_internal.h"
 
+#include <inttypes.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -193,8 +194,8 @@ static int lost(struct gw_restore *r, struct gw_error *err)
 		return gw_fail(err, r->lost.code, "%s", r->lost.text);
 	gw_image_rules_end(r->rules, boundary, r->reader.offset, &why);
 	if (why.code == GW_OK)
-		gw_fail(&why, GW_TRUNCATED, "the image ends at offset 0x%llx without END",
-			(unsigned long long)(r->args->base + r->reader.offset));
+		gw_fail(&why, GW_TRUNCATED, "the image ends at offset 0x%" PRIx64 " without END",
+			r->args->base + r->reader.offset);
 	return gw_fail(err, GW_TRUNCATED, "%s", why.text);
 }
 

@@ -5,6 +5,7 @@
  */
 #include "migrate/restore_internal.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -189,10 +190,10 @@ enum gw_pull gw_restore_pages(struct gw_restore *r, struct gw_channel *from,
 
 		if (rc != GW_PULL_OK) {
 			if (rc == GW_PULL_FAILED)
-				gw_fail_in(
-					err, "image record %llu (PAGE_DATA) at offset 0x%llx",
-					(unsigned long long)reader->rec.number,
-					(unsigned long long)(r->args->base + reader->rec.offset));
+				gw_fail_in(err,
+					   "image record %" PRIu64
+					   " (PAGE_DATA) at offset 0x%" PRIx64,
+					   reader->rec.number, r->args->base + reader->rec.offset);
 			return rc;
 		}
 	}

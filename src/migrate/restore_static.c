@@ -5,6 +5,7 @@
  */
 #include "migrate/restore_internal.h"
 
+#include <inttypes.h>
 #include <string.h>
 
 #include "base/util.h"
@@ -27,10 +28,9 @@ int gw_restore_keep_static(struct gw_restore *r, const struct gw_record *rec, st
 		return 0;
 	if (r->static_records.len + sizeof(kept) + rec->length > STATIC_MAX)
 		return gw_fail(err, GW_INVALID,
-			       "image record %llu at offset 0x%llx: more than %u bytes of static "
-			       "data",
-			       (unsigned long long)rec->number,
-			       (unsigned long long)(r->args->base + rec->offset), STATIC_MAX);
+			       "image record %" PRIu64 " at offset 0x%" PRIx64
+			       ": more than %u bytes of static data",
+			       rec->number, r->args->base + rec->offset, STATIC_MAX);
 	if (rec->type == GW_REC_X86_CPUID_POLICY)
 		rc = gw_cpuid_policy_decode(rec, &r->policy, err);
 	else if (rec->type == GW_REC_X86_MSR_POLICY)

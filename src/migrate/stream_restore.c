@@ -3,6 +3,7 @@
  * Reading a libxl stream: its records around the image and between the image's checkpoints. What
  * they say of a device model is handed on; only that of the last complete checkpoint counts.
  */
+#include <inttypes.h>
 #include <string.h>
 
 #include "base/util.h"
@@ -55,9 +56,8 @@ static enum gw_pull pull(struct stream_restore *s, enum gw_stream_event *event,
 		if (rc != GW_PULL_OK)
 			return rc;
 		if (gw_stream_reader_got(&s->reader, event, err) < 0) {
-			gw_fail_in(err, "libxl stream record %llu at offset 0x%llx",
-				   (unsigned long long)s->reader.rec.number,
-				   (unsigned long long)(s->args->base + s->reader.rec.offset));
+			gw_fail_in(err, "libxl stream record %" PRIu64 " at offset 0x%" PRIx64,
+				   s->reader.rec.number, s->args->base + s->reader.rec.offset);
 			return GW_PULL_FAILED;
 		}
 	}

@@ -4,9 +4,9 @@
  * the time and says so. It notices a page that was lost, is an older copy of itself or is another
  * page, names it and stops. It answers suspend requests (docs/guest-abi.md) as often as they come.
  *
- * Command line: seed=1 pages=64 rate=1 check=1 period=1000 idle=1. A step rewrites rate pages,
- * checks check pages, yields idle times and looks for a request; every period steps there is a
- * line.
+ * Command line: seed=1 pages=64 rate=1 check=1 period=1000 idle=1 light=0. A step rewrites rate
+ * pages, checks check pages, yields idle times and looks for a request; every period steps there is
+ * a line.
  */
 #include <stdint.h>
 
@@ -132,15 +132,28 @@ name_fault(uint32_t page, uint32_t want, const uint32_t *at, uint32_t word_index
 	stop();
 }
 
-static void write_page(uint32_t page, uint32_t generation)
+/* What the pattern of a page counts up from, where its first words have this key. */
+static uint32_t pattern_base(uint32_t page, uint32_t key)
+{
+	return header.light ? hb_key(header.seed, page, 0) : key;
+}
+
+static void write_head(uint32_t page, uint32_t generation)
 {
 	uint32_t *at = page_at(page), key = hb_key(header.seed, page, generation);
-	uint32_t phase = 4;
 
 	for (uint32_t i = 0; i < 4; i++)
 		at[i] = hb_word(page, generation, key, i);
+}
+
+static void write_page(uint32_t page, uint32_t generation)
+{
+	uint32_t *at = page_at(page), phase = 4;
+	uint32_t base = pattern_base(page, hb_key(header.seed, page, generation));
+
+	write_head(page, generation);
 	for (uint32_t i = 4; i < HB_PAGE_WORDS; i++) {
-		at[i] = key + phase * 0x9e3779b1u;
+		at[i] = base + phase * 0x9e3779b1u;
 		if (++phase == HB_PERIOD)
 			phase = 0;
 	}
@@ -150,13 +163,14 @@ static void check_page(uint32_t page)
 {
 	uint32_t want = header.generation + (page < header.position);
 	uint32_t key = hb_key(header.seed, page, want), phase = 4;
+	uint32_t base = pattern_base(page, key);
 	const uint32_t *at = page_at(page);
 
 	for (uint32_t i = 0; i < 4; i++)
 		if (at[i] != hb_word(page, want, key, i))
 			name_fault(page, want, at, i);
 	for (uint32_t i = 4; i < HB_PAGE_WORDS; i++) {
-		if (at[i] != key + phase * 0x9e3779b1u)
+		if (at[i] != base + phase * 0x9e3779b1u)
 			name_fault(page, want, at, i);
 		if (++phase == HB_PERIOD)
 			phase = 0;
@@ -174,7 +188,10 @@ static void check_header(void)
 
 static void rewrite_next(void)
 {
-	write_page(header.position, header.generation + 1);
+	if (header.light)
+		write_head(header.position, header.generation + 1);
+	else
+		write_page(header.position, header.generation + 1);
 	if (++header.position == header.pages) {
 		header.position = 0;
 		header.generation++;
@@ -328,6 +345,7 @@ static void begin(const struct start_info *info)
 	header.seed = option(line, "seed", 1);
 	header.first_pfn = first_free_pfn(info);
 	header.pages = ram_from(info, header.first_pfn, wanted);
+	header.light = option(line, "light", 0) != 0;
 	pace.rate = option(line, "rate", 1);
 	pace.check = option(line, "check", 1);
 	pace.period = option(line, "period", 1000);

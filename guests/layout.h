@@ -27,6 +27,7 @@ struct hb_header {
 	uint32_t first_pfn;   /* of the working set, which is contiguous */
 	uint32_t cursor;      /* next page to be checked */
 	uint32_t last_answer; /* of the last suspend call */
+	uint32_t light;	      /* 1: only the first four words of a page change, see hb_word */
 };
 
 /* What only this page has at this generation with this seed. */
@@ -39,7 +40,10 @@ static inline uint32_t hb_key(uint32_t seed, uint32_t page, uint32_t generation)
 	return h ^ h >> 16;
 }
 
-/* Word i of a page: number, generation, key, its complement, then the pattern. */
+/*
+ * Word i of a page: number, generation, key, its complement, then the pattern, which in a light
+ * working set is that of generation 0 for ever.
+ */
 static inline uint32_t hb_word(uint32_t page, uint32_t generation, uint32_t key, uint32_t i)
 {
 	switch (i) {

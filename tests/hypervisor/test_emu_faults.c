@@ -27,12 +27,15 @@ static uint32_t quiet_page(const struct bench *b)
 	return (b->h->position + b->h->pages / 2) % b->h->pages;
 }
 
-static struct bench start(const char *width)
+static struct bench start(const char *width, const char *more)
 {
-	/* The check goes round 40 times faster than the rewriting, so that it comes by first. */
-	struct bench b = {
-		.g = guest_boot("", width, "seed=3 pages=40 rate=1 check=40 period=5", 1024)};
+	char cmdline[128];
 
+	struct bench b = {0};
+
+	/* The check goes round 40 times faster than the rewriting, so that it comes by first. */
+	snprintf(cmdline, sizeof(cmdline), "seed=3 pages=40 rate=1 check=40 period=5 %s", more);
+	b.g = guest_boot("", width, cmdline, 1024);
 	guest_unpause(b.g);
 	b.seen = guest_wait(b.g, 0, "beat 1 ");
 	b.h = guest_page(b.g, HB_HEADER_PFN);
@@ -55,9 +58,9 @@ static void finish(struct bench *b, const char *expected)
 	guest_free(b->g);
 }
 
-static void names_a_lost_page(const char *width)
+static void names_a_lost_page(const char *width, const char *more)
 {
-	struct bench b = start(width);
+	struct bench b = start(width, more);
 	char expected[80];
 	uint32_t p;
 
@@ -68,10 +71,10 @@ static void names_a_lost_page(const char *width)
 	finish(&b, expected);
 }
 
-static void names_a_stale_page(const char *width)
+static void names_a_stale_page(const char *width, const char *more)
 {
 	static uint8_t old[PAGES][GW_PAGE_SIZE];
-	struct bench b = start(width);
+	struct bench b = start(width, more);
 	uint32_t p, generation;
 	char expected[80];
 
@@ -90,10 +93,10 @@ static void names_a_stale_page(const char *width)
 	finish(&b, expected);
 }
 
-static void names_swapped_pages(const char *width)
+static void names_swapped_pages(const char *width, const char *more)
 {
 	static uint8_t keep[GW_PAGE_SIZE];
-	struct bench b = start(width);
+	struct bench b = start(width, more);
 	uint32_t p, q;
 
 	guest_pause(b.g);
@@ -105,10 +108,10 @@ static void names_swapped_pages(const char *width)
 	finish(&b, "swapped: it holds page ");
 }
 
-static void names_a_stale_header(const char *width)
+static void names_a_stale_header(const char *width, const char *more)
 {
 	static uint8_t old[GW_PAGE_SIZE];
-	struct bench b = start(width);
+	struct bench b = start(width, more);
 	uint32_t beats;
 
 	guest_pause(b.g);
@@ -123,20 +126,24 @@ static void names_a_stale_header(const char *width)
 	finish(&b, "CORRUPT ");
 }
 
+static void faults(const char *width, const char *more)
+{
+	names_a_lost_page(width, more);
+	names_a_stale_page(width, more);
+	names_swapped_pages(width, more);
+	names_a_stale_header(width, more);
+}
+
 static void faults_32(void **state)
 {
-	names_a_lost_page("32");
-	names_a_stale_page("32");
-	names_swapped_pages("32");
-	names_a_stale_header("32");
+	faults("32", "");
+	faults("32", "light=1");
 }
 
 static void faults_64(void **state)
 {
-	names_a_lost_page("64");
-	names_a_stale_page("64");
-	names_swapped_pages("64");
-	names_a_stale_header("64");
+	faults("64", "");
+	faults("64", "light=1");
 }
 
 int main(void)

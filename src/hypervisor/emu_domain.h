@@ -104,6 +104,7 @@ struct gw_emu {
 	 * mem.lock. */
 	uint64_t stale_first, stale_last;
 	enum gw_shutdown_reason shutdown;
+	bool announced;	 /* the shutdown was told to shutdown_fd and on_shutdown */
 	int shutdown_fd; /* eventfd, readable while shut down */
 	char crash[500];
 

@@ -52,26 +52,23 @@ int gw_emu_dirty_start(struct gw_emu *e, struct gw_error *err)
 	gw_emu_pause(e);
 	__atomic_store_n(&e->dirty.marks, marks, __ATOMIC_RELEASE);
 	e->dirty.ops = ops;
-	if (ops->start(e, err) < 0) {
-		e->dirty.ops = NULL;
-		e->dirty.marks = NULL;
-		free(marks);
-		gw_emu_release(e);
-		return -1;
-	}
 	gw_emu_release(e);
-	return 0;
+	/* Protecting much memory takes its time, and the guest can run meanwhile. */
+	if (ops->start(e, err) == 0)
+		return 0;
+	gw_emu_dirty_stop(e);
+	return -1;
 }
 
 void gw_emu_dirty_stop(struct gw_emu *e)
 {
 	if (!e->dirty.ops)
 		return;
-	gw_emu_pause(e);
 	e->dirty.ops->stop(e);
+	gw_emu_pause(e);
 	e->dirty.ops = NULL;
 	free(e->dirty.marks);
-	e->dirty.marks = NULL;
+	__atomic_store_n(&e->dirty.marks, NULL, __ATOMIC_RELEASE);
 	gw_emu_release(e);
 }
 

@@ -23,6 +23,7 @@ enum gw_emu_dirty_kind {
 
 struct gw_emu_dirty_ops {
 	const char *name;
+	/* Beside the guest. If it fails, stop is called. */
 	int (*start)(struct gw_emu *e, struct gw_error *err);
 	/* Sets in the bitmap (mem.window bits) what was written, and with forget forgets it. */
 	int (*collect)(struct gw_emu *e, uint64_t *bitmap, bool forget, struct gw_error *err);

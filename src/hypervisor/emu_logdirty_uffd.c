@@ -168,21 +168,14 @@ static int start(struct gw_emu *e, struct gw_error *err)
 	if (e->dirty.uffd < 0)
 		return -1;
 	e->dirty.pagemap = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
-	if (e->dirty.pagemap < 0) {
-		gw_fail_errno(err, "opening /proc/self/pagemap");
-		stop(e);
+	if (e->dirty.pagemap < 0)
+		return gw_fail_errno(err, "opening /proc/self/pagemap");
+	if (watch(e->dirty.uffd, e->mem.base, e->mem.window * GW_PAGE_SIZE, err) < 0)
 		return -1;
-	}
-	if (watch(e->dirty.uffd, e->mem.base, e->mem.window * GW_PAGE_SIZE, err) < 0) {
-		stop(e);
-		return -1;
-	}
 	for (uint64_t at = 0; (n = gw_emu_memory_run(&e->mem, at, &first)); at = first + n)
 		if (protect(e->dirty.uffd, gw_emu_memory_page(&e->mem, first), n * GW_PAGE_SIZE,
-			    err) < 0) {
-			stop(e);
+			    err) < 0)
 			return -1;
-		}
 	return 0;
 }
 

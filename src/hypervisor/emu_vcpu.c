@@ -23,24 +23,43 @@ static bool may_run(const struct gw_emu *e)
 	       (!e->blocked || gw_emu_evtchn_pending(e));
 }
 
+/* With lock, which is let go for the call: tells of a shutdown once the vCPU has really stopped. */
+static void announce(struct gw_emu *e)
+{
+	const uint64_t one = 1;
+	enum gw_shutdown_reason reason = e->shutdown;
+
+	e->announced = true;
+	while (write(e->shutdown_fd, &one, sizeof(one)) < 0 && errno == EINTR)
+		;
+	if (!e->on_shutdown)
+		return;
+	pthread_mutex_unlock(&e->lock);
+	e->on_shutdown(e->shutdown_opaque, reason);
+	pthread_mutex_lock(&e->lock);
+}
+
 static void *vcpu_main(void *opaque)
 {
 	struct gw_emu *e = opaque;
 
 	pthread_mutex_lock(&e->lock);
 	while (!e->quit) {
-		if (!may_run(e)) {
-			e->running = false;
-			pthread_cond_broadcast(&e->cond);
-			pthread_cond_wait(&e->cond, &e->lock);
+		if (may_run(e)) {
+			e->running = true;
+			e->blocked = false;
+			__atomic_store_n(&e->kicked, false, __ATOMIC_RELEASE);
+			pthread_mutex_unlock(&e->lock);
+			gw_emu_engine_run(e);
+			pthread_mutex_lock(&e->lock);
 			continue;
 		}
-		e->running = true;
-		e->blocked = false;
-		__atomic_store_n(&e->kicked, false, __ATOMIC_RELEASE);
-		pthread_mutex_unlock(&e->lock);
-		gw_emu_engine_run(e);
-		pthread_mutex_lock(&e->lock);
+		e->running = false;
+		pthread_cond_broadcast(&e->cond);
+		if (e->shutdown != GW_SHUTDOWN_NONE && !e->announced)
+			announce(e);
+		else
+			pthread_cond_wait(&e->cond, &e->lock);
 	}
 	e->running = false;
 	pthread_cond_broadcast(&e->cond);
@@ -164,15 +183,10 @@ void gw_emu_block(struct gw_emu *e)
 
 void gw_emu_shut_down(struct gw_emu *e, enum gw_shutdown_reason reason)
 {
-	const uint64_t one = 1;
-
 	pthread_mutex_lock(&e->lock);
 	e->shutdown = reason;
+	e->announced = false;
 	pthread_mutex_unlock(&e->lock);
-	while (write(e->shutdown_fd, &one, sizeof(one)) < 0 && errno == EINTR)
-		;
-	if (e->on_shutdown)
-		e->on_shutdown(e->shutdown_opaque, reason);
 }
 
 void gw_emu_crash(struct gw_emu *e, const char *fmt, ...)

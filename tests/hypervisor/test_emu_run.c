@@ -64,11 +64,113 @@ static void suspends_and_is_cancelled(void **state)
 	}
 }
 
+/* Tells the test that the guest shut down; what info() says must be true by then. */
+struct told {
+	struct guest *g;
+	pthread_mutex_t lock;
+	pthread_cond_t cond;
+	int reason;
+};
+
+static void on_shutdown(void *opaque, enum gw_shutdown_reason reason)
+{
+	struct told *t = opaque;
+
+	pthread_mutex_lock(&t->lock);
+	t->reason = (int)reason;
+	pthread_cond_signal(&t->cond);
+	pthread_mutex_unlock(&t->lock);
+}
+
+#define HYPERCALL(nr, a, b)                                                                        \
+	0xb8, nr, 0, 0, 0, 0xbb, a, 0, 0, 0, 0xb9, b, 0x10, 0x10, 0, 0x0f, 0x01, 0xd9
+
+/* Blocks until there is an event, then suspends, then powers off; every call by a bare VMMCALL. */
+static const uint8_t sleeper[] = {
+	HYPERCALL(32, 6, 0x00),
+	HYPERCALL(29, 1, 0),
+	HYPERCALL(29, 2, 0x10),
+	HYPERCALL(29, 2, 0x14),
+	0xf4,
+};
+
+static void wakes_blocked_guests(void **state)
+{
+	struct gw_error err = GW_ERROR_INIT;
+	struct guest *g = guest_raw("", sleeper, sizeof(sleeper), 512);
+	struct told told = {g, PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, -1};
+	struct gw_domain_info info;
+	struct gw_hvm_cpu cpu;
+
+	/* EVTCHNOP_alloc_unbound's argument, and the reasons of the two shutdowns: 2 and 0. */
+	guest_write(g, 0x101, 0x000, "\xf0\x7f\0\0\0\0\0\0", 8);
+	guest_write(g, 0x101, 0x010, "\2\0\0\0\0\0\0\0", 8);
+	gw_emu_set_shutdown(g->d, on_shutdown, &told);
+	guest_unpause(g);
+	for (int i = 0; i < 5000 && !gw_emu_suspend_port(g->d); i++)
+		usleep(1000);
+	usleep(20000);
+	guest_pause(g);
+	guest_cpu(g, &cpu);
+	/* It waits behind its second call. */
+	assert_int_equal(cpu.rip, 0x100000 + 36);
+	guest_unpause(g);
+	assert_int_equal(g->d->ops->suspend(g->d, 5000, NULL, &err), 1);
+	assert_ok(g->d->ops->resume(g->d, &err), &err);
+	pthread_mutex_lock(&told.lock);
+	while (told.reason != GW_SHUTDOWN_POWEROFF)
+		pthread_cond_wait(&told.cond, &told.lock);
+	pthread_mutex_unlock(&told.lock);
+	assert_ok(g->d->ops->info(g->d, &info, &err), &err);
+	assert_int_equal(info.shutdown, GW_SHUTDOWN_POWEROFF);
+	assert_fails(g->d->ops->suspend(g->d, 100, NULL, &err), &err, GW_GUEST, "has shut down");
+	guest_free(g);
+}
+
+/* A guest that announced nothing cannot be asked; one that does not answer is given up on. */
+static void unwilling_guests(void **state)
+{
+	/* As above, but it never looks: jmp to itself. */
+	static const uint8_t deaf[] = {HYPERCALL(32, 6, 0x00), 0xeb, 0xfe};
+	struct gw_error err = GW_ERROR_INIT;
+	struct guest *g = guest_raw("", "\xeb\xfe", 2, 512);
+
+	guest_unpause(g);
+	assert_int_equal(g->d->ops->suspend(g->d, 100, NULL, &err), 0);
+	guest_free(g);
+	g = guest_raw("", deaf, sizeof(deaf), 512);
+	guest_write(g, 0x101, 0x000, "\xf0\x7f\0\0\0\0\0\0", 8);
+	guest_unpause(g);
+	for (int i = 0; i < 5000 && !gw_emu_suspend_port(g->d); i++)
+		usleep(1000);
+	assert_fails(g->d->ops->suspend(g->d, 50, NULL, &err), &err, GW_GUEST, "did not suspend");
+	guest_free(g);
+}
+
+/* A yield that waits is a damper, and no obstacle to a pause. */
+static void yields_wait(void **state)
+{
+	struct guest *g = guest_boot("yield_us=500000", "32", "pages=4 period=1", 1024);
+	uint64_t from;
+
+	guest_unpause(g);
+	guest_wait(g, 0, "beat 1 ");
+	usleep(20000);
+	from = gw_clock_ns();
+	guest_pause(g);
+	assert_true(gw_clock_ns() - from < 400000000);
+	assert_null(strstr(g->text, "beat 2 "));
+	guest_free(g);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(boots),
 		cmocka_unit_test(suspends_and_is_cancelled),
+		cmocka_unit_test(wakes_blocked_guests),
+		cmocka_unit_test(unwilling_guests),
+		cmocka_unit_test(yields_wait),
 	};
 
 	bench_require();

@@ -51,7 +51,8 @@ struct source {
 static void take(struct source *src, void *to, size_t len)
 {
 	assert_true(len <= src->len - src->pos);
-	memcpy(to, src->data + src->pos, len);
+	if (len)
+		memcpy(to, src->data + src->pos, len);
 	src->pos += len;
 }
 

@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * Live saves beside a guest that runs in a thread of its own, with page tables that come and go and
+ * foreign mappings: what is in the image is what the guest was when it was suspended. Seeded:
+ * GODWIT_SEED.
+ */
+#include "gwtest.h"
+
+#include "channel/memory.h"
+#include "format/image.h"
+#include "hypervisor/memory.h"
+#include "hypervisor/memory_guest.h"
+#include "migrate/stored.h"
+
+static uint64_t seed = 99;
+
+static const char *const streams[] = {
+	"xen-code/v3_422_hvm_1024.xz",
+	"xen-code/v3_422_pv64_1024.xz",
+	"xen-code/v3_422_pv32_live_1024.xz",
+};
+
+/* A real guest that runs. */
+static struct gw_domain *running_domain(const char *name)
+{
+	struct gw_error err = GW_ERROR_INIT;
+	struct gw_restore_args args = {0};
+	struct stored s = stored_load(name);
+	struct gw_domain *d;
+
+	assert_ok(stored_restore(&s, s.file.len - s.at, &d, &args, &err), &err);
+	assert_ok(d->ops->unpause(d, &err), &err);
+	stored_free(&s);
+	return d;
+}
+
+static struct gw_memory_guest *start_guest(struct gw_domain *d, bool foreign, bool keep)
+{
+	struct gw_error err = GW_ERROR_INIT;
+	struct gw_memory_guest_options options = {
+		.seed = seed,
+		.tables = d->type == GW_GUEST_X86_PV,
+		.foreign = foreign,
+		.keep_foreign = keep,
+	};
+	struct gw_memory_guest *guest = gw_memory_guest_start(d, &options, &err);
+
+	if (!guest)
+		fail_msg("%s", err.text);
+	/* It has begun: the first pass has something to miss. */
+	while (gw_memory_guest_steps(guest) < 100)
+		gw_cancel_wait(NULL, -1, 0, 1, NULL);
+	return guest;
+}
+
+static int save(struct gw_domain *d, bool live, struct gw_report *report, struct gw_buffer *image,
+		struct gw_error *err)
+{
+	struct gw_toolstack ts = stored_toolstack(d);
+	struct gw_channel *out = gw_channel_memory("saved", err);
+	struct gw_save_args args = {
+		.domain = d,
+		.out = out,
+		.toolstack = &ts,
+		.live = live,
+		.report = report,
+		.precopy = {.downtime_ms = 1, .max_rounds = 4, .bandwidth = 20 << 20},
+	};
+	size_t len;
+	int rc;
+
+	assert_non_null(out);
+	rc = gw_save_image(&args, err);
+	const void *data = gw_channel_memory_data(out, &len);
+
+	if (rc == 0)
+		rc = gw_buffer_append(image, data, len, err);
+	gw_channel_close(out);
+	return rc;
+}
+
+/* Both images show the same guest. */
+static void check_same(const char *name, const struct gw_buffer *a, const struct gw_buffer *b)
+{
+	struct pages pa = pages_of_image(a), pb = pages_of_image(b);
+
+	assert_int_equal(pa.nr, pb.nr);
+	for (uint64_t pfn = 0; pfn < pa.nr; pfn++) {
+		if (pa.types[pfn] != pb.types[pfn])
+			fail_msg("%s: pfn 0x%llx is of type 0x%x in the live image, 0x%x in truth",
+				 name, (unsigned long long)pfn, pa.types[pfn], pb.types[pfn]);
+		if (memcmp(pa.data + pfn * GW_PAGE_SIZE, pb.data + pfn * GW_PAGE_SIZE,
+			   GW_PAGE_SIZE) != 0)
+			fail_msg("%s: pfn 0x%llx (type 0x%x) is not what it was at the suspend",
+				 name, (unsigned long long)pfn, pa.types[pfn]);
+	}
+	pages_free(&pa);
+	pages_free(&pb);
+}
+
+static void test_image_is_the_suspended_guest(void **state)
+{
+	const char *name = *state;
+
+	for (int i = 0; i < 3; i++, seed++) {
+		struct gw_error err = GW_ERROR_INIT;
+		struct gw_domain *d = running_domain(name);
+		struct gw_memory_guest *guest = start_guest(d, i > 0, false);
+		struct gw_buffer live = {0}, still = {0};
+		struct gw_report report, later;
+
+		assert_ok(save(d, true, &report, &live, &err), &err);
+		assert_true(report.rounds > 1);
+		assert_true(report.round_pages[report.rounds - 1] > 0);
+		assert_ok(save(d, false, &later, &still, &err), &err);
+		check_same(name, &live, &still);
+		gw_memory_guest_stop(guest);
+		gw_buffer_free(&live);
+		gw_buffer_free(&still);
+		d->ops->destroy(d);
+	}
+}
+
+/* The backend's own table with mappings counted. */
+static const struct gw_domain_ops *real_ops;
+static int mapped;
+
+static int counting_map(struct gw_domain *d, size_t n, const uint64_t *gfns, bool writable,
+			void **pages, struct gw_mapping *mapping, struct gw_error *err)
+{
+	int rc = real_ops->map(d, n, gfns, writable, pages, mapping, err);
+
+	mapped += rc == 0;
+	return rc;
+}
+
+static void counting_unmap(struct gw_domain *d, struct gw_mapping *mapping)
+{
+	mapped--;
+	real_ops->unmap(d, mapping);
+}
+
+/* A frame that is not the guest's is still in a table when it is suspended: no such guest can be
+ * saved. */
+static void test_foreign_frame_is_left(void **state)
+{
+	struct gw_error err = GW_ERROR_INIT;
+	struct gw_domain *d = running_domain(streams[1]);
+	struct gw_memory_guest *guest = start_guest(d, true, true);
+	struct gw_domain_ops counting = *d->ops;
+	struct gw_buffer image = {0};
+	struct gw_report report;
+
+	/* It has mapped one by then. */
+	while (gw_memory_guest_steps(guest) < 5000)
+		gw_cancel_wait(NULL, -1, 0, 1, NULL);
+	real_ops = d->ops;
+	counting.map = counting_map;
+	counting.unmap = counting_unmap;
+	d->ops = &counting;
+	mapped = 0;
+	assert_fails(save(d, true, &report, &image, &err), &err, GW_GUEST,
+		     "is not the guest's memory");
+	assert_int_equal(mapped, 0);
+	d->ops = real_ops;
+	gw_memory_guest_stop(guest);
+	d->ops->destroy(d);
+}
+
+/* A foreign frame in a table that goes away at the suspend without the table being logged as
+ * written. */
+struct stealthy {
+	struct gw_domain *d;
+	uint64_t *pte;
+	uint64_t was;
+};
+
+static int stealthy_suspend(void *opaque, struct gw_error *err)
+{
+	struct stealthy *s = opaque;
+
+	*s->pte = s->was;
+	return s->d->ops->suspend(s->d, 0, NULL, err) < 0 ? -1 : 0;
+}
+
+static void test_deferred_table_is_sent(void **state)
+{
+	struct gw_error err = GW_ERROR_INIT;
+	struct gw_domain *d = running_domain(streams[1]);
+	struct stealthy s = {.d = d};
+	struct gw_toolstack ts = {.opaque = &s, .suspend = stealthy_suspend};
+	struct gw_channel *out = gw_channel_memory("saved", &err);
+	struct gw_save_args args = {.domain = d, .out = out, .toolstack = &ts, .live = true};
+	struct gw_buffer live = {0}, still = {0};
+	struct gw_report report;
+	uint64_t pfn = 0;
+	size_t len;
+
+	while (gw_page_table_level(gw_memory_page_type(d, pfn)) != 1)
+		pfn++;
+	s.pte = gw_memory_page(d, pfn);
+	s.was = *s.pte;
+	*s.pte = UINT64_C(0x380) << 12 | 1;
+	assert_ok(gw_save_image(&args, &err), &err);
+	const void *data = gw_channel_memory_data(out, &len);
+
+	assert_ok(gw_buffer_append(&live, data, len, &err), &err);
+	assert_ok(save(d, false, &report, &still, &err), &err);
+	check_same("deferred", &live, &still);
+	gw_channel_close(out);
+	gw_buffer_free(&live);
+	gw_buffer_free(&still);
+	d->ops->destroy(d);
+}
+
+int main(void)
+{
+	const char *text = getenv("GODWIT_SEED");
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_prestate(test_image_is_the_suspended_guest,
+					  (void *)(uintptr_t)streams[0]),
+		cmocka_unit_test_prestate(test_image_is_the_suspended_guest,
+					  (void *)(uintptr_t)streams[1]),
+		cmocka_unit_test_prestate(test_image_is_the_suspended_guest,
+					  (void *)(uintptr_t)streams[2]),
+		cmocka_unit_test(test_foreign_frame_is_left),
+		cmocka_unit_test(test_deferred_table_is_sent),
+	};
+
+	if (text)
+		seed = strtoull(text, NULL, 0);
+	print_message("GODWIT_SEED=%llu\n", (unsigned long long)seed);
+	return cmocka_run_group_tests_name("live", tests, NULL, NULL);
+}

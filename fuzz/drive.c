@@ -190,7 +190,7 @@ static enum went walk_image(struct drive *d, struct gw_image_reader *r,
 		held(d, &r->buf);
 		if (!bring(d, to, len)) {
 			gw_image_rules_end(rules,
-					   d->pos == d->len && gw_image_reader_at_boundary(r),
+					   d->pos == d->len && gw_image_reader_at_boundary(r), NULL,
 					   r->offset, NULL);
 			return STOPPED;
 		}
@@ -199,11 +199,11 @@ static enum went walk_image(struct drive *d, struct gw_image_reader *r,
 			return STOPPED;
 		}
 		if (event == GW_IMAGE_DONE) {
-			gw_image_rules_end(rules, true, r->offset, NULL);
+			gw_image_rules_end(rules, true, NULL, r->offset, NULL);
 			return ENDED;
 		}
 		if (!image_event(d, r, rules, event)) {
-			gw_image_rules_end(rules, false, r->offset, NULL);
+			gw_image_rules_end(rules, false, NULL, r->offset, NULL);
 			return STOPPED;
 		}
 		if (in_stream && event == GW_IMAGE_RECORD && r->rec.type == GW_REC_CHECKPOINT)
@@ -315,7 +315,7 @@ static void walk_stream(struct drive *d, struct layers *l)
 			return;
 		}
 	} while (stream_event(d, l, event));
-	gw_stream_rules_end(l->stream_rules, gw_stream_reader_at_boundary(&l->stream),
+	gw_stream_rules_end(l->stream_rules, gw_stream_reader_at_boundary(&l->stream), NULL,
 			    l->stream.offset, NULL);
 }
 

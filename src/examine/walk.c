@@ -9,34 +9,9 @@
 
 #include "base/clock.h"
 
-/*
- * The rules know that a layer ends too early, the reader knows inside which record: the finding
- * gets both.
- */
-static struct gw_finding name_record(const struct gw_walk *w, const struct gw_finding *finding)
-{
-	struct gw_finding named = *finding;
-	size_t len = strlen(named.text);
-
-	named.has_record = true;
-	named.record_number = w->cut_inside->number;
-	named.record_type = w->cut_inside->type;
-	named.offset = w->cut_inside->offset +
-		       (finding->rule->layer == GW_LAYER_LIBXL ? w->stream_base : w->image_base);
-	snprintf(named.text + len, sizeof(named.text) - len, " (at 0x%llx)",
-		 (unsigned long long)finding->offset);
-	return named;
-}
-
 void gw_walk_finding(void *opaque, const struct gw_finding *finding)
 {
 	struct gw_walk *w = opaque;
-	struct gw_finding named;
-
-	if (w->cut_inside && !finding->has_record && finding->rule->layer != GW_LAYER_FILE) {
-		named = name_record(w, finding);
-		finding = &named;
-	}
 
 	switch (finding->level) {
 	case GW_LEVEL_ERROR:

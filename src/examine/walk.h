@@ -33,8 +33,6 @@ struct gw_walk {
 
 	bool damaged;	/* reported */
 	bool read_some; /* the last gw_walk_bring() consumed something although it failed */
-	/* Set while the end of a layer is judged: the record inside which the input ends. */
-	const struct gw_record *cut_inside;
 	uint64_t started_ns;
 };
 

@@ -48,10 +48,9 @@ static enum gw_walk_outcome image_cut(struct gw_walk *w)
 {
 	bool between = gw_image_reader_at_boundary(&w->image);
 
-	w->cut_inside = between || !w->sum->has_image ? NULL : &w->image.rec;
 	gw_image_rules_end(w->image_rules, between && !w->read_some,
+			   between || !w->sum->has_image ? NULL : &w->image.rec,
 			   w->in->read_pos - w->image_base, NULL);
-	w->cut_inside = NULL;
 	return GW_WALK_LOST;
 }
 
@@ -111,7 +110,7 @@ enum gw_walk_outcome gw_walk_image(struct gw_walk *w, struct gw_error *err)
 		if (gw_image_reader_got(&w->image, &event, &failure) < 0)
 			return image_lost(w, &failure);
 		if (event == GW_IMAGE_DONE) {
-			gw_image_rules_end(w->image_rules, true, w->image.offset, NULL);
+			gw_image_rules_end(w->image_rules, true, NULL, w->image.offset, NULL);
 			return GW_WALK_OVER;
 		}
 		outcome = image_event(w, event, err);

@@ -100,10 +100,9 @@ static enum gw_walk_outcome stream_cut(struct gw_walk *w)
 {
 	bool between = gw_stream_reader_at_boundary(&w->stream);
 
-	w->cut_inside = between || !w->sum->has_stream ? NULL : &w->stream.rec;
 	gw_stream_rules_end(w->stream_rules, between && !w->read_some,
+			    between || !w->sum->has_stream ? NULL : &w->stream.rec,
 			    w->in->read_pos - w->stream_base, NULL);
-	w->cut_inside = NULL;
 	return GW_WALK_LOST;
 }
 
@@ -180,7 +179,7 @@ static enum gw_walk_outcome walk_stream_records(struct gw_walk *w, struct gw_err
 		if (gw_stream_reader_got(&w->stream, &event, &failure) < 0)
 			return stream_lost(w, &failure);
 		if (event == GW_STREAM_DONE) {
-			gw_stream_rules_end(w->stream_rules, true, w->stream.offset, NULL);
+			gw_stream_rules_end(w->stream_rules, true, NULL, w->stream.offset, NULL);
 			return GW_WALK_OVER;
 		}
 		outcome = stream_event(w, event, &cp, err);

@@ -109,6 +109,21 @@ int gw_broken(struct gw_reporter *reporter, enum gw_rule_number number, uint64_t
 	return deliver(tell ? reporter->out : NULL, &finding, err);
 }
 
+int gw_cut(struct gw_reporter *reporter, enum gw_rule_number number, const struct gw_record *inside,
+	   uint64_t offset, struct gw_error *err, const char *fmt, ...)
+{
+	char text[sizeof(((struct gw_finding *)NULL)->text)];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	if (!inside)
+		return gw_broken(reporter, number, offset, NULL, err, "%s", text);
+	return gw_broken(reporter, number, inside->offset, inside, err, "%s (at 0x%llx)", text,
+			 (unsigned long long)(reporter->base + offset));
+}
+
 int gw_report(const struct gw_findings *out, const char *id, uint64_t offset, struct gw_error *err,
 	      const char *fmt, ...)
 {

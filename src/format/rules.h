@@ -87,12 +87,13 @@ int gw_image_rules_record(struct gw_image_rules *rules, const struct gw_record *
 int gw_image_rules_pages(struct gw_image_rules *rules, const struct gw_image_reader *reader,
 			 struct gw_error *err);
 /*
- * The image is over: the END record was read, or input ended. at_boundary: not inside a record. A
- * checkpointed image that ends after a CHECKPOINT is whole up to it. What should have come before
- * an END or a CHECKPOINT and did not was reported with that record.
+ * The image is over: the END record was read, or input ended. at_boundary: not inside a record;
+ * inside: the record that was cut, if its header was read, else NULL; offset: where the input
+ * ended. A checkpointed image that ends after a CHECKPOINT is whole up to it. What should have come
+ * before an END or a CHECKPOINT and did not was reported with that record.
  */
-int gw_image_rules_end(struct gw_image_rules *rules, bool at_boundary, uint64_t offset,
-		       struct gw_error *err);
+int gw_image_rules_end(struct gw_image_rules *rules, bool at_boundary,
+		       const struct gw_record *inside, uint64_t offset, struct gw_error *err);
 /* The framing is lost, or another layer's fault at this offset, in the given record if rec is not
  * NULL. */
 int gw_image_rules_framing(struct gw_image_rules *rules, uint64_t offset,
@@ -128,8 +129,8 @@ int gw_stream_rules_body(struct gw_stream_rules *rules, const struct gw_stream_r
 			 enum gw_guest_type guest, struct gw_error *err);
 /* A CHECKPOINT of the image inside hands control to this layer until CHECKPOINT_END. */
 void gw_stream_rules_checkpoint(struct gw_stream_rules *rules);
-int gw_stream_rules_end(struct gw_stream_rules *rules, bool at_boundary, uint64_t offset,
-			struct gw_error *err);
+int gw_stream_rules_end(struct gw_stream_rules *rules, bool at_boundary,
+			const struct gw_record *inside, uint64_t offset, struct gw_error *err);
 
 /* The xl header and its optional data. */
 int gw_xlfile_rules(const struct gw_xlfile *xl, const struct gw_findings *out, uint64_t base,

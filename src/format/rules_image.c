@@ -400,8 +400,8 @@ int gw_image_rules_record(struct gw_image_rules *rules, const struct gw_record *
 	return rc | check_body(rules, rec, traits, err);
 }
 
-int gw_image_rules_end(struct gw_image_rules *rules, bool at_boundary, uint64_t offset,
-		       struct gw_error *err)
+int gw_image_rules_end(struct gw_image_rules *rules, bool at_boundary,
+		       const struct gw_record *inside, uint64_t offset, struct gw_error *err)
 {
 	struct gw_reporter *r = &rules->reporter;
 	unsigned long long checkpoints = rules->facts.checkpoints;
@@ -413,11 +413,11 @@ int gw_image_rules_end(struct gw_image_rules *rules, bool at_boundary, uint64_t 
 				 "it ends behind CHECKPOINT %llu and is whole up to it",
 				 checkpoints);
 	if (checkpoints)
-		return gw_broken(r, R_IMAGE_CUT_ROUND, offset, NULL, err,
-				 "the input ends in round %llu; it is whole up to CHECKPOINT %llu",
-				 checkpoints + 1, checkpoints);
-	return gw_broken(r, R_IMAGE_TRUNCATED, offset, NULL, err, "the input ends %s, before END",
-			 at_boundary ? "between two records" : "inside a record");
+		return gw_cut(r, R_IMAGE_CUT_ROUND, inside, offset, err,
+			      "the input ends in round %llu; it is whole up to CHECKPOINT %llu",
+			      checkpoints + 1, checkpoints);
+	return gw_cut(r, R_IMAGE_TRUNCATED, inside, offset, err, "the input ends %s, before END",
+		      at_boundary ? "between two records" : "inside a record");
 }
 
 int gw_image_rules_framing(struct gw_image_rules *rules, uint64_t offset,

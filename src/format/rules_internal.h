@@ -161,6 +161,12 @@ struct gw_reporter {
 int gw_broken(struct gw_reporter *reporter, enum gw_rule_number number, uint64_t offset,
 	      const struct gw_record *rec, struct gw_error *err, const char *fmt, ...)
 	GW_PRINTF(6, 7);
+/*
+ * The same for input that ended at offset: the finding names the record it ended inside, where that
+ * record is, and where the input ended. inside NULL: it ended elsewhere.
+ */
+int gw_cut(struct gw_reporter *reporter, enum gw_rule_number number, const struct gw_record *inside,
+	   uint64_t offset, struct gw_error *err, const char *fmt, ...) GW_PRINTF(6, 7);
 
 /* The same, the first time only. */
 #define GW_BROKEN_ONCE(reporter, number, ...)                                                      \

@@ -298,8 +298,8 @@ void gw_stream_rules_checkpoint(struct gw_stream_rules *rules)
 	rules->phase = P_CHECKPOINT;
 }
 
-int gw_stream_rules_end(struct gw_stream_rules *rules, bool at_boundary, uint64_t offset,
-			struct gw_error *err)
+int gw_stream_rules_end(struct gw_stream_rules *rules, bool at_boundary,
+			const struct gw_record *inside, uint64_t offset, struct gw_error *err)
 {
 	struct gw_reporter *r = &rules->reporter;
 
@@ -310,10 +310,10 @@ int gw_stream_rules_end(struct gw_stream_rules *rules, bool at_boundary, uint64_
 				 "it ends behind checkpoint %llu and is whole up to it",
 				 (unsigned long long)rules->checkpoints);
 	if (rules->checkpoints > 0)
-		return gw_broken(r, R_STREAM_CUT_ROUND, offset, NULL, err,
-				 "the input ends in round %llu; checkpoint %llu is whole",
-				 (unsigned long long)rules->checkpoints + 1,
-				 (unsigned long long)rules->checkpoints);
-	return gw_broken(r, R_STREAM_TRUNCATED, offset, NULL, err, "the input ends %s, before END",
-			 at_boundary ? "between two records" : "inside a record");
+		return gw_cut(r, R_STREAM_CUT_ROUND, inside, offset, err,
+			      "the input ends in round %llu; checkpoint %llu is whole",
+			      (unsigned long long)rules->checkpoints + 1,
+			      (unsigned long long)rules->checkpoints);
+	return gw_cut(r, R_STREAM_TRUNCATED, inside, offset, err, "the input ends %s, before END",
+		      at_boundary ? "between two records" : "inside a record");
 }

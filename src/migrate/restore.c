@@ -184,6 +184,8 @@ static void progress(struct gw_restore *r, bool now)
 static int lost(struct gw_restore *r, struct gw_error *err)
 {
 	bool boundary = gw_image_reader_at_boundary(&r->reader);
+	bool in_record =
+		!boundary && r->reader.offset >= GW_IMAGE_HEADER_SIZE + GW_DOMAIN_HEADER_SIZE;
 	struct gw_error why = GW_ERROR_INIT;
 
 	if (r->args->checkpoints > 0) {
@@ -192,7 +194,9 @@ static int lost(struct gw_restore *r, struct gw_error *err)
 	}
 	if (r->lost.code != GW_OK && r->lost.code != GW_TRUNCATED)
 		return gw_fail(err, r->lost.code, "%s", r->lost.text);
-	gw_image_rules_end(r->rules, boundary, r->reader.offset, &why);
+	gw_image_rules_end(
+		r->rules, boundary && r->args->in->read_pos == r->start_pos + r->reader.offset,
+		in_record ? &r->reader.rec : NULL, r->args->in->read_pos - r->start_pos, &why);
 	if (why.code == GW_OK)
 		gw_fail(&why, GW_TRUNCATED, "the image ends at offset 0x%" PRIx64 " without END",
 			r->args->base + r->reader.offset);
@@ -215,7 +219,7 @@ static int read_image(struct gw_restore *r, struct gw_error *err)
 			return gw_fail(err, GW_CANCELLED, "the restore was cancelled");
 		progress(r, false);
 	}
-	return gw_image_rules_end(r->rules, true, r->reader.offset, err);
+	return gw_image_rules_end(r->rules, true, NULL, r->reader.offset, err);
 }
 
 /* The last complete state is in: what had to wait is put in place. */
@@ -290,6 +294,7 @@ int gw_restore_image_in(struct gw_restore_args *args, const struct gw_restore_la
 		.args = args,
 		.layer = layer,
 		.start_ns = gw_clock_ns(),
+		.start_pos = args->in->read_pos,
 		.progress = {.stage = "memory"},
 	};
 	const struct gw_cancel *before = args->in->cancel;

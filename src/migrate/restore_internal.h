@@ -66,6 +66,7 @@ struct gw_restore {
 	bool spooling; /* behind the first complete checkpoint */
 
 	uint64_t start_ns, progress_ns, pages;
+	uint64_t start_pos; /* of the image in args->in */
 	struct gw_progress progress;
 };
 

@@ -190,7 +190,9 @@ static int lost(struct stream_restore *s, struct gw_error *err)
 
 	if (s->lost.code != GW_OK && s->lost.code != GW_TRUNCATED)
 		return gw_fail(err, s->lost.code, "%s", s->lost.text);
-	gw_stream_rules_end(s->rules, boundary, s->reader.offset + s->image_bytes, &why);
+	gw_stream_rules_end(s->rules, boundary,
+			    boundary || !s->reader.header.version ? NULL : &s->reader.rec,
+			    s->reader.offset + s->image_bytes, &why);
 	if (why.code == GW_OK)
 		gw_fail(&why, GW_TRUNCATED, "the libxl stream ends without END");
 	return gw_fail(err, GW_TRUNCATED, "%s", why.text);
@@ -220,7 +222,7 @@ static int read_stream(struct stream_restore *s, struct gw_error *err)
 		if (s->args->failed_over)
 			return 0;
 	}
-	if (gw_stream_rules_end(s->rules, true, s->reader.offset + s->image_bytes, err) < 0)
+	if (gw_stream_rules_end(s->rules, true, NULL, s->reader.offset + s->image_bytes, err) < 0)
 		return -1;
 	keep_emulator(s);
 	return 0;

@@ -70,6 +70,10 @@ run_expect 0 "$GODWIT" destroy again
 run_expect 1 "$GODWIT" restore /dev/null
 head -c 100000 before >cut
 run_expect 1 "$GODWIT" restore --name cut cut
+# The same words, from the same rule, as verify has for it.
+said=$(sed 's/^godwit: restore: //' "$tmp/err")
+run_expect 1 "$GODWIT" verify cut
+out_has "error: $said [image-truncated]"
 run_expect 1 "$GODWIT" restore -d --name cut cut
 printf 'x%.0s' $(seq 100) >junk
 run_expect 1 "$GODWIT" restore junk

@@ -293,7 +293,7 @@ static enum went rewrite_image(struct trip *t, bool begin, bool stop)
 		size_t len;
 
 		if (!begin && t->pos == t->len && gw_image_reader_at_boundary(&t->image)) {
-			assert_ok(gw_image_rules_end(t->image_rules, true, t->pos, &t->err),
+			assert_ok(gw_image_rules_end(t->image_rules, true, NULL, t->pos, &t->err),
 				  &t->err);
 			return RAN_OUT;
 		}
@@ -314,7 +314,7 @@ static enum went rewrite_image(struct trip *t, bool begin, bool stop)
 	assert_ok(gw_image_reader_want(&t->image, &(void *){NULL}, &(size_t){0}, &t->err), &t->err);
 	assert_ok(gw_image_reader_got(&t->image, &event, &t->err), &t->err);
 	assert_int_equal(event, GW_IMAGE_DONE);
-	assert_ok(gw_image_rules_end(t->image_rules, true, t->pos, &t->err), &t->err);
+	assert_ok(gw_image_rules_end(t->image_rules, true, NULL, t->pos, &t->err), &t->err);
 	return ENDED;
 }
 
@@ -428,7 +428,7 @@ static void rewrite_stream(struct trip *t)
 		if (rec->type == GW_STREAM_END)
 			break;
 	}
-	assert_ok(gw_stream_rules_end(t->stream_rules, true, t->pos, &t->err), &t->err);
+	assert_ok(gw_stream_rules_end(t->stream_rules, true, NULL, t->pos, &t->err), &t->err);
 }
 
 static void rewrite_xl(struct trip *t)

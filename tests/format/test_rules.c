@@ -180,7 +180,7 @@ static int judge(const struct gw_buffer *buf, enum gw_image_kind kind, uint64_t 
 		if (len > buf->len - pos) {
 			rc |= gw_image_rules_end(rules,
 						 pos == buf->len && gw_image_reader_at_boundary(&r),
-						 pos, err);
+						 NULL, pos, err);
 			break;
 		}
 		if (len)
@@ -197,14 +197,14 @@ static int judge(const struct gw_buffer *buf, enum gw_image_kind kind, uint64_t 
 		if (event == GW_IMAGE_PAGES) {
 			rc |= gw_image_rules_pages(rules, &r, err);
 			if (r.data_len > buf->len - pos) {
-				rc |= gw_image_rules_end(rules, false, pos, err);
+				rc |= gw_image_rules_end(rules, false, NULL, pos, err);
 				break;
 			}
 			pos += r.data_len;
 			gw_image_reader_pages_done(&r);
 		}
 		if (event == GW_IMAGE_DONE) {
-			rc |= gw_image_rules_end(rules, true, pos, err);
+			rc |= gw_image_rules_end(rules, true, NULL, pos, err);
 			break;
 		}
 	}

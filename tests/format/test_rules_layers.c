@@ -87,7 +87,7 @@ static void expect_stream_of(enum gw_guest_type guest, const char *letters, cons
 		if (letters[i] != '*')
 			rc |= gw_stream_rules_record(rules, &rec, i ? guest : GW_GUEST_NONE, &err);
 	}
-	rc |= gw_stream_rules_end(rules, at_boundary, 100, &err);
+	rc |= gw_stream_rules_end(rules, at_boundary, NULL, 100, &err);
 	if (*seen.ids)
 		seen.ids[strlen(seen.ids) - 1] = 0;
 	if (strcmp(seen.ids, ids) != 0)

@@ -32,6 +32,8 @@ bool gw_cpu_feature_find(const char *name, struct gw_cpu_feature *feature);
 /* The feature's name, or NULL for a bit without one. */
 const char *gw_cpu_feature_name(uint32_t leaf, uint32_t subleaf, enum gw_cpuid_reg reg,
 				unsigned bit);
+/* "ARCH_CAPABILITIES", as the manuals call it; NULL for an MSR without a name here. */
+const char *gw_msr_name(uint32_t index);
 /* Feature number i of the table; false behind the last. */
 bool gw_cpu_feature_get(size_t i, struct gw_cpu_feature *feature);
 

@@ -2,7 +2,8 @@
  *
  * Every rule of every layer, once. verify reports what they find, restore obeys them: both
  * feed the same checker with the same records, so what one calls an error the other refuses.
- * No rule here needs a domain; what only a restore can see is checked where it happens.
+ * No checker here needs a domain; the rules that only a restore can see broken are in the table, too,
+ * and checked where it happens.
  */
 #ifndef GW_FORMAT_RULES_H
 #define GW_FORMAT_RULES_H
@@ -30,6 +31,7 @@ struct gw_rule {
 	enum gw_level level;
 	const char *text;   /* what is demanded, one sentence */
 	const char *source; /* where it is written: "libxc-migration-stream, PAGE_DATA" */
+	bool deep;	    /* no checker here sees it broken, only a restore does */
 };
 
 const struct gw_rule *gw_rules(size_t *count);

@@ -50,6 +50,10 @@ static int check_param(struct gw_image_rules *rules, const struct gw_record *rec
 		rc |= gw_broken(r, R_PARAMS_PFN, rec->offset, rec, err,
 				"entry %u: %s is pfn 0x%llx, at most 0x%llx expected", i, name,
 				(unsigned long long)value, (unsigned long long)rules->max_pfns - 1);
+	if (index == PARAM_VM86_TSS && value > UINT32_MAX)
+		rc |= gw_broken(r, R_PARAMS_VM86, rec->offset, rec, err,
+				"entry %u: %s is 0x%llx, at most 0xffffffff expected", i, name,
+				(unsigned long long)value);
 	rules->store_seen |= index == PARAM_STORE_PFN;
 	return rc;
 }

@@ -236,6 +236,9 @@ static int check_emulator(struct gw_stream_rules *rules, const struct gw_record 
 	if (rec->length < 8)
 		return rc | gw_broken(r, R_STREAM_EMULATOR_LENGTH, rec->offset, rec, err,
 				      "length is %u, expected at least 8", rec->length);
+	if (rec->type == GW_STREAM_EMULATOR_CONTEXT && rec->length > GW_EMULATOR_MAX)
+		rc |= gw_broken(r, R_STREAM_EMULATOR_SIZE, rec->offset, rec, err,
+				"length is %u, at most %u expected", rec->length, GW_EMULATOR_MAX);
 	if (head && gw_get_le32(head) > GW_EMULATOR_UPSTREAM)
 		rc |= gw_broken(r, R_STREAM_EMULATOR_ID, rec->offset, rec, err,
 				"emulator id %u is unknown", gw_get_le32(head));

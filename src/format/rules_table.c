@@ -13,15 +13,20 @@
 
 #define ERROR(layer, id, text, source)                                                             \
 	{                                                                                          \
-		id, layer, GW_LEVEL_ERROR, text, source                                            \
+		id, layer, GW_LEVEL_ERROR, text, source, false                                     \
 	}
 #define WARNING(layer, id, text, source)                                                           \
 	{                                                                                          \
-		id, layer, GW_LEVEL_WARNING, text, source                                          \
+		id, layer, GW_LEVEL_WARNING, text, source, false                                   \
 	}
 #define NOTE(layer, id, text, source)                                                              \
 	{                                                                                          \
-		id, layer, GW_LEVEL_NOTE, text, source                                             \
+		id, layer, GW_LEVEL_NOTE, text, source, false                                      \
+	}
+
+#define DEEP(level, layer, id, text, source)                                                       \
+	{                                                                                          \
+		id, layer, GW_LEVEL_##level, text, source, true                                    \
 	}
 
 /* clang-format off */
@@ -94,6 +99,8 @@ const struct gw_rule gw_rules_table[GW_NR_RULES] = {
 		"The emulator id is 0, 1 or 2.", LIBXL "EMULATOR_CONTEXT"),
 	[R_STREAM_EMULATOR_INDEX] = WARNING(GW_LAYER_LIBXL, "stream-emulator-index",
 		"The emulator's index is 0.", LIBXL "EMULATOR_CONTEXT"),
+	[R_STREAM_EMULATOR_SIZE] = ERROR(GW_LAYER_LIBXL, "stream-emulator-size",
+		"A device model's state has at most 256 MiB.", "a bound of godwit's"),
 	[R_STREAM_EMULATOR_TWICE] = WARNING(GW_LAYER_LIBXL, "stream-emulator-twice",
 		"A later EMULATOR_CONTEXT of the same round replaces the earlier one.",
 		READER "libxl_stream_read"),
@@ -263,7 +270,7 @@ const struct gw_rule gw_rules_table[GW_NR_RULES] = {
 		"The reserved field of an MSR entry is 0.", "XEN_DOMCTL_set_vcpu_msrs"),
 	[R_VCPU_ORDER] = WARNING(GW_LAYER_LIBXC, "vcpu-order",
 		"vCPU records come behind the pages.", LIBXC "Layout"),
-	[R_VCPU_NO_BASIC] = WARNING(GW_LAYER_LIBXC, "vcpu-no-basic",
+	[R_VCPU_NO_BASIC] = ERROR(GW_LAYER_LIBXC, "vcpu-no-basic",
 		"A vCPU with any record has a basic one.", LIBXC "Layout"),
 	[R_VCPU0_MISSING] = ERROR(GW_LAYER_LIBXC, "vcpu0-missing",
 		"A PV image has the basic context of vCPU 0.", READER "xg_sr_restore_x86_pv"),
@@ -287,6 +294,8 @@ const struct gw_rule gw_rules_table[GW_NR_RULES] = {
 		"A param comes once a round; the last counts.", LIBXC "HVM_PARAMS"),
 	[R_PARAMS_PFN] = ERROR(GW_LAYER_LIBXC, "hvm-params-pfn",
 		"A param that names a page names one the guest can have.", "a bound of godwit's"),
+	[R_PARAMS_VM86] = ERROR(GW_LAYER_LIBXC, "hvm-params-vm86-tss",
+		"VM86_TSS is an address below 4 GiB.", "HVMOP_set_param"),
 	[R_PARAMS_ORDER] = WARNING(GW_LAYER_LIBXC, "hvm-params-order",
 		"HVM_PARAMS comes behind the pages: some of them are cleared for it.",
 		READER "xg_sr_restore_x86_hvm"),
@@ -308,5 +317,38 @@ const struct gw_rule gw_rules_table[GW_NR_RULES] = {
 	[R_XENABI_PLACE] = ERROR(GW_LAYER_LIBXC, "godwit-xenabi-place",
 		"GODWIT_XENABI is not empty and stands once, right before END or the first "
 		"CHECKPOINT.", "docs/format.md, GODWIT_XENABI"),
+
+	/* What only a restore can see. */
+	[R_DEEP_DOMAIN] = DEEP(ERROR, GW_LAYER_LIBXC, "domain-size",
+		"The image has no more pages, pfns and vCPUs than its domain may have.",
+		"a bound of the domain's"),
+	[R_DEEP_ENTRY] = DEEP(ERROR, GW_LAYER_LIBXC, "pv-table-entry",
+		"A present entry of a page table names a pfn of the guest and no superpage.",
+		READER "xg_sr_restore_x86_pv"),
+	[R_DEEP_TREE] = DEEP(ERROR, GW_LAYER_LIBXC, "pv-table-tree",
+		"What is pinned, or a vCPU's root, refers only to page tables of the next level and, "
+		"from the lowest, to pages: never to a table that it could write.",
+		"MMUEXT_PIN_L4_TABLE"),
+	[R_DEEP_ROOT] = DEEP(ERROR, GW_LAYER_LIBXC, "pv-vcpu-root",
+		"A vCPU's roots are page tables of the highest level.",
+		READER "xg_sr_restore_x86_pv"),
+	[R_DEEP_GDT] = DEEP(ERROR, GW_LAYER_LIBXC, "pv-vcpu-gdt",
+		"A vCPU's GDT has at most 7168 entries, in ordinary pages of the guest.",
+		READER "xg_sr_restore_x86_pv"),
+	[R_DEEP_STATE] = DEEP(ERROR, GW_LAYER_LIBXC, "pv-vcpu-state",
+		"The host takes a vCPU's extended context, XSAVE state and MSRs.",
+		"XEN_DOMCTL_setvcpuextstate"),
+	[R_DEEP_START_INFO] = DEEP(ERROR, GW_LAYER_LIBXC, "pv-start-info",
+		"start_info and the two rings it names are ordinary pages of the guest.",
+		READER "xg_sr_restore_x86_pv"),
+	[R_DEEP_P2M] = DEEP(ERROR, GW_LAYER_LIBXC, "pv-p2m-page",
+		"Every frame of the P2M is an ordinary page of the guest, and there.",
+		READER "xg_sr_restore_x86_pv"),
+	[R_DEEP_RING] = DEEP(ERROR, GW_LAYER_LIBXC, "hvm-params-ring",
+		"The pages of the xenstore and console rings are in the image.",
+		"a bound of godwit's"),
+	[R_DEEP_PARAM] = DEEP(WARNING, GW_LAYER_LIBXC, "hvm-params-absent",
+		"A param that names another page of the guest names one that is in the image.",
+		READER "xg_sr_restore_x86_hvm"),
 };
 /* clang-format on */

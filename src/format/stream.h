@@ -32,6 +32,9 @@ enum gw_stream_record_type {
 
 enum gw_emulator { GW_EMULATOR_UNKNOWN = 0, GW_EMULATOR_TRADITIONAL = 1, GW_EMULATOR_UPSTREAM = 2 };
 
+/* Of a device model's state: more than any has, less than what could exhaust a host. */
+#define GW_EMULATOR_MAX (256u << 20)
+
 struct gw_stream_header {
 	uint32_t version;
 	uint32_t options;

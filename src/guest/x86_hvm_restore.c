@@ -234,7 +234,11 @@ static int stream_complete(struct gw_restore_guest *g, struct gw_error *err)
 
 	if (r->context.len == 0)
 		return gw_fail(err, GW_INVALID, "the stream has no HVM context");
-	if (clear_specials(g, err) < 0 || apply_params(g, err) < 0 ||
+	g->rule = "hvm-params-ring";
+	if (clear_specials(g, err) < 0)
+		return -1;
+	g->rule = NULL;
+	if (apply_params(g, err) < 0 ||
 	    gw_x86_apply_state(&r->x86, g, err) < 0 ||
 	    g->domain->hvm->set_context(g->domain, r->context.data, r->context.len, err) < 0)
 		return -1;

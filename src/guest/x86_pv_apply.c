@@ -129,14 +129,20 @@ static int pfn_to_mfn(void *opaque, enum gw_pv_ref ref, uint64_t *frame, struct 
 	switch (ref) {
 	case GW_PV_REF_CR3:
 	case GW_PV_REF_USER_CR3:
+		t->g->rule = "pv-vcpu-root";
 		return root_mfn(r, ref, frame, err);
+	case GW_PV_REF_START_INFO:
+		t->g->rule = "pv-start-info";
+		break;
 	default:
+		t->g->rule = "pv-vcpu-gdt";
 		break;
 	}
 	if (gw_pv_data_mfn(r, *frame, gw_pv_ref_name(ref), frame, err) < 0)
 		return -1;
 	if (ref == GW_PV_REF_START_INFO)
 		t->start_info = *frame;
+	t->g->rule = "pv-vcpu-gdt"; /* the number of its entries is next */
 	return 0;
 }
 
@@ -153,10 +159,13 @@ static int apply_basic(struct gw_restore_guest *g, uint32_t vcpu, struct gw_buff
 		return gw_fail(err, GW_INVALID, "its context has %zu bytes, expected %u", blob->len,
 			       l->vcpu_size);
 	memcpy(context, blob->data, blob->len);
+	g->rule = "pv-vcpu-gdt";
 	if (gw_pv_translate_context(l, vcpu, context, false, pfn_to_mfn, &t, err) < 0)
 		return -1;
+	g->rule = "pv-start-info";
 	if (vcpu == 0 && apply_start_info(g, t.start_info, err) < 0)
 		return -1;
+	g->rule = "pv-table-tree";
 	gw_put_le32(context + l->vcpu_flags,
 		    gw_get_le32(context + l->vcpu_flags) | GW_PV_VCPU_ONLINE);
 	return g->domain->pv->set_vcpu(g->domain, vcpu, GW_REC_X86_PV_VCPU_BASIC, context,
@@ -185,6 +194,7 @@ static int apply_vcpu(struct gw_restore_guest *g, uint32_t vcpu, struct gw_error
 	}
 	if (apply_basic(g, vcpu, &blobs[0], err) < 0)
 		return -1;
+	g->rule = "pv-vcpu-state";
 	for (unsigned i = 1; i < GW_PV_VCPU_KINDS; i++)
 		if (blobs[i].len > 0 &&
 		    g->domain->pv->set_vcpu(g->domain, vcpu, types[i], blobs[i].data, blobs[i].len,
@@ -249,10 +259,13 @@ int gw_pv_apply(struct gw_restore_guest *g, struct gw_error *err)
 	for (uint32_t vcpu = 0; vcpu < r->nr_vcpus; vcpu++)
 		if (apply_vcpu(g, vcpu, err) < 0)
 			return gw_fail_in(err, "vCPU %u", vcpu);
+	g->rule = "pv-table-tree";
 	if (pin_tables(g, err) < 0)
 		return -1;
+	g->rule = "pv-p2m-page";
 	for (size_t i = 0; i < r->nr_frames; i++)
 		if (write_leaf(g, i, err) < 0)
 			return -1;
+	g->rule = NULL;
 	return 0;
 }

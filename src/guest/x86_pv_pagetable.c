@@ -138,6 +138,7 @@ int gw_pv_localise(struct gw_restore_guest *g, uint64_t pfn, unsigned level, voi
 	uint64_t ptes[GW_PV_PTES], pfns[GW_PV_PTES];
 	size_t n = 0;
 
+	g->rule = "pv-table-entry";
 	if (!r->layout || r->nr_pfns == 0)
 		return gw_fail(err, GW_INVALID, "a page table before the P2M's size is known");
 	if (check_level(r->layout, level, err) < 0)
@@ -152,6 +153,7 @@ int gw_pv_localise(struct gw_restore_guest *g, uint64_t pfn, unsigned level, voi
 			return -1;
 		pfns[n++] = frame_of(ptes[i]);
 	}
+	g->rule = "domain-size";
 	/* What it refers to may come later in the stream, but needs its mfn now. */
 	if (gw_restore_populate(g, n, pfns, err) < 0)
 		return gw_fail_in(err, "what pfn 0x%" PRIx64 ", a page table, refers to", pfn);
@@ -160,5 +162,6 @@ int gw_pv_localise(struct gw_restore_guest *g, uint64_t pfn, unsigned level, voi
 			ptes[i] = with_frame(ptes[i], gw_pv_new_mfn(r, frame_of(ptes[i])));
 		gw_put_le64(gw_pv_pte_at(page, i), ptes[i]);
 	}
+	g->rule = NULL;
 	return 0;
 }

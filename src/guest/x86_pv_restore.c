@@ -135,10 +135,13 @@ static int take_p2m_frames(struct gw_restore_guest *g, const struct gw_record *r
 		return gw_fail(err, GW_INVALID, "X86_PV_P2M_FRAMES before X86_PV_INFO");
 	if (gw_p2m_frames_decode(rec, r->layout->width, &frames, err) < 0)
 		return -1;
+	g->rule = "domain-size";
 	if (frames.end_pfn >= g->max_pfns)
 		return gw_fail(err, GW_INVALID,
 			       "last pfn 0x%x: the domain may have %" PRIu64 " pages",
 			       frames.end_pfn, g->max_pfns);
+	g->rule = NULL;
+
 	size_t first = frames.start_pfn / r->layout->fpp;
 
 	if (grow_p2m(r, (uint64_t)frames.end_pfn + 1, first + frames.count, err) < 0)
@@ -150,17 +153,17 @@ static int take_p2m_frames(struct gw_restore_guest *g, const struct gw_record *r
 
 static int check_extended(const struct gw_vcpu_blob *vcpu, struct gw_error *err)
 {
-	/* The blob names its vCPU and its size once more, and Xen believes those. */
+	/*
+	 * The blob names its vCPU and its size once more. Xen believes the former; the latter it only
+	 * wants to be no smaller than the fields it reads, whatever more it says.
+	 */
 	if (vcpu->blob_len < 8)
 		return gw_fail(err, GW_INVALID, "extended context of %u bytes, at least 8 expected",
 			       vcpu->blob_len);
-	if (gw_get_le32(vcpu->blob) != vcpu->vcpu_id ||
-	    gw_get_le32(vcpu->blob + 4) > GW_PV_EXTENDED_MAX)
+	if (gw_get_le32(vcpu->blob) != vcpu->vcpu_id)
 		return gw_fail(err, GW_INVALID,
-			       "extended context is of vCPU %u with %u bytes, expected vCPU %u "
-			       "with at most %u",
-			       gw_get_le32(vcpu->blob), gw_get_le32(vcpu->blob + 4), vcpu->vcpu_id,
-			       GW_PV_EXTENDED_MAX);
+			       "extended context is of vCPU %u with %u bytes, expected vCPU %u",
+			       gw_get_le32(vcpu->blob), gw_get_le32(vcpu->blob + 4), vcpu->vcpu_id);
 	return 0;
 }
 
@@ -169,8 +172,9 @@ static unsigned kind_of(uint32_t type)
 	return type == GW_REC_X86_PV_VCPU_MSRS ? 3 : type - GW_REC_X86_PV_VCPU_BASIC;
 }
 
-static int take_vcpu(struct gw_pv_restore *r, const struct gw_record *rec, struct gw_error *err)
+static int take_vcpu(struct gw_restore_guest *g, const struct gw_record *rec, struct gw_error *err)
 {
+	struct gw_pv_restore *r = g->priv;
 	struct gw_vcpu_blob vcpu;
 
 	if (!r->layout)
@@ -180,9 +184,11 @@ static int take_vcpu(struct gw_pv_restore *r, const struct gw_record *rec, struc
 	/* Savers of 4.6 to 4.8 wrote empty ones, even for vCPUs that there are not. */
 	if (vcpu.blob_len == 0)
 		return 0;
+	g->rule = "domain-size";
 	if (vcpu.vcpu_id >= r->nr_vcpus)
 		return gw_fail(err, GW_INVALID, "vCPU %u: the domain has %u", vcpu.vcpu_id,
 			       r->nr_vcpus);
+	g->rule = NULL;
 	if (rec->type == GW_REC_X86_PV_VCPU_EXTENDED && check_extended(&vcpu, err) < 0)
 		return -1;
 	return gw_x86_keep(&r->vcpus[(size_t)vcpu.vcpu_id * GW_PV_VCPU_KINDS + kind_of(rec->type)],
@@ -216,7 +222,7 @@ static int record(struct gw_restore_guest *g, const struct gw_record *rec, struc
 	case GW_REC_X86_PV_VCPU_EXTENDED:
 	case GW_REC_X86_PV_VCPU_XSAVE:
 	case GW_REC_X86_PV_VCPU_MSRS:
-		rc = take_vcpu(r, rec, err);
+		rc = take_vcpu(g, rec, err);
 		break;
 	case GW_REC_SHARED_INFO:
 		rc = take_shared_info(r, rec, err);

@@ -80,6 +80,19 @@ int gw_save_image(const struct gw_save_args *args, struct gw_error *err);
 int gw_save_stream(const struct gw_save_args *args, const struct gw_buffer *emulator,
 		   struct gw_error *err);
 
+/*
+ * A fault of the image that only a restore can see, because it needs the guest's memory or the
+ * domain: the rule (format/rules.h) it breaks, and the record where it was seen, if it was in one of
+ * the input.
+ */
+struct gw_refusal {
+	const char *rule; /* id; NULL: the restore did not fail, or for another reason */
+	bool has_record;
+	uint32_t record_type;
+	uint64_t record_number, offset; /* the latter from the first byte of the input */
+	char text[400];
+};
+
 struct gw_restore_args {
 	struct gw_domain *domain; /* paused, without memory */
 	struct gw_channel *in;
@@ -103,6 +116,7 @@ struct gw_restore_args {
 	uint64_t bytes;		    /* consumed */
 	uint64_t verify_mismatches; /* pages behind VERIFY that are not what they were; each was
 				       logged */
+	struct gw_refusal refusal;  /* why it failed, if it is such a fault */
 };
 
 /* Reads exactly one image. On failure the domain is half built: its owner destroys it. */

@@ -85,6 +85,26 @@ static int check_event(struct gw_restore *r, enum gw_image_event event, struct g
 	}
 }
 
+void gw_restore_refused(struct gw_restore *r, const struct gw_image_reader *reader,
+			const struct gw_error *err)
+{
+	struct gw_refusal *refusal = &r->args->refusal;
+	size_t len;
+
+	if (!r->guest.rule || refusal->rule || !err || err->code != GW_INVALID)
+		return;
+	refusal->rule = r->guest.rule;
+	len = GW_MIN(strlen(err->text), sizeof(refusal->text) - 1);
+	memcpy(refusal->text, err->text, len);
+	refusal->text[len] = 0;
+	if (reader != &r->reader)
+		return;
+	refusal->has_record = true;
+	refusal->record_type = reader->rec.type;
+	refusal->record_number = reader->rec.number;
+	refusal->offset = r->args->base + reader->rec.offset;
+}
+
 /* A record of the engine's own or of the guest's; not END, CHECKPOINT or PAGE_DATA. */
 int gw_restore_record(struct gw_restore *r, const struct gw_record *rec, struct gw_error *err)
 {
@@ -102,10 +122,12 @@ int gw_restore_record(struct gw_restore *r, const struct gw_record *rec, struct 
 	rc = r->guest.ops->record(&r->guest, rec, err);
 	if (rc == 0 && !(rec->type & GW_RECORD_OPTIONAL))
 		rc = gw_fail(err, GW_INVALID, "not known to this kind of guest");
-	if (rc < 0)
+	if (rc < 0) {
+		gw_restore_refused(r, rec == &r->reader.rec ? &r->reader : NULL, err);
 		return gw_fail_in(err, "image record %llu (%s)", (unsigned long long)rec->number,
 				  gw_record_name(rec->type) ? gw_record_name(rec->type)
 							    : "unknown");
+	}
 	return 0;
 }
 
@@ -137,7 +159,8 @@ static int static_part(struct gw_restore *r, enum gw_image_event event, struct g
 
 	if (r->static_done)
 		return 0;
-	if (facts->static_data_end || (record && type == GW_REC_END))
+	if (facts->static_data_end ||
+	    (record && (type == GW_REC_END || type == GW_REC_CHECKPOINT)))
 		return gw_restore_static_complete(r, err);
 	if (record && gw_restore_keep_static(r, &r->reader.rec, err) < 0)
 		return -1;
@@ -230,8 +253,10 @@ static int finish(struct gw_restore *r, struct gw_error *err)
 
 	r->progress.stage = "device state";
 	progress(r, true);
-	if (r->guest.ops->stream_complete(&r->guest, err) < 0)
+	if (r->guest.ops->stream_complete(&r->guest, err) < 0) {
+		gw_restore_refused(r, NULL, err);
 		return -1;
+	}
 	if (d->ops->restored(d, err) < 0)
 		return -1;
 	if (ts && ts->restore_results)
@@ -303,6 +328,7 @@ int gw_restore_image_in(struct gw_restore_args *args, const struct gw_restore_la
 	args->failed_over = false;
 	args->checkpoints = 0;
 	args->verify_mismatches = 0;
+	args->refusal = (struct gw_refusal){0};
 	gw_image_reader_init(&r.reader);
 	if (args->cancel)
 		gw_channel_set_cancel(args->in, args->cancel);

@@ -74,6 +74,14 @@ struct gw_restore {
 int gw_restore_image_in(struct gw_restore_args *args, const struct gw_restore_layer *layer,
 			struct gw_error *err);
 
+/*
+ * A restore that failed with err: if the guest's hooks say which rule that breaks, args->refusal
+ * tells it, with rec of reader, unless reader is NULL or reads something else than the input. The
+ * first call counts. Before place and record are put in front of err's text.
+ */
+void gw_restore_refused(struct gw_restore *r, const struct gw_image_reader *reader,
+			const struct gw_error *err);
+
 /* The next event of a reader that is fed from a channel. Broken framing is reported through the
  * rules. */
 enum gw_pull gw_restore_pull(struct gw_restore *r, struct gw_channel *from,

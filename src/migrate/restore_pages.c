@@ -56,6 +56,7 @@ static int take_entries(struct gw_restore *r, const struct gw_image_reader *read
 	size_t nr_populated = 0;
 
 	b->nr = 0;
+	r->guest.rule = "domain-size";
 	for (size_t i = first; i < first + n; i++) {
 		uint64_t pfn = gw_page_entry_pfn(reader->entries[i]);
 		unsigned type = gw_page_entry_type(reader->entries[i]);
@@ -74,6 +75,7 @@ static int take_entries(struct gw_restore *r, const struct gw_image_reader *read
 	}
 	if (gw_restore_populate(&r->guest, nr_populated, populated, err) < 0)
 		return -1;
+	r->guest.rule = NULL;
 	for (size_t i = first; i < first + n; i++)
 		ops->set_page_type(&r->guest, gw_page_entry_pfn(reader->entries[i]),
 				   gw_page_entry_type(reader->entries[i]));
@@ -189,6 +191,7 @@ enum gw_pull gw_restore_pages(struct gw_restore *r, struct gw_channel *from,
 		enum gw_pull rc = restore_chunk(r, from, reader, first, n, err);
 
 		if (rc != GW_PULL_OK) {
+			gw_restore_refused(r, reader, err);
 			if (rc == GW_PULL_FAILED)
 				gw_fail_in(err,
 					   "image record %" PRIu64

@@ -236,6 +236,7 @@ int gw_restore_stream(struct gw_restore_args *args, struct gw_buffer *emulator,
 	int rc = -1;
 
 	args->failed_over = false;
+	args->refusal = (struct gw_refusal){0};
 	gw_stream_reader_init(&s.reader);
 	s.rules = gw_stream_rules_new(NULL, args->base);
 	if (args->cancel)

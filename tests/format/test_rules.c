@@ -433,6 +433,16 @@ static void short_record(uint32_t guest, const char *before, uint32_t type, uint
 	gw_buffer_free(&image.buf);
 }
 
+static void vm86_tss_above_4g(void)
+{
+	struct image image = make(3, HVM, "cmSPTHCE");
+
+	gw_put_le32(image.buf.data + image.record[5] + 16, 15);
+	gw_put_le32(image.buf.data + image.record[5] + 28, 1);
+	expect(&image.buf, GW_IMAGE_ANY, 0, "VM86_TSS", "hvm-params-vm86-tss hvm-params-missing");
+	gw_buffer_free(&image.buf);
+}
+
 static void bodies(void **state)
 {
 	short_record(HVM, "cmS", GW_REC_PAGE_DATA, 7, "PTHCE", "page-data-short");
@@ -467,6 +477,7 @@ static void bodies(void **state)
 	patched(HVM, "cmSPTHCE", 5, 16, 13, "hvm-params-index hvm-params-missing");
 	patched(HVM, "cmSPTHCE", 5, 20, 1, "hvm-params-index hvm-params-missing");
 	patched(HVM, "cmSPTHCE", 5, 28, 16, "hvm-params-pfn");
+	vm86_tss_above_4g();
 	patched(HVM, "cmSPTHCE", 6, 16, 0, "hvm-context-walk");
 	patched(HVM, "cmSPTHCOE", 7, 11, 0x100, "record-padding record-optional");
 	patched(PV, pv_word, 0, 12, 1, "record-reserved");

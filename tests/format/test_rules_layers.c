@@ -134,6 +134,7 @@ static void records_of_libxl(void **state)
 	body_of("13*0", "\2\0\0\0", 4, "stream-emulator-length");
 	body_of("13*0", "\3\0\0\0\0\0\0", 8, "stream-emulator-id");
 	body_of("13*0", "\2\0\0\0\1\0\0", 8, "stream-emulator-index");
+	body_of("13*0", "\2\0\0\0\0\0\0", GW_EMULATOR_MAX + 8, "stream-emulator-size");
 	body_of("1k345*", "\1\0\0\0", 4, "stream-checkpoint-state stream-checkpointed");
 	body_of("1k345*", "\1\0\0\0", 2, "stream-checkpoint-state stream-checkpointed");
 }

@@ -1,0 +1,517 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * verify and restore held against each other: thousands of damaged images, made of real ones with a
+ * few pages left. What verify calls an error restore refuses. What restore refuses verify calls an
+ * error, or the restore names a rule that only a restore can see broken. GODWIT_SEED replays a run,
+ * GODWIT_MUTANTS says how many.
+ */
+#include "gwtest.h"
+
+#include <time.h>
+
+#include "base/bytes.h"
+#include "base/util.h"
+#include "examine/examine.h"
+#include "format/stream.h"
+#include "migrate/stored.h"
+
+#define MAX_PARTS    256
+#define KEEP_ENTRIES 6 /* pages of each HVM PAGE_DATA that are left */
+#define MAX_PFNS     2048
+#define MANY_PFNS    (UINT64_C(1) << 16) /* no domain of a mutant gets more */
+
+static uint64_t rng;
+
+/* splitmix64 */
+static uint64_t random64(void)
+{
+	uint64_t z = rng += UINT64_C(0x9e3779b97f4a7c15);
+
+	z = (z ^ z >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
+	z = (z ^ z >> 27) * UINT64_C(0x94d049bb133111eb);
+	return z ^ z >> 31;
+}
+
+static size_t below(size_t n)
+{
+	return n ? (size_t)(random64() % n) : 0;
+}
+
+/* An image or stream in pieces: headers, then records of either layer. */
+struct part {
+	uint8_t *data; /* malloc'ed */
+	size_t len;
+};
+
+struct parent {
+	const char *name;
+	bool libxl;
+	enum gw_guest_type type;
+	struct part parts[MAX_PARTS];
+	size_t n;
+	size_t first_record; /* the parts before are headers */
+};
+
+static void add_part(struct parent *p, const uint8_t *data, size_t len)
+{
+	uint8_t *copy = malloc(len ? len : 1);
+
+	assert_non_null(copy);
+	assert_true(p->n < MAX_PARTS);
+	memcpy(copy, data, len);
+	p->parts[p->n++] = (struct part){copy, len};
+}
+
+static void free_parts(struct parent *p)
+{
+	while (p->n)
+		free(p->parts[--p->n].data);
+}
+
+/* A PV image needs what its tables, vCPUs and P2M name: they keep each table, and pages all zero
+ * lose nothing by becoming holes without data. */
+static bool needed(const struct parent *p, uint64_t entry, const uint8_t *page, size_t kept)
+{
+	unsigned type = gw_page_entry_type(entry);
+
+	if (p->type == GW_GUEST_X86_HVM)
+		return kept < KEEP_ENTRIES || gw_page_entry_pfn(entry) >= 0xf0000;
+	(void)page;
+	return gw_page_table_level(type) > 0 || gw_page_entry_pfn(entry) < 0x40;
+}
+
+/* The same record with fewer pages: an entry that is not needed becomes one without data. */
+static void add_pages(struct parent *p, const uint8_t *body)
+{
+	uint32_t count = gw_get_le32(body);
+	const uint8_t *data = body + 8 + 8 * (size_t)count;
+	struct gw_buffer out = {0};
+	struct gw_error err = GW_ERROR_INIT;
+	size_t kept = 0, n = 0;
+	uint8_t head[16] = {0};
+
+	assert_ok(gw_buffer_append(&out, head, sizeof(head), &err), &err);
+	for (int pass = 0; pass < 2; pass++) {
+		const uint8_t *page = data;
+
+		kept = 0;
+		for (uint32_t i = 0; i < count; i++) {
+			uint64_t entry = gw_get_le64(body + 8 + 8 * (size_t)i);
+			bool has = gw_page_has_data(gw_page_entry_type(entry));
+			bool need = has && needed(p, entry, page, kept);
+			bool hole = has && !need && p->type == GW_GUEST_X86_PV;
+			uint8_t raw[8];
+
+			gw_put_le64(raw, hole ? (gw_page_entry_pfn(entry) |
+						 (uint64_t)GW_PAGE_XALLOC << 60)
+					      : entry);
+			kept += need;
+			if (pass == 0 && (need || hole || (!has && kept < 64))) {
+				assert_ok(gw_buffer_append(&out, raw, 8, &err), &err);
+				n++;
+			}
+			if (pass == 1 && need)
+				assert_ok(gw_buffer_append(&out, page, GW_PAGE_SIZE, &err), &err);
+			page += has ? GW_PAGE_SIZE : 0;
+		}
+	}
+	gw_put_le32(out.data, GW_REC_PAGE_DATA);
+	gw_put_le32(out.data + 4, (uint32_t)(out.len - 8));
+	gw_put_le32(out.data + 8, (uint32_t)n);
+	if (n)
+		add_part(p, out.data, out.len);
+	gw_buffer_free(&out);
+}
+
+/* One record of the image at data; returns its size. */
+static size_t add_record(struct parent *p, const uint8_t *data)
+{
+	size_t len = 8 + (((size_t)gw_get_le32(data + 4) + 7) & ~(size_t)7);
+
+	if (gw_get_le32(data) == GW_REC_PAGE_DATA)
+		add_pages(p, data + 8);
+	else
+		add_part(p, data, len);
+	return len;
+}
+
+static struct parent load_parent(const char *name)
+{
+	struct stored s = stored_load(name);
+	struct parent p = {.name = name, .libxl = s.libxl, .type = s.type};
+	size_t at = s.image + 40;
+	bool in_image = true;
+
+	add_part(&p, s.file.data + s.at, s.image + 40 - s.at);
+	p.first_record = p.n;
+	while (at + 8 <= s.file.len) {
+		uint32_t type = gw_get_le32(s.file.data + at);
+		size_t len = 8 + (((size_t)gw_get_le32(s.file.data + at + 4) + 7) & ~(size_t)7);
+
+		if (in_image) {
+			len = add_record(&p, s.file.data + at);
+			if (s.libxl && (type == GW_REC_END || type == GW_REC_CHECKPOINT))
+				in_image = false;
+			else if (type == GW_REC_END)
+				break;
+		} else {
+			/* The device model's state is as good with a few bytes. */
+			add_part(&p, s.file.data + at, len);
+			if (type == GW_STREAM_EMULATOR_CONTEXT && len > 64) {
+				p.parts[p.n - 1].len = 64;
+				gw_put_le32(p.parts[p.n - 1].data + 4, 56);
+			}
+			if (type == GW_STREAM_END)
+				break;
+			in_image = type == GW_STREAM_CHECKPOINT_END;
+		}
+		at += len;
+	}
+	stored_free(&s);
+	return p;
+}
+
+static void join(const struct parent *p, struct gw_buffer *out)
+{
+	struct gw_error err = GW_ERROR_INIT;
+
+	gw_buffer_reset(out);
+	for (size_t i = 0; i < p->n; i++)
+		assert_ok(gw_buffer_append(out, p->parts[i].data, p->parts[i].len, &err), &err);
+}
+
+/* What the examining side says, and what a domain for the image must have room for. */
+struct verdict {
+	uint64_t errors;
+	char first[600];
+	uint64_t nr_pfns;
+	uint32_t vcpus;
+};
+
+static void on_finding(void *opaque, const struct gw_finding *finding)
+{
+	struct verdict *v = opaque;
+
+	if (finding->level == GW_LEVEL_ERROR && !v->errors++)
+		gw_finding_format(finding, v->first, sizeof(v->first));
+}
+
+static void on_record(void *opaque, const struct gw_examined_record *record)
+{
+	struct verdict *v = opaque;
+	const struct gw_image_reader *r = record->pages;
+
+	for (size_t i = 0; r && i < r->nr_entries; i++)
+		v->nr_pfns = GW_MAX(v->nr_pfns, gw_page_entry_pfn(r->entries[i]) + 1);
+	if (record->layer == GW_LAYER_LIBXC && record->rec->data &&
+	    record->rec->type == GW_REC_X86_PV_P2M_FRAMES && record->rec->length >= 8)
+		v->nr_pfns = GW_MAX(v->nr_pfns,
+				    (uint64_t)gw_get_le32(record->rec->data + 4) + 1);
+}
+
+static struct verdict examine(const struct gw_buffer *bytes)
+{
+	struct verdict v = {0};
+	const struct gw_examine_sink sink = {
+		.opaque = &v, .finding = on_finding, .record = on_record};
+	struct gw_channel *in = stored_bytes(bytes->data, bytes->len);
+	struct gw_error err = GW_ERROR_INIT;
+	struct gw_examined examined;
+
+	assert_ok(gw_examine(in, &sink, &examined, &err), &err);
+	assert_int_equal(v.errors > 0, examined.errors > 0);
+	gw_channel_close(in);
+	return v;
+}
+
+static int restore(const struct gw_buffer *bytes, bool libxl, const struct verdict *v,
+		   struct gw_refusal *refusal, struct gw_error *err)
+{
+	/* Of the kind that the mutant says, as whoever makes the domain would. */
+	const uint8_t *mark = memmem(bytes->data, bytes->len, "XENF", 4);
+	size_t at = mark ? (size_t)(mark - bytes->data) + 16 : bytes->len;
+	uint32_t type = at + 4 <= bytes->len ? gw_get_le32(bytes->data + at) : 0;
+	uint64_t nr = GW_MIN(GW_MAX(v->nr_pfns, UINT64_C(1)), MANY_PFNS);
+	struct gw_restore_args args = {
+		.domain = stored_domain(type == GW_GUEST_X86_PV ? GW_GUEST_X86_PV
+								: GW_GUEST_X86_HVM,
+					GW_MAX(nr, (uint64_t)MAX_PFNS)),
+		.in = stored_bytes(bytes->data, bytes->len),
+	};
+	int rc = libxl ? gw_restore_stream(&args, NULL, err) : gw_restore_image(&args, err);
+
+	*refusal = args.refusal;
+	gw_channel_close(args.in);
+	args.domain->ops->destroy(args.domain);
+	return rc;
+}
+
+static const struct gw_rule *rule_of(const char *id)
+{
+	size_t n;
+	const struct gw_rule *rules = gw_rules(&n);
+
+	for (size_t i = 0; id && i < n; i++)
+		if (!strcmp(rules[i].id, id))
+			return &rules[i];
+	return NULL;
+}
+
+struct tally {
+	unsigned long taken, refused, deep;
+};
+
+/* True if the two agree. */
+static bool agree(const struct parent *p, const struct gw_buffer *bytes, struct tally *tally)
+{
+	struct verdict v = examine(bytes);
+	struct gw_error err = GW_ERROR_INIT;
+	struct gw_refusal refusal;
+	int rc = restore(bytes, p->libxl, &v, &refusal, &err);
+	const struct gw_rule *rule = rule_of(refusal.rule);
+
+	if (rc == 0 && v.errors) {
+		print_message("%s: restored, although verify says: %s\n", p->name, v.first);
+		return false;
+	}
+	if (rc == 0) {
+		tally->taken++;
+		return true;
+	}
+	if (err.code != GW_INVALID && err.code != GW_TRUNCATED && !v.errors) {
+		print_message("%s: refused with code %d: %s\n", p->name, err.code, err.text);
+		return false;
+	}
+	if (v.errors) {
+		tally->refused++;
+		return true;
+	}
+	if (!rule || !rule->deep || rule->level != GW_LEVEL_ERROR || !refusal.text[0]) {
+		print_message("%s: verify says ok, but restore: %s [%s]\n", p->name, err.text,
+			      refusal.rule ? refusal.rule : "no rule");
+		return false;
+	}
+	tally->deep++;
+	return true;
+}
+
+static uint32_t interesting(void)
+{
+	static const uint32_t values[] = {
+		0,	    1,		2,	    7,		8,	    9,	     15,
+		16,	    23,		24,	    4095,	4096,	    8191,    8192,
+		0x7fffffff, 0x80000000, 0xfffffff8, 0xffffffff, 0x08000000, 0x10000, 0x80675801,
+		0x400,	    0x3ff,	0x20000000, 0x90000000, 0xf0000000,
+	};
+
+	return below(3) ? values[below(GW_ARRAY_SIZE(values))] : (uint32_t)below(24);
+}
+
+static void swap(struct part *a, struct part *b)
+{
+	struct part t = *a;
+
+	*a = *b;
+	*b = t;
+}
+
+static void insert(struct parent *p, size_t at, const uint8_t *data, size_t len)
+{
+	if (p->n == MAX_PARTS)
+		return;
+	add_part(p, data, len);
+	for (size_t i = p->n - 1; i > at; i--)
+		swap(&p->parts[i], &p->parts[i - 1]);
+}
+
+static void drop(struct parent *p, size_t at)
+{
+	free(p->parts[at].data);
+	p->n--;
+	for (size_t i = at; i < p->n; i++)
+		p->parts[i] = p->parts[i + 1];
+}
+
+/* A small record of any type, in front of another. */
+static void insert_new(struct parent *p, size_t at)
+{
+	uint8_t raw[8 + 32] = {0};
+	size_t len = 8 * below(5);
+
+	gw_put_le32(raw, below(4) ? (uint32_t)below(20) : interesting());
+	gw_put_le32(raw + 4, (uint32_t)len);
+	for (size_t i = 0; i < len && below(2); i++)
+		raw[8 + i] = (uint8_t)random64();
+	insert(p, at, raw, 8 + len);
+}
+
+/* A field of a part: more often one near its start, where counts and ids are. */
+static uint8_t *field(const struct part *part, size_t size)
+{
+	size_t span = below(3) ? GW_MIN(part->len, (size_t)64) : part->len;
+
+	return part->len < size ? NULL : part->data + below((span - size) / 4 + 1) * 4;
+}
+
+/* The body grows or shrinks, and its length field says so. */
+static void resize(struct part *part)
+{
+	size_t body = part->len - 8;
+	size_t len = below(2) ? body + 8 * below(4) : body - GW_MIN(body, 8 * below(4));
+	uint8_t *data = realloc(part->data, 8 + len);
+
+	assert_non_null(data);
+	if (len > body)
+		memset(data + 8 + body, below(2) ? 0 : 0x11, len - body);
+	gw_put_le32(data + 4, (uint32_t)(len - below(2) * GW_MIN(len, below(8))));
+	*part = (struct part){data, 8 + len};
+}
+
+static void damage(struct parent *p, const struct parent *other)
+{
+	size_t at = p->first_record + below(p->n - p->first_record), to;
+	struct part *part;
+	uint8_t *f;
+
+	if (p->n <= p->first_record + 1)
+		return;
+	part = &p->parts[below(12) ? at : 0];
+	switch (below(12)) {
+	case 0:
+		part->data[below(below(2) ? part->len : GW_MIN(part->len, (size_t)48))] ^=
+			(uint8_t)(1u << below(8));
+		break;
+	case 1:
+	case 2:
+		if ((f = field(part, 4)))
+			gw_put_le32(f, interesting());
+		break;
+	case 3:
+		gw_put_le32(p->parts[at].data, interesting());
+		break;
+	case 4:
+		resize(&p->parts[at]);
+		break;
+	case 5:
+		drop(p, at);
+		break;
+	case 6:
+		insert(p, p->first_record + below(p->n - p->first_record), p->parts[at].data,
+		       p->parts[at].len);
+		break;
+	case 7:
+		to = p->first_record + below(p->n - p->first_record);
+		swap(&p->parts[at], &p->parts[to]);
+		break;
+	case 8:
+		to = other->first_record + below(other->n - other->first_record);
+		insert(p, at, other->parts[to].data, other->parts[to].len);
+		break;
+	case 9:
+		insert_new(p, at);
+		break;
+	case 10:
+		if (below(3) == 0)
+			while (p->n > at + 1)
+				drop(p, p->n - 1);
+		if (below(4) == 0 && p->parts[p->n - 1].len)
+			p->parts[p->n - 1].len = below(p->parts[p->n - 1].len);
+		break;
+	default:
+		/* Types and pfns of pages, roots and frames of vCPUs: 64-bit fields. */
+		if (part->len >= 8) {
+			f = part->data + below(part->len / 8) * 8;
+			gw_put_le32(f + 4 * below(2), interesting());
+		}
+		break;
+	}
+}
+
+static const char *const names[] = {
+	"xen-code/v2_46_hvm_w64_1024.xz",
+	"xen-code/v2_46_pv64_w64_live_1024.xz",
+	"xen-code/v3_422_hvm_1024.xz",
+	"xen-code/v3_422_pv64_1024.xz",
+	"xen-code/v3_422_pv32_live_1024.xz",
+	"xen-code/v3_422_hvm_remus3_1024.xz",
+	"xen-code/v3_422_hvm_verify_1024.xz",
+	"xen-code/v3_422_libxl_hvm_1024.xz",
+	"xen-code/v3_422_libxl_hvm_remus3_1024.xz",
+	"xen417/tiny-pv.save.xz",
+	"xen417/tiny-pvh.save.xz",
+};
+#define NR GW_ARRAY_SIZE(names)
+
+static struct parent parents[NR];
+
+static void parents_restore(void **state)
+{
+	struct gw_buffer bytes = {0};
+	struct tally tally = {0};
+
+	for (size_t i = 0; i < NR; i++) {
+		join(&parents[i], &bytes);
+		if (getenv("GODWIT_VERBOSE"))
+			print_message("%s: %zu parts, %zu bytes\n", names[i], parents[i].n,
+				      bytes.len);
+		assert_true(agree(&parents[i], &bytes, &tally));
+		assert_int_equal(tally.taken, i + 1);
+	}
+	gw_buffer_free(&bytes);
+}
+
+static void copy_parent(const struct parent *from, struct parent *to)
+{
+	*to = (struct parent){.name = from->name,
+			      .libxl = from->libxl,
+			      .type = from->type,
+			      .first_record = from->first_record};
+	for (size_t i = 0; i < from->n; i++)
+		add_part(to, from->parts[i].data, from->parts[i].len);
+}
+
+static void mutants_agree(void **state)
+{
+	const char *env = getenv("GODWIT_MUTANTS");
+	unsigned long mutants = env ? strtoul(env, NULL, 0) : 3000, wrong = 0;
+	struct gw_buffer bytes = {0};
+	struct tally tally = {0};
+
+	for (unsigned long i = 0; i < mutants; i++) {
+		struct parent mutant;
+
+		copy_parent(&parents[i % NR], &mutant);
+		for (size_t n = 1 + (below(3) ? 0 : below(3)); n; n--)
+			damage(&mutant, &parents[below(NR)]);
+		join(&mutant, &bytes);
+		if (!agree(&mutant, &bytes, &tally))
+			print_message("  (mutant %lu)\n", i), wrong++;
+		free_parts(&mutant);
+	}
+	print_message("%lu mutants: %lu restored, %lu errors to both, %lu only to a restore\n",
+		      mutants, tally.taken, tally.refused, tally.deep);
+	gw_buffer_free(&bytes);
+	assert_int_equal(wrong, 0);
+	/* Else the mutants prove little. */
+	assert_true(mutants < 1000 || (tally.taken > mutants / 20 && tally.refused > mutants / 5 &&
+				       tally.deep > mutants / 100));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(parents_restore),
+		cmocka_unit_test(mutants_agree),
+	};
+	const char *env = getenv("GODWIT_SEED");
+	int rc;
+
+	rng = env ? strtoull(env, NULL, 0) : (uint64_t)time(NULL);
+	print_message("GODWIT_SEED=%llu\n", (unsigned long long)rng);
+	for (size_t i = 0; i < NR; i++)
+		parents[i] = load_parent(names[i]);
+	rc = cmocka_run_group_tests_name("agreement", tests, NULL, NULL);
+	for (size_t i = 0; i < NR; i++)
+		free_parts(&parents[i]);
+	return rc;
+}

@@ -238,8 +238,7 @@ static int stream_complete(struct gw_restore_guest *g, struct gw_error *err)
 	if (clear_specials(g, err) < 0)
 		return -1;
 	g->rule = NULL;
-	if (apply_params(g, err) < 0 ||
-	    gw_x86_apply_state(&r->x86, g, err) < 0 ||
+	if (apply_params(g, err) < 0 || gw_x86_apply_state(&r->x86, g, err) < 0 ||
 	    g->domain->hvm->set_context(g->domain, r->context.data, r->context.len, err) < 0)
 		return -1;
 	g->store_gfn = result_of(r, PARAM_STORE_PFN);

@@ -154,8 +154,8 @@ static int take_p2m_frames(struct gw_restore_guest *g, const struct gw_record *r
 static int check_extended(const struct gw_vcpu_blob *vcpu, struct gw_error *err)
 {
 	/*
-	 * The blob names its vCPU and its size once more. Xen believes the former; the latter it only
-	 * wants to be no smaller than the fields it reads, whatever more it says.
+	 * The blob names its vCPU and its size once more. Xen believes the former; the latter it
+	 * only wants to be no smaller than the fields it reads, whatever more it says.
 	 */
 	if (vcpu->blob_len < 8)
 		return gw_fail(err, GW_INVALID, "extended context of %u bytes, at least 8 expected",

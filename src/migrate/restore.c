@@ -159,8 +159,7 @@ static int static_part(struct gw_restore *r, enum gw_image_event event, struct g
 
 	if (r->static_done)
 		return 0;
-	if (facts->static_data_end ||
-	    (record && (type == GW_REC_END || type == GW_REC_CHECKPOINT)))
+	if (facts->static_data_end || (record && (type == GW_REC_END || type == GW_REC_CHECKPOINT)))
 		return gw_restore_static_complete(r, err);
 	if (record && gw_restore_keep_static(r, &r->reader.rec, err) < 0)
 		return -1;

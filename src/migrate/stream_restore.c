@@ -10,9 +10,6 @@
 #include "format/stream.h"
 #include "migrate/restore_internal.h"
 
-/* Of a device model's state: more than any has, less than what could exhaust a host. */
-#define EMULATOR_MAX (256u << 20)
-
 struct stream_restore {
 	struct gw_restore_args *args;
 	struct gw_stream_reader reader;
@@ -73,12 +70,12 @@ static enum gw_pull take_body(struct stream_restore *s, struct gw_error *err)
 	if (rec->type != GW_STREAM_EMULATOR_CONTEXT)
 		gw_fail(err, GW_INVALID, "libxl stream record %llu (%s): too long",
 			(unsigned long long)rec->number, gw_stream_record_name(rec->type));
-	else if (left > EMULATOR_MAX)
+	else if (rec->length > GW_EMULATOR_MAX)
 		gw_fail(err, GW_INVALID,
 			"libxl stream record %llu (EMULATOR_CONTEXT): %llu bytes of device model "
 			"state, at most %u are taken",
-			(unsigned long long)rec->number, (unsigned long long)left, EMULATOR_MAX);
-	if (rec->type != GW_STREAM_EMULATOR_CONTEXT || left > EMULATOR_MAX)
+			(unsigned long long)rec->number, (unsigned long long)left, GW_EMULATOR_MAX);
+	if (rec->type != GW_STREAM_EMULATOR_CONTEXT || rec->length > GW_EMULATOR_MAX)
 		return GW_PULL_FAILED;
 	gw_buffer_reset(&s->pending);
 	while (left > 0) {

@@ -9,10 +9,10 @@
 
 #include <sys/uio.h>
 
+#include "channel/spool.h"
 #include "format/rules.h"
 #include "guest/guest.h"
 #include "migrate/engine.h"
-#include "migrate/spool.h"
 
 /*
  * Three answers of everything that reads the stream. Lost means that the input ended, cleanly or

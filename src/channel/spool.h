@@ -3,8 +3,8 @@
  * A place for bytes that are too many for memory and of no use to anybody else: an unlinked file,
  * written from its start, then read back.
  */
-#ifndef GW_MIGRATE_SPOOL_H
-#define GW_MIGRATE_SPOOL_H
+#ifndef GW_CHANNEL_SPOOL_H
+#define GW_CHANNEL_SPOOL_H
 
 #include <stdint.h>
 

@@ -2,7 +2,7 @@
  *
  * The spool file: never has a name, so that no crash leaves guest memory lying about.
  */
-#include "migrate/spool.h"
+#include "channel/spool.h"
 
 #include <errno.h>
 #include <fcntl.h>

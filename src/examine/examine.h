@@ -41,6 +41,14 @@ struct gw_examine_sink {
 	void (*image)(void *opaque, uint64_t offset, const struct gw_image_header *header);
 	/* Comes before the findings about it. */
 	void (*record)(void *opaque, const struct gw_examined_record *record);
+	/*
+	 * Each entry of a PAGE_DATA record, after the record and the findings about it, with the
+	 * 4096 bytes that it carries (NULL if none). Entries whose bytes the input lacks, and those
+	 * of a record that is not well formed, do not come. -1 with err ends the walk. With NULL
+	 * here page contents are not read.
+	 */
+	int (*page)(void *opaque, uint64_t pfn, unsigned type, const uint8_t *contents,
+		    struct gw_error *err);
 	void (*finding)(void *opaque, const struct gw_finding *finding);
 	void (*progress)(void *opaque, const struct gw_progress *progress);
 };
@@ -61,8 +69,8 @@ struct gw_examined {
 
 /*
  * Walks in to its end. Returns 0 when the walk is over, whatever it found; -1 if the input could
- * not be read on (GW_SYSTEM), memory ran out, or the channel's token was set (GW_CANCELLED). Input
- * that ends early or whose compression is damaged is a finding.
+ * not be read on (GW_SYSTEM), memory ran out, the channel's token was set (GW_CANCELLED), or the
+ * sink's page failed. Input that ends early or whose compression is damaged is a finding.
  */
 int gw_examine(struct gw_channel *in, const struct gw_examine_sink *sink,
 	       struct gw_examined *examined, struct gw_error *err);

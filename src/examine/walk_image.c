@@ -4,6 +4,12 @@
  */
 #include "examine/walk.h"
 
+#include <stdlib.h>
+
+#include "base/util.h"
+
+#define PAGES_AT_ONCE 64u
+
 static void image_record(struct gw_walk *w, const struct gw_image_reader *pages)
 {
 	struct gw_examined_record record = {
@@ -27,7 +33,41 @@ static void image_header(struct gw_walk *w)
 	gw_image_rules_header(w->image_rules, &w->image.header, NULL);
 }
 
-/* A PAGE_DATA: its entries are judged, its pages passed over. False if the input ends inside. */
+/* Hands each entry on with its contents. 1; 0 if the input ends inside; -1. */
+static int read_pages(struct gw_walk *w, struct gw_error *err)
+{
+	const struct gw_image_reader *r = &w->image;
+	GW_FREE_ON_EXIT uint8_t *pages = malloc((size_t)PAGES_AT_ONCE * GW_PAGE_SIZE);
+	size_t have = 0, used = 0, left = r->nr_pages;
+
+	if (!pages)
+		return gw_fail_errno(err, "memory for the pages of a record");
+	for (size_t i = 0; i < r->nr_entries; i++) {
+		unsigned type = gw_page_entry_type(r->entries[i]);
+		const uint8_t *contents = NULL;
+
+		if (gw_page_has_data(type)) {
+			if (used == have) {
+				int rc;
+
+				have = GW_MIN(left, (size_t)PAGES_AT_ONCE);
+				rc = gw_walk_bring(w, pages, have * GW_PAGE_SIZE, err);
+				if (rc <= 0)
+					return rc;
+				left -= have;
+				used = 0;
+			}
+			contents = pages + used++ * GW_PAGE_SIZE;
+		}
+		if (w->sink->page(w->sink->opaque, gw_page_entry_pfn(r->entries[i]), type, contents,
+				  err) < 0)
+			return -1;
+	}
+	return 1;
+}
+
+/* A PAGE_DATA: its entries are judged, its pages handed on or passed over. 0 if the input ends
+ * inside. */
 static int image_pages(struct gw_walk *w, struct gw_error *err)
 {
 	int rc;
@@ -36,7 +76,8 @@ static int image_pages(struct gw_walk *w, struct gw_error *err)
 	w->sum->pages += w->image.nr_pages;
 	image_record(w, &w->image);
 	gw_image_rules_pages(w->image_rules, &w->image, NULL);
-	rc = gw_walk_bring(w, NULL, w->image.data_len, err);
+	rc = w->sink->page && w->image.well_formed ? read_pages(w, err)
+						   : gw_walk_bring(w, NULL, w->image.data_len, err);
 	if (rc == 1)
 		gw_image_reader_pages_done(&w->image);
 	gw_walk_progress(w, "reading");

@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * godwit export: the memory of a stored image as a file of its own.
+ */
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "cli/args.h"
+#include "cli/input.h"
+#include "cli/verb.h"
+#include "examine/export.h"
+
+static int export_to(struct gw_cli *cli, struct gw_channel *in, const char *path,
+		     enum gw_export_form form, struct gw_exported *exported, struct gw_error *err)
+{
+	const struct gw_toolstack ts = {
+		.opaque = &cli->out,
+		.progress = gw_output_progress,
+		.log = cli->out.log,
+	};
+	struct gw_channel *out = gw_channel_create(path, err);
+	int rc;
+
+	if (!out)
+		return -1;
+	gw_channel_set_cancel(out, cli->cancel);
+	rc = gw_export(in, out, form, &ts, exported, err);
+	gw_channel_close(out);
+	return rc;
+}
+
+static int run(struct gw_cli *cli, const struct gw_args *args)
+{
+	const char *from = gw_args_positional(args, 0), *to = gw_args_positional(args, 1);
+	bool core = gw_args_flag(args, "core"), raw = gw_args_flag(args, "raw");
+	struct gw_error err = GW_ERROR_INIT;
+	struct gw_exported exported;
+	struct gw_channel *in;
+	int rc;
+
+	if (core == raw)
+		return gw_cli_say(cli, GW_EXIT_USAGE, "%s",
+				  core ? "--raw and --core exclude each other"
+				       : "which form is missing: --raw or --core");
+	in = gw_cli_open(cli, from, &err);
+	rc = in ? export_to(cli, in, to, core ? GW_EXPORT_CORE : GW_EXPORT_RAW, &exported, &err)
+		: -1;
+	gw_channel_close(in);
+	gw_output_erase(&cli->out);
+	if (rc < 0)
+		return gw_cli_fail(cli, &err);
+	gw_logf(&cli->out.log, GW_LOG_INFO,
+		"%" PRIu64 " pages, %u vCPUs, %" PRIu64 " bytes with holes, %" PRIu64
+		" complete checkpoints",
+		exported.pages, exported.vcpus, exported.bytes, exported.checkpoints);
+	return GW_EXIT_OK;
+}
+
+const struct gw_verb gw_verb_export = {
+	.name = "export",
+	.group = GW_GROUP_IMAGES,
+	.summary = "take the memory out of a stored image",
+	.description =
+		"Writes the guest's memory in the image IN to OUT, as the form asks.\n\n"
+		"--raw: the page of pfn n is at offset n times 4096. Page tables of a PV guest are "
+		"as the image has them: with pfns, not machine frames. Pfns without contents are "
+		"holes, which take no space; the file ends with the highest populated pfn.\n\n"
+		"--core: an ELF core with the registers of each vCPU (thread N+1 is vCPU N), that "
+		"gdb opens. Addresses in it are pfn times 4096, physical and virtual alike: the "
+		"guest's own page tables are not followed. A guest none of whose vCPUs is in "
+		"64-bit mode becomes a 32-bit core for i386, unless it has memory beyond 4 GiB.\n\n"
+		"An image with checkpoints (Remus, COLO) gives the state of its last complete "
+		"checkpoint, even if it breaks off behind it. An image that verify finds errors in "
+		"is refused. OUT appears, or replaces a file of that name, only when it is "
+		"complete.",
+	.options =
+		(const struct gw_option[]){
+			{"raw", 0, GW_KIND_FLAG, .help = "write each page at its place, no header"},
+			{"core", 0, GW_KIND_FLAG,
+			 .help = "write an ELF core with memory and registers"},
+			{0},
+		},
+	.positionals =
+		(const struct gw_positional[]){
+			{"IN", GW_KIND_FILE,
+			 "the image; \"-\" is standard input; zstd, xz and gzip are decompressed"},
+			{"OUT", GW_KIND_FILE, "what is written; \"-\" is standard output"},
+			{0},
+		},
+	.examples =
+		(const struct gw_example[]){
+			{"godwit export --raw web1.save web1.raw",
+			 "The memory of a file that \"xl save\" wrote."},
+			{"godwit export --core web1.save web1.core && gdb -c web1.core",
+			 "Registers and memory in a debugger."},
+			{0},
+		},
+	.bad = "The image breaks a rule of level error",
+	.run = run,
+};

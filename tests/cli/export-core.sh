@@ -1,0 +1,76 @@
+#!/bin/bash
+# SPDX-License-Identifier: LGPL-2.1-or-later
+#
+# godwit export --core: gdb opens it, and sees the registers and the memory of the guest.
+. "$(dirname "$0")/lib.sh"
+requires xz gdb python3
+
+# in_gdb CORE COMMAND...: what gdb says, in ./out.
+in_gdb()
+{
+	local core=$1 args=()
+	shift
+	for c; do args+=(-ex "$c"); done
+	run_expect 0 gdb -nx -batch -c "$core" "${args[@]}"
+}
+
+# A 32-bit guest: registers are those that inspect's own reader of the record would give, see the data.
+run_expect 0 "$GODWIT" export --core "$data/xen417/tiny-pvh.save.xz" pvh.core
+err_is_empty
+in_gdb pvh.core 'info registers' 'x/4wx 0x200000' 'x/8c 0x200000' 'x/wx 0x121000' 'info threads' 'info files'
+out_has "0x200000:	0x47495258	0x31485650	0x00001d95	0x00000000"
+grep -qE '^eip +0x1103a8 ' out || fail "eip"
+grep -qE '^esp +0x102fc0 ' out || fail "esp"
+grep -qE '^ecx +0x102fe8 ' out || fail "ecx"
+grep -qE '^eflags +0x6 ' out || fail "eflags"
+out_has "LWP 1"
+out_has "elf32-i386"
+# A pfn that the image does not have is no memory of the core.
+in_gdb pvh.core 'x/wx 0x120000' 'x/wx 0x200008'
+out_has "0x00001d95"
+err_has "Cannot access memory at address 0x120000"
+
+# All of a vCPU that HVM_CONTEXT has: real mode, the counter in eax.
+run_expect 0 "$GODWIT" export --core "$data/xen417/tiny-hvm.save.xz" hvm.core
+in_gdb hvm.core 'info registers' 'x/wx 0x30004'
+grep -qE '^eax +0xcd8ab3 ' out || fail "eax"
+grep -qE '^eip +0x7c4a ' out || fail "eip"
+grep -qE '^ds +0x3000 ' out || fail "ds"
+grep -qE '^es +0x2000 ' out || fail "es"
+out_has "0x30004:	0x00cd8ab3"
+
+# A 64-bit PV guest, whose registers are in X86_PV_VCPU_BASIC; from a pipe, to a pipe.
+xz -dc "$data/xen417/tiny-pv.save.xz" | "$GODWIT" export --core - - 2>err | cat >pv.core
+in_gdb pv.core 'info registers' 'x/4wx 0x180000' 'info files'
+out_has "0x180000:	0x47495258	0x31305650	0x0001c1f9"
+out_has "elf64-x86-64"
+grep -qE '^rip +0x10041f ' out || fail "rip"
+grep -qE '^rsp +0x102fd0 ' out || fail "rsp"
+grep -qE '^rcx +0x10041f ' out || fail "rcx" # as the hypercall's syscall leaves it
+grep -qE '^r11 +0x206 ' out || fail "r11"
+grep -qE '^cs +0xe033 ' out || fail "cs"
+grep -qE '^ss +0xe02b ' out || fail "ss"
+run_expect 0 "$GODWIT" export --core "$data/xen417/tiny-pv.save.xz" pv.file
+cmp pv.core pv.file || fail "a pipe differs from a file"
+
+# Memory in the core is that of the raw export, a page further on.
+run_expect 0 "$GODWIT" export --raw "$data/xen417/tiny-pv.save.xz" raw
+cmp -i 4096:0 -n "$(stat -c %s raw)" pv.core raw || fail "the core's memory differs from the raw export's"
+
+# Of a 32-bit PV guest.
+run_expect 0 "$GODWIT" export --core "$data/xen-code/v3_422_pv32_live_1024.xz" pv32.core
+in_gdb pv32.core 'info registers' 'info files' 'x/wx 0x9008' 'info threads'
+out_has "elf32-i386"
+# Its recorded contexts count up by 7 from byte to byte: user_regs at 516 begins with 0x1f.
+grep -qE '^ebx +0x342d261f ' out || fail "ebx"
+grep -qE '^esi +0x88817a73 ' out || fail "esi"
+grep -qE '^eip +0x140d06ff ' out || fail "eip of the 32-bit PV guest"
+grep -qE '^cs +0x221b ' out || fail "cs of the 32-bit PV guest"
+out_has "LWP 2"
+out_has "0x9008:	0x00010001"
+
+# Registers that cannot be read are no reason to withhold the memory, but a core needs them.
+recorded=$data/xen-code/v3_422_hvm_1024.xz
+run_expect 1 "$GODWIT" export --core "$recorded" none
+err_has "the registers of the vCPUs"
+[ ! -e none ] || fail "a core without registers"

@@ -51,7 +51,7 @@ check_words() {
 	local line
 	while read -r line; do
 		bad "$line: unfinished"
-	done < <(git grep -nE 'TODO|FIXME|XXX' -- src include tests guests fuzz bench)
+	done < <(git grep -nwE 'TODO|FIXME|XXX' -- src include tests guests fuzz bench)
 }
 
 check_compilers() {
@@ -64,12 +64,15 @@ check_compilers() {
 }
 
 check_cppcheck() {
+	# ctunullpointer: sizeof(err->text) is taken for a use of err. memleak: the cleanup attribute is not
+	# known. internalAstError: cppcheck 2.10 cannot read some of GNU C.
 	cppcheck --quiet --std=c11 --enable=warning,portability --inline-suppr --error-exitcode=1 \
-		--suppress=missingInclude --suppress=unknownMacro -Iinclude -Isrc src || bad "cppcheck"
+		--suppress=missingInclude --suppress=unknownMacro --suppress=ctunullpointer \
+		--suppress=memleak --suppress=internalAstError -Iinclude -Isrc src || bad "cppcheck"
 }
 
 check_tidy() {
-	git ls-files 'src/*.c' | xargs clang-tidy --quiet -p build-lint-clang 2>/dev/null | grep -E 'warning|error' &&
+	git ls-files 'src/*.c' | xargs -P "$(nproc)" -n 8 clang-tidy --quiet -p build-lint-clang 2>/dev/null | grep -E 'warning|error' &&
 		bad "clang-tidy"
 }
 

@@ -25,12 +25,14 @@ void gw_cancel_set(struct gw_cancel *cancel);
 /* NULL is a token that is never set. */
 bool gw_cancel_is_set(const struct gw_cancel *cancel);
 
-/* A descriptor that polls readable from the moment the token is set; -1 for NULL. Not to be read or closed. */
+/* A descriptor that polls readable from the moment the token is set; -1 for NULL. Not to be read or
+ * closed. */
 int gw_cancel_fd(const struct gw_cancel *cancel);
 
 /*
- * Waits until fd (-1: none) is ready for one of events (POLLIN, POLLOUT), timeout_ms passed (-1: never),
- * or the token is set. Returns 1 ready, 0 timed out, -1 with GW_CANCELLED or GW_SYSTEM in err.
+ * Waits until fd (-1: none) is ready for one of events (POLLIN, POLLOUT), timeout_ms passed (-1:
+ * never), or the token is set. Returns 1 ready, 0 timed out, -1 with GW_CANCELLED or GW_SYSTEM in
+ * err.
  */
 int gw_cancel_wait(const struct gw_cancel *cancel, int fd, short events, int timeout_ms,
 		   struct gw_error *err);

@@ -47,9 +47,14 @@ struct gw_error {
 };
 
 #ifdef __cplusplus
-#define GW_ERROR_INIT {}
+#define GW_ERROR_INIT                                                                              \
+	{                                                                                          \
+	}
 #else
-#define GW_ERROR_INIT {0}
+#define GW_ERROR_INIT                                                                              \
+	{                                                                                          \
+		0                                                                                  \
+	}
 #endif
 
 /*

@@ -29,7 +29,8 @@ extern "C" {
 #define GW_PAGE_SIZE   4096u
 #define GW_INVALID_PFN (~UINT64_C(0))
 
-/* Values are those of the libxc domain header, section "Domain header" of the image specification. */
+/* Values are those of the libxc domain header, section "Domain header" of the image specification.
+ */
 enum gw_guest_type {
 	GW_GUEST_NONE = 0,
 	GW_GUEST_X86_PV = 1,
@@ -102,9 +103,11 @@ struct gw_mapping {
 struct gw_x86_hvm_ops {
 	/* The HVM_CONTEXT blob: *blob is malloc'ed for the caller. */
 	int (*get_context)(struct gw_domain *d, void **blob, size_t *len, struct gw_error *err);
-	/* Applies a context; entries it cannot interpret are kept and come back from get_context. */
+	/* Applies a context; entries it cannot interpret are kept and come back from get_context.
+	 */
 	int (*set_context)(struct gw_domain *d, const void *blob, size_t len, struct gw_error *err);
-	int (*get_param)(struct gw_domain *d, uint32_t index, uint64_t *value, struct gw_error *err);
+	int (*get_param)(struct gw_domain *d, uint32_t index, uint64_t *value,
+			 struct gw_error *err);
 	int (*set_param)(struct gw_domain *d, uint32_t index, uint64_t value, struct gw_error *err);
 };
 
@@ -113,16 +116,19 @@ struct gw_x86_pv_ops {
 	/* 4 or 8; set only before memory is populated. */
 	int (*get_width)(struct gw_domain *d, unsigned *width, struct gw_error *err);
 	int (*set_width)(struct gw_domain *d, unsigned width, struct gw_error *err);
-	/* The machine-to-physical table: index mfn, value pfn, max_mfn the last valid index. Borrowed. */
-	int (*m2p)(struct gw_domain *d, const uint64_t **m2p, uint64_t *max_mfn, struct gw_error *err);
-	/* First mfn of the compat M2P of a 32-bit guest (marks Xen's slots in its L2), or GW_INVALID_PFN. */
+	/* The machine-to-physical table: index mfn, value pfn, max_mfn the last valid index.
+	 * Borrowed. */
+	int (*m2p)(struct gw_domain *d, const uint64_t **m2p, uint64_t *max_mfn,
+		   struct gw_error *err);
+	/* First mfn of the compat M2P of a 32-bit guest (marks Xen's slots in its L2), or
+	 * GW_INVALID_PFN. */
 	uint64_t (*compat_m2p_mfn0)(struct gw_domain *d);
 	/* The shared info page, mapped until the domain is closed. Not a pfn of the guest's. */
 	int (*shared_info)(struct gw_domain *d, void **page, uint64_t *mfn, struct gw_error *err);
 	int (*vcpu_online)(struct gw_domain *d, uint32_t vcpu, bool *online, struct gw_error *err);
 	/*
-	 * The raw blobs of a vCPU, with mfns inside, sizes as section 1.4 gives them. get: malloc'ed, *len 0
-	 * and *blob NULL when there is none of that kind.
+	 * The raw blobs of a vCPU, with mfns inside, sizes as section 1.4 gives them. get:
+	 * malloc'ed, *len 0 and *blob NULL when there is none of that kind.
 	 */
 	int (*get_vcpu)(struct gw_domain *d, uint32_t vcpu, uint32_t record_type, void **blob,
 			size_t *len, struct gw_error *err);
@@ -136,53 +142,57 @@ struct gw_x86_pv_ops {
 struct gw_domain_ops {
 	int (*info)(struct gw_domain *d, struct gw_domain_info *info, struct gw_error *err);
 	/*
-	 * One past the highest gpfn the domain may use. Of a domain without memory: could ever use, the
-	 * bound that a restore holds a stream to.
+	 * One past the highest gpfn the domain may use. Of a domain without memory: could ever use,
+	 * the bound that a restore holds a stream to.
 	 */
 	int (*nr_pfns)(struct gw_domain *d, uint64_t *nr, struct gw_error *err);
 
 	/*
-	 * Types (enum gw_page_type) of n gfns; GW_INVALID_PFN and gfns with no page give GW_PAGE_XTAB.
-	 * May run beside the guest.
+	 * Types (enum gw_page_type) of n gfns; GW_INVALID_PFN and gfns with no page give
+	 * GW_PAGE_XTAB. May run beside the guest.
 	 */
 	int (*page_types)(struct gw_domain *d, size_t n, const uint64_t *gfns, uint8_t *types,
 			  struct gw_error *err);
 	/*
-	 * Maps n gfns that have a page: pages[i] is where gfns[i] can be read (and written with writable).
-	 * Valid until unmap. Consecutive gfns need not be consecutive in memory, but a caller may
-	 * merge those that are. May run beside the guest and beside other maps.
+	 * Maps n gfns that have a page: pages[i] is where gfns[i] can be read (and written with
+	 * writable). Valid until unmap. Consecutive gfns need not be consecutive in memory, but a
+	 * caller may merge those that are. May run beside the guest and beside other maps.
 	 */
 	int (*map)(struct gw_domain *d, size_t n, const uint64_t *gfns, bool writable, void **pages,
 		   struct gw_mapping *mapping, struct gw_error *err);
 	void (*unmap)(struct gw_domain *d, struct gw_mapping *mapping);
-	/* Gives n pfns a zeroed page each; gfns receives what to call them (HVM: the pfns). All or an error. */
+	/* Gives n pfns a zeroed page each; gfns receives what to call them (HVM: the pfns). All or
+	 * an error. */
 	int (*populate)(struct gw_domain *d, size_t n, const uint64_t *pfns, uint64_t *gfns,
 			struct gw_error *err);
-	int (*depopulate)(struct gw_domain *d, size_t n, const uint64_t *gfns, struct gw_error *err);
+	int (*depopulate)(struct gw_domain *d, size_t n, const uint64_t *gfns,
+			  struct gw_error *err);
 
 	/*
-	 * Log-dirty, by pfn. start: from now on writes of the guest and of map(writable) are logged. clean:
-	 * ORs what was written since start or the last clean into bitmap (nbits pfns), *dirty their number,
-	 * and forgets it; a write that races with it is in this clean or the next. peek: number only.
-	 * stop: may be called when not started. clean and peek run beside the guest.
+	 * Log-dirty, by pfn. start: from now on writes of the guest and of map(writable) are
+	 * logged. clean: ORs what was written since start or the last clean into bitmap (nbits
+	 * pfns), *dirty their number, and forgets it; a write that races with it is in this clean
+	 * or the next. peek: number only. stop: may be called when not started. clean and peek run
+	 * beside the guest.
 	 */
 	int (*logdirty_start)(struct gw_domain *d, struct gw_error *err);
-	int (*logdirty_clean)(struct gw_domain *d, uint64_t *bitmap, uint64_t nbits, uint64_t *dirty,
-			      struct gw_error *err);
+	int (*logdirty_clean)(struct gw_domain *d, uint64_t *bitmap, uint64_t nbits,
+			      uint64_t *dirty, struct gw_error *err);
 	int (*logdirty_peek)(struct gw_domain *d, uint64_t *dirty, struct gw_error *err);
 	void (*logdirty_stop)(struct gw_domain *d);
 
 	/* policy: filled, owned by the caller. */
 	int (*get_policy)(struct gw_domain *d, struct gw_policy *policy, struct gw_error *err);
 	/* Refuses, naming the leaf or MSR, what this host cannot give. */
-	int (*set_policy)(struct gw_domain *d, const struct gw_policy *policy, struct gw_error *err);
+	int (*set_policy)(struct gw_domain *d, const struct gw_policy *policy,
+			  struct gw_error *err);
 	int (*get_tsc)(struct gw_domain *d, struct gw_tsc_info *tsc, struct gw_error *err);
 	int (*set_tsc)(struct gw_domain *d, const struct gw_tsc_info *tsc, struct gw_error *err);
 
 	/*
-	 * State of the backend's own that stock Xen has no record for, carried in an optional record of
-	 * the image (docs/format.md, GODWIT_XENABI). get: *len 0 when there is nothing to carry
-	 * (then a stock Xen can restore the image).
+	 * State of the backend's own that stock Xen has no record for, carried in an optional
+	 * record of the image (docs/format.md, GODWIT_XENABI). get: *len 0 when there is nothing to
+	 * carry (then a stock Xen can restore the image).
 	 */
 	int (*get_xenabi)(struct gw_domain *d, void **blob, size_t *len, struct gw_error *err);
 	int (*set_xenabi)(struct gw_domain *d, const void *blob, size_t len, struct gw_error *err);
@@ -194,8 +204,9 @@ struct gw_domain_ops {
 	int (*pause)(struct gw_domain *d, struct gw_error *err);
 	int (*unpause)(struct gw_domain *d, struct gw_error *err);
 	/*
-	 * Asks the guest to suspend itself (SHUTDOWN_SUSPEND) and waits at most timeout_ms: 1 it did,
-	 * 0 it announced no way to be asked, -1 with GW_GUEST if it did not answer. Honours cancel.
+	 * Asks the guest to suspend itself (SHUTDOWN_SUSPEND) and waits at most timeout_ms: 1 it
+	 * did, 0 it announced no way to be asked, -1 with GW_GUEST if it did not answer. Honours
+	 * cancel.
 	 */
 	int (*suspend)(struct gw_domain *d, int timeout_ms, const struct gw_cancel *cancel,
 		       struct gw_error *err);
@@ -220,17 +231,18 @@ struct gw_domain_config {
 	const char *name;
 	uint8_t uuid[16];
 	enum gw_guest_type type;
-	unsigned pv_width;   /* 4 or 8, PV only; 0: the stream will say */
-	uint64_t max_pfns;   /* most pages it may ever have, a bound for hostile streams */
-	unsigned vcpus;	     /* 1.. */
-	uint64_t seed;	     /* memory backend: of the mfn permutation; 0: from the uuid */
+	unsigned pv_width; /* 4 or 8, PV only; 0: the stream will say */
+	uint64_t max_pfns; /* most pages it may ever have, a bound for hostile streams */
+	unsigned vcpus;	   /* 1.. */
+	uint64_t seed;	   /* memory backend: of the mfn permutation; 0: from the uuid */
 };
 
 struct gw_host;
 
 struct gw_host_ops {
 	const char *name; /* "emu", "memory", ... */
-	/* What a domain here can be offered at most; asked before any domain exists. Caller owns it. */
+	/* What a domain here can be offered at most; asked before any domain exists. Caller owns
+	 * it. */
 	int (*policy)(struct gw_host *host, struct gw_policy *policy, struct gw_error *err);
 	/* Kinds of guest it can run (or hold): a bit (1 << enum gw_guest_type) each. */
 	unsigned (*guest_types)(struct gw_host *host);

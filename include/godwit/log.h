@@ -14,7 +14,8 @@ extern "C" {
 
 enum gw_log_level { GW_LOG_ERROR, GW_LOG_WARNING, GW_LOG_INFO, GW_LOG_DEBUG };
 
-/* A sink of remarks. A NULL pointer to one, or a NULL fn, drops them. fn may be called from several threads. */
+/* A sink of remarks. A NULL pointer to one, or a NULL fn, drops them. fn may be called from several
+ * threads. */
 struct gw_log {
 	void (*fn)(void *opaque, enum gw_log_level level, const char *text);
 	void *opaque;

@@ -23,13 +23,13 @@ enum gw_checkpoint_verdict {
 };
 
 struct gw_progress {
-	const char *stage;     /* "static data", "memory", "final round", "device state", ... */
-	unsigned round;	       /* 0 first */
-	uint64_t pages_done;   /* of this round */
-	uint64_t pages_total;  /* of this round; 0 unknown */
-	uint64_t bytes;	       /* of the whole operation */
-	uint64_t bytes_per_s;  /* measured lately; 0 unknown */
-	uint64_t dirty_pages;  /* at the start of this round */
+	const char *stage;    /* "static data", "memory", "final round", "device state", ... */
+	unsigned round;	      /* 0 first */
+	uint64_t pages_done;  /* of this round */
+	uint64_t pages_total; /* of this round; 0 unknown */
+	uint64_t bytes;	      /* of the whole operation */
+	uint64_t bytes_per_s; /* measured lately; 0 unknown */
+	uint64_t dirty_pages; /* at the start of this round */
 };
 
 /*
@@ -42,13 +42,15 @@ struct gw_toolstack {
 	int (*suspend)(void *opaque, struct gw_error *err);
 	/* save, checkpointed: let it run again. NULL in a plain save. */
 	int (*resume)(void *opaque, struct gw_error *err);
-	/* A checkpoint is whole on the channel (save) or spooled (restore): enum gw_checkpoint_verdict or -1. NULL: plain. */
+	/* A checkpoint is whole on the channel (save) or spooled (restore): enum
+	 * gw_checkpoint_verdict or -1. NULL: plain. */
 	int (*checkpoint)(void *opaque, struct gw_error *err);
 	/* COLO: wait for the next reason to checkpoint. NULL otherwise. */
 	int (*wait_checkpoint)(void *opaque, struct gw_error *err);
 	/* save, HVM: the device model shall (not) log the pages it writes. NULL: there is none. */
 	int (*logdirty_switch)(void *opaque, int enable, struct gw_error *err);
-	/* restore: static data is in. missing: bit 0 no CPUID policy, bit 1 no MSR policy came. NULL is fine. */
+	/* restore: static data is in. missing: bit 0 no CPUID policy, bit 1 no MSR policy came.
+	 * NULL is fine. */
 	int (*static_data_done)(void *opaque, unsigned missing, struct gw_error *err);
 	/* restore: where xenstore and console rings are. NULL is fine. */
 	void (*restore_results)(void *opaque, uint64_t store_gfn, uint64_t console_gfn);

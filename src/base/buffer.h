@@ -18,7 +18,8 @@ struct gw_buffer {
 	size_t cap;
 };
 
-/* Makes room for len more bytes and returns where they go, or NULL with err set. Does not change buf->len. */
+/* Makes room for len more bytes and returns where they go, or NULL with err set. Does not change
+ * buf->len. */
 void *gw_buffer_reserve(struct gw_buffer *buf, size_t len, struct gw_error *err);
 
 /* Appends; data NULL appends zeros. 0 or -1. */

@@ -28,9 +28,9 @@
 	})
 
 /* Next multiple of a power of two; the caller makes sure that it does not overflow. */
-#define GW_ROUND_UP(x, to) (((x) + ((__typeof__(x))(to) - 1)) & ~((__typeof__(x))(to) - 1))
+#define GW_ROUND_UP(x, to) (((x) + ((__typeof__(x))(to)-1)) & ~((__typeof__(x))(to)-1))
 
-#define gw_container_of(ptr, type, member) ((type *)((char *)(ptr) - offsetof(type, member)))
+#define gw_container_of(ptr, type, member) ((type *)((char *)(ptr)-offsetof(type, member)))
 
 /* True if the sum or product does not fit; *out is then not to be used. */
 #define gw_add_overflows(a, b, out) __builtin_add_overflow((a), (b), (out))

@@ -153,7 +153,7 @@ static void zsh_options(FILE *to, const struct gw_option *list)
 	for (const struct gw_option *o = list; o && o->name; o++) {
 		if (!o->help)
 			continue;
-		for (int is_short = 0; is_short <= (o->letter != 0); is_short++) {
+		for (int is_short = 0; is_short <= (o->letter ? 1 : 0); is_short++) {
 			fputs(" \\\n\t\t'", to);
 			if (is_short)
 				fprintf(to, "-%c%s", o->letter, o->kind == GW_KIND_FLAG ? "" : "+");

@@ -88,7 +88,7 @@ static void guest(const struct gw_inspect *inspect)
 	if (e->has_image)
 		printf("%s%s", gw_guest_type_title(e->image.type), c->pvh ? " (PVH)" : "");
 	if (s->has_pv_info)
-		printf(", %u-bit with %u page table levels", s->pv_info.guest_width * 8,
+		printf(", %u-bit with %u page table levels", s->pv_info.guest_width * 8u,
 		       s->pv_info.pt_levels);
 	putchar('\n');
 	if (!inspect->has_config)

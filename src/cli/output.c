@@ -117,8 +117,8 @@ static void show_line(struct gw_output *out, const struct gw_progress *p)
 		n += snprintf(line + n, sizeof(line) - (size_t)n, ", %s/s",
 			      human(p->bytes_per_s, rate, sizeof(rate)));
 		if (p->pages_total > p->pages_done)
-			n += snprintf(line + n, sizeof(line) - (size_t)n, ", %" PRIu64 " s left",
-				      (p->pages_total - p->pages_done) * 4096 / p->bytes_per_s);
+			snprintf(line + n, sizeof(line) - (size_t)n, ", %" PRIu64 " s left",
+				 (p->pages_total - p->pages_done) * 4096 / p->bytes_per_s);
 	}
 	fprintf(stderr, "\r%s\033[K", line);
 	fflush(stderr);

@@ -115,8 +115,8 @@ static int receive_many(struct receiver *r)
 		bool full = r->nr_arriving == ARRIVING_MAX;
 		struct gw_channel *ch;
 
-		ready = gw_cancel_wait(cli->cancel, full ? -1 : gw_listener_fd(r->dv.listener), POLLIN,
-				       ARRIVING_ASK_MS * (full ? 1 : 10), &err);
+		ready = gw_cancel_wait(cli->cancel, full ? -1 : gw_listener_fd(r->dv.listener),
+				       POLLIN, ARRIVING_ASK_MS * (full ? 1 : 10), &err);
 		forget_children(r);
 		if (ready != 1)
 			continue;

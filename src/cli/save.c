@@ -14,7 +14,8 @@
 
 #define FIFO_ASK_MS 20
 
-/* A FIFO's descriptor can be passed on only once somebody reads it: nothing tells that by itself. */
+/* A FIFO's descriptor can be passed on only once somebody reads it: nothing tells that by itself.
+ */
 static struct gw_channel *open_fifo(struct gw_cli *cli, const char *path, struct gw_error *err)
 {
 	struct gw_channel *ch;

@@ -68,9 +68,10 @@ struct gw_save_args {
 };
 
 /*
- * Writes the libxc image of args->domain to args->out, END included. When it returns, whatever it returns, log-dirty is off,
- * nothing is mapped, and the channel refers to no byte of the domain's. It never resumes a domain behind the last
- * round: if toolstack->suspend was called, that is left to whoever owns the domain, on failure and cancel as well.
+ * Writes the libxc image of args->domain to args->out, END included. When it returns, whatever it
+ * returns, log-dirty is off, nothing is mapped, and the channel refers to no byte of the domain's.
+ * It never resumes a domain behind the last round: if toolstack->suspend was called, that is left
+ * to whoever owns the domain, on failure and cancel as well.
  */
 int gw_save_image(const struct gw_save_args *args, struct gw_error *err);
 /*

@@ -29,7 +29,8 @@ static void wakes_a_wait(void **state)
 	assert_int_equal(gw_cancel_wait(cancel, fds[0], POLLIN, 1, &err), 0);
 	assert_int_equal(gw_cancel_wait(cancel, fds[1], POLLOUT, -1, &err), 1);
 	pthread_create(&thread, NULL, set_soon, cancel);
-	assert_fails(gw_cancel_wait(cancel, fds[0], POLLIN, -1, &err), &err, GW_CANCELLED, "cancel");
+	assert_fails(gw_cancel_wait(cancel, fds[0], POLLIN, -1, &err), &err, GW_CANCELLED,
+		     "cancel");
 	pthread_join(thread, NULL);
 	/* Set for good: later waits end at once, ready or not. */
 	assert_fails(gw_cancel_wait(cancel, fds[1], POLLOUT, -1, &err), &err, GW_CANCELLED, "");

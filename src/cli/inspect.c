@@ -51,7 +51,7 @@ static void on_record(void *opaque, const struct gw_examined_record *record)
 	const char *name;
 
 	gw_summary_record(&inspect->summary, record);
-	if (!inspect->json && !inspect->records)
+	if (!inspect->list)
 		return;
 	name = gw_record_title(record->layer, record->rec->type, title, sizeof(title));
 	gw_describe_record(record, s->has_pv_info ? s->pv_info.guest_width : 0, text, sizeof(text));
@@ -118,6 +118,17 @@ static int show(struct gw_inspect *inspect, struct gw_error *err)
 	return gw_inspect_text(inspect, err);
 }
 
+/* The vCPU asked for is there. */
+static int check_vcpu(const struct gw_inspect *inspect, struct gw_error *err)
+{
+	const struct gw_summary *s = &inspect->summary;
+
+	if (!inspect->one_vcpu || s->vcpu_places[inspect->vcpu])
+		return 0;
+	return gw_fail(err, GW_INVALID, "%s: has no vCPU %" PRIu32 "; it has %zu", inspect->file,
+		       inspect->vcpu, s->nr_vcpus);
+}
+
 static int inspect_channel(struct gw_inspect *inspect, struct gw_channel *in)
 {
 	const struct gw_examine_sink sink = {
@@ -136,14 +147,17 @@ static int inspect_channel(struct gw_inspect *inspect, struct gw_channel *in)
 		gw_json_member(&inspect->writer, "godwit_inspect", json_integer(1));
 		gw_json_member(&inspect->writer, "file",
 			       gw_json_text(inspect->file, strlen(inspect->file)));
-		gw_json_list(&inspect->writer, "records");
+		if (inspect->list)
+			gw_json_list(&inspect->writer, "records");
 	}
 	rc = gw_examine(in, &sink, &inspect->examined, &err);
 	gw_output_erase(&inspect->cli->out);
-	if (inspect->json)
+	if (inspect->json && inspect->list)
 		gw_json_list_end(&inspect->writer);
 	if (rc == 0 && inspect->summary.err.code)
 		rc = gw_fail(&err, inspect->summary.err.code, "%s", inspect->summary.err.text);
+	if (rc == 0)
+		rc = check_vcpu(inspect, &err);
 	if (rc == 0)
 		rc = show(inspect, &err);
 	if (inspect->json)
@@ -165,11 +179,20 @@ static int run(struct gw_cli *cli, const struct gw_args *args)
 		.file = gw_args_positional(args, 0),
 		.json = gw_args_flag(args, "json"),
 		.records = gw_args_flag(args, "records"),
+		.one_vcpu = gw_args_text(args, "vcpu") != NULL,
+		.vcpu = (uint32_t)gw_args_number(args, "vcpu", 0),
+		.params = gw_args_flag(args, "params"),
+		.policy = gw_args_flag(args, "policy"),
+		.memory = gw_args_flag(args, "memory"),
+		.platform = gw_args_flag(args, "platform"),
 	};
 	struct gw_error err = GW_ERROR_INIT;
 	struct gw_channel *in = gw_cli_open(cli, inspect.file, &err);
 	int status;
 
+	inspect.narrowed = inspect.one_vcpu || inspect.params || inspect.policy || inspect.memory ||
+			   inspect.platform;
+	inspect.list = inspect.records || (inspect.json && !inspect.narrowed);
 	if (!in)
 		return gw_cli_fail(cli, &err);
 	status = inspect_channel(&inspect, in);
@@ -190,7 +213,10 @@ const struct gw_verb gw_verb_inspect = {
 		"the image says about vCPUs, parameters, the CPU policy and the device model.\n\n"
 		"Page contents are passed over, so that on a file that can be sought in, even "
 		"large images take no time. An image with errors is shown as far as it can be "
-		"read.",
+		"read.\n\n"
+		"--vcpu, --params, --policy, --memory and --platform show only the parts that they "
+		"name, and these in full: every field of the state, one a line. Array elements "
+		"that are 0 are left out.",
 	.options =
 		(const struct gw_option[]){
 			{"records", 'r', GW_KIND_FLAG,
@@ -198,6 +224,17 @@ const struct gw_verb gw_verb_inspect = {
 				 "number, type, length of the body, and its contents in short"},
 			{"json", 'j', GW_KIND_FLAG,
 			 .help = "write one JSON object with everything, records included"},
+			{"vcpu", 0, GW_KIND_NUMBER, "N",
+			 "show the state of vCPU N: registers, local APIC, MSRs, XSAVE area",
+			 .max = GW_SUMMARY_VCPUS_MAX - 1},
+			{"params", 0, GW_KIND_FLAG, .help = "show the parameters of an HVM guest"},
+			{"policy", 0, GW_KIND_FLAG,
+			 .help = "show the CPU policy: CPUID leaf by leaf with the names of "
+				 "features, and MSRs"},
+			{"memory", 0, GW_KIND_FLAG, .help = "show the whole map of memory"},
+			{"platform", 0, GW_KIND_FLAG,
+			 .help = "show the state that is no vCPU's: interrupt controllers and "
+				 "timers of an HVM guest, shared info of a PV guest, the TSC"},
 			{0},
 		},
 	.positionals =
@@ -211,6 +248,8 @@ const struct gw_verb gw_verb_inspect = {
 			{"godwit inspect web1.save", "Shows what is in a file of \"xl save\"."},
 			{"godwit inspect --json web1.save.zst | jq .memory.pages",
 			 "Asks for one value."},
+			{"godwit inspect --vcpu 0 web1.save",
+			 "Shows the registers of the first vCPU."},
 			{0},
 		},
 	.bad = "The image has errors (godwit verify lists them), or is of a format that is not "

@@ -16,6 +16,11 @@ struct gw_inspect {
 	struct gw_cli *cli;
 	const char *file;
 	bool json, records;
+	/* Only what is asked for: one of those below is set. */
+	bool narrowed;
+	bool list; /* of records */
+	bool one_vcpu, params, policy, memory, platform;
+	uint32_t vcpu; /* if one_vcpu */
 	struct gw_json_writer writer;
 	struct gw_summary summary;
 	struct gw_examined examined;

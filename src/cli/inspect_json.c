@@ -7,8 +7,10 @@
 
 #include <string.h>
 
+#include "cli/inspect_parts.h"
 #include "examine/describe.h"
 #include "format/hvm_context.h"
+#include "format/pv_fields.h"
 
 static json_t *number(uint64_t n)
 {
@@ -215,6 +217,18 @@ static void pv(struct gw_inspect *inspect)
 					 number(s->p2m.count)));
 }
 
+static void tsc(struct gw_inspect *inspect)
+{
+	const struct gw_summary *s = &inspect->summary;
+
+	if (s->has_tsc)
+		gw_json_member(&inspect->writer, "tsc",
+			       json_pack("{s:o, s:s?, s:o, s:o, s:o}", "mode", number(s->tsc.mode),
+					 "mode_name", gw_tsc_mode_name(s->tsc.mode), "khz",
+					 number(s->tsc.khz), "nsec", gw_json_hex(s->tsc.nsec),
+					 "incarnation", number(s->tsc.incarnation)));
+}
+
 static void state(struct gw_inspect *inspect)
 {
 	const struct gw_summary *s = &inspect->summary;
@@ -224,14 +238,13 @@ static void state(struct gw_inspect *inspect)
 	gw_json_member(w, "policy",
 		       json_pack("{s:o, s:o}", "cpuid_leaves", number(s->nr_leaves), "msrs",
 				 number(s->nr_msrs)));
-	if (s->has_tsc)
-		gw_json_member(w, "tsc",
-			       json_pack("{s:o, s:o, s:o, s:o}", "mode", number(s->tsc.mode), "khz",
-					 number(s->tsc.khz), "nsec", gw_json_hex(s->tsc.nsec),
-					 "incarnation", number(s->tsc.incarnation)));
+	gw_inspect_policy_json(inspect);
+	tsc(inspect);
 	vcpus(inspect);
+	gw_inspect_vcpus_json(inspect);
 	params(inspect);
 	context(inspect);
+	gw_inspect_platform_json(inspect);
 	if (s->has_emulator)
 		gw_json_member(w, "emulator",
 			       json_pack("{s:o, s:s?, s:o}", "id", number(s->emulator_id), "name",
@@ -257,10 +270,30 @@ static void facts(struct gw_inspect *inspect)
 	gw_json_member(w, "notes", number(e->notes));
 }
 
+/* The parts that were asked for. */
+static int parts(struct gw_inspect *inspect, struct gw_error *err)
+{
+	if (inspect->memory && memory(inspect, err) < 0)
+		return -1;
+	if (inspect->params)
+		params(inspect);
+	if (inspect->policy)
+		gw_inspect_policy_json(inspect);
+	if (inspect->platform)
+		tsc(inspect);
+	if (inspect->one_vcpu)
+		gw_inspect_vcpus_json(inspect);
+	if (inspect->platform || inspect->one_vcpu)
+		gw_inspect_platform_json(inspect);
+	return 0;
+}
+
 int gw_inspect_json(struct gw_inspect *inspect, struct gw_error *err)
 {
 	gw_json_member(&inspect->writer, "format",
 		       json_string(gw_file_format_name(inspect->examined.format)));
+	if (inspect->narrowed)
+		return parts(inspect, err);
 	layers(inspect);
 	guest(inspect);
 	config(inspect);

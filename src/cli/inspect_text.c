@@ -11,7 +11,9 @@
 
 #include "base/util.h"
 #include "examine/describe.h"
+#include "cli/inspect_parts.h"
 #include "format/hvm_context.h"
+#include "format/pv_fields.h"
 
 /* Runs of the memory map that are shown; --json has all. */
 #define RUNS_SHOWN 24u
@@ -148,6 +150,7 @@ static void types(const struct gw_summary *s, enum gw_layer layer, const char *n
 
 /* Runs being counted and shown. */
 struct runs {
+	uint64_t most; /* to show */
 	uint64_t seen;
 };
 
@@ -156,7 +159,7 @@ static bool show_run(void *opaque, const struct gw_map_run *run)
 	struct runs *runs = opaque;
 	const char *name = gw_page_type_name(run->type);
 
-	if (runs->seen++ < RUNS_SHOWN)
+	if (runs->seen++ < runs->most)
 		line("", "0x%08" PRIx64 "-0x%08" PRIx64 " %10" PRIu64 "  %s", run->first, run->last,
 		     run->last - run->first + 1, name ? name : "reserved");
 	return true;
@@ -165,7 +168,7 @@ static bool show_run(void *opaque, const struct gw_map_run *run)
 static int memory(const struct gw_inspect *inspect, struct gw_error *err)
 {
 	const struct gw_memory_map *m = &inspect->summary.memory;
-	struct runs runs = {0};
+	struct runs runs = {.most = inspect->narrowed ? UINT64_MAX : RUNS_SHOWN};
 	const char *sep = "";
 
 	if (!m->entries)
@@ -189,8 +192,8 @@ static int memory(const struct gw_inspect *inspect, struct gw_error *err)
 		     m->left_out);
 	if (gw_memory_map_runs(m, show_run, &runs, err) < 0)
 		return -1;
-	if (runs.seen > RUNS_SHOWN)
-		line("", "and %" PRIu64 " more runs (--json lists all)", runs.seen - RUNS_SHOWN);
+	if (runs.seen > runs.most)
+		line("", "and %" PRIu64 " more runs (--json lists all)", runs.seen - runs.most);
 	return 0;
 }
 
@@ -247,6 +250,17 @@ static void context(const struct gw_summary *s)
 	}
 }
 
+static void tsc(const struct gw_summary *s)
+{
+	const char *name = gw_tsc_mode_name(s->tsc.mode);
+
+	if (s->has_tsc)
+		line("TSC",
+		     "mode %" PRIu32 " (%s), %" PRIu32 " kHz, %" PRIu64 " ns, incarnation %" PRIu32,
+		     s->tsc.mode, name ? name : "unknown", s->tsc.khz, s->tsc.nsec,
+		     s->tsc.incarnation);
+}
+
 static void state(const struct gw_inspect *inspect)
 {
 	const struct gw_summary *s = &inspect->summary;
@@ -267,10 +281,7 @@ static void state(const struct gw_inspect *inspect)
 	if (s->nr_leaves || s->nr_msrs)
 		line("CPU policy", "%" PRIu32 " CPUID leaves, %" PRIu32 " MSRs", s->nr_leaves,
 		     s->nr_msrs);
-	if (s->has_tsc)
-		line("TSC",
-		     "mode %" PRIu32 ", %" PRIu32 " kHz, %" PRIu64 " ns, incarnation %" PRIu32,
-		     s->tsc.mode, s->tsc.khz, s->tsc.nsec, s->tsc.incarnation);
+	tsc(s);
 	vcpus(inspect);
 	params(s);
 	context(s);
@@ -279,6 +290,24 @@ static void state(const struct gw_inspect *inspect)
 		     emulator ? emulator : "of an unknown kind", s->emulator_bytes);
 	if (s->has_xenstore)
 		line("", "%" PRIu64 " xenstore keys", s->xenstore_keys);
+}
+
+/* The parts that were asked for, in full. */
+static int parts(struct gw_inspect *inspect, struct gw_error *err)
+{
+	if (inspect->memory && memory(inspect, err) < 0)
+		return -1;
+	if (inspect->params)
+		params(&inspect->summary);
+	if (inspect->policy)
+		gw_inspect_policy_text(inspect);
+	if (inspect->platform)
+		tsc(&inspect->summary);
+	if (inspect->one_vcpu)
+		gw_inspect_vcpu_text(inspect);
+	if (inspect->platform || inspect->one_vcpu)
+		gw_inspect_platform_text(inspect);
+	return 0;
 }
 
 int gw_inspect_text(struct gw_inspect *inspect, struct gw_error *err)
@@ -290,6 +319,8 @@ int gw_inspect_text(struct gw_inspect *inspect, struct gw_error *err)
 		putchar('\n');
 	printf("%s: %s\n", inspect->file,
 	       gw_examined_title(&inspect->examined, title, sizeof(title)));
+	if (inspect->narrowed)
+		return parts(inspect, err);
 	layers(inspect);
 	guest(inspect);
 	raw_config(s);

@@ -109,6 +109,13 @@ static struct gw_vcpu_summary *vcpu_of(struct gw_summary *s, uint32_t id)
 	return &vcpus[s->nr_vcpus - 1];
 }
 
+/* The last word counts: what came before it goes. */
+static void keep(struct gw_summary *s, struct gw_buffer *to, const void *data, size_t len)
+{
+	to->len = 0;
+	gw_buffer_append(to, data, len, &s->err);
+}
+
 static void gather_vcpu(struct gw_summary *s, const struct gw_record *rec)
 {
 	struct gw_vcpu_summary *vcpu;
@@ -122,15 +129,19 @@ static void gather_vcpu(struct gw_summary *s, const struct gw_record *rec)
 	switch (rec->type) {
 	case GW_REC_X86_PV_VCPU_BASIC:
 		vcpu->basic = blob.blob_len;
+		keep(s, &vcpu->blobs[GW_VCPU_BASIC], blob.blob, blob.blob_len);
 		break;
 	case GW_REC_X86_PV_VCPU_EXTENDED:
 		vcpu->extended = blob.blob_len;
+		keep(s, &vcpu->blobs[GW_VCPU_EXTENDED], blob.blob, blob.blob_len);
 		break;
 	case GW_REC_X86_PV_VCPU_XSAVE:
 		vcpu->xsave = blob.blob_len;
+		keep(s, &vcpu->blobs[GW_VCPU_XSAVE], blob.blob, blob.blob_len);
 		break;
 	default:
 		vcpu->msrs = blob.blob_len;
+		keep(s, &vcpu->blobs[GW_VCPU_MSRS], blob.blob, blob.blob_len);
 		break;
 	}
 }
@@ -157,6 +168,7 @@ static void gather_context(struct gw_summary *s, const struct gw_record *rec)
 
 	s->hvm_context_bytes = rec->length;
 	s->nr_codes = 0;
+	keep(s, &s->hvm_context, rec->data, rec->length);
 	gw_hvm_walk_init(&walk, rec->data, rec->length);
 	while (gw_hvm_walk_next(&walk, &entry, NULL) > 0) {
 		count_code(s, &entry);
@@ -168,6 +180,18 @@ static void gather_context(struct gw_summary *s, const struct gw_record *rec)
 			s->hvm_cpuid = header.cpuid;
 		}
 	}
+}
+
+/* A malformed one leaves the policy as it was; only a lack of memory is the walk's failure. */
+static void gather_policy(struct gw_summary *s, const struct gw_record *rec)
+{
+	struct gw_error err = GW_ERROR_INIT;
+	int rc = rec->type == GW_REC_X86_CPUID_POLICY
+			 ? gw_cpuid_policy_decode(rec, &s->policy, &err)
+			 : gw_msr_policy_decode(rec, &s->policy, &err);
+
+	if (rc < 0 && err.code == GW_SYSTEM)
+		s->err = err;
 }
 
 static void gather_image_record(struct gw_summary *s, const struct gw_record *rec)
@@ -202,9 +226,14 @@ static void gather_image_record(struct gw_summary *s, const struct gw_record *re
 		break;
 	case GW_REC_X86_CPUID_POLICY:
 		s->nr_leaves = rec->length / 24;
+		gather_policy(s, rec);
 		break;
 	case GW_REC_X86_MSR_POLICY:
 		s->nr_msrs = rec->length / 16;
+		gather_policy(s, rec);
+		break;
+	case GW_REC_SHARED_INFO:
+		keep(s, &s->shared_info, rec->data, rec->length);
 		break;
 	default:
 		break;
@@ -292,6 +321,12 @@ void gw_summary_free(struct gw_summary *summary)
 {
 	gw_buffer_free(&summary->config);
 	gw_memory_map_free(&summary->memory);
+	gw_buffer_free(&summary->shared_info);
+	gw_buffer_free(&summary->hvm_context);
+	gw_policy_free(&summary->policy);
+	for (size_t i = 0; i < summary->nr_vcpus; i++)
+		for (size_t k = 0; k < GW_VCPU_NR_BLOBS; k++)
+			gw_buffer_free(&summary->vcpus[i].blobs[k]);
 	free(summary->vcpus);
 	*summary = (struct gw_summary){0};
 }

@@ -35,10 +35,19 @@ struct gw_param {
 	uint64_t index, value;
 };
 
-/* PV: sizes of a vCPU's blobs, 0 if none came. HVM: only the id. */
+enum gw_vcpu_blob_kind {
+	GW_VCPU_BASIC,
+	GW_VCPU_EXTENDED,
+	GW_VCPU_XSAVE,
+	GW_VCPU_MSRS,
+	GW_VCPU_NR_BLOBS,
+};
+
+/* PV: sizes of a vCPU's blobs, 0 if none came, and the blobs. HVM: only the id. */
 struct gw_vcpu_summary {
 	uint32_t id;
 	uint32_t basic, extended, xsave, msrs;
+	struct gw_buffer blobs[GW_VCPU_NR_BLOBS];
 };
 
 /* Entries of one typecode in the last HVM_CONTEXT. */
@@ -73,6 +82,9 @@ struct gw_summary {
 	size_t nr_vcpus;
 	uint16_t vcpu_places[GW_SUMMARY_VCPUS_MAX]; /* by id: place in vcpus + 1, 0: none came */
 	uint32_t nr_leaves, nr_msrs;		    /* of the policies */
+	struct gw_policy policy;
+	struct gw_buffer shared_info;
+	struct gw_buffer hvm_context; /* the last one, whole */
 	uint32_t hvm_context_bytes;
 	bool has_hvm_header;
 	uint32_t hvm_cpuid; /* CPUID leaf 1 eax of the saving host */

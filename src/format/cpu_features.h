@@ -7,6 +7,8 @@
 
 #include "format/policy.h"
 
+#define GW_MSR_ARCH_CAPABILITIES UINT32_C(0x10a) /* gw_arch_caps_names names its bits */
+
 /* Bits of leaf 1 edx that AMD repeats in 0x80000001 edx. */
 #define GW_CPU_FEATURES_COPIED UINT32_C(0x0183f3ff)
 

@@ -396,12 +396,13 @@ void gw_fxsave_fields(const void *data, size_t len, gw_field_fn fn, void *opaque
 
 void gw_xsave_fields(const void *data, size_t len, gw_field_fn fn, void *opaque)
 {
-	const uint8_t *area = (const uint8_t *)data + 16;
+	const uint8_t *area;
 	size_t rest = XSAVE_EXTENDED;
 
 	gw_fields_walk(rows_xcr0, data, len, fn, opaque);
 	if (len <= 16)
 		return;
+	area = (const uint8_t *)data + 16;
 	len -= 16;
 	gw_fxsave_fields(area, len, fn, opaque);
 	gw_fields_walk(rows_xsave_header, area, len, fn, opaque);

@@ -29,6 +29,9 @@
 	{                                                                                          \
 		name, kind, offset, width, count, stride, 0, 0, true, NULL                         \
 	}
+#define PV64_TRAPS 720
+#define PV32_TRAPS 584
+
 #define ROWS_END                                                                                   \
 	{                                                                                          \
 		NULL, GW_FIELD_HEX, 0, 0, 0, 0, 0, 0, false, NULL                                  \
@@ -101,10 +104,6 @@ static const struct gw_field_row rows_basic64[] = {
 	HEX("fs_base", 5144, 8),
 	HEX("gs_base_kernel", 5152, 8),
 	HEX("gs_base_user", 5160, 8),
-	SPARSE("trap_ctxt[#].vector", GW_FIELD_HEX, 720, 1, 256, 16),
-	SPARSE("trap_ctxt[#].flags", GW_FIELD_HEX, 721, 1, 256, 16),
-	SPARSE("trap_ctxt[#].cs", GW_FIELD_HEX, 722, 2, 256, 16),
-	SPARSE("trap_ctxt[#].address", GW_FIELD_HEX, 728, 8, 256, 16),
 	ROWS_END,
 };
 
@@ -149,10 +148,23 @@ static const struct gw_field_row rows_basic32[] = {
 	HEX("failsafe_callback_cs", 2788, 4),
 	HEX("failsafe_callback_eip", 2792, 4),
 	FLAGS("vm_assist", 2796, 4, bits_vm_assist),
-	SPARSE("trap_ctxt[#].vector", GW_FIELD_HEX, 584, 1, 256, 8),
-	SPARSE("trap_ctxt[#].flags", GW_FIELD_HEX, 585, 1, 256, 8),
-	SPARSE("trap_ctxt[#].cs", GW_FIELD_HEX, 586, 2, 256, 8),
-	SPARSE("trap_ctxt[#].address", GW_FIELD_HEX, 588, 4, 256, 8),
+	ROWS_END,
+};
+
+/* From the first of the 256 on. */
+static const struct gw_field_row rows_traps64[] = {
+	HEXES("trap_ctxt[#].vector", 0, 1, 256, 16),
+	HEXES("trap_ctxt[#].flags", 1, 1, 256, 16),
+	HEXES("trap_ctxt[#].cs", 2, 2, 256, 16),
+	HEXES("trap_ctxt[#].address", 8, 8, 256, 16),
+	ROWS_END,
+};
+
+static const struct gw_field_row rows_traps32[] = {
+	HEXES("trap_ctxt[#].vector", 0, 1, 256, 8),
+	HEXES("trap_ctxt[#].flags", 1, 1, 256, 8),
+	HEXES("trap_ctxt[#].cs", 2, 2, 256, 8),
+	HEXES("trap_ctxt[#].address", 4, 4, 256, 8),
 	ROWS_END,
 };
 
@@ -221,11 +233,40 @@ static const struct gw_field_row rows_shared32[] = {
 	ROWS_END,
 };
 
+/* The traps of a blob, on their way to fn. */
+struct traps {
+	const struct gw_pv_layout *layout;
+	const uint8_t *first;
+	size_t len; /* of all */
+	gw_field_fn fn;
+	void *opaque;
+};
+
+/* Only those that are set: they have an address. */
+static void give_trap(void *opaque, const struct gw_field *field)
+{
+	const struct traps *t = opaque;
+	size_t width = t->layout->width, size = 2 * width;
+	size_t trap = (size_t)(field->bytes - t->first) / size * size;
+
+	if (t->len - trap >= size && gw_pv_get_word(t->layout, t->first + trap + width))
+		t->fn(t->opaque, field);
+}
+
 void gw_pv_basic_fields(unsigned width, const void *data, size_t len, gw_field_fn fn, void *opaque)
 {
-	if (!gw_pv_layout(width))
+	const struct gw_pv_layout *l = gw_pv_layout(width);
+	size_t at = width == 8 ? PV64_TRAPS : PV32_TRAPS;
+
+	if (!l)
 		return;
 	gw_fields_walk(width == 8 ? rows_basic64 : rows_basic32, data, len, fn, opaque);
+	if (len > at) {
+		struct traps t = {l, (const uint8_t *)data + at, len - at, fn, opaque};
+
+		gw_fields_walk(width == 8 ? rows_traps64 : rows_traps32, t.first, t.len, give_trap,
+			       &t);
+	}
 	gw_fxsave_fields(data, GW_MIN(len, (size_t)512), fn, opaque);
 }
 

@@ -24,6 +24,42 @@ golden pvh xen417/tiny-pvh.migrate-fwd
 golden remus xen-code/v3_422_libxl_hvm_remus3_1024
 golden pv-v2 xen-code/v2_46_pv64_w64_live_1024
 
+# Parts in full.
+part()
+{
+	local name=$1
+	shift
+	run_expect 0 "$GODWIT" inspect "$@"
+	err_is_empty
+	out_is_golden "inspect-$name"
+}
+part hvm-vcpu0 --vcpu 0 hvm
+part hvm-platform --platform hvm
+part hvm-policy --policy hvm
+part pv-vcpu0 --vcpu 0 pv
+part pv-platform --platform pv
+run_expect 0 "$GODWIT" inspect --params --memory hvm
+out_has "STORE_PFN"
+out_has "1044480 pfns"
+out_lacks "libxl stream  at"
+run_expect 1 "$GODWIT" inspect --vcpu 3 hvm
+err_has "hvm: has no vCPU 3; it has 1"
+run_expect 2 "$GODWIT" inspect --vcpu 8192 hvm
+
+# An entry whose typecode is not known is shown: the TSC_ADJUST of the context made a 21.
+python3 - hvm >unknown <<'END' 2>/dev/null || cp hvm unknown
+import sys
+b = open(sys.argv[1], "rb").read()
+at = b.index(b"\x13\0\0\0\x08\0\0\0", b.index(b"\x86\x12\x38\x54"))
+sys.stdout.buffer.write(b[:at] + b"\x15" + b[at + 1:])
+END
+if ! cmp -s hvm unknown; then
+	"$GODWIT" inspect --platform unknown >out 2>err
+	out_has "code 21 0: 8 bytes"
+	"$GODWIT" inspect --json --platform unknown >out 2>err
+	out_has '"code":21,"name":null,"instance":0,"length":8,"data":"'
+fi
+
 # Every real stream can be inspected, also from a pipe, with the same result.
 for f in "$data"/xen-code/*.xz; do
 	case $f in *.manifest.xz) continue ;; esac
@@ -52,6 +88,19 @@ if command -v jq >/dev/null; then
 	run_expect 0 "$GODWIT" inspect --json pv
 	jq -e '.pv.width == 8 and .vcpus[0].basic == 5168 and .p2m.first_pfn == 0' out >/dev/null ||
 		fail "JSON of pv"
+	run_expect 0 "$GODWIT" inspect --json hvm
+	jq -e '[.hvm_entries[].length + 8] | add + 8 == 4112' out >/dev/null || fail "lengths of hvm_entries"
+	jq -e '(.hvm_entries | map(select(.name == "CPU"))[0].fields.cr0_flags == ["ET"]) and
+		(.cpuid | length) == .policy.cpuid_leaves and (.cpuid[1].features | index("sse2") != null) and
+		(.msr_policy | length) == .policy.msrs and .tsc.mode_name == "default"' out >/dev/null ||
+		fail "decoded state of hvm"
+	run_expect 0 "$GODWIT" inspect --json --vcpu 0 hvm
+	jq -e '(has("records") | not) and (has("cpuid") | not) and
+		(.hvm_entries | map(.name) | index("CPU") != null and index("PIC") == null)' out >/dev/null ||
+		fail "JSON of --vcpu 0"
+	run_expect 0 "$GODWIT" inspect --json pv
+	jq -e '.vcpu_state[0].basic.cs == "0xe033" and (.shared_info | has("arch.max_pfn"))' out >/dev/null ||
+		fail "decoded state of pv"
 	# The memory map is what the stream's maker says (a manifest has a line for every page).
 	run_expect 0 "$GODWIT" inspect --json "$data/xen-code/v3_422_hvm_1024.xz"
 	jq -r '.memory_runs[] | select(.[2] == "normal") | range(.[0]; .[1] + 1)' out | sort -n >seen

@@ -180,6 +180,14 @@ static void pv_says(unsigned width, const void *data, size_t len, const char *na
 	assert_true(w.field.value == value);
 }
 
+static void pv_lacks(unsigned width, const void *data, size_t len, const char *name)
+{
+	struct wanted w = {.name = name};
+
+	gw_pv_basic_fields(width, data, len, look, &w);
+	assert_int_equal(w.seen, 0);
+}
+
 static void pv_basic(void **state)
 {
 	struct gw_buffer file = realdata_load(realdata_path("xen417/tiny-pv.save.xz"));
@@ -203,7 +211,11 @@ static void pv_places(void **state)
 
 	for (size_t i = 0; i < sizeof(raw); i++)
 		raw[i] = (uint8_t)(i * 11 + i / 256 * 7 + 1);
+	gw_put_le32(raw + 584 + 3 * 8 + 4, 0);
 	l = gw_pv_layout(4);
+	pv_says(4, raw, l->vcpu_size, "trap_ctxt[255].address", gw_get_le32(raw + 2628));
+	pv_lacks(4, raw, l->vcpu_size, "trap_ctxt[3].cs");
+	pv_says(4, raw, l->vcpu_size, "trap_ctxt[4].cs", gw_get_le16(raw + 584 + 4 * 8 + 2));
 	pv_says(4, raw, l->vcpu_size, "flags", gw_get_le32(raw + l->vcpu_flags));
 	pv_says(4, raw, l->vcpu_size, "edx", gw_get_le32(raw + l->vcpu_edx));
 	pv_says(4, raw, l->vcpu_size, "gdt_frames[15]", gw_get_le32(raw + l->vcpu_gdt + 60));

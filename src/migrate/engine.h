@@ -100,8 +100,12 @@ struct gw_restore_args {
 	uint64_t base; /* offset of the layer's first byte in the input, for messages */
 	const struct gw_toolstack *toolstack;
 	const struct gw_cancel *cancel;
-	enum gw_stream_type stream_type; /* PLAIN accepts a checkpointed image, too: its last
-					    complete checkpoint */
+	/* What the container or the sender announced. PLAIN takes a stored image with checkpoints
+	 * in it, too: its last complete checkpoint. */
+	enum gw_stream_type stream_type;
+	/* The sender waits at the other end: a CHECKPOINT in a PLAIN stream is refused, as Xen
+	 * refuses it. */
+	bool under_way;
 	struct gw_report *report;
 	/*
 	 * Called with the static data (policies, versions) as soon as it is complete, before domain

@@ -91,6 +91,7 @@ static int receive_stream(struct receiver *r, struct gw_report *report, struct g
 		.toolstack = &toolstack.table,
 		.cancel = r->op ? gw_operation_cancel_token(r->op) : NULL,
 		.report = report,
+		.under_way = true,
 		.static_data = decide,
 		.opaque = r,
 	};

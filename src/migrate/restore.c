@@ -291,15 +291,20 @@ static void fill_report(const struct gw_restore *r, uint64_t state_ns)
 	};
 }
 
+static enum gw_image_kind image_kind(const struct gw_restore_args *args)
+{
+	if (args->stream_type != GW_STREAM_PLAIN)
+		return GW_IMAGE_CHECKPOINTED;
+	return args->under_way ? GW_IMAGE_PLAIN : GW_IMAGE_ANY;
+}
+
 static int restore(struct gw_restore *r, struct gw_error *err)
 {
-	bool plain = r->args->stream_type == GW_STREAM_PLAIN;
 	uint64_t start;
 	int rc;
 
 	/* A finding that is no error goes nowhere: verify is the verb that tells them all. */
-	r->rules = gw_image_rules_new(NULL, r->args->base,
-				      plain ? GW_IMAGE_ANY : GW_IMAGE_CHECKPOINTED, 0);
+	r->rules = gw_image_rules_new(NULL, r->args->base, image_kind(r->args), 0);
 	if (!r->rules)
 		return gw_fail(err, GW_NO_MEMORY, "memory for the rules of an image");
 	if (read_image(r, err) < 0)

@@ -273,6 +273,27 @@ static void test_broken_connection(void **state)
 	stored_free(&s);
 }
 
+/* A stored file may have checkpoints that nobody announced; a sender under way may not. */
+static void test_checkpoint_unannounced(void **state)
+{
+	struct stored s = load(*state);
+
+	for (int under_way = 0; under_way < 2; under_way++) {
+		struct gw_restore_args args = {.under_way = under_way};
+		struct gw_error err = GW_ERROR_INIT;
+		struct gw_domain *d;
+		int rc = stored_restore(&s, s.file.len - s.at, &d, &args, &err);
+
+		if (under_way)
+			assert_fails(rc, &err, GW_INVALID, "announced as a plain one");
+		else
+			assert_ok(rc, &err);
+		assert_int_equal(args.checkpoints, under_way ? 0 : 3);
+		d->ops->destroy(d);
+	}
+	stored_free(&s);
+}
+
 #define FOR_EACH_NAME(test)                                                                        \
 	cmocka_unit_test_prestate(test, (void *)(uintptr_t)names[0]),                              \
 		cmocka_unit_test_prestate(test, (void *)(uintptr_t)names[1])
@@ -284,6 +305,7 @@ int main(void)
 		FOR_EACH_NAME(test_malformed_is_no_failover),
 		FOR_EACH_NAME(test_toolstack_decides),
 		FOR_EACH_NAME(test_broken_connection),
+		FOR_EACH_NAME(test_checkpoint_unannounced),
 	};
 
 	return cmocka_run_group_tests_name("rounds", tests, NULL, NULL);

@@ -3,16 +3,16 @@
  * A domain from an image: finds out what stands in front (xl's header, a libxl stream, a bare
  * image), makes the domain its config describes, and lets the engine fill it.
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/bytes.h"
 #include "domain/process_private.h"
 #include "format/image.h"
+#include "format/rules.h"
 #include "format/stream.h"
 #include "format/xlfile.h"
-
-enum gw_layer { LAYER_STREAM, LAYER_IMAGE };
 
 static int run_restore(void *opaque, struct gw_operation *op, struct gw_error *err)
 {
@@ -29,8 +29,8 @@ static int run_restore(void *opaque, struct gw_operation *op, struct gw_error *e
 
 	gw_job_toolstack(job, op, &toolstack);
 	gw_channel_set_cancel(job->ch, args.cancel);
-	return job->layer == LAYER_IMAGE ? gw_restore_image(&args, err)
-					 : gw_restore_stream(&args, NULL, err);
+	return job->layer == GW_LAYER_LIBXC ? gw_restore_image(&args, err)
+					    : gw_restore_stream(&args, NULL, err);
 }
 
 static void restore_done(struct gw_process *p, struct gw_job *job, int ret, struct gw_error *err)
@@ -46,23 +46,33 @@ static void restore_done(struct gw_process *p, struct gw_job *job, int ret, stru
 static const struct gw_job_kind restore_kind = {"restore", "restoring", "the image", run_restore,
 						restore_done};
 
+/* Input that ends inside xl's header is told in the words verify has for it. */
+static int read_front_part(struct gw_channel *in, void *to, size_t len, const char *what,
+			   struct gw_error *err)
+{
+	struct gw_error why = GW_ERROR_INIT;
+	int rc = gw_channel_read(in, to, len, &why);
+
+	if (rc > 0)
+		return 0;
+	if (rc < 0 && why.code != GW_TRUNCATED)
+		return gw_fail(err, why.code, "%s", why.text);
+	return gw_report(NULL, "xl-truncated", in->read_pos, err, "the input ends inside the %s",
+			 what);
+}
+
 /* The optional data behind xl's header, which the length field only promises. */
 static int read_optional(struct gw_channel *in, struct gw_xlfile *xl, struct gw_error *err)
 {
 	size_t left = xl->optional_len;
+	char what[48];
 
-	if (left > GW_XLFILE_CONFIG_MAX)
-		return gw_fail(err, GW_INVALID, "xl header: %u bytes of optional data, at most %u",
-			       xl->optional_len, GW_XLFILE_CONFIG_MAX);
+	snprintf(what, sizeof(what), "%u bytes of optional data", xl->optional_len);
 	while (left > 0) {
 		size_t n = left < 65536 ? left : 65536;
 		void *to = gw_buffer_reserve(&xl->optional, n, err);
-		int got = to ? gw_channel_read(in, to, n, err) : -1;
 
-		if (got == 0)
-			return gw_fail(err, GW_TRUNCATED,
-				       "the file ends inside the config of its xl header");
-		if (got < 0)
+		if (!to || read_front_part(in, to, n, what, err) < 0)
 			return -1;
 		xl->optional.len += n;
 		left -= n;
@@ -91,17 +101,16 @@ static int read_xl_header(struct gw_process *p, struct gw_job *job, const uint8_
 	int ret;
 
 	memcpy(raw, first8, 8);
-	if (gw_channel_read(job->ch, raw + 8, sizeof(raw) - 8, err) <= 0)
-		return gw_fail(err, GW_TRUNCATED, "the file ends inside its xl header");
+	if (read_front_part(job->ch, raw + 8, sizeof(raw) - 8, "48 bytes of the header", err) < 0)
+		return -1;
 	if (gw_xlfile_header_decode(raw, &xl, err) < 0)
 		return -1;
-	if (xl.byteorder != GW_XLFILE_BYTEORDER)
-		return gw_fail(err, GW_INVALID, "xl header: byte order 0x%08x, expected 0x01020304",
-			       xl.byteorder);
-	if (xl.mandatory_flags & ~(GW_XLFILE_JSON | GW_XLFILE_STREAM_V2))
-		return gw_fail(err, GW_INVALID, "xl header: unknown mandatory flags 0x%x",
-			       xl.mandatory_flags);
-	ret = read_optional(job->ch, &xl, err);
+	/* The header before its length is trusted, then what is in it. */
+	ret = gw_xlfile_rules(&xl, NULL, 0, err);
+	if (ret == 0)
+		ret = read_optional(job->ch, &xl, err);
+	if (ret == 0)
+		ret = gw_xlfile_rules(&xl, NULL, 0, err);
 	if (ret == 0)
 		ret = config_of(&xl, &p->config, err);
 	if (ret == 0 && !(xl.mandatory_flags & GW_XLFILE_STREAM_V2))
@@ -139,12 +148,12 @@ static int read_front(struct gw_process *p, struct gw_job *job, struct gw_error 
 		return gw_fail(err, GW_TRUNCATED, "the file is empty");
 	if (got < 0)
 		return -1;
-	job->layer = LAYER_STREAM;
+	job->layer = GW_LAYER_LIBXL;
 	if (gw_xlfile_is_magic(first, sizeof(first)))
 		return read_xl_header(p, job, first, err);
 	gw_channel_unread(job->ch, first, sizeof(first));
 	if (gw_get_be64(first) == UINT64_MAX)
-		job->layer = LAYER_IMAGE;
+		job->layer = GW_LAYER_LIBXC;
 	else if (memcmp(first, "LibxlFmt", 8) != 0)
 		return gw_fail(err, GW_INVALID,
 			       "neither an xl save file, nor a libxl stream, nor a libxc image");

@@ -75,6 +75,25 @@ said=$(sed 's/^godwit: restore: //' "$tmp/err")
 run_expect 1 "$GODWIT" verify cut
 out_has "error: $said [image-truncated]"
 run_expect 1 "$GODWIT" restore -d --name cut cut
+# Every rule of xl's header, too. At 36 are the mandatory flags, at 44 is the length of what follows, at 52 the config.
+patched()
+{
+	cp before "$1"
+	printf "$3" | dd of="$1" bs=1 seek="$2" conv=notrunc status=none
+}
+patched byteorder 32 '\1\2\3\4'
+patched flags 36 '\7'
+patched size 44 '\377\377\377\177'
+patched config-length 48 '\377\377\1'
+patched config-nul 60 '\0'
+head -c 40 before >truncated
+head -c 60 before >truncated-config
+for f in byteorder flags size config-length config-nul truncated truncated-config; do
+	run_expect 1 "$GODWIT" restore --name cut $f
+	said=$(sed 's/^godwit: restore: //' "$tmp/err")
+	run_expect 1 "$GODWIT" verify $f
+	out_has "error: $said [xl-${f%%-config}]"
+done
 printf 'x%.0s' $(seq 100) >junk
 run_expect 1 "$GODWIT" restore junk
 err_has "neither"

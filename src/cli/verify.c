@@ -10,6 +10,7 @@
 #include "cli/input.h"
 #include "cli/json.h"
 #include "cli/verb.h"
+#include "domain/config.h"
 #include "examine/describe.h"
 #include "examine/examine.h"
 #include "examine/summary.h"
@@ -65,6 +66,23 @@ static void on_finding(void *opaque, const struct gw_finding *finding)
 		finding_text(finding);
 }
 
+static bool is_pvh(void *opaque, const struct gw_xlfile *xl)
+{
+	struct gw_config config = {0};
+	size_t len;
+	const char *text = gw_xlfile_config(xl, &len);
+	bool pvh;
+	int rc = -1;
+
+	if (text && xl->mandatory_flags & GW_XLFILE_JSON)
+		rc = gw_config_parse_json(&config, text, len, NULL);
+	else if (text)
+		rc = gw_config_parse_text(&config, text, len, NULL);
+	pvh = rc == 0 && config.pvh;
+	gw_config_free(&config);
+	return pvh;
+}
+
 static void on_progress(void *opaque, const struct gw_progress *progress)
 {
 	struct verify *v = opaque;
@@ -117,6 +135,7 @@ static int verify(struct verify *v, struct gw_channel *in)
 {
 	const struct gw_examine_sink sink = {
 		.opaque = v,
+		.is_pvh = is_pvh,
 		.finding = on_finding,
 		.progress = on_progress,
 	};

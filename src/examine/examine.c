@@ -59,6 +59,7 @@ static enum gw_walk_outcome walk_xlfile(struct gw_walk *w, struct gw_xlfile *xl,
 		return GW_WALK_FAILED;
 	if (w->sink->xlfile)
 		w->sink->xlfile(w->sink->opaque, base, xl);
+	w->pvh = w->sink->is_pvh && w->sink->is_pvh(w->sink->opaque, xl);
 	gw_xlfile_rules(xl, &w->findings, base, NULL);
 	if (rc == 0) {
 		gw_report(&w->findings, "xl-truncated", w->in->read_pos, NULL,

@@ -37,6 +37,9 @@ struct gw_examined_record {
 struct gw_examine_sink {
 	void *opaque;
 	void (*xlfile)(void *opaque, uint64_t offset, const struct gw_xlfile *xl);
+	/* Does the config in it say that the guest is PVH? What a config means is not known here.
+	 */
+	bool (*is_pvh)(void *opaque, const struct gw_xlfile *xl);
 	void (*stream)(void *opaque, uint64_t offset, const struct gw_stream_header *header);
 	void (*image)(void *opaque, uint64_t offset, const struct gw_image_header *header);
 	/* Comes before the findings about it. */

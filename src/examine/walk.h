@@ -26,6 +26,7 @@ struct gw_walk {
 	struct gw_stream_rules *stream_rules;
 	uint64_t stream_base; /* where that layer begins in the input */
 	bool in_stream;
+	bool pvh; /* says the config in the xl header */
 
 	struct gw_image_reader image;
 	struct gw_image_rules *image_rules;

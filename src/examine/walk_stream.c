@@ -199,6 +199,8 @@ enum gw_walk_outcome gw_walk_stream(struct gw_walk *w, struct gw_error *err)
 		gw_fail(err, GW_NO_MEMORY, "no memory for the rules of a stream");
 		return GW_WALK_FAILED;
 	}
+	if (w->pvh)
+		gw_stream_rules_pvh(w->stream_rules);
 	gw_stream_reader_init(&w->stream);
 	outcome = walk_stream_records(w, err);
 	gw_walk_image_end(w);

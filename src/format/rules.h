@@ -129,6 +129,8 @@ int gw_stream_rules_record(struct gw_stream_rules *rules, const struct gw_record
 /* The same for a record whose body was only announced (GW_STREAM_BODY): its ids are judged too. */
 int gw_stream_rules_body(struct gw_stream_rules *rules, const struct gw_stream_reader *reader,
 			 enum gw_guest_type guest, struct gw_error *err);
+/* The config in front says that this guest is PVH: it has no device model to miss. */
+void gw_stream_rules_pvh(struct gw_stream_rules *rules);
 /* A CHECKPOINT of the image inside hands control to this layer until CHECKPOINT_END. */
 void gw_stream_rules_checkpoint(struct gw_stream_rules *rules);
 int gw_stream_rules_end(struct gw_stream_rules *rules, bool at_boundary,

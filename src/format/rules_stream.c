@@ -25,6 +25,7 @@ struct gw_stream_rules {
 	uint64_t checkpoints;  /* CHECKPOINT_END records seen */
 	bool emulator_context; /* of this round */
 	bool any_emulator_context;
+	bool pvh; /* known to be, from elsewhere */
 	enum gw_guest_type guest;
 };
 
@@ -101,7 +102,7 @@ static int check_end(struct gw_stream_rules *rules, const struct gw_record *rec,
 		rc |= broken(rules, R_STREAM_CONTEXT_MISSING, rec, err, "no image was in it");
 	if (rules->phase == P_CHECKPOINT)
 		rc |= broken(rules, R_STREAM_CHECKPOINT_PLACE, rec, err, "END inside a checkpoint");
-	else if (rules->guest == GW_GUEST_X86_HVM && !rules->any_emulator_context)
+	else if (rules->guest == GW_GUEST_X86_HVM && !rules->any_emulator_context && !rules->pvh)
 		rc |= broken(rules, R_STREAM_EMULATOR_MISSING, rec, err,
 			     "no state of a device model: right for a PVH guest only");
 	rules->phase = P_ENDED;
@@ -294,6 +295,11 @@ int gw_stream_rules_body(struct gw_stream_rules *rules, const struct gw_stream_r
 			 enum gw_guest_type guest, struct gw_error *err)
 {
 	return check_record(rules, &reader->rec, reader->body_head, guest, err);
+}
+
+void gw_stream_rules_pvh(struct gw_stream_rules *rules)
+{
+	rules->pvh = true;
 }
 
 void gw_stream_rules_checkpoint(struct gw_stream_rules *rules)

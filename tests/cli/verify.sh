@@ -43,6 +43,18 @@ out_has "hvm.save: ok: xl file, libxl stream v2, libxc image v3, x86 HVM, "
 run_expect 0 "$GODWIT" verify remus.image
 out_has "libxc image v3, x86 HVM, 3 checkpoints, "
 
+# A stream of a PVH guest has no state of a device model; worth a note only where no config says it is PVH.
+xz -dc "$data/xen417/tiny-pvh.save.xz" >pvh.save
+run_expect 0 "$GODWIT" verify pvh.save
+out_lacks "[stream-emulator-missing]"
+tail -c +$((49 + $(od -An -tu4 -j44 -N4 pvh.save))) pvh.save >pvh.stream
+run_expect 0 "$GODWIT" verify pvh.stream
+out_has "[stream-emulator-missing]"
+sed 's/"type": "pvh"/"type": "hvm"/' pvh.save >as-hvm.save
+! cmp -s pvh.save as-hvm.save || fail "the config was not understood"
+run_expect 0 "$GODWIT" verify as-hvm.save
+out_has "[stream-emulator-missing]"
+
 # What the sender of a live migration said behind the stream is named.
 run_expect 0 "$GODWIT" verify "$data/xen417/tiny-pvh.migrate-fwd.xz"
 out_has "note: "

@@ -10,6 +10,7 @@
 #include "cli/input.h"
 #include "cli/json.h"
 #include "cli/verb.h"
+#include "cli/verify_deep.h"
 #include "domain/config.h"
 #include "examine/describe.h"
 #include "examine/examine.h"
@@ -18,7 +19,9 @@
 struct verify {
 	struct gw_cli *cli;
 	const char *file;
-	bool json, strict;
+	bool json, strict, want_deep;
+	struct gw_deep deep;
+	struct gw_examined *examined; /* where findings of the deep check are counted */
 	struct gw_json_writer writer;
 };
 
@@ -83,6 +86,32 @@ static bool is_pvh(void *opaque, const struct gw_xlfile *xl)
 	return pvh;
 }
 
+static void on_deep_finding(void *opaque, const struct gw_finding *finding)
+{
+	struct verify *v = opaque;
+
+	if (finding->level == GW_LEVEL_ERROR)
+		v->examined->errors++;
+	else
+		v->examined->warnings++;
+	on_finding(v, finding);
+}
+
+static void on_stream(void *opaque, uint64_t offset, const struct gw_stream_header *header)
+{
+	gw_deep_layer(&((struct verify *)opaque)->deep, offset);
+}
+
+static void on_image(void *opaque, uint64_t offset, const struct gw_image_header *header)
+{
+	gw_deep_layer(&((struct verify *)opaque)->deep, offset);
+}
+
+static void on_record(void *opaque, const struct gw_examined_record *record)
+{
+	gw_deep_record(&((struct verify *)opaque)->deep, record);
+}
+
 static void on_progress(void *opaque, const struct gw_progress *progress)
 {
 	struct verify *v = opaque;
@@ -131,11 +160,22 @@ static void result_json(struct verify *v, const struct gw_examined *e, bool ok,
 	gw_json_end(&v->writer);
 }
 
+static int deep_check(struct verify *v, struct gw_examined *examined, struct gw_error *err)
+{
+	const struct gw_findings out = {.report = on_deep_finding, .opaque = v};
+
+	v->examined = examined;
+	return gw_deep_check(&v->deep, v->cli, v->file, examined, &out, err);
+}
+
 static int verify(struct verify *v, struct gw_channel *in)
 {
 	const struct gw_examine_sink sink = {
 		.opaque = v,
 		.is_pvh = is_pvh,
+		.stream = on_stream,
+		.image = on_image,
+		.record = v->want_deep ? on_record : NULL,
 		.finding = on_finding,
 		.progress = on_progress,
 	};
@@ -148,9 +188,13 @@ static int verify(struct verify *v, struct gw_channel *in)
 		gw_json_begin(&v->writer);
 		gw_json_member(&v->writer, "godwit_verify", json_integer(1));
 		gw_json_member(&v->writer, "file", gw_json_text(v->file, strlen(v->file)));
+		gw_json_member(&v->writer, "deep", json_boolean(v->want_deep));
 		gw_json_list(&v->writer, "findings");
 	}
 	rc = gw_examine(in, &sink, &examined, &err);
+	/* What breaks a rule of the format is no image to restore. */
+	if (rc == 0 && v->want_deep && !examined.errors)
+		rc = deep_check(v, &examined, &err);
 	gw_output_erase(&v->cli->out);
 	ok = rc == 0 && !examined.errors && !(v->strict && examined.warnings);
 	if (v->json)
@@ -169,15 +213,20 @@ static int run(struct gw_cli *cli, const struct gw_args *args)
 		.file = gw_args_positional(args, 0),
 		.json = gw_args_flag(args, "json"),
 		.strict = gw_args_flag(args, "strict"),
+		.want_deep = gw_args_flag(args, "deep"),
 	};
 	struct gw_error err = GW_ERROR_INIT;
-	struct gw_channel *in = gw_cli_open(cli, v.file, &err);
+	struct gw_channel *in = v.want_deep ? gw_deep_open(&v.deep, cli, v.file, &err)
+					    : gw_cli_open(cli, v.file, &err);
 	int status;
 
-	if (!in)
+	if (!in) {
+		gw_deep_close(&v.deep);
 		return gw_cli_fail(cli, &err);
+	}
 	status = verify(&v, in);
 	gw_channel_close(in);
+	gw_deep_close(&v.deep);
 	return status;
 }
 
@@ -194,9 +243,18 @@ const struct gw_verb gw_verb_verify = {
 		"released versions of Xen wrote it and read it back. A note is worth knowing.\n\n"
 		"The last line says \"FILE: ok: ...\" with the layers found, or counts the errors "
 		"and warnings. Page contents carry no checksum in this format: they cannot be "
-		"verified, and are passed over.",
+		"verified, and are passed over.\n\n"
+		"With --deep an image without errors is restored as well, into a domain that is "
+		"held in memory and never runs. That shows what a look at the records cannot: page "
+		"tables that point nowhere, roots of vCPUs that are no page tables, frames of the "
+		"P2M, rings and params without a page. Of these errors the first is told: there "
+		"the "
+		"restore ends. It takes as much memory as the domain has, and a pipe's bytes are "
+		"kept in an unlinked file in $TMPDIR, /var/tmp or /tmp meanwhile.",
 	.options =
 		(const struct gw_option[]){
+			{"deep", 0, GW_KIND_FLAG,
+			 .help = "also restore it, into memory, and tell what only that shows"},
 			{"json", 'j', GW_KIND_FLAG,
 			 .help = "write one JSON object instead of text"},
 			{"strict", 0, GW_KIND_FLAG, .help = "let warnings count as errors"},
@@ -211,6 +269,8 @@ const struct gw_verb gw_verb_verify = {
 	.examples =
 		(const struct gw_example[]){
 			{"godwit verify web1.save", "Checks a file that \"xl save\" wrote."},
+			{"godwit verify --deep web1.save",
+			 "Checks also what only a restore sees, as page tables and vCPU roots."},
 			{"ssh host cat /srv/web1.save | godwit verify -",
 			 "Checks an image that is on another host."},
 			{0},

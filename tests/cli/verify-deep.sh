@@ -1,0 +1,72 @@
+#!/bin/bash
+# SPDX-License-Identifier: LGPL-2.1-or-later
+#
+# godwit verify --deep: every real stream restores, from a file, a packed file and a pipe; each kind of
+# fault that only a restore sees is told, with its rule, and without --deep is not seen.
+. "$(dirname "$0")/lib.sh"
+requires xz python3
+
+for f in "$data"/xen417/*.xz "$data"/xen-code/*.xz; do
+	case $f in *.manifest.xz | *hvm_live_4096*) continue ;; esac
+	run_expect 0 "$GODWIT" verify --deep "$f"
+	out_has ": ok: "
+	out_lacks "error:"
+	# The domains of xen-code were made up: theirs name pages they do not have.
+	case $f in */xen417/*) out_lacks "hvm-params-absent" ;; esac
+done
+
+pv=$data/xen-code/v3_422_pv64_1024.xz
+hvm=$data/xen-code/v3_422_hvm_1024.xz
+for f in "$pv" "$hvm" "$data/xen417/tiny-pv.save.xz"; do
+	xz -dc "$f" >plain
+	"$GODWIT" verify --deep plain >expected || fail "$f as a plain file"
+	TMPDIR=$PWD "$GODWIT" verify --deep - <plain >out 2>err || fail "$f from a file on stdin"
+	cat plain | "$GODWIT" verify --deep - >out 2>err || fail "$f from a pipe"
+	sed 's|^-: |plain: |' out | cmp -s - expected || fail "$f: another result from a pipe"
+done
+
+# Without errors to the plain check, and what --deep says: KIND LEVEL RULE TEXT
+lie()
+{
+	local image=$pv status=1
+	case $1 in hvm*) image=$hvm ;; esac
+	[ "$2" = error ] || status=0
+	xz -dc "$image" | python3 "$here/lie.py" "$1" >lie || fail "lie.py $1"
+	run_expect 0 "$GODWIT" verify lie
+	run_expect $status "$GODWIT" verify --deep lie
+	out_has "$2: libxc image at offset 0x0: "
+	out_has "$4 [$3]"
+}
+
+# Those of page contents name the record, too.
+for kind in pte-above pte-superpage; do
+	xz -dc "$pv" | python3 "$here/lie.py" $kind >lie
+	run_expect 0 "$GODWIT" verify lie
+	run_expect 1 "$GODWIT" verify --deep lie
+	grep -q '^error: image record [0-9]* (PAGE_DATA) at offset 0x[0-9a-f]*: .*L[12] page table, entry 0: .*\[pv-table-entry\]$' out ||
+		fail "$kind"
+	run_expect 1 "$GODWIT" verify --deep - <lie
+	out_has "-: 1 error, 0 warnings"
+done
+
+lie root-type error pv-vcpu-root "cr3: pfn 0x5 is of type 0x0, expected an L4 page table"
+lie user-root error pv-vcpu-root "user cr3: pfn 0x2a is of type 0x3, expected an L4 page table"
+lie gdt-long error pv-vcpu-gdt "GDT of 7169 entries, at most 7168 expected"
+lie gdt-table error pv-vcpu-gdt "GDT frame: pfn 0x30 is of type 0x1, expected an ordinary page"
+lie start-info error pv-start-info "start_info: pfn 0x3ff has no page"
+lie ring error pv-start-info "console ring: pfn 0x3ff has no page"
+lie p2m-table error pv-p2m-page "P2M frame 0: pfn 0x2c is of type 0x2, expected an ordinary page"
+lie untyped-table error pv-table-tree "is not the domain's"
+lie hvm-store error hvm-params-ring "HVM param STORE_PFN: pfn 0x90000 has no page"
+lie hvm-ident warning hvm-params-absent "HVM param IDENT_PT: pfn 0x90000 has no page"
+
+# In JSON; and an image with errors is not restored.
+xz -dc "$pv" | python3 "$here/lie.py" root-type >lie
+run_expect 1 "$GODWIT" verify --deep --json lie
+out_has '"rule":"pv-vcpu-root"'
+out_has '"deep":true'
+head -c 100000 lie >cut
+run_expect 1 "$GODWIT" verify --deep cut
+out_has "1 error, 0 warnings"
+out_has "[image-truncated]"
+echo ok

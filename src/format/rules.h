@@ -2,8 +2,8 @@
  *
  * Every rule of every layer, once. verify reports what they find, restore obeys them: both
  * feed the same checker with the same records, so what one calls an error the other refuses.
- * No checker here needs a domain; the rules that only a restore can see broken are in the table, too,
- * and checked where it happens.
+ * No checker here needs a domain; the rules that only a restore can see broken are in the table,
+ * too, and checked where it happens.
  */
 #ifndef GW_FORMAT_RULES_H
 #define GW_FORMAT_RULES_H

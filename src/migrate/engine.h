@@ -83,8 +83,8 @@ int gw_save_stream(const struct gw_save_args *args, const struct gw_buffer *emul
 
 /*
  * A fault of the image that only a restore can see, because it needs the guest's memory or the
- * domain: the rule (format/rules.h) it breaks, and the record where it was seen, if it was in one of
- * the input.
+ * domain: the rule (format/rules.h) it breaks, and the record where it was seen, if it was in one
+ * of the input.
  */
 struct gw_refusal {
 	const char *rule; /* id; NULL: the restore did not fail, or for another reason */

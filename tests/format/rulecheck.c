@@ -33,7 +33,8 @@ void rulecheck_all_were_broken(enum gw_layer first, enum gw_layer last)
 		assert_true(strlen(rules[i].text) > 10 && strlen(rules[i].source) > 3);
 		for (size_t k = 0; k < i; k++)
 			assert_string_not_equal(rules[i].id, rules[k].id);
-		if (!rule_seen[i] && !rules[i].deep && rules[i].layer >= first && rules[i].layer <= last)
+		if (!rule_seen[i] && !rules[i].deep && rules[i].layer >= first &&
+		    rules[i].layer <= last)
 			fail_msg("no test breaks rule %s", rules[i].id);
 	}
 	assert_string_equal(gw_level_name(GW_LEVEL_ERROR), "error");

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * The compression of Remus in legacy images (Xen 4.2 to 4.5, tools/libxc/xc_compression.c): a page
+ * is told as what differs from the contents it has on the receiving side.
+ */
+#ifndef GW_FORMAT_LEGACY_DELTA_H
+#define GW_FORMAT_LEGACY_DELTA_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <godwit/error.h>
+
+/* The state between two pieces of compressed data: a page may be spread over them. Zeroed: at the
+ * beginning of a page. */
+struct gw_legacy_delta {
+	unsigned state;
+	uint32_t at;   /* bytes of the page that are decided */
+	uint32_t left; /* bytes of the run at hand */
+};
+
+enum gw_legacy_delta_kind {
+	GW_DELTA_NONE,	    /* of the page at hand not even the first byte came */
+	GW_DELTA_UNCHANGED, /* it is as it was: page needs no base */
+	GW_DELTA_FULL,	    /* all of it came: it needs no base */
+	GW_DELTA_RUNS,	    /* parts came */
+};
+
+/* What the next page is, from the first byte of the data at hand. */
+enum gw_legacy_delta_kind gw_legacy_delta_kind(const struct gw_legacy_delta *d, const uint8_t *in,
+					       size_t len);
+/*
+ * Applies compressed bytes to page (4096 bytes that hold its contents on the receiving side) until
+ * the page is complete or the bytes are used up. Returns the bytes used, -1 if they are not valid.
+ * *complete: the page is; the next call begins another.
+ */
+long gw_legacy_delta_apply(struct gw_legacy_delta *d, const uint8_t *in, size_t len, uint8_t *page,
+			   bool *complete, struct gw_error *err);
+
+#endif

@@ -3,7 +3,8 @@
  * Walking a stored image through all its layers: xl header, libxl stream, libxc image. Every
  * record is held against the rules (format/rules.h) and handed to a sink together with what the
  * rules found. The walk goes on behind a fault wherever the framing still says where the next
- * record begins. Page contents are passed over, never read.
+ * record begins. Page contents and the state of device models are passed over, unless the sink
+ * wants them.
  */
 #ifndef GW_EXAMINE_EXAMINE_H
 #define GW_EXAMINE_EXAMINE_H
@@ -52,6 +53,13 @@ struct gw_examine_sink {
 	 */
 	int (*page)(void *opaque, uint64_t pfn, unsigned type, const uint8_t *contents,
 		    struct gw_error *err);
+	/*
+	 * What follows body_head in a libxl record that came without data (device model state), in
+	 * pieces, padding left out, behind the record and the findings about it. -1 with err ends
+	 * the walk. With NULL here such bodies are passed over.
+	 */
+	int (*body)(void *opaque, const struct gw_examined_record *record, const uint8_t *data,
+		    size_t len, struct gw_error *err);
 	void (*finding)(void *opaque, const struct gw_finding *finding);
 	void (*progress)(void *opaque, const struct gw_progress *progress);
 };
@@ -73,7 +81,7 @@ struct gw_examined {
 /*
  * Walks in to its end. Returns 0 when the walk is over, whatever it found; -1 if the input could
  * not be read on (GW_SYSTEM), memory ran out, the channel's token was set (GW_CANCELLED), or the
- * sink's page failed. Input that ends early or whose compression is damaged is a finding.
+ * sink's page or body failed. Input that ends early or whose compression is damaged is a finding.
  */
 int gw_examine(struct gw_channel *in, const struct gw_examine_sink *sink,
 	       struct gw_examined *examined, struct gw_error *err);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * An export from end to end: the walk through the image, when a checkpoint counts, and the output.
- * Where pages go is export_memory.c's, what the ELF looks like export_core.c's.
+ * An export from end to end: the walk through the image, and the output. What of it counts is
+ * checkpoints.c's, where pages go export_memory.c's, what the ELF looks like export_core.c's.
  */
 #include "examine/export.h"
 
@@ -12,6 +12,7 @@
 #include <godwit/hypervisor.h>
 
 #include "base/util.h"
+#include "examine/checkpoints.h"
 #include "examine/examine.h"
 #include "examine/export_internal.h"
 
@@ -24,9 +25,7 @@ struct export
 	struct gw_export_memory memory;
 	/* Of the round at hand, and of the last complete state. */
 	struct gw_export_vcpus vcpus, complete;
-	bool in_stream; /* a libxl stream is around the image: checkpoints count with its word */
-	bool in_checkpoint, verifying, ended;
-	uint64_t checkpoints;
+	struct gw_checkpoints checkpoints;
 	struct gw_error bad;	 /* the first rule of level error that was broken */
 	struct gw_error failure; /* of a hook that cannot say so itself */
 };
@@ -39,8 +38,6 @@ static int keep_vcpus(struct export *x, struct gw_error *err)
 
 static void checkpoint(struct export *x)
 {
-	x->in_checkpoint = false;
-	x->checkpoints++;
 	if (keep_vcpus(x, &x->failure) == 0)
 		gw_export_memory_checkpoint(&x->memory, &x->failure);
 }
@@ -55,40 +52,23 @@ static void take_vcpus(struct export *x, const struct gw_record *rec)
 		gw_fail_in(&x->failure, "the registers of the vCPUs");
 }
 
-static void on_image_record(struct export *x, const struct gw_record *rec)
-{
-	switch (rec->type) {
-	case GW_REC_VERIFY:
-		x->verifying = true;
-		break;
-	case GW_REC_CHECKPOINT:
-		x->in_checkpoint = true;
-		if (!x->in_stream)
-			checkpoint(x);
-		break;
-	case GW_REC_END:
-		/* Behind checkpoints it gives up the round that it ends, as a restore does. */
-		if (!x->checkpoints)
-			keep_vcpus(x, &x->failure);
-		x->ended = true;
-		break;
-	default:
-		take_vcpus(x, rec);
-		break;
-	}
-}
-
 static void on_record(void *opaque, const struct gw_examined_record *record)
 {
 	struct export *x = opaque;
 
 	if (x->bad.code || x->failure.code)
 		return;
-	if (record->layer == GW_LAYER_LIBXC) {
-		if (!record->pages)
-			on_image_record(x, record->rec);
-	} else if (x->in_checkpoint && record->rec->type == GW_STREAM_CHECKPOINT_END) {
+	switch (gw_checkpoints_record(&x->checkpoints, record)) {
+	case GW_COUNTS_CHECKPOINT:
 		checkpoint(x);
+		break;
+	case GW_COUNTS_END:
+		keep_vcpus(x, &x->failure);
+		break;
+	default:
+		if (record->layer == GW_LAYER_LIBXC && !record->pages)
+			take_vcpus(x, record->rec);
+		break;
 	}
 }
 
@@ -98,14 +78,7 @@ static void on_stream(void *opaque, uint64_t offset, const struct gw_stream_head
 
 	(void)offset;
 	(void)header;
-	x->in_stream = true;
-}
-
-/* What the image says of a round that is cut off is not in the export. */
-static bool tells_of_loss(const struct gw_finding *finding)
-{
-	return strcmp(finding->rule->id, "image-cut-round") == 0 ||
-	       strcmp(finding->rule->id, "stream-cut-round") == 0;
+	gw_checkpoints_stream(&x->checkpoints);
 }
 
 static void on_finding(void *opaque, const struct gw_finding *finding)
@@ -117,8 +90,8 @@ static void on_finding(void *opaque, const struct gw_finding *finding)
 	if (finding->level == GW_LEVEL_ERROR)
 		gw_fail(&x->bad, GW_INVALID, "%s", text);
 	else if (finding->level == GW_LEVEL_WARNING)
-		gw_logf(&x->ts->log, tells_of_loss(finding) ? GW_LOG_WARNING : GW_LOG_INFO, "%s",
-			text);
+		gw_logf(&x->ts->log, gw_checkpoints_loss(finding) ? GW_LOG_WARNING : GW_LOG_INFO,
+			"%s", text);
 }
 
 static int on_page(void *opaque, uint64_t pfn, unsigned type, const uint8_t *contents,
@@ -127,7 +100,7 @@ static int on_page(void *opaque, uint64_t pfn, unsigned type, const uint8_t *con
 	struct export *x = opaque;
 
 	/* VERIFY: what follows was sent before. */
-	if (x->bad.code || x->failure.code || x->verifying)
+	if (x->bad.code || x->failure.code || x->checkpoints.verifying)
 		return 0;
 	return gw_export_memory_add(&x->memory, pfn, type, contents, err);
 }
@@ -160,9 +133,7 @@ static int read_image(struct export *x, struct gw_channel *in, struct gw_error *
 		*err = x->failure;
 		return -1;
 	}
-	if (!x->ended && !x->checkpoints)
-		return gw_fail(err, GW_TRUNCATED, "no complete checkpoint came");
-	return 0;
+	return gw_checkpoints_over(&x->checkpoints, err);
 }
 
 /* A file that starts here can be written anywhere; whatever else there is, in order only. */
@@ -221,7 +192,7 @@ static int fill(struct export *x, struct gw_channel *in, struct gw_exported *exp
 	    gw_export_core(x->memory.fd, &x->memory.map, &x->complete, &exported->bytes, err) < 0)
 		return -1;
 	exported->vcpus = (unsigned)gw_export_nr_vcpus(&x->complete);
-	exported->checkpoints = x->checkpoints;
+	exported->checkpoints = x->checkpoints.complete;
 	return gw_memory_map_runs(&x->memory.map, count_pages, &exported->pages, err);
 }
 

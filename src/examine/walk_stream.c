@@ -5,14 +5,23 @@
  */
 #include "examine/walk.h"
 
-static void stream_record(struct gw_walk *w)
+#include "base/util.h"
+
+#define BODY_AT_ONCE 16384u
+
+static struct gw_examined_record record_of(const struct gw_walk *w)
 {
-	struct gw_examined_record record = {
+	return (struct gw_examined_record){
 		.layer = GW_LAYER_LIBXL,
 		.offset = w->stream_base + w->stream.rec.offset,
 		.rec = &w->stream.rec,
 		.body_head = w->stream.rec.data ? NULL : w->stream.body_head,
 	};
+}
+
+static void stream_record(struct gw_walk *w)
+{
+	struct gw_examined_record record = record_of(w);
 	enum gw_guest_type guest =
 		w->sum->has_image ? (enum gw_guest_type)w->sum->image.type : GW_GUEST_NONE;
 
@@ -114,6 +123,29 @@ static enum gw_walk_outcome stream_lost(struct gw_walk *w, const struct gw_error
 	return GW_WALK_LOST;
 }
 
+/* What is left of a body, handed on or passed over. 1; 0 if the input ends inside; -1. */
+static int stream_body(struct gw_walk *w, struct gw_error *err)
+{
+	const struct gw_examined_record record = record_of(w);
+	uint64_t left = w->stream.body_left, padding = gw_record_padding(record.rec->length);
+
+	if (!w->sink->body || left <= padding)
+		return gw_walk_bring(w, NULL, left, err);
+	left -= padding;
+	while (left) {
+		uint8_t piece[BODY_AT_ONCE];
+		size_t n = (size_t)GW_MIN(left, (uint64_t)sizeof(piece));
+		int rc = gw_walk_bring(w, piece, n, err);
+
+		if (rc <= 0)
+			return rc;
+		if (w->sink->body(w->sink->opaque, &record, piece, n, err) < 0)
+			return -1;
+		left -= n;
+	}
+	return gw_walk_bring(w, NULL, padding, err);
+}
+
 /* A record was delivered whole. GW_WALK_OVER: go on. */
 static enum gw_walk_outcome after_record(struct gw_walk *w, struct checkpoint *cp,
 					 struct gw_error *err)
@@ -144,7 +176,7 @@ static enum gw_walk_outcome stream_event(struct gw_walk *w, enum gw_stream_event
 	case GW_STREAM_BODY:
 		stream_record(w);
 		gw_walk_progress(w, "reading");
-		rc = gw_walk_bring(w, NULL, w->stream.body_left, err);
+		rc = stream_body(w, err);
 		if (rc <= 0)
 			return rc < 0 ? GW_WALK_FAILED : stream_cut(w);
 		gw_stream_reader_body_done(&w->stream);

@@ -419,6 +419,65 @@ static void names_trailing_bytes(void **unused)
 	gw_buffer_free(&file);
 }
 
+/* Device model state as it is handed on. */
+struct bodies {
+	const struct gw_buffer *file;
+	uint64_t at, bytes; /* of the record at hand; of all */
+	unsigned count;
+	bool fail;
+};
+
+static int on_body(void *opaque, const struct gw_examined_record *record, const uint8_t *data,
+		   size_t len, struct gw_error *err)
+{
+	struct bodies *b = opaque;
+
+	assert_int_equal(record->layer, GW_LAYER_LIBXL);
+	assert_int_equal(record->rec->type, GW_STREAM_EMULATOR_CONTEXT);
+	if (b->fail)
+		return gw_fail(err, GW_REFUSED, "enough of it");
+	if (b->at < record->offset) {
+		b->at = record->offset + 16;
+		b->count++;
+	}
+	assert_true(b->at + len <= record->offset + 8 + record->rec->length);
+	assert_memory_equal(data, b->file->data + b->at, len);
+	b->at += len;
+	b->bytes += len;
+	return 0;
+}
+
+static int walk_bodies(struct bodies *b, size_t len, struct gw_error *err)
+{
+	const struct gw_examine_sink sink = {.opaque = b, .body = on_body};
+	struct counting c = {.data = b->file->data, .len = len};
+	struct gw_examined sum;
+	int rc;
+
+	assert_ok(gw_channel_init(&c.ch, &counting_ops, "test", err), err);
+	rc = gw_examine(&c.ch, &sink, &sum, err);
+	free(c.ch.name);
+	return rc;
+}
+
+/* Every byte of it and none of the padding; what the input lacks does not come. */
+static void hands_on_device_models(void **unused)
+{
+	struct gw_buffer file =
+		realdata_load(realdata_path("xen-code/v3_422_libxl_hvm_remus3_1024.xz"));
+	struct bodies whole = {.file = &file}, cut = {.file = &file}, failing = {.file = &file};
+	struct gw_error err = GW_ERROR_INIT;
+
+	assert_ok(walk_bodies(&whole, file.len, &err), &err);
+	assert_int_equal(whole.count, 3);
+	assert_int_equal(whole.bytes, 2051 + 2056 + 2061);
+	assert_ok(walk_bodies(&cut, (size_t)whole.at - 100, &err), &err);
+	assert_int_equal(cut.count, 2);
+	failing.fail = true;
+	assert_fails(walk_bodies(&failing, file.len, &err), &err, GW_REFUSED, "enough of it");
+	gw_buffer_free(&file);
+}
+
 /* Input in dribs and drabs gives the same result; a failing one is no finding but a failure. */
 static void any_pace_and_failures(void **unused)
 {
@@ -560,6 +619,7 @@ int main(void)
 		cmocka_unit_test(stops_where_framing_is_lost),
 		cmocka_unit_test(offsets_behind_checkpoints),
 		cmocka_unit_test(names_trailing_bytes),
+		cmocka_unit_test(hands_on_device_models),
 		cmocka_unit_test(any_pace_and_failures),
 		cmocka_unit_test(survives_random_damage),
 	};

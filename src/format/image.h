@@ -113,6 +113,21 @@ static inline unsigned gw_page_entry_type(uint64_t entry)
 	return (unsigned)(entry >> 60);
 }
 /*
+ * How many of n entries (at least 1 of them), from the first on, have one type and the same
+ * reserved bits, and pfns that follow each other: most records are one such run, and what holds
+ * for its first and its last entry holds for all between.
+ */
+static inline size_t gw_page_entry_run(const uint64_t *entries, size_t n)
+{
+	uint64_t to_last_pfn = GW_PAGE_ENTRY_PFN_MASK - gw_page_entry_pfn(entries[0]);
+	size_t run = 1;
+
+	n = to_last_pfn < n ? (size_t)to_last_pfn + 1 : n;
+	while (run < n && entries[run] == entries[0] + run)
+		run++;
+	return run;
+}
+/*
  * Record header + count + entries of a PAGE_DATA record, 16 + 8 * n bytes into raw; the pages
  * follow it on the wire, with no padding. Returns the bytes written.
  */

@@ -91,10 +91,14 @@ static void offer_pages(struct gw_image_reader *r, enum gw_image_event *event)
 	uint64_t head = r->rec.length < 8 ? 0 : 8 + 8 * (uint64_t)r->nr_entries;
 	uint64_t pages = 0;
 	uint64_t *entries = (uint64_t *)(void *)r->buf.data;
+	size_t run;
 
-	for (size_t i = 0; i < r->nr_entries; i++) {
+	for (size_t i = 0; i < r->nr_entries; i++)
 		entries[i] = le64toh(entries[i]);
-		pages += gw_page_has_data(gw_page_entry_type(entries[i]));
+	for (size_t i = 0; i < r->nr_entries; i += run) {
+		run = gw_page_entry_run(entries + i, r->nr_entries - i);
+		if (gw_page_has_data(gw_page_entry_type(entries[i])))
+			pages += run;
 	}
 	r->entries = entries;
 	r->nr_pages = pages;

@@ -4,6 +4,55 @@
  */
 #include "format/rules_image.h"
 
+/* Which entries of a record are at fault, by the guest they are for. */
+struct limits {
+	uint64_t end;	   /* of the pfns */
+	unsigned reserved; /* a bit for each type that nobody uses */
+	unsigned tables;   /* a bit for each type of page table, if the guest has none */
+	unsigned too_deep; /* a bit for each type of page table that it has no level for */
+};
+
+#define TYPE_BIT(type) (1u << (type))
+
+static struct limits limits_of(const struct gw_image_rules *rules)
+{
+	bool pv = rules->facts.type == GW_GUEST_X86_PV;
+	struct limits l = {
+		.end = pv && rules->p2m_seen ? rules->facts.pv_max_pfn + 1 : rules->max_pfns,
+	};
+
+	for (unsigned type = 0; type < 16; type++) {
+		unsigned level = gw_page_table_level(type);
+
+		if (type >= 0x5 && type <= 0x8)
+			l.reserved |= TYPE_BIT(type);
+		if (level && rules->facts.type == GW_GUEST_X86_HVM)
+			l.tables |= TYPE_BIT(type);
+		if (level == 4 && pv && rules->facts.pv_width == 4)
+			l.too_deep |= TYPE_BIT(type);
+	}
+	return l;
+}
+
+/* An image has a million entries, and next to never one at fault: first it is asked whether there
+ * is any. */
+static bool all_well(const struct limits *l, const uint64_t *entries, size_t n)
+{
+	unsigned bad_types = l->reserved | l->tables | l->too_deep;
+	size_t run;
+
+	for (size_t i = 0; i < n; i += run) {
+		uint64_t first = entries[i];
+
+		run = gw_page_entry_run(entries + i, n - i);
+		if (first & GW_PAGE_ENTRY_RESERVED ||
+		    TYPE_BIT(gw_page_entry_type(first)) & bad_types ||
+		    gw_page_entry_pfn(first) + run > l->end)
+			return false;
+	}
+	return true;
+}
+
 /* First entry of each fault; -1 none. */
 struct faults {
 	ssize_t type, reserved, pfn, table, level;
@@ -15,27 +64,22 @@ static void note(ssize_t *fault, size_t i)
 		*fault = (ssize_t)i;
 }
 
-static struct faults look(const struct gw_image_rules *rules, const uint64_t *entries, size_t n)
+static struct faults look(const struct limits *l, const uint64_t *entries, size_t n)
 {
 	struct faults f = {-1, -1, -1, -1, -1};
-	bool pv = rules->facts.type == GW_GUEST_X86_PV;
-	bool hvm = rules->facts.type == GW_GUEST_X86_HVM;
-	uint64_t end = pv && rules->p2m_seen ? rules->facts.pv_max_pfn + 1 : rules->max_pfns;
 
 	for (size_t i = 0; i < n; i++) {
-		unsigned type = gw_page_entry_type(entries[i]);
+		unsigned type = TYPE_BIT(gw_page_entry_type(entries[i]));
 
-		if (gw_page_entry_pfn(entries[i]) >= end)
+		if (gw_page_entry_pfn(entries[i]) >= l->end)
 			note(&f.pfn, i);
 		if (entries[i] & GW_PAGE_ENTRY_RESERVED)
 			note(&f.reserved, i);
-		if (type == GW_PAGE_NOTAB)
-			continue;
-		if (type >= 0x5 && type <= 0x8)
+		if (type & l->reserved)
 			note(&f.type, i);
-		if (hvm && gw_page_table_level(type))
+		if (type & l->tables)
 			note(&f.table, i);
-		if (pv && rules->facts.pv_width == 4 && gw_page_table_level(type) == 4)
+		if (type & l->too_deep)
 			note(&f.level, i);
 	}
 	return f;
@@ -59,10 +103,14 @@ static int name_fault(struct gw_image_rules *rules, enum gw_rule_number number,
 static int check_entries(struct gw_image_rules *rules, const struct gw_image_reader *reader,
 			 struct gw_error *err)
 {
-	struct faults f = look(rules, reader->entries, reader->nr_entries);
+	const struct limits limits = limits_of(rules);
 	bool bounded = rules->facts.type == GW_GUEST_X86_PV && rules->p2m_seen;
+	struct faults f;
 	int rc = 0;
 
+	if (all_well(&limits, reader->entries, reader->nr_entries))
+		return 0;
+	f = look(&limits, reader->entries, reader->nr_entries);
 	rc |= name_fault(rules, R_PAGES_TYPE, reader, f.type, "the type is reserved", err);
 	rc |= name_fault(rules, R_PAGES_PFN, reader, f.pfn,
 			 bounded ? "the P2M ends below this pfn" : "no guest has this pfn", err);

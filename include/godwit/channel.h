@@ -75,7 +75,9 @@ struct gw_channel {
  */
 struct gw_channel *gw_channel_from_fd(int fd, bool own, const char *name, struct gw_error *err);
 
-/* A file opened for reading ("-": stdin). Not this, but the first read, waits for a FIFO's writer.
+/*
+ * A file opened for reading ("-": stdin). Not this, but the first read, waits for a FIFO's writer.
+ * In a regular file it may read ahead, and leaves the position of the descriptor alone.
  */
 struct gw_channel *gw_channel_open(const char *path, struct gw_error *err);
 /*

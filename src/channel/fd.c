@@ -56,7 +56,7 @@ static ssize_t attempt_io(struct gw_fd *f, enum gw_direction dir, const struct i
 		iov = some;
 	}
 	if (dir == GW_READING)
-		return flags ? preadv2(fd, iov, n, -1, flags) : readv(fd, iov, n);
+		return preadv2(fd, iov, n, f->at, flags);
 	return flags ? pwritev2(fd, iov, n, -1, flags) : writev(fd, iov, n);
 }
 
@@ -210,6 +210,7 @@ int gw_fd_init(struct gw_fd *f, const struct gw_channel_ops *ops, const char *na
 	       struct gw_error *err)
 {
 	f->private_fd = -1;
+	f->at = -1;
 	return gw_channel_init(&f->ch, ops, name, err);
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * The channel over a descriptor, for the kinds that are one with something added (file.c,
- * socket.c).
+ * stored.c, socket.c).
  */
 #ifndef GW_CHANNEL_FD_H
 #define GW_CHANNEL_FD_H
@@ -32,6 +32,7 @@ struct gw_fd {
 	enum gw_fd_way way;
 	size_t little;	/* for GW_FD_READY: bytes that fit whenever poll says so */
 	int private_fd; /* for GW_FD_PRIVATE, else -1 */
+	int64_t at;	/* where in the file the next read begins; -1: where the descriptor stands */
 };
 
 /* Looks at fd and prepares f (its common part is filled already) for it. 0 or -1; on failure fd is

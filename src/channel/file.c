@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Files by path: opened for reading, and created so that an unfinished one never takes the place of
- * a good one. Moving bytes is fd.c's.
+ * Files by path that are created, so that an unfinished one never takes the place of a good one.
+ * Moving bytes is fd.c's, opening for reading stored.c's.
  */
 #include "channel/fd.h"
 
@@ -219,32 +219,4 @@ struct gw_channel *gw_channel_create(const char *path, struct gw_error *err)
 		return NULL;
 	}
 	return &file->f.ch;
-}
-
-struct gw_channel *gw_channel_open(const char *path, struct gw_error *err)
-{
-	struct gw_channel *ch;
-	int fd;
-
-	if (strcmp(path, "-") == 0)
-		return gw_channel_from_fd(STDIN_FILENO, false, "standard input", err);
-	/* So that a FIFO without a writer does not hold us up here, where no token reaches. */
-	fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
-	if (fd < 0) {
-		gw_fail_errno(err, "opening %s", path);
-		return NULL;
-	}
-	fcntl(fd, F_SETFL, O_RDONLY);
-	ch = gw_channel_from_fd(fd, true, path, err);
-	if (!ch) {
-		close(fd);
-		return NULL;
-	}
-
-	struct gw_fd *f = gw_container_of(ch, struct gw_fd, ch);
-
-	f->wait_first = f->is_pipe;
-	if (f->is_file)
-		posix_fadvise(fd, 0, 0, POSIX_FADV_SEQUENTIAL);
-	return ch;
 }

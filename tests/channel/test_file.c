@@ -253,18 +253,98 @@ static void random_bytes(void **state)
 		fail_msg("%s", w.err.text);
 	gw_channel_close(w.ch);
 
-	struct half r = {gw_channel_open(in_folder("image"), &err),
-			 3 << 20,
-			 test_seed(),
-			 30000,
-			 false,
-			 false,
-			 GW_ERROR_INIT};
-	assert_non_null(r.ch);
-	assert_true(r.ch->seekable);
-	assert_int_equal(r.ch->size, 3 << 20);
-	read_half(&r);
-	gw_channel_close(r.ch);
+	/* Small reads between the skips are those that are read ahead for. */
+	for (size_t largest = 30; largest <= 30000; largest *= 10) {
+		struct half r = {gw_channel_open(in_folder("image"), &err),
+				 3 << 20,
+				 test_seed(),
+				 largest,
+				 false,
+				 false,
+				 GW_ERROR_INIT};
+
+		assert_non_null(r.ch);
+		assert_true(r.ch->seekable);
+		assert_int_equal(r.ch->size, 3 << 20);
+		read_half(&r);
+		gw_channel_close(r.ch);
+	}
+}
+
+/* Read calls of this thread and the bytes they brought; -1 where the system does not count. */
+static int count_reads(uint64_t *calls, uint64_t *bytes)
+{
+	FILE *file = fopen("/proc/thread-self/io", "r");
+	char line[100];
+	int found = 0;
+
+	while (file && fgets(line, sizeof(line), file)) {
+		found += sscanf(line, "rchar: %" SCNu64, bytes);
+		found += sscanf(line, "syscr: %" SCNu64, calls);
+	}
+	if (file)
+		fclose(file);
+	return found == 2 ? 0 : -1;
+}
+
+/* Records of 1024 pages each, as a reader of an image goes over them: one call for each. */
+static void reads_little(void **state)
+{
+	enum { RECORDS = 50, HEAD = 16, ENTRIES = 8192, PAGES = 4 << 20 };
+	const uint64_t size = (uint64_t)RECORDS * (HEAD + ENTRIES + PAGES);
+	uint64_t calls[2], bytes[2];
+	struct gw_error err = GW_ERROR_INIT;
+	struct gw_channel *ch;
+	uint8_t buf[ENTRIES];
+
+	put("image", "");
+	if (truncate(in_folder("image"), (off_t)size) != 0 || count_reads(&calls[0], &bytes[0]) < 0)
+		skip();
+	ch = gw_channel_open(in_folder("image"), &err);
+	assert_int_equal(count_reads(&calls[0], &bytes[0]), 0);
+	for (int i = 0; i < RECORDS; i++) {
+		assert_int_equal(gw_channel_read(ch, buf, 8, &err), 1);
+		assert_int_equal(gw_channel_read(ch, buf, HEAD - 8, &err), 1);
+		assert_int_equal(gw_channel_read(ch, buf, ENTRIES, &err), 1);
+		assert_int_equal(gw_channel_skip(ch, PAGES, &err), 1);
+	}
+	assert_int_equal(count_reads(&calls[1], &bytes[1]), 0);
+	assert_int_equal(ch->read_pos, size);
+	/* Those of the first record, before anything was passed over, and those that count. */
+	assert_in_range(calls[1] - calls[0], RECORDS, RECORDS + 6);
+	assert_in_range(bytes[1] - bytes[0], RECORDS * (HEAD + ENTRIES),
+			RECORDS * (HEAD + ENTRIES) + 4096);
+	assert_int_equal(gw_channel_read(ch, buf, 1, &err), 0);
+	/* Only its own position moved. */
+	assert_int_equal(lseek(ch->fd, 0, SEEK_CUR), 0);
+	gw_channel_close(ch);
+}
+
+/* What is written behind what was there at first is read, too. */
+static void a_file_that_grows(void **state)
+{
+	struct gw_error err = GW_ERROR_INIT;
+	struct gw_channel *ch;
+	char buf[4];
+	FILE *file;
+
+	put("file", "12345678");
+	ch = gw_channel_open(in_folder("file"), &err);
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(gw_channel_read(ch, buf, 2, &err), 1);
+		assert_int_equal(gw_channel_skip(ch, 2, &err), 1);
+	}
+	assert_int_equal(gw_channel_read(ch, buf, 1, &err), 0);
+	file = fopen(in_folder("file"), "a");
+	fputs("9abcdef", file);
+	fclose(file);
+	assert_int_equal(gw_channel_read(ch, buf, 1, &err), 1);
+	assert_memory_equal(buf, "9", 1);
+	assert_int_equal(gw_channel_skip(ch, 3, &err), 1);
+	assert_int_equal(gw_channel_read(ch, buf, 3, &err), 1);
+	assert_memory_equal(buf, "def", 3);
+	assert_int_equal(gw_channel_skip(ch, 1, &err), 0);
+	gw_channel_close(ch);
 }
 
 static void what_fails(void **state)
@@ -378,6 +458,8 @@ int main(void)
 		IN_FOLDER(devices_and_fifos),
 		IN_FOLDER(empty_fifo),
 		IN_FOLDER(random_bytes),
+		IN_FOLDER(reads_little),
+		IN_FOLDER(a_file_that_grows),
 		IN_FOLDER(what_fails),
 		IN_FOLDER(no_more_room),
 		IN_FOLDER(no_right),

@@ -1,0 +1,97 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: LGPL-2.1-or-later
+#
+# sparse.py [--full] SOURCE MIB OUT: a stored image with MIB MiB of memory, made of a real one. All
+# layers and records of SOURCE (packed with xz or not) are taken over, but for those with pages:
+# in their place come as many records of 1024 pages as that memory needs, whose contents are a
+# hole in the file OUT; with --full they are 0xff bytes, as no page table and no record may look.
+import lzma
+import struct
+import sys
+
+PAGE_DATA, P2M_FRAMES = 1, 3
+XL_MAGIC = b"Xen saved domain, xl format\n \0 \r"
+LIBXC_CONTEXT = 1
+BATCH = 1024
+NOTAB, L1TAB, PINNED = 0, 1, 8
+
+
+def image_at(data):
+    """Where the libxc image begins, behind the layers there may be around it."""
+    at = 0
+    if data.startswith(XL_MAGIC):
+        at = 48 + struct.unpack_from("<I", data, 44)[0]
+    if data[at:at + 8] != b"LibxlFmt":
+        return at
+    at += 16
+    while True:
+        kind, length = struct.unpack_from("<II", data, at)
+        at += 8 + (length + 7 & ~7)
+        if kind == LIBXC_CONTEXT:
+            return at
+
+
+def records(data, at):
+    """Type, begin and end of each record of the image."""
+    at += 40
+    while True:
+        kind, length = struct.unpack_from("<II", data, at)
+        end = at + 8 + (length + 7 & ~7)
+        yield kind, at, end
+        if kind == 0:
+            return
+        at = end
+
+
+def p2m_frames(data, width, pages):
+    """X86_PV_P2M_FRAMES of a guest of that size; any pfns will do as frames."""
+    frames = range((pages - 1) // (4096 // width) + 1)
+    body = struct.pack("<II", 0, pages - 1) + struct.pack(f"<{len(frames)}Q", *frames)
+    return struct.pack("<II", P2M_FRAMES, len(body)) + body
+
+
+def entry(pv, i):
+    """The i-th page: a PV guest has page tables now and then, an HVM guest its devices below 4 GiB."""
+    if pv:
+        return (PINNED | L1TAB if i % 512 == 511 else NOTAB) << 60 | i
+    return i if i < 0xF0000 else i + 0x10000
+
+
+def put_pages(out, pv, pages, full):
+    for first in range(0, pages, BATCH):
+        n = min(BATCH, pages - first)
+        out.write(struct.pack("<IIII", PAGE_DATA, 8 + (8 + 4096) * n, n, 0))
+        out.write(struct.pack(f"<{n}Q", *(entry(pv, first + i) for i in range(n))))
+        if full:
+            out.write(b"\xff" * (4096 * n))
+        else:
+            out.seek(4096 * n, 1)
+
+
+def main():
+    full = "--full" in sys.argv
+    source, mib, name = [arg for arg in sys.argv[1:] if arg != "--full"]
+    with open(source, "rb") as f:
+        data = f.read()
+    if data.startswith(b"\xfd7zXZ"):
+        data = lzma.decompress(data)
+    begin, pages = image_at(data), int(mib) * 256
+    pv = struct.unpack_from("<I", data, begin + 24)[0] == 1
+    width = 8
+    done = False
+    with open(name, "wb") as out:
+        out.write(data[:begin + 40])
+        for kind, at, end in records(data, begin):
+            if kind == 2:
+                width = data[at + 8]
+            if kind == P2M_FRAMES:
+                out.write(p2m_frames(data, width, pages))
+            elif kind != PAGE_DATA:
+                out.write(data[at:end])
+            elif not done:
+                put_pages(out, pv, pages, full)
+                done = True
+        out.write(data[end:])
+
+
+main()

@@ -1,0 +1,75 @@
+#!/bin/bash
+# SPDX-License-Identifier: LGPL-2.1-or-later
+#
+# Images of 4 GiB, whose page contents are holes: verify and inspect pass over those, whatever is in
+# them, and read little else; from a pipe the same comes out, in bounded memory.
+. "$(dirname "$0")/lib.sh"
+requires xz python3 truncate
+
+limit=$((16 << 20))
+python3 "$here/counted.py" count true || skip "the system does not tell what a process read"
+
+# counted STATUS COMMAND...: as run_expect; sets $bytes and $memory to what it read and took (KiB).
+counted()
+{
+	local status=$1
+	shift
+	FAIL_DEPTH=1 run_expect "$status" python3 "$here/counted.py" count "$@"
+	read -r bytes memory <count
+}
+
+# sparse NAME MIB FILE [--full]
+sparse()
+{
+	python3 "$here/sparse.py" ${4:-} "$data/$1.xz" "$2" "$3" || fail "sparse.py $*"
+}
+
+for name in xen-code/v3_422_hvm_1024 xen-code/v3_422_pv64_1024 xen-code/v3_422_pv32_live_1024 \
+	xen-code/v2_46_hvm_w64_1024 xen417/tiny-hvm.save xen417/tiny-pv.save; do
+	sparse "$name" 4096 image
+	[ "$(du -m image | cut -f1)" -lt 100 ] || skip "files here have no holes"
+	counted 0 "$GODWIT" verify image
+	out_has "image: ok: "
+	out_has " 1048576 pages"
+	[ "$bytes" -le $limit ] || fail "$name: verify read $bytes bytes"
+	counted 0 "$GODWIT" inspect image
+	[ "$bytes" -le $limit ] || fail "$name: inspect read $bytes bytes"
+done
+
+# The same file as standard input can be sought, too.
+counted 0 "$GODWIT" verify - <image
+out_has "-: ok: "
+[ "$bytes" -le $limit ] || fail "from standard input: verify read $bytes bytes"
+
+# What is at the far end of it is not passed over.
+truncate -s -1 image
+counted 1 "$GODWIT" verify image
+out_has "-truncated]"
+[ "$bytes" -le $limit ] || fail "cut: verify read $bytes bytes"
+
+# Whatever the contents are: not a byte more is read, and nothing else is said.
+sparse xen-code/v3_422_pv64_1024 64 holes
+sparse xen-code/v3_422_pv64_1024 64 full --full
+[ "$(stat -c %s holes)" -eq "$(stat -c %s full)" ] || fail "sizes differ"
+for verb in verify inspect; do
+	counted 0 "$GODWIT" $verb holes
+	of_holes=$bytes
+	mv out expected
+	counted 0 "$GODWIT" $verb full
+	[ "$bytes" -eq "$of_holes" ] || fail "$verb read $of_holes bytes with holes, $bytes with contents"
+	[ "$bytes" -lt $((1 << 20)) ] || fail "$verb read $bytes bytes"
+	sed 's/^full: /holes: /' out | cmp -s - expected || fail "$verb says something else"
+done
+
+# A pipe gives the same verdict, and is not kept.
+for mib in 16 256; do
+	sparse xen417/tiny-hvm.save $mib image
+	run_expect 0 "$GODWIT" verify image
+	sed 's/^image: /-: /' out >expected
+	counted 0 "$GODWIT" verify - < <(cat image)
+	cmp -s out expected || fail "$mib MiB from a pipe: another result"
+	[ "$bytes" -ge $((mib << 20)) ] || fail "$mib MiB from a pipe: only $bytes bytes were read"
+	[ $mib -eq 256 ] || of_small=$memory
+done
+[ "$memory" -lt $((of_small + (32 << 10))) ] || fail "$of_small KiB for 16 MiB, $memory KiB for 256 MiB"
+echo ok

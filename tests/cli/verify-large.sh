@@ -47,7 +47,8 @@ counted 1 "$GODWIT" verify image
 out_has "-truncated]"
 [ "$bytes" -le $limit ] || fail "cut: verify read $bytes bytes"
 
-# Whatever the contents are: not a byte more is read, and nothing else is said.
+# Whatever the contents are: not a page more is read, and nothing else is said. (Not the same number of
+# bytes: a sanitizer reads the map of the process, whose length is not always the same.)
 sparse xen-code/v3_422_pv64_1024 64 holes
 sparse xen-code/v3_422_pv64_1024 64 full --full
 [ "$(stat -c %s holes)" -eq "$(stat -c %s full)" ] || fail "sizes differ"
@@ -56,7 +57,7 @@ for verb in verify inspect; do
 	of_holes=$bytes
 	mv out expected
 	counted 0 "$GODWIT" $verb full
-	[ "$bytes" -eq "$of_holes" ] || fail "$verb read $of_holes bytes with holes, $bytes with contents"
+	[ $((bytes - of_holes)) -lt 4096 ] || fail "$verb read $of_holes bytes with holes, $bytes with contents"
 	[ "$bytes" -lt $((1 << 20)) ] || fail "$verb read $bytes bytes"
 	sed 's/^full: /holes: /' out | cmp -s - expected || fail "$verb says something else"
 done

@@ -49,6 +49,7 @@ void gw_domain_verb_args(struct gw_domain_verb *dv, const char *name, bool pause
 		.connect = dv->cli->connect,
 		.name = name,
 		.paused = paused,
+		.acceptance = dv->acceptance,
 		.console_fd = console ? STDOUT_FILENO : -1,
 		.in_place = in_place,
 		.progress = on_progress,
@@ -56,6 +57,14 @@ void gw_domain_verb_args(struct gw_domain_verb *dv, const char *name, bool pause
 		.log = dv->cli->out.log,
 		.cancel = dv->cli->cancel,
 	};
+}
+
+int gw_domain_verb_accept(struct gw_domain_verb *dv, const struct gw_args *args,
+			  struct gw_error *err)
+{
+	if (gw_acceptance_load(&dv->acceptance, err) < 0)
+		return -1;
+	return gw_acceptance_override(&dv->acceptance, gw_args_text(args, "accept"), err);
 }
 
 int gw_domain_fail_lines(struct gw_cli *cli, const struct gw_error *err)

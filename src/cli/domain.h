@@ -20,7 +20,22 @@ struct gw_domain_verb {
 	bool own_log;  /* what is printed goes to the domain's log from the moment it is in place */
 	bool say_name; /* on stdout, when it is in place */
 	struct gw_listener *listener; /* closed when it is in place; NULL: none */
+	struct gw_acceptance acceptance;
 };
+
+/* The option --accept of verbs that take images in, for their tables. */
+#define GW_OPTION_ACCEPT                                                                           \
+	{                                                                                          \
+		"accept", 0, GW_KIND_TEXT, "LIST",                                                 \
+			"take in only images of these generations: some of v3, v2, legacy "        \
+			"(Xen 4.5 and before, converted in passing), converted (before they came " \
+			"here), with commas between them; instead of what "                        \
+			"/etc/godwit/godwit.conf says (godwit.conf(5))"                            \
+	}
+
+/* Reads the site's settings and --accept into dv->acceptance. 0 or -1. */
+int gw_domain_verb_accept(struct gw_domain_verb *dv, const struct gw_args *args,
+			  struct gw_error *err);
 
 /* Fills args for a process of this verb; name may be NULL. */
 void gw_domain_verb_args(struct gw_domain_verb *dv, const char *name, bool paused, bool console,

@@ -161,6 +161,8 @@ static int run(struct gw_cli *cli, const struct gw_args *args)
 
 	if (keep && gw_args_text(args, "name"))
 		return gw_cli_say(cli, GW_EXIT_USAGE, "--keep takes in many, --name is for one");
+	if (gw_domain_verb_accept(&r.dv, args, &err) < 0)
+		return gw_cli_fail(cli, &err);
 	r.dv.own_log = gw_args_flag(args, "detach") > 0;
 	if (r.dv.own_log && gw_background_split(cli, &r.dv.bg, &status))
 		return status;
@@ -186,7 +188,12 @@ const struct gw_verb gw_verb_receive = {
 		"background, and its name is printed.\n\n"
 		"A domain that cannot live here (CPU features, memory, kind of guest, a name that "
 		"is taken) is refused with all reasons before a page is sent. An empty HOST means "
-		"127.0.0.1: whoever can connect can start a domain here.",
+		"127.0.0.1: whoever can connect can start a domain here.\n\n"
+		"A saved image that is written to the address instead (\"nc HOST PORT "
+		"<web1.save\") is "
+		"taken in as \"godwit restore\" takes it; its sender hears nothing back. One "
+		"without "
+		"a config in front needs --name.",
 	.options =
 		(const struct gw_option[]){
 			{"name", 'n', GW_KIND_TEXT, "NAME", "instead of the name it comes with"},
@@ -196,6 +203,7 @@ const struct gw_verb gw_verb_receive = {
 			{"paused", 0, GW_KIND_FLAG,
 			 .help = "do not let it run before \"godwit "
 				 "resume\""},
+			GW_OPTION_ACCEPT,
 			{0},
 		},
 	.positionals =

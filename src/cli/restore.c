@@ -23,6 +23,8 @@ static int run(struct gw_cli *cli, const struct gw_args *args)
 	struct gw_channel *in;
 	int status;
 
+	if (gw_domain_verb_accept(&dv, args, &err) < 0)
+		return gw_cli_fail(cli, &err);
 	dv.own_log = gw_args_flag(args, "detach") > 0;
 	if (dv.own_log && gw_background_split(cli, &dv.bg, &status))
 		return status;
@@ -62,6 +64,7 @@ const struct gw_verb gw_verb_restore = {
 			{"paused", 0, GW_KIND_FLAG,
 			 .help = "do not let it run before \"godwit "
 				 "resume\""},
+			GW_OPTION_ACCEPT,
 			{0},
 		},
 	.positionals =
@@ -74,6 +77,7 @@ const struct gw_verb gw_verb_restore = {
 			{"godwit restore -d g1.save", "Restores a domain into the background."},
 			{0},
 		},
-	.bad = "the image cannot be restored: it breaks a rule, or is cut",
+	.bad = "the image cannot be restored: it breaks a rule, is cut, or is of a generation that "
+	       "is not accepted",
 	.run = run,
 };

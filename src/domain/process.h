@@ -19,15 +19,17 @@
 #include <godwit/log.h>
 #include <godwit/toolstack.h>
 
+#include "domain/accept.h"
 #include "domain/runtime.h"
 
 struct gw_process;
 
 struct gw_process_args {
-	const char *connect; /* the hypervisor's URI */
-	const char *name;    /* instead of the name in the config; NULL */
-	bool paused;	     /* do not set it running */
-	int console_fd;	     /* where a copy of what the guest prints goes; -1: nowhere */
+	const char *connect;		 /* the hypervisor's URI */
+	const char *name;		 /* instead of the name in the config; NULL */
+	bool paused;			 /* do not set it running */
+	struct gw_acceptance acceptance; /* which images may bring one */
+	int console_fd; /* where a copy of what the guest prints goes; -1: nowhere */
 	/* The domain is in place (and runs, unless paused): the moment to go to the background.
 	 * NULL is fine. */
 	void (*in_place)(void *opaque, const char *name);
@@ -68,7 +70,11 @@ int gw_process_boot(struct gw_process *p, const struct gw_process_boot *boot, st
 /* From an image: an xl save file, or (with a name given) a libxl stream or libxc image without one.
  * Takes in over; run() does the work. */
 int gw_process_restore(struct gw_process *p, struct gw_channel *in, struct gw_error *err);
-/* From a godwit that sends one over this connection. Takes ch over; run() does the work. */
+/*
+ * From a godwit that sends one over this connection, or from whatever else sends an image through
+ * it as gw_process_restore() takes one: that one is not told anything. Takes ch over; run() does
+ * the work.
+ */
 int gw_process_receive(struct gw_process *p, struct gw_channel *ch, struct gw_error *err);
 
 enum gw_process_end gw_process_run(struct gw_process *p, struct gw_error *err);

@@ -66,6 +66,7 @@ struct gw_job {
 	uint64_t suspended_ns; /* when the downtime began */
 	uint64_t base;	       /* restore: offset of the stream in its file */
 	int layer;	       /* restore: enum gw_layer */
+	bool stray;	       /* receive: no godwit is at the other end, but an image comes */
 };
 
 enum gw_phase {
@@ -165,6 +166,17 @@ void gw_job_report_progress(struct gw_process *p);
 void gw_job_free(struct gw_job *job);
 /* For run: a toolstack over the job's domain that publishes progress and honours cancel. */
 void gw_job_toolstack(struct gw_job *job, struct gw_operation *op, struct gw_toolstack *table);
+
+/*
+ * restore.c. What stands in front of the image on job->ch: the layer behind it, and the config of
+ * the domain, under the name that the process was asked to give it. Either thread.
+ */
+int gw_restore_front(struct gw_process *p, struct gw_job *job, struct gw_error *err);
+/* In the operation's thread: fills the domain that was created from what gw_restore_front() left.
+ */
+int gw_restore_rest(struct gw_job *job, struct gw_operation *op, struct gw_error *err);
+/* Is the image of this header taken in here? opaque is the job. */
+int gw_restore_judge(void *opaque, const struct gw_image_header *header, struct gw_error *err);
 
 /* Requests that start an operation: 0, or -1 with err (then s is answered by the caller). */
 int gw_save_request(struct gw_process *p, struct gw_session *s, const json_t *message,

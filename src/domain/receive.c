@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * Taking in a domain that another godwit sends: everything that speaks against it is said before it
- * exists here, and it runs here only when its sender has let it go.
+ * exists here, and it runs here only when its sender has let it go. An image that comes without a
+ * godwit is restored (restore.c).
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,6 +11,7 @@
 #include "base/clock.h"
 #include "domain/client.h"
 #include "domain/process_private.h"
+#include "examine/detect.h"
 #include "migrate/preflight.h"
 
 #define INFO_TIMEOUT_MS 1000
@@ -147,6 +149,30 @@ static int let_run(void *opaque, struct gw_error *err)
 	return gw_process_go(job->process, err);
 }
 
+/* What a godwit's first frame is not: does an image begin so? */
+static bool is_image(void *opaque, const uint8_t *first, size_t len)
+{
+	struct gw_job *job = opaque;
+
+	job->stray = gw_file_format_is_read(gw_detect(first, len));
+	return job->stray;
+}
+
+/* An image comes through the connection, as from "godwit restore": nobody waits for an answer. */
+static int receive_image(struct gw_job *job, struct gw_operation *op, struct gw_error *err)
+{
+	struct gw_process *p = job->process;
+
+	gw_channel_set_cancel(job->ch, gw_operation_cancel_token(op));
+	if (gw_restore_front(p, job, err) < 0 || gw_process_create(p, err) < 0)
+		return -1;
+	job->toolstack.domain = p->domain;
+	if (gw_restore_rest(job, op, err) < 0 || gw_process_go(p, err) < 0)
+		return -1;
+	job->outcome = GW_OUTCOME_MOVED;
+	return 0;
+}
+
 static int run_receive(void *opaque, struct gw_operation *op, struct gw_error *err)
 {
 	struct gw_job *job = opaque;
@@ -154,13 +180,20 @@ static int run_receive(void *opaque, struct gw_operation *op, struct gw_error *e
 	struct gw_receiver receiver = {
 		.opaque = job,
 		.accept = accept_domain,
+		.header = gw_restore_judge,
+		.stray = is_image,
 		.mine = now_mine,
 		.run = let_run,
 		.toolstack = &toolstack,
 	};
 
 	gw_job_toolstack(job, op, &toolstack);
-	return gw_migrate_receive(job->ch, &receiver, op, &job->report, &job->outcome, err);
+	if (gw_migrate_receive(job->ch, &receiver, op, &job->report, &job->outcome, err) == 0)
+		return 0;
+	if (!job->stray)
+		return -1;
+	gw_error_clear(err);
+	return receive_image(job, op, err);
 }
 
 static void receive_done(struct gw_process *p, struct gw_job *job, int ret, struct gw_error *err)

@@ -14,9 +14,15 @@
 #include "format/stream.h"
 #include "format/xlfile.h"
 
-static int run_restore(void *opaque, struct gw_operation *op, struct gw_error *err)
+int gw_restore_judge(void *opaque, const struct gw_image_header *header, struct gw_error *err)
 {
-	struct gw_job *job = opaque;
+	const struct gw_process_args *args = &((const struct gw_job *)opaque)->process->args;
+
+	return gw_acceptance_check(&args->acceptance, gw_generation_of(header), &args->log, err);
+}
+
+int gw_restore_rest(struct gw_job *job, struct gw_operation *op, struct gw_error *err)
+{
 	struct gw_toolstack toolstack;
 	struct gw_restore_args args = {
 		.domain = job->process->domain,
@@ -25,12 +31,19 @@ static int run_restore(void *opaque, struct gw_operation *op, struct gw_error *e
 		.toolstack = &toolstack,
 		.cancel = gw_operation_cancel_token(op),
 		.report = &job->report,
+		.header = gw_restore_judge,
+		.opaque = job,
 	};
 
 	gw_job_toolstack(job, op, &toolstack);
 	gw_channel_set_cancel(job->ch, args.cancel);
 	return job->layer == GW_LAYER_LIBXC ? gw_restore_image(&args, err)
 					    : gw_restore_stream(&args, NULL, err);
+}
+
+static int run_restore(void *opaque, struct gw_operation *op, struct gw_error *err)
+{
+	return gw_restore_rest(opaque, op, err);
 }
 
 static void restore_done(struct gw_process *p, struct gw_job *job, int ret, struct gw_error *err)
@@ -93,7 +106,7 @@ static int config_of(const struct gw_xlfile *xl, struct gw_config *config, struc
 	return gw_config_parse_text(config, text, len, err);
 }
 
-static int read_xl_header(struct gw_process *p, struct gw_job *job, const uint8_t *first8,
+static int read_xl_header(struct gw_config *config, struct gw_job *job, const uint8_t *first8,
 			  struct gw_error *err)
 {
 	uint8_t raw[GW_XLFILE_HEADER_SIZE];
@@ -112,7 +125,7 @@ static int read_xl_header(struct gw_process *p, struct gw_job *job, const uint8_
 	if (ret == 0)
 		ret = gw_xlfile_rules(&xl, NULL, 0, err);
 	if (ret == 0)
-		ret = config_of(&xl, &p->config, err);
+		ret = config_of(&xl, config, err);
 	if (ret == 0 && !(xl.mandatory_flags & GW_XLFILE_STREAM_V2))
 		ret = gw_fail(err, GW_UNSUPPORTED,
 			      "a legacy stream (Xen 4.5 or older) follows the xl header: \"godwit "
@@ -123,23 +136,29 @@ static int read_xl_header(struct gw_process *p, struct gw_job *job, const uint8_
 }
 
 /* There is no config: a PVH domain as large as the host gives. */
-static int config_of_nothing(struct gw_process *p, struct gw_error *err)
+static int config_of_nothing(struct gw_process *p, struct gw_config *config, struct gw_error *err)
 {
+	struct gw_host *host;
+
 	if (!p->args.name)
 		return gw_fail(err, GW_USAGE,
 			       "there is no config in front of this image: give --name");
-	p->config.type = GW_GUEST_X86_HVM;
-	p->config.pvh = true;
-	p->host = gw_host_open(p->args.connect, err);
-	if (!p->host)
+	host = gw_host_open(p->args.connect, err);
+	if (!host)
 		return -1;
-	p->config.max_memkb = p->host->ops->free_pages(p->host) * 4;
-	p->config.name = strdup(p->args.name);
-	return p->config.name ? gw_config_build(&p->config, err)
-			      : gw_fail(err, GW_NO_MEMORY, "no memory");
+	pthread_mutex_lock(&p->lock);
+	p->host = host;
+	pthread_mutex_unlock(&p->lock);
+	config->type = GW_GUEST_X86_HVM;
+	config->pvh = true;
+	config->max_memkb = host->ops->free_pages(host) * 4;
+	config->name = strdup(p->args.name);
+	return config->name ? gw_config_build(config, err)
+			    : gw_fail(err, GW_NO_MEMORY, "no memory");
 }
 
-static int read_front(struct gw_process *p, struct gw_job *job, struct gw_error *err)
+static int read_front(struct gw_process *p, struct gw_job *job, struct gw_config *config,
+		      struct gw_error *err)
 {
 	uint8_t first[8];
 	int got = gw_channel_read(job->ch, first, sizeof(first), err);
@@ -150,14 +169,38 @@ static int read_front(struct gw_process *p, struct gw_job *job, struct gw_error 
 		return -1;
 	job->layer = GW_LAYER_LIBXL;
 	if (gw_xlfile_is_magic(first, sizeof(first)))
-		return read_xl_header(p, job, first, err);
+		return read_xl_header(config, job, first, err);
 	gw_channel_unread(job->ch, first, sizeof(first));
 	if (gw_get_be64(first) == UINT64_MAX)
 		job->layer = GW_LAYER_LIBXC;
 	else if (memcmp(first, "LibxlFmt", 8) != 0)
 		return gw_fail(err, GW_INVALID,
 			       "neither an xl save file, nor a libxl stream, nor a libxc image");
-	return config_of_nothing(p, err);
+	return config_of_nothing(p, config, err);
+}
+
+static int read_named_front(struct gw_process *p, struct gw_job *job, struct gw_config *config,
+			    struct gw_error *err)
+{
+	if (read_front(p, job, config, err) < 0 ||
+	    (p->args.name && gw_config_rename(config, p->args.name, err) < 0))
+		return -1;
+	return config->name ? 0 : gw_fail(err, GW_USAGE, "the config has no name: give --name");
+}
+
+int gw_restore_front(struct gw_process *p, struct gw_job *job, struct gw_error *err)
+{
+	struct gw_config config = {0};
+
+	if (read_named_front(p, job, &config, err) < 0) {
+		gw_config_free(&config);
+		return -1;
+	}
+	pthread_mutex_lock(&p->lock);
+	gw_config_free(&p->config);
+	p->config = config;
+	pthread_mutex_unlock(&p->lock);
+	return 0;
 }
 
 int gw_process_restore(struct gw_process *p, struct gw_channel *in, struct gw_error *err)
@@ -169,11 +212,7 @@ int gw_process_restore(struct gw_process *p, struct gw_channel *in, struct gw_er
 		return gw_fail(err, GW_NO_MEMORY, "no memory");
 	}
 	job->ch = in;
-	if (read_front(p, job, err) < 0 ||
-	    (p->args.name && gw_config_rename(&p->config, p->args.name, err) < 0) ||
-	    (!p->config.name &&
-	     gw_fail(err, GW_USAGE, "the config has no name: give --name") < 0) ||
-	    gw_process_create(p, err) < 0) {
+	if (gw_restore_front(p, job, err) < 0 || gw_process_create(p, err) < 0) {
 		gw_job_free(job);
 		return -1;
 	}

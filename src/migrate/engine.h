@@ -17,6 +17,8 @@
 
 #include "base/buffer.h"
 
+struct gw_image_header;
+
 /* Where the downtime went, in ns; and what was moved. Filled by save and restore as they go. */
 struct gw_report {
 	/* save */
@@ -114,6 +116,9 @@ struct gw_restore_args {
 	 */
 	int (*static_data)(void *opaque, struct gw_domain **domain, enum gw_guest_type type,
 			   const struct gw_policy *policy, struct gw_error *err);
+	/* Called with the image's header, before any record of it is read: refusing (-1) ends the
+	 * restore. NULL is fine. */
+	int (*header)(void *opaque, const struct gw_image_header *header, struct gw_error *err);
 	void *opaque;
 	/* results */
 	bool failed_over;	    /* the input ended behind a complete checkpoint */

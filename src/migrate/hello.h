@@ -18,6 +18,9 @@ struct gw_hello {
 	uint64_t features; /* what it can do */
 	uint64_t needs;	   /* what the other side must be able to do */
 	struct gw_migration_id id;
+	/* Set where no HELLO came: the bytes that were read instead. */
+	uint8_t stray[24];
+	uint8_t nr_stray;
 };
 
 int gw_hello_send(struct gw_frames *f, const struct gw_migration_id *id, struct gw_error *err);

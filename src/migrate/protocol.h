@@ -54,6 +54,14 @@ struct gw_receiver {
 	struct gw_domain *(*accept)(void *opaque, const struct gw_migration_id *id,
 				    const char *config, size_t config_len, enum gw_guest_type type,
 				    const struct gw_policy *policy, struct gw_error *err);
+	/* The header of the image that comes, before anything of it is read. NULL is fine. */
+	int (*header)(void *opaque, const struct gw_image_header *header, struct gw_error *err);
+	/*
+	 * What connected begins with these bytes and is no godwit. True: the owner takes it as
+	 * something else; the bytes are given back to the channel, nothing is answered, and
+	 * gw_migrate_receive() fails with GW_INVALID. NULL: nothing else is known.
+	 */
+	bool (*stray)(void *opaque, const uint8_t *first, size_t len);
 	/* The sender gave it away ("yours"): keep this in mind before the acknowledgement leaves.
 	 */
 	int (*mine)(void *opaque, struct gw_error *err);

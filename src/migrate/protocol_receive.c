@@ -20,14 +20,24 @@ struct receiver {
 	struct gw_buffer config; /* the body of CONFIG */
 	bool refused;		 /* REFUSE was sent: nothing more to say */
 	bool unsure;		 /* MINE may have left */
+	struct gw_error header;	 /* why the owner does not want an image of this header */
+	bool stray;		 /* no godwit, and the owner takes it: nothing is answered */
 	uint64_t switchover_ns;	 /* when SWITCHOVER came */
 	struct gw_running running;
 };
 
 static int handshake(struct receiver *r, struct gw_error *err)
 {
-	if (gw_hello_receive(&r->frames, &r->hello, err) < 0 ||
-	    gw_hello_send(&r->frames, &r->hello.id, err) < 0 ||
+	const struct gw_hello *hello = &r->hello;
+
+	if (gw_hello_receive(&r->frames, &r->hello, err) < 0) {
+		r->stray = hello->nr_stray > 0 && r->owner->stray &&
+			   r->owner->stray(r->owner->opaque, hello->stray, hello->nr_stray);
+		if (r->stray)
+			gw_channel_unread(r->frames.ch, hello->stray, hello->nr_stray);
+		return -1;
+	}
+	if (gw_hello_send(&r->frames, &r->hello.id, err) < 0 ||
 	    gw_frames_expect(&r->frames, GW_FRAME_CONFIG, &r->config, err) < 0)
 		return -1;
 	if (r->config.len < GW_CONFIG_HEAD)
@@ -48,9 +58,12 @@ static int decide(void *opaque, struct gw_domain **domain, enum gw_guest_type ty
 			       r->frames.peer, (unsigned long long)r->frames.data_left);
 	if (gw_frames_expect(&r->frames, GW_FRAME_STATIC_END, NULL, err) < 0)
 		return -1;
-	*domain = r->owner->accept(r->owner->opaque, &r->hello.id,
-				   (const char *)r->config.data + GW_CONFIG_HEAD,
-				   r->config.len - GW_CONFIG_HEAD, type, policy, &why);
+	if (r->header.code)
+		why = r->header;
+	else
+		*domain = r->owner->accept(r->owner->opaque, &r->hello.id,
+					   (const char *)r->config.data + GW_CONFIG_HEAD,
+					   r->config.len - GW_CONFIG_HEAD, type, policy, &why);
 	if (!*domain) {
 		r->refused = true;
 		gw_frames_send(&r->frames, GW_FRAME_REFUSE, why.text, strlen(why.text), NULL);
@@ -84,6 +97,16 @@ static int between(void *opaque, const struct gw_frame *frame, struct gw_error *
 	return rc;
 }
 
+/* The sender hears of it when it waits for the answer, not in the middle of its static data. */
+static int judge_header(void *opaque, const struct gw_image_header *header, struct gw_error *err)
+{
+	struct receiver *r = opaque;
+
+	if (r->owner->header)
+		r->owner->header(r->owner->opaque, header, &r->header);
+	return 0;
+}
+
 static int receive_stream(struct receiver *r, struct gw_report *report, struct gw_error *err)
 {
 	struct gw_published_toolstack toolstack;
@@ -93,6 +116,7 @@ static int receive_stream(struct receiver *r, struct gw_report *report, struct g
 		.report = report,
 		.under_way = true,
 		.static_data = decide,
+		.header = judge_header,
 		.opaque = r,
 	};
 	int rc;
@@ -203,7 +227,7 @@ int gw_migrate_receive(struct gw_channel *ch, const struct gw_receiver *receiver
 	if (rc < 0) {
 		if (r.unsure)
 			*outcome = GW_OUTCOME_UNKNOWN;
-		if (!r.refused && !r.frames.peer_parted)
+		if (!r.refused && !r.stray && !r.frames.peer_parted)
 			gw_frames_part(&r.frames, err, true);
 	}
 	if (*outcome == GW_OUTCOME_SOURCE)

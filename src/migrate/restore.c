@@ -173,6 +173,9 @@ static enum gw_pull one_event(struct gw_restore *r, enum gw_image_event event, s
 
 	if (check_event(r, event, err) < 0)
 		return GW_PULL_FAILED;
+	if (event == GW_IMAGE_HEADER && r->args->header &&
+	    r->args->header(r->args->opaque, &r->reader.header, err) < 0)
+		return GW_PULL_FAILED;
 	if (!record && event != GW_IMAGE_PAGES)
 		return GW_PULL_OK;
 	rc = static_part(r, event, err);

@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# Which generations of images restore and receive take in; images that arrive without a godwit.
+. "$(dirname "$0")/domains.sh"
+requires python3 xz
+
+tiny
+run_expect 0 "$GODWIT" destroy tpvh
+
+# The same image as one of version 2, and as one that was converted.
+python3 - <<'PY' || fail "cannot make the variants"
+image = bytearray(open("tiny.save", "rb").read())
+at = image.index(b"\xff" * 8 + b"XENF")
+for name, place, value in (("v2.save", at + 12, b"\0\0\0\2"), ("converted.save", at + 32, b"\0\0\0\0")):
+    other = bytearray(image)
+    other[place : place + 4] = value
+    open(name, "wb").write(other)
+PY
+
+# restores STATUS IMAGE [OPTION...]: what is taken in runs, and is destroyed again.
+restores()
+{
+	local status=$1 image=$2
+	shift 2
+	FAIL_DEPTH=1 run_expect "$status" "$GODWIT" restore -d "$@" "$image"
+	if [ "$status" = 0 ]; then
+		assert_state tpvh running
+		"$GODWIT" destroy tpvh || fail "tpvh cannot be destroyed"
+	else
+		assert_state tpvh ""
+	fi
+}
+
+restores 0 v2.save
+restores 0 converted.save
+restores 1 tiny.save --accept v2,legacy,converted
+err_has "the image is of version 3: not taken in here (--accept v2,legacy,converted)"
+restores 1 v2.save --accept v3
+err_has "the image is of version 2, which Xen 4.6 to 4.13 wrote: not taken in here"
+restores 1 converted.save --accept v3,v2,legacy
+err_has "converted from a legacy image: not taken in here"
+restores 2 tiny.save --accept v3,v9
+err_has '--accept: "v9" is no generation of images'
+
+# The site's word, and the command's over it.
+export GODWIT_CONF=$tmp/godwit.conf
+printf 'accept = v3\nwarn = v2, converted\n' >godwit.conf
+restores 0 tiny.save
+! grep -q generation err || fail "a warning without a reason"
+restores 1 v2.save
+err_has "(accept = v3 in $tmp/godwit.conf)"
+restores 0 v2.save --accept v2
+printf 'warn = v2 # for now\n' >godwit.conf
+run_expect 0 "$GODWIT" restore -d v2.save
+err_has "may not be for much longer"
+"$GODWIT" destroy tpvh
+printf 'accept = v3\nallow = v2\n' >godwit.conf
+restores 2 tiny.save
+err_has "$tmp/godwit.conf, line 2: there is no setting \"allow\""
+run_expect 2 "$GODWIT" receive tcp:127.0.0.1:0
+printf 'accept = v3\n' >godwit.conf
+
+# An image that is written to a receiver without any protocol.
+send()
+{
+	cat "$1" >"/dev/tcp/127.0.0.1/${address##*:}"
+}
+receiver
+send tiny.save || fail "tiny.save could not be sent"
+until_true 10 is_state tpvh running
+a=$(counter tpvh)
+[ "$a" -ge $((0x1d95)) ] || fail "the counter is $a"
+"$GODWIT" destroy tpvh
+
+# Refused by the receiver, which goes on listening; cut in the middle; the right one at last.
+: >receiver.err
+receiver
+send v2.save 2>/dev/null
+until_true 5 grep -q "not taken in here (accept = v3 in" receiver.err
+head -c 1000000 tiny.save >cut.save
+send cut.save 2>/dev/null
+until_true 5 grep -q "the input ends inside a record" receiver.err
+send tiny.save
+until_true 10 is_state tpvh running
+# By the protocol the same word counts.
+receiver --accept v2
+run_expect 1 "$GODWIT" migrate tpvh "$address"
+err_has "not taken in here (--accept v2)"
+assert_state tpvh running
+"$GODWIT" destroy tpvh
+exit 0

@@ -25,8 +25,9 @@
 #define GW_LEGACY_BATCH_MAX 1024u
 #define GW_LEGACY_VCPUS_MAX 4096u
 #define GW_LEGACY_CONTEXT_MAX                                                                      \
-	(16u << 20)	     /* of HVM context or toolstack record: more than any has */
-#define GW_LEGACY_DETECT 16u /* first bytes that tell width and guest type */
+	(16u << 20)			/* of HVM context or toolstack record: more than any has */
+#define GW_LEGACY_XSAVE_MAX (64u << 10) /* of a vCPU's extended state: the same */
+#define GW_LEGACY_DETECT    16u		/* first bytes that tell width and guest type */
 
 /* What starts with an int in the body; a positive one is the number of pages of a batch. */
 enum gw_legacy_id {
@@ -52,6 +53,15 @@ enum gw_legacy_id {
 	GW_LEG_HVM_IOREQ_SERVER_PFN = -19,
 	GW_LEG_HVM_NR_IOREQ_SERVER_PAGES = -20,
 	GW_LEG_HVM_X87_FIP_WIDTH = -21,
+
+	/* Not on the wire: what reader->id is in the header and in the parts of the tail. */
+	GW_LEG_HEADER = -100,
+	GW_LEG_TAIL_MAGIC_PFNS = -101,
+	GW_LEG_TAIL_HVM_CONTEXT = -102,
+	GW_LEG_TAIL_DEVICE_MODEL = -103,
+	GW_LEG_TAIL_UNMAPPED = -104,
+	GW_LEG_TAIL_VCPU = -105,
+	GW_LEG_TAIL_SHARED_INFO = -106,
 };
 
 /* "VCPU_INFO", "pages" for a batch; NULL for unknown ids. */
@@ -109,7 +119,7 @@ struct gw_legacy_vcpu {
 enum gw_legacy_event {
 	GW_LEGACY_MORE,	  /* nothing to report yet: go on */
 	GW_LEGACY_HEADER, /* header is filled; PV: the list of p2m frames is there until the next
-			     got() */
+			     want(), as is what later events point at */
 	/*
 	 * A chunk that is no batch, whole: id and its part of the reader (value, vcpu_map, tsc,
 	 * data/len). TMEM and TMEM_EXTRA come when all of them was passed over.
@@ -143,10 +153,12 @@ enum gw_legacy_event {
 
 struct gw_legacy_reader {
 	struct gw_legacy_kind forced;
+	bool bare; /* HVM: set behind init if no device model record ends the tail (no such event)
+		    */
 	struct gw_legacy_header header;
 
 	/* the item at hand */
-	int32_t id;	      /* of the chunk; of a batch its claimed count */
+	int32_t id;	      /* of the chunk or GW_LEG_TAIL_...; of a batch its claimed count */
 	uint64_t item;	      /* chunks and parts of tails so far: its number from 0 */
 	uint64_t item_offset; /* of its first byte, from that of the image */
 	uint64_t value;	      /* of an HVM param's chunk */
@@ -158,9 +170,9 @@ struct gw_legacy_reader {
 	const uint64_t *entries;
 	size_t nr_entries, nr_pages;
 	uint64_t data_len;
-	uint64_t unmapped; /* GW_LEGACY_UNMAPPED: of all of them */
-	uint64_t tmem_pools, tmem_pages;
-	uint64_t magic_pfns[3]; /* ioreq, bufioreq, store */
+	uint64_t unmapped;		 /* GW_LEGACY_UNMAPPED: of all of them */
+	uint64_t tmem_pools, tmem_pages; /* TMEM_EXTRA: pages that are flushed */
+	uint64_t magic_pfns[3];		 /* ioreq, bufioreq, store */
 	enum gw_legacy_device_model model;
 	struct gw_legacy_vcpu vcpu;
 
@@ -173,8 +185,15 @@ struct gw_legacy_reader {
 	int state;
 	struct gw_buffer buf, words, map;
 	size_t need;
-	uint64_t left;
-	uint32_t next_vcpu;
+	uint64_t left, skip, items;
+	int32_t next_id;
+	uint32_t next_vcpu, pool_pages, info_left;
+	unsigned page_shift, carried;
+	uint8_t carry[8];
+	bool stale;	  /* buf belongs to the last event */
+	bool fresh;	  /* of the round at hand nothing came yet */
+	bool ends;	  /* after the tail at hand */
+	bool compressing; /* batches have no contents */
 };
 
 /* forced: what the caller knows better than detection; zeroed: nothing. */
@@ -192,5 +211,8 @@ uint64_t gw_legacy_p2m_frame(const struct gw_legacy_reader *r, uint64_t i);
 /* True behind a whole state: input that ends here is no cut. Also after want() if not one of the
  * wanted bytes came. */
 bool gw_legacy_reader_at_boundary(const struct gw_legacy_reader *r);
+/* True inside the chunk or part of the tail that id, item and item_offset are of (or where it
+ * should be), false where the id of another chunk should be. */
+bool gw_legacy_reader_in_item(const struct gw_legacy_reader *r);
 
 #endif

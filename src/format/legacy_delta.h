@@ -18,6 +18,7 @@ struct gw_legacy_delta {
 	unsigned state;
 	uint32_t at;   /* bytes of the page that are decided */
 	uint32_t left; /* bytes of the run at hand */
+	bool full;     /* the page at hand comes whole */
 };
 
 enum gw_legacy_delta_kind {
@@ -27,7 +28,7 @@ enum gw_legacy_delta_kind {
 	GW_DELTA_RUNS,	    /* parts came */
 };
 
-/* What the next page is, from the first byte of the data at hand. */
+/* What the page at hand is, from the first byte of the data at hand if it begins there. */
 enum gw_legacy_delta_kind gw_legacy_delta_kind(const struct gw_legacy_delta *d, const uint8_t *in,
 					       size_t len);
 /*

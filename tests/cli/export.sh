@@ -17,7 +17,7 @@ nothing_left()
 
 # Every stream with a manifest; of those with checkpoints it is the last one's.
 streams=0
-for manifest in "$data"/xen-code/*.manifest.xz; do
+for manifest in "$data"/xen-code/v*.manifest.xz; do
 	name=${manifest%.manifest.xz}
 	case $name in
 	*.cp2) name=${name%.cp2} ;;

@@ -6,7 +6,7 @@
 . "$(dirname "$0")/lib.sh"
 requires xz python3
 
-for f in "$data"/xen417/*.xz "$data"/xen-code/*.xz; do
+for f in "$data"/xen417/*.xz "$data"/xen-code/v*.xz; do
 	case $f in *.manifest.xz | *hvm_live_4096*) continue ;; esac
 	run_expect 0 "$GODWIT" verify --deep "$f"
 	out_has ": ok: "

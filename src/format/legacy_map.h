@@ -45,6 +45,12 @@ int gw_legacy_map_header(const struct gw_legacy_reader *r, struct gw_buffer *out
  * those with contents. Returns how many; 0: no record is needed.
  */
 size_t gw_legacy_map_pages(const struct gw_legacy_reader *r, uint64_t *out, size_t *nr_pages);
+/*
+ * At GW_LEGACY_UNMAPPED: the entries of a PAGE_DATA without contents that says of these pfns that
+ * there is no memory (XTAB). No restore takes memory away for it; whoever reads the image learns
+ * what the guest had. Returns how many.
+ */
+size_t gw_legacy_map_unmapped(const struct gw_legacy_reader *r, uint64_t *out);
 /* Any other event: keeps what the tail's records need. GW_UNSUPPORTED for what version 3 cannot
  * carry (tmem with contents). */
 int gw_legacy_map_event(struct gw_legacy_map *map, const struct gw_legacy_reader *r,
@@ -57,9 +63,11 @@ int gw_legacy_map_event(struct gw_legacy_map *map, const struct gw_legacy_reader
 int gw_legacy_map_tail(const struct gw_legacy_map *map, const struct gw_legacy_header *header,
 		       struct gw_buffer *out, struct gw_error *err);
 /*
- * The toolstack record as the body of EMULATOR_XENSTORE_DATA has it behind its ids: keys
+ * Appends the toolstack record as the body of EMULATOR_XENSTORE_DATA has it behind its ids: keys
  * physmap/ADDRESS/{start_addr,size,name} and their values, NUL-terminated. width: of the saving
- * tools. *entries: physmap entries; out stays empty if there are none.
+ * tools, which decides where an entry begins: a record that is not of that width fails. *entries:
+ * physmap entries; nothing is appended if there are none, or on failure. What is longer than a
+ * record's GW_STREAM_BODY_MAX, or of another version, is GW_UNSUPPORTED.
  */
 int gw_legacy_map_xenstore(const void *toolstack, size_t len, unsigned width, struct gw_buffer *out,
 			   uint32_t *entries, struct gw_error *err);

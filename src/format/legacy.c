@@ -41,12 +41,12 @@ static const struct {
 
 static const char *const parts[] = {
 	[GW_LEG_HEADER - GW_LEG_HEADER] = "header",
-	[GW_LEG_HEADER - GW_LEG_TAIL_MAGIC_PFNS] = "magic pfns",
-	[GW_LEG_HEADER - GW_LEG_TAIL_HVM_CONTEXT] = "HVM context",
-	[GW_LEG_HEADER - GW_LEG_TAIL_DEVICE_MODEL] = "device model",
-	[GW_LEG_HEADER - GW_LEG_TAIL_UNMAPPED] = "unmapped pfns",
-	[GW_LEG_HEADER - GW_LEG_TAIL_VCPU] = "vCPU",
-	[GW_LEG_HEADER - GW_LEG_TAIL_SHARED_INFO] = "shared info",
+	[GW_LEG_HEADER - GW_LEG_TAIL_MAGIC_PFNS] = "MAGIC_PFNS",
+	[GW_LEG_HEADER - GW_LEG_TAIL_HVM_CONTEXT] = "HVM_CONTEXT",
+	[GW_LEG_HEADER - GW_LEG_TAIL_DEVICE_MODEL] = "DEVICE_MODEL",
+	[GW_LEG_HEADER - GW_LEG_TAIL_UNMAPPED] = "UNMAPPED_PFNS",
+	[GW_LEG_HEADER - GW_LEG_TAIL_VCPU] = "VCPU",
+	[GW_LEG_HEADER - GW_LEG_TAIL_SHARED_INFO] = "SHARED_INFO",
 };
 
 const char *gw_legacy_id_name(int32_t id)

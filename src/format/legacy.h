@@ -64,7 +64,7 @@ enum gw_legacy_id {
 	GW_LEG_TAIL_SHARED_INFO = -106,
 };
 
-/* "VCPU_INFO", "pages" for a batch; NULL for unknown ids. */
+/* "VCPU_INFO", "pages" for a batch, "HVM_CONTEXT" for that of the tail; NULL for unknown ids. */
 const char *gw_legacy_id_name(int32_t id);
 /* The HVM param that a chunk of this id sets, or -1. */
 int gw_legacy_id_param(int32_t id);

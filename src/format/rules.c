@@ -26,20 +26,46 @@ const char *gw_level_name(enum gw_level level)
 
 const char *gw_layer_name(enum gw_layer layer)
 {
-	static const char *const names[] = {"file", "xl header", "libxl stream", "libxc image"};
+	static const char *const names[] = {"file", "xl header", "libxl stream", "libxc image",
+					    "legacy image"};
 
 	return (size_t)layer < GW_ARRAY_SIZE(names) ? names[layer] : "unknown";
 }
 
 static const char *type_name(enum gw_layer layer, uint32_t type, char unknown[24])
 {
-	const char *name =
-		layer == GW_LAYER_LIBXL ? gw_stream_record_name(type) : gw_record_name(type);
+	const char *name;
 
+	switch (layer) {
+	case GW_LAYER_LIBXL:
+		name = gw_stream_record_name(type);
+		break;
+	case GW_LAYER_LEGACY:
+		name = gw_legacy_id_name((int32_t)type);
+		break;
+	default:
+		name = gw_record_name(type);
+	}
 	if (name)
 		return name;
-	snprintf(unknown, 24, "type 0x%08x", type);
+	if (layer == GW_LAYER_LEGACY)
+		snprintf(unknown, 24, "id %d", (int32_t)type);
+	else
+		snprintf(unknown, 24, "type 0x%08x", type);
 	return unknown;
+}
+
+/* What a part of the layer is called. */
+static const char *part_name(enum gw_layer layer)
+{
+	switch (layer) {
+	case GW_LAYER_LIBXL:
+		return "stream record";
+	case GW_LAYER_LEGACY:
+		return "legacy image chunk";
+	default:
+		return "image record";
+	}
 }
 
 char *gw_finding_format(const struct gw_finding *finding, char *text, size_t size)
@@ -49,8 +75,7 @@ char *gw_finding_format(const struct gw_finding *finding, char *text, size_t siz
 	char unknown[24];
 
 	if (finding->has_record)
-		snprintf(text, size, "%s record %llu (%s) at offset 0x%llx: %s",
-			 layer == GW_LAYER_LIBXL ? "stream" : "image",
+		snprintf(text, size, "%s %llu (%s) at offset 0x%llx: %s", part_name(layer),
 			 (unsigned long long)finding->record_number,
 			 type_name(layer, finding->record_type, unknown), offset, finding->text);
 	else
@@ -65,7 +90,7 @@ static enum gw_code code_of(const struct gw_rule *rule)
 	size_t number = (size_t)(rule - gw_rules_table);
 
 	return number == R_XL_TRUNCATED || number == R_STREAM_TRUNCATED ||
-			       number == R_IMAGE_TRUNCATED
+			       number == R_IMAGE_TRUNCATED || number == R_LEGACY_TRUNCATED
 		       ? GW_TRUNCATED
 		       : GW_INVALID;
 }

@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "format/image.h"
+#include "format/legacy.h"
 #include "format/stream.h"
 #include "format/xlfile.h"
 
@@ -22,7 +23,7 @@ enum gw_level {
 	GW_LEVEL_ERROR,	  /* restore refuses */
 };
 
-enum gw_layer { GW_LAYER_FILE, GW_LAYER_XL, GW_LAYER_LIBXL, GW_LAYER_LIBXC };
+enum gw_layer { GW_LAYER_FILE, GW_LAYER_XL, GW_LAYER_LIBXL, GW_LAYER_LIBXC, GW_LAYER_LEGACY };
 
 /* A rule of the table in rules.c. Ids are stable words ("page-data-count") for JSON and tests. */
 struct gw_rule {
@@ -36,8 +37,8 @@ struct gw_rule {
 
 const struct gw_rule *gw_rules(size_t *count);
 const char *gw_level_name(enum gw_level level);
-const char *
-gw_layer_name(enum gw_layer layer); /* "file", "xl header", "libxl stream", "libxc image" */
+/* "file", "xl header", "libxl stream", "libxc image", "legacy image" */
+const char *gw_layer_name(enum gw_layer layer);
 
 /* A rule broken somewhere. */
 struct gw_finding {
@@ -46,7 +47,7 @@ struct gw_finding {
 	uint64_t offset; /* from the first byte of the input, not of the layer */
 	bool has_record;
 	uint64_t record_number; /* within its layer */
-	uint32_t record_type;
+	uint32_t record_type;	/* legacy image: reader->id */
 	char text[400]; /* expected and found: "count 5000 needs 40008 bytes, record has 4104" */
 };
 
@@ -135,6 +136,20 @@ void gw_stream_rules_pvh(struct gw_stream_rules *rules);
 void gw_stream_rules_checkpoint(struct gw_stream_rules *rules);
 int gw_stream_rules_end(struct gw_stream_rules *rules, bool at_boundary,
 			const struct gw_record *inside, uint64_t offset, struct gw_error *err);
+
+/* The legacy image: fed with every event of its reader, before it is applied. */
+struct gw_legacy_rules;
+struct gw_legacy_rules *gw_legacy_rules_new(const struct gw_findings *out, uint64_t base);
+void gw_legacy_rules_free(struct gw_legacy_rules *rules);
+int gw_legacy_rules_event(struct gw_legacy_rules *rules, const struct gw_legacy_reader *r,
+			  enum gw_legacy_event event, struct gw_error *err);
+/* The reader cannot go on (text is its error), or compressed contents are not valid. */
+int gw_legacy_rules_framing(struct gw_legacy_rules *rules, const struct gw_legacy_reader *r,
+			    const char *text, struct gw_error *err);
+/* Input ended at this offset. At a boundary behind a whole state it is no error; inside a later
+ * round that round is lost, which is a warning. */
+int gw_legacy_rules_end(struct gw_legacy_rules *rules, const struct gw_legacy_reader *r,
+			bool at_boundary, uint64_t offset, struct gw_error *err);
 
 /* The xl header and its optional data. */
 int gw_xlfile_rules(const struct gw_xlfile *xl, const struct gw_findings *out, uint64_t base,

@@ -10,6 +10,8 @@
 #define LIBXL  "libxl-migration-stream, "
 #define XL     "xl_cmdimpl (save file header)"
 #define READER "Xen's reader, "
+#define LEGACY "xg_save_restore.h of Xen 4.5"
+#define OLD    "Xen's legacy reader, "
 
 #define ERROR(layer, id, text, source)                                                             \
 	{                                                                                          \
@@ -350,5 +352,62 @@ const struct gw_rule gw_rules_table[GW_NR_RULES] = {
 	[R_DEEP_PARAM] = DEEP(WARNING, GW_LAYER_LIBXC, "hvm-params-absent",
 		"A param that names another page of the guest names one that is in the image.",
 		READER "xg_sr_restore_x86_hvm"),
+
+	[R_LEGACY_HEADER] = ERROR(GW_LAYER_LEGACY, "legacy-header",
+		"The image begins with the size of a guest; of a PV guest extended info and the list "
+		"of P2M frames follow.", LEGACY),
+	[R_LEGACY_FRAMING] = ERROR(GW_LAYER_LEGACY, "legacy-framing",
+		"Chunks and the parts of a tail follow one another as libxc wrote them.", LEGACY),
+	[R_LEGACY_TRUNCATED] = ERROR(GW_LAYER_LEGACY, "legacy-truncated",
+		"The image is there up to the end of its first tail.", LEGACY),
+	[R_LEGACY_CUT_ROUND] = WARNING(GW_LAYER_LEGACY, "legacy-cut-round",
+		"An image with checkpoints that breaks off is whole up to its last tail.",
+		OLD "xc_domain_restore"),
+	[R_LEGACY_NO_LAST] = NOTE(GW_LAYER_LEGACY, "legacy-no-last-checkpoint",
+		"Without LAST_CHECKPOINT (Xen 4.0, Remus) nothing says that no more follows.", LEGACY),
+	[R_LEGACY_NO_INFO] = NOTE(GW_LAYER_LEGACY, "legacy-no-extended-info",
+		"A PV guest without extended info is taken to be as wide as the tools that saved it.",
+		OLD "load_p2m_frame_list"),
+	[R_LEGACY_INFO_BLOCK] = NOTE(GW_LAYER_LEGACY, "legacy-extended-info",
+		"Blocks of the extended info other than vcpu, extv and xcnt are passed over.",
+		OLD "load_p2m_frame_list"),
+	[R_LEGACY_GUEST] = ERROR(GW_LAYER_LEGACY, "legacy-guest",
+		"HVM params stand only in the image of an HVM guest.", LEGACY),
+	[R_LEGACY_REPEATED] = WARNING(GW_LAYER_LEGACY, "legacy-repeated",
+		"What a guest has once comes once a round; the last counts.", LEGACY),
+	[R_LEGACY_VERIFY] = NOTE(GW_LAYER_LEGACY, "legacy-verify-mode",
+		"Pages behind ENABLE_VERIFY_MODE are compared, not applied.", LEGACY),
+	[R_LEGACY_TYPE] = ERROR(GW_LAYER_LEGACY, "legacy-page-type",
+		"A page's type is none of the reserved ones (5 to 8).", OLD "apply_batch"),
+	[R_LEGACY_PFN] = ERROR(GW_LAYER_LEGACY, "legacy-page-pfn",
+		"A pfn is below the size of the guest.", OLD "apply_batch"),
+	[R_LEGACY_UNMAPPED] = ERROR(GW_LAYER_LEGACY, "legacy-unmapped-pfn",
+		"A pfn without memory is below the size of the guest.", "a bound of godwit's"),
+	[R_LEGACY_TMEM] = NOTE(GW_LAYER_LEGACY, "legacy-tmem",
+		"Pools of transcendent memory without pages in them are dropped.", "xc_tmem.c"),
+	[R_LEGACY_TMEM_PAGES] = ERROR(GW_LAYER_LEGACY, "legacy-tmem-pages",
+		"Pages in transcendent memory cannot be carried: no Xen has tmem any more.",
+		"xc_tmem.c"),
+	[R_LEGACY_COMPRESSION] = ERROR(GW_LAYER_LEGACY, "legacy-compression",
+		"Compression is announced before the first tail and used behind it.",
+		OLD "xc_domain_restore"),
+	[R_LEGACY_COMPRESSED] = ERROR(GW_LAYER_LEGACY, "legacy-compressed-data",
+		"Compressed data makes a page for each entry of the round that has contents, and "
+		"nothing else.", OLD "xc_compression_uncompress_page"),
+	[R_LEGACY_ACPI] = ERROR(GW_LAYER_LEGACY, "legacy-acpi-ioports",
+		"The location of the ACPI ports is 0 or 1.", OLD "xc_domain_restore"),
+	[R_LEGACY_IOREQ] = ERROR(GW_LAYER_LEGACY, "legacy-ioreq-server",
+		"IOREQ_SERVER_PFN and NR_IOREQ_SERVER_PAGES come both, or neither.", LEGACY),
+	[R_LEGACY_MODEL] = ERROR(GW_LAYER_LEGACY, "legacy-device-model-size",
+		"A device model's state has at most 256 MiB.", "a bound of godwit's"),
+	[R_LEGACY_VCPU_INFO] = NOTE(GW_LAYER_LEGACY, "legacy-vcpu-info-missing",
+		"A PV guest without VCPU_INFO has vCPU 0 alone, and it is online.",
+		OLD "xc_domain_restore"),
+	[R_LEGACY_VCPU_MAP] = WARNING(GW_LAYER_LEGACY, "legacy-vcpu-map",
+		"The vCPUs of a PV guest are those of its first round: Xen reads later tails by that.",
+		OLD "xc_domain_restore"),
+	[R_LEGACY_XSAVE] = WARNING(GW_LAYER_LEGACY, "legacy-xsave-size",
+		"A vCPU has as much extended state as the extended info said: Xen reads so much.",
+		OLD "buffer_tail_pv"),
 };
 /* clang-format on */

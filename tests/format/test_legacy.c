@@ -12,6 +12,7 @@
 #include "format/legacy.h"
 #include "format/legacy_delta.h"
 #include "format/pv_layout.h"
+#include "format/rules.h"
 #include "format/xlfile.h"
 #include "manifest.h"
 #include "realdata.h"
@@ -86,8 +87,10 @@ struct feed {
 	const uint8_t *data;
 	size_t len, pos, limit, image; /* limit: nothing at or behind it may be wanted now */
 	struct gw_legacy_reader r;
+	struct gw_legacy_rules *rules;
 	struct gw_error err;
 	char order[4096];
+	char findings[200];	 /* "id id " */
 	uint8_t *memory, *types; /* by pfn; 0xff: never came */
 	uint64_t *queue;	 /* compressed round: pfns whose contents are to come */
 	size_t queued, unqueued;
@@ -95,6 +98,24 @@ struct feed {
 	unsigned params; /* a bit for each that came */
 	bool to_end;	 /* the device model took all that was left */
 };
+
+static void log_finding(void *opaque, const struct gw_finding *finding)
+{
+	struct feed *f = opaque;
+	size_t len = strlen(f->findings);
+
+	snprintf(f->findings + len, sizeof(f->findings) - len, "%s ", finding->rule->id);
+}
+
+/* What the rules say of each: nothing but what it is. */
+static const char *findings_of(const struct sample *s)
+{
+	if (strstr(s->name, "verify"))
+		return "legacy-verify-mode ";
+	if (strstr(s->name, "remus") || strstr(s->name, "leg40_pv"))
+		return "legacy-no-last-checkpoint ";
+	return "";
+}
 
 /* From here the reader may read this much and no more, until the next call. */
 static void allow(struct feed *f, uint64_t len)
@@ -566,18 +587,23 @@ static void read_on(struct feed *f)
 		assert_true(len <= f->limit - f->pos);
 		/* Input that ends behind a whole state is not missed. */
 		if (len && f->pos == f->len && gw_legacy_reader_at_boundary(&f->r))
-			return;
+			break;
 		bring(f, to, len);
 		assert_ok(gw_legacy_reader_got(&f->r, &event, &f->err), &f->err);
 		if (event == GW_LEGACY_MORE || event == GW_LEGACY_DONE)
 			continue;
 		assert_int_equal(f->pos, f->limit);
+		assert_ok(gw_legacy_rules_event(f->rules, &f->r, event, &f->err), &f->err);
 		take_event(f, event);
 		if (!f->to_end && event != GW_LEGACY_HEADER)
 			assert_int_equal(f->r.offset, f->pos - f->image);
 		allow_behind(f, event);
 	}
-	log_word(f, "done");
+	if (event == GW_LEGACY_DONE)
+		log_word(f, "done");
+	assert_ok(gw_legacy_rules_end(f->rules, &f->r, gw_legacy_reader_at_boundary(&f->r), f->pos,
+				      &f->err),
+		  &f->err);
 }
 
 /* Each param that the recording has came. */
@@ -602,6 +628,7 @@ static void read_sample(const struct sample *sample)
 	char path[128];
 	struct gw_buffer file;
 	struct feed *f = calloc(1, sizeof(*f));
+	const struct gw_findings out = {log_finding, f};
 
 	assert_non_null(f);
 	snprintf(path, sizeof(path), "xen-code/%s.xz", sample->name);
@@ -616,13 +643,17 @@ static void read_sample(const struct sample *sample)
 	memset(f->types, 0xff, sample->p2m_size);
 	skip_xl_header(f);
 	gw_legacy_reader_init(&f->r, NULL);
+	f->rules = gw_legacy_rules_new(&out, 0);
+	assert_non_null(f->rules);
 	read_on(f);
+	assert_string_equal(f->findings, findings_of(sample));
 	check_params(f);
 	assert_int_equal(f->pos, f->len);
 	assert_int_equal(f->r.rounds, sample->checkpoints);
 	assert_int_equal(strncmp(f->order, sample->order, strlen(sample->order)), 0);
 	assert_true(strlen(f->order) <= strlen(sample->order) + 1);
 	gw_legacy_reader_free(&f->r);
+	gw_legacy_rules_free(f->rules);
 	free(f->memory);
 	free(f->types);
 	free(f->queue);

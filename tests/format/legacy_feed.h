@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * Driving the legacy reader over bytes in memory, and its rules with it.
+ */
+#ifndef GW_TESTS_FORMAT_LEGACY_FEED_H
+#define GW_TESTS_FORMAT_LEGACY_FEED_H
+
+#include "format/legacy.h"
+#include "format/rules.h"
+
+struct legacy_feed {
+	struct gw_legacy_reader r;
+	const uint8_t *data;
+	size_t len, pos;
+	struct gw_legacy_rules *rules;	/* NULL: none */
+	struct gw_error err, rules_err; /* of the reader; of the rules */
+	bool cut;			/* input ended before DONE */
+};
+
+/*
+ * Goes on to the next event other than MORE; page contents, compressed data and device models are
+ * passed over before the call after theirs. False: the reader fails (err), or input ended (cut).
+ * The rules see everything, also the end.
+ */
+bool legacy_feed_next(struct legacy_feed *f, enum gw_legacy_event *event);
+
+#endif

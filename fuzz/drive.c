@@ -376,6 +376,8 @@ void drive_xlfile(const uint8_t *data, size_t len, struct drive_result *result)
 		gw_report(&d.out, "xl-truncated", d.pos, NULL, "cut");
 	else if (xl.mandatory_flags & GW_XLFILE_STREAM_V2)
 		stream_at(&d);
+	else
+		d.pos += drive_legacy_at(d.data + d.pos, d.len - d.pos, result);
 	gw_xlfile_free(&xl);
 	result->consumed = d.pos;
 }

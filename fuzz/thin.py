@@ -9,6 +9,8 @@ import os
 import struct
 import sys
 
+from thin_legacy import looks_legacy, thin_legacy
+
 MARK = b"\xff" * 8 + b"XENF"
 
 
@@ -70,7 +72,8 @@ def thin_stream(data, at):
 def thin(data):
     if data.startswith(b"Xen saved domain"):
         end = 48 + struct.unpack_from("<I", data, 44)[0]
-        return "xlfile", data[:end] + thin_stream(data, end)
+        follows = thin_stream if data[36] & 2 else thin_legacy
+        return "xlfile", data[:end] + follows(data, end)
     if data.startswith(b"LibxlFmt"):
         return "stream", thin_stream(data, 0)
     if data.startswith(MARK):
@@ -79,6 +82,8 @@ def thin(data):
             part, at, last = thin_image(data, at)
             out += part
         return "image", out
+    if looks_legacy(data, 0):
+        return "legacy", thin_legacy(data, 0)
     return None, None
 
 

@@ -3,7 +3,7 @@
  * Thousands of damaged streams through readers, rules and decoders: none crashes, none is
  * read beyond its end, none takes more memory than it has bytes. The parents are the fuzz
  * targets' seeds, made of real streams. GODWIT_SEED replays a run, GODWIT_MUTANTS says
- * how many (for each of the three layers).
+ * how many (for each of the four layers).
  */
 #include "gwtest.h"
 
@@ -79,10 +79,10 @@ static void free_family(struct family *family)
 static uint32_t interesting(void)
 {
 	static const uint32_t values[] = {
-		0,	    1,		2,	    7,		8,	    9,
-		15,	    16,		23,	    24,		4095,	    4096,
-		0x7fffffff, 0x80000000, 0xfffffff8, 0xffffffff, 0x08000000, 0x08000001,
-		0x80675801, 0xfffff000, 0x10000,    0x20000000,
+		0,	    1,		2,	    7,		8,	    9,		15,
+		16,	    23,		24,	    4095,	4096,	    0x7fffffff, 0x80000000,
+		0xfffffff8, 0xffffffff, 0x08000000, 0x08000001, 0x80675801, 0xfffff000, 0x10000,
+		0x20000000, 0xfffffff4, 0xfffffff3, 0xfffffffb, 0xffffffee,
 	};
 	size_t i = below(GW_ARRAY_SIZE(values) + 24);
 
@@ -213,12 +213,18 @@ static void mutants_of_files(void **state)
 	run("xlfile", drive_xlfile);
 }
 
+static void mutants_of_legacy_images(void **state)
+{
+	run("legacy", drive_legacy);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(mutants_of_images),
 		cmocka_unit_test(mutants_of_streams),
 		cmocka_unit_test(mutants_of_files),
+		cmocka_unit_test(mutants_of_legacy_images),
 	};
 	const char *env = getenv("GODWIT_SEED");
 

@@ -19,9 +19,10 @@ extern "C" {
 #endif
 
 struct gw_channel;
+struct gw_fd;
 
 /*
- * What a kind of channel does. All entries are required. A call may move fewer
+ * What a kind of channel does. All entries but the last are required. A call may move fewer
  * bytes than asked, never zero unless that means the end. Every wait inside
  * honours ch->cancel and fails with GW_CANCELLED.
  */
@@ -40,6 +41,11 @@ struct gw_channel_ops {
 	int (*finish)(struct gw_channel *ch, struct gw_error *err);
 	/* Releases what the kind holds. Not the struct itself. */
 	void (*close)(struct gw_channel *ch);
+	/*
+	 * The descriptor through which the next bytes go just as they are, for who moves them on
+	 * without looking at them; NULL if there is none at the moment. NULL here: never.
+	 */
+	struct gw_fd *(*plain)(struct gw_channel *ch);
 };
 
 /*
@@ -128,6 +134,14 @@ ssize_t gw_channel_read_some(struct gw_channel *ch, void *buf, size_t len, struc
 void gw_channel_unread(struct gw_channel *ch, const void *buf, size_t len);
 /* Passes over len bytes. Returns as gw_channel_read does. */
 int gw_channel_skip(struct gw_channel *ch, uint64_t len, struct gw_error *err);
+
+/*
+ * Moves len bytes of in to out. Returns as gw_channel_read does. Between pipes and files they go
+ * through the kernel alone, through a buffer of bounded size otherwise. What is to be moved of a
+ * file should not be changed before the reader of a pipe has taken it.
+ */
+int gw_channel_move(struct gw_channel *in, struct gw_channel *out, uint64_t len,
+		    struct gw_error *err);
 
 /* Writes all of it. iov is used up; n may be more than the system takes at once. 0 or -1. */
 int gw_channel_writev(struct gw_channel *ch, struct iovec *iov, int n, struct gw_error *err);

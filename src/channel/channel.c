@@ -74,17 +74,6 @@ static size_t take_unread(struct gw_channel *ch, void *buf, size_t len)
 	return n;
 }
 
-/* The input ended with left of total bytes still wanted. */
-static int ended(const struct gw_channel *ch, uint64_t total, uint64_t left, struct gw_error *err)
-{
-	if (left == total)
-		return 0;
-	return gw_fail(err, GW_TRUNCATED,
-		       "%s ends at byte %" PRIu64 ": of %" PRIu64
-		       " bytes that belong together %" PRIu64 " are missing",
-		       ch->name, ch->read_pos, total, left);
-}
-
 int gw_channel_readv(struct gw_channel *ch, struct iovec *iov, int n, struct gw_error *err)
 {
 	struct cursor at = {iov, n};
@@ -103,7 +92,7 @@ int gw_channel_readv(struct gw_channel *ch, struct iovec *iov, int n, struct gw_
 			if (got < 0)
 				return -1;
 			if (got == 0)
-				return ended(ch, total, left, err);
+				return gw_channel_ended(ch, total, left, err);
 			moved = (size_t)got;
 			ch->read_pos += moved;
 		}
@@ -160,7 +149,7 @@ int gw_channel_skip(struct gw_channel *ch, uint64_t len, struct gw_error *err)
 		if (passed < 0)
 			return -1;
 		if (passed == 0)
-			return ended(ch, len, left, err);
+			return gw_channel_ended(ch, len, left, err);
 		assert((uint64_t)passed <= left);
 		left -= (uint64_t)passed;
 		ch->read_pos += (uint64_t)passed;

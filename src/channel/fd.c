@@ -197,6 +197,11 @@ void gw_fd_close(struct gw_channel *ch)
 	let_go(of(ch));
 }
 
+struct gw_fd *gw_fd_plain(struct gw_channel *ch)
+{
+	return ch->fd >= 0 ? of(ch) : NULL;
+}
+
 static const struct gw_channel_ops fd_ops = {
 	.read = gw_fd_read,
 	.write = gw_fd_write,
@@ -204,6 +209,7 @@ static const struct gw_channel_ops fd_ops = {
 	.drain = gw_channel_drain_nothing,
 	.finish = gw_fd_finish,
 	.close = gw_fd_close,
+	.plain = gw_fd_plain,
 };
 
 int gw_fd_init(struct gw_fd *f, const struct gw_channel_ops *ops, const char *name,

@@ -32,7 +32,9 @@ struct gw_fd {
 	enum gw_fd_way way;
 	size_t little;	/* for GW_FD_READY: bytes that fit whenever poll says so */
 	int private_fd; /* for GW_FD_PRIVATE, else -1 */
-	int64_t at;	/* where in the file the next read begins; -1: where the descriptor stands */
+	int64_t at; /* where in the file the next read begins; -1: where the descriptor stands */
+	int64_t origin; /* seekable: where in the file the channel's first byte is */
+	bool widened;	/* a pipe that was given its largest size, or cannot have it */
 };
 
 /* Looks at fd and prepares f (its common part is filled already) for it. 0 or -1; on failure fd is
@@ -56,5 +58,6 @@ ssize_t gw_fd_write(struct gw_channel *ch, const struct iovec *iov, int n, struc
 int64_t gw_fd_skip(struct gw_channel *ch, uint64_t len, struct gw_error *err);
 int gw_fd_finish(struct gw_channel *ch, struct gw_error *err);
 void gw_fd_close(struct gw_channel *ch);
+struct gw_fd *gw_fd_plain(struct gw_channel *ch);
 
 #endif

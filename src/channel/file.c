@@ -106,6 +106,7 @@ static const struct gw_channel_ops file_ops = {
 	.drain = gw_channel_drain_nothing,
 	.finish = file_finish,
 	.close = file_close,
+	.plain = gw_fd_plain,
 };
 
 /* A new file of a name that nobody has, beside the one it will replace. Returns its descriptor. */

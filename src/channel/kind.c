@@ -79,6 +79,17 @@ int gw_channel_fail_errno(const struct gw_channel *ch, enum gw_direction dir, st
 	}
 }
 
+int gw_channel_ended(const struct gw_channel *in, uint64_t total, uint64_t left,
+		     struct gw_error *err)
+{
+	if (left == total)
+		return 0;
+	return gw_fail(err, GW_TRUNCATED,
+		       "%s ends at byte %" PRIu64 ": of %" PRIu64
+		       " bytes that belong together %" PRIu64 " are missing",
+		       in->name, in->read_pos, total, left);
+}
+
 int64_t gw_channel_skip_by_reading(struct gw_channel *ch, uint64_t len, struct gw_error *err)
 {
 	uint8_t scratch[65536];

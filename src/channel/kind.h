@@ -36,6 +36,13 @@ int gw_channel_check(const struct gw_channel *ch, enum gw_direction dir, struct 
  */
 int gw_channel_fail_errno(const struct gw_channel *ch, enum gw_direction dir, struct gw_error *err);
 
+/*
+ * The input of in ended with left of total bytes still wanted: 0 if that is all of them, else -1
+ * with GW_TRUNCATED.
+ */
+int gw_channel_ended(const struct gw_channel *in, uint64_t total, uint64_t left,
+		     struct gw_error *err);
+
 /* A skip entry for kinds that know no better: reads into a scratch buffer and forgets it. */
 int64_t gw_channel_skip_by_reading(struct gw_channel *ch, uint64_t len, struct gw_error *err);
 

@@ -110,6 +110,19 @@ static int64_t stored_skip(struct gw_channel *ch, uint64_t len, struct gw_error 
 	return (int64_t)step;
 }
 
+/* Who takes the next bytes from the descriptor passes over them here, as by a skip. */
+static struct gw_fd *stored_plain(struct gw_channel *ch)
+{
+	struct stored *s = of(ch);
+
+	if (s->begin < s->end)
+		return NULL;
+	if (s->since_skip)
+		s->ahead = GW_MIN(s->since_skip, WINDOW);
+	s->since_skip = 0;
+	return gw_fd_plain(ch);
+}
+
 static const struct gw_channel_ops stored_ops = {
 	.read = stored_read,
 	.write = gw_fd_write,
@@ -117,6 +130,7 @@ static const struct gw_channel_ops stored_ops = {
 	.drain = gw_channel_drain_nothing,
 	.finish = gw_fd_finish,
 	.close = gw_fd_close,
+	.plain = stored_plain,
 };
 
 static struct gw_channel *over(int fd, const char *path, struct gw_error *err)

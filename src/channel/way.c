@@ -109,8 +109,10 @@ static void choose_for_file(struct gw_fd *f, const struct stat *st)
 	f->is_file = true;
 	/* Files of /proc and the like have no size, and yet bytes in them. */
 	f->ch.seekable = at >= 0 && st->st_size > 0;
-	if (f->ch.seekable)
-		f->ch.size = st->st_size > at ? (uint64_t)(st->st_size - at) : 0;
+	if (!f->ch.seekable)
+		return;
+	f->origin = at;
+	f->ch.size = st->st_size > at ? (uint64_t)(st->st_size - at) : 0;
 }
 
 static int look(struct gw_fd *f, struct gw_error *err)

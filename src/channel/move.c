@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * Bytes from one channel to another that nobody looks at. Pages of a pipe or a file change hands
+ * inside the kernel where both ends are such; else a buffer carries them.
+ *
+ * Splicing takes FMODE_NOWAIT from the open file description of a pipe for good
+ * (pipe_clear_nowait() in fs/splice.c): fd.c finds out with the next transfer that is none of ours.
+ */
+#include "channel/fd.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/util.h"
+#include "channel/sigpipe.h"
+
+#define BUFFER_SIZE ((size_t)256 << 10)
+/* Of a pipe: the largest that an unprivileged process may ask for unless it was told otherwise. */
+#define PIPE_SIZE  (1 << 20)
+#define WIDEN_FROM ((uint64_t)256 << 10) /* less is moved at once however small the pipe is */
+
+struct move {
+	struct gw_channel *in, *out;
+	struct gw_fd *from, *to; /* both set: the kernel may do it */
+	uint8_t *buffer;	 /* NULL until it is needed */
+};
+
+/* Fewer and longer turns for both sides. Whose pipe it is does not matter: it only gets larger. */
+static void widen(struct gw_fd *f, uint64_t len)
+{
+	int size = PIPE_SIZE;
+
+	if (!f->is_pipe || f->widened || len < WIDEN_FROM)
+		return;
+	f->widened = true;
+	/* Less may be had where a user's pipes have much already. */
+	while (size > fcntl(f->ch.fd, F_GETPIPE_SZ) && fcntl(f->ch.fd, F_SETPIPE_SZ, size) < 0)
+		size /= 2;
+}
+
+static struct gw_fd *plain(struct gw_channel *ch)
+{
+	return ch->ops->plain ? ch->ops->plain(ch) : NULL;
+}
+
+/* True if the kernel can move the bytes that come next. */
+static bool is_for_the_kernel(struct move *m, uint64_t len)
+{
+	if (m->in->unread_len)
+		return false;
+	m->from = plain(m->in);
+	m->to = plain(m->out);
+	if (!m->from || !m->to || !(m->from->is_pipe || m->from->is_file) ||
+	    !(m->to->is_pipe || m->to->is_file))
+		return false;
+	widen(m->from, len);
+	widen(m->to, len);
+	return true;
+}
+
+/* Where both ends can go on at once, or one of them can say why it never will. */
+static int wait_for_both(struct move *m, struct gw_error *err)
+{
+	if (m->from->is_pipe && gw_channel_wait(m->in, GW_READING, err))
+		return -1;
+	return m->to->is_pipe ? gw_channel_wait(m->out, GW_WRITING, err) : 0;
+}
+
+static ssize_t call(struct move *m, size_t len)
+{
+	off_t at = m->from->at, *from = at < 0 ? NULL : &at;
+	struct gw_sigpipe hold;
+	ssize_t n;
+
+	if (!m->from->is_pipe && !m->to->is_pipe)
+		return copy_file_range(m->in->fd, from, m->out->fd, NULL, len, 0);
+	if (!m->to->is_pipe)
+		return splice(m->in->fd, from, m->out->fd, NULL, len, SPLICE_F_NONBLOCK);
+	gw_sigpipe_hold(&hold);
+	n = splice(m->in->fd, from, m->out->fd, NULL, len, SPLICE_F_NONBLOCK);
+	gw_sigpipe_release(&hold, n < 0 && errno == EPIPE);
+	return n;
+}
+
+/*
+ * Some bytes: how many; 0 if the buffer's way has to be tried, which also tells what the end of
+ * the input is and which of the two a failure belongs to; -1.
+ */
+static ssize_t by_kernel(struct move *m, uint64_t len, struct gw_error *err)
+{
+	if (m->from->wait_first && gw_channel_wait(m->in, GW_READING, err))
+		return -1;
+	m->from->wait_first = false;
+	for (;;) {
+		ssize_t n;
+
+		if (gw_channel_check(m->in, GW_READING, err) ||
+		    gw_channel_check(m->out, GW_WRITING, err))
+			return -1;
+		n = call(m, (size_t)GW_MIN(len, (uint64_t)GW_CHANNEL_AT_ONCE));
+		if (n > 0 && m->from->at >= 0)
+			m->from->at += n;
+		if (n >= 0)
+			return n;
+		if (errno == EINTR)
+			continue;
+		if (errno != EAGAIN)
+			return 0;
+		if (wait_for_both(m, err))
+			return -1;
+	}
+}
+
+static ssize_t by_buffer(struct move *m, uint64_t len, struct gw_error *err)
+{
+	ssize_t n;
+
+	if (!m->buffer) {
+		m->buffer = malloc(GW_MIN(len, (uint64_t)BUFFER_SIZE));
+		if (!m->buffer)
+			return gw_fail_errno(err, "a buffer between %s and %s", m->in->name,
+					     m->out->name);
+	}
+	n = gw_channel_read_some(m->in, m->buffer, (size_t)GW_MIN(len, (uint64_t)BUFFER_SIZE), err);
+	if (n > 0 && gw_channel_write(m->out, m->buffer, (size_t)n, err))
+		return -1;
+	return n;
+}
+
+int gw_channel_move(struct gw_channel *in, struct gw_channel *out, uint64_t len,
+		    struct gw_error *err)
+{
+	struct move m = {.in = in, .out = out};
+	uint64_t left = len;
+	ssize_t n = 1;
+
+	if (out->finished)
+		return gw_fail(err, GW_USAGE, "writing %s after it was finished", out->name);
+	while (left && n > 0) {
+		n = is_for_the_kernel(&m, left) ? by_kernel(&m, left, err) : 0;
+		if (n > 0) {
+			in->read_pos += (uint64_t)n;
+			out->write_pos += (uint64_t)n;
+		} else if (n == 0) {
+			n = by_buffer(&m, left, err);
+		}
+		left -= n > 0 ? (uint64_t)n : 0;
+	}
+	free(m.buffer);
+	if (n < 0)
+		return -1;
+	return left ? gw_channel_ended(in, len, left, err) : 1;
+}

@@ -1,0 +1,646 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * Moving bytes from one channel to another: every kind into every kind, mixed with reads and
+ * writes; ends, failures and the token.
+ */
+#include "tools.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+
+#include "channel/fault.h"
+#include "channel/memory.h"
+
+#define TOTAL (3u << 20)
+
+/* Ends of a transfer. What feeds an input and what empties an output are threads of their own where
+ * the kind needs one. */
+enum kind {
+	PIPE,
+	SMALL_PIPE, /* of one page, by others' hands spliced before */
+	FILE_FD,
+	FILE_PATH,
+	SOCKET,
+	MEMORY,
+	SHORT,	  /* moves few bytes at a time */
+	APPENDED, /* a file that only grows: the kernel does not splice into it */
+	FIFO,	  /* that nobody has opened yet */
+	KINDS,
+};
+
+static const char *const names[KINDS] = {
+	"a pipe", "a small pipe", "a file", "a file by path", "a socket",
+	"memory", "short turns",  "append", "a fifo",
+};
+
+struct end {
+	enum kind kind;
+	struct gw_channel *ch;
+	int other; /* the far end's descriptor, -1 */
+	uint64_t total;
+	pthread_t thread;
+	bool has_thread;
+	char *folder;
+	char path[80];
+	uint8_t *got; /* of an output: what came, in the end */
+	size_t got_len;
+};
+
+static struct gw_channel *must(struct gw_channel *ch, struct gw_error *err)
+{
+	if (!ch)
+		fail_msg("%s", err->text);
+	return ch;
+}
+
+static void *feed(void *opaque)
+{
+	struct end *e = opaque;
+	uint8_t buf[30000];
+	uint64_t pos = 0, random = test_seed();
+	sigset_t no_pipe;
+
+	/* What is counted are the signals of who moves. */
+	sigemptyset(&no_pipe);
+	sigaddset(&no_pipe, SIGPIPE);
+	pthread_sigmask(SIG_BLOCK, &no_pipe, NULL);
+	if (e->other < 0)
+		e->other = open(e->path, O_WRONLY);
+	while (pos < e->total) {
+		size_t n = GW_MIN(1 + draw(&random) % sizeof(buf), e->total - pos);
+		ssize_t put;
+
+		fill(buf, n, pos);
+		put = write(e->other, buf, n);
+		if (put < 0)
+			break;
+		pos += (size_t)put;
+	}
+	close(e->other);
+	return NULL;
+}
+
+static void *drain(void *opaque)
+{
+	struct end *e = opaque;
+	ssize_t n;
+
+	if (e->other < 0)
+		e->other = open(e->path, O_RDONLY);
+	while (e->got_len < e->total &&
+	       (n = read(e->other, e->got + e->got_len, e->total - e->got_len)) > 0)
+		e->got_len += (size_t)n;
+	close(e->other);
+	return NULL;
+}
+
+static void start(struct end *e, void *(*work)(void *))
+{
+	e->has_thread = true;
+	assert_int_equal(pthread_create(&e->thread, NULL, work, e), 0);
+}
+
+static void make_path(struct end *e)
+{
+	e->folder = make_folder();
+	snprintf(e->path, sizeof(e->path), "%s/it", e->folder);
+}
+
+/* Both descriptors of a two-ended kind; fds[0] is for reading. */
+static void make_pair(enum kind kind, int fds[2])
+{
+	if (kind == SOCKET) {
+		assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
+		return;
+	}
+	assert_int_equal(pipe(fds), 0);
+	if (kind != SMALL_PIPE)
+		return;
+	int null = open("/dev/null", O_WRONLY);
+
+	assert_true(fcntl(fds[0], F_SETPIPE_SZ, 4096) > 0);
+	assert_int_equal(write(fds[1], "x", 1), 1);
+	assert_int_equal(splice(fds[0], NULL, null, NULL, 1, 0), 1);
+	close(null);
+}
+
+static void put_pattern(int fd, uint64_t total)
+{
+	uint8_t *all = malloc(total + 1);
+
+	fill(all, total, 0);
+	assert_int_equal(pwrite(fd, all, total, 0), total);
+	free(all);
+}
+
+static void open_in(struct end *e, enum kind kind, uint64_t total)
+{
+	struct gw_error err = GW_ERROR_INIT;
+	struct gw_fault_plan plan = GW_FAULT_PLAN_INIT;
+	int fds[2] = {-1, -1};
+
+	*e = (struct end){.kind = kind, .other = -1, .total = total};
+	switch (kind) {
+	case FILE_FD:
+	case APPENDED:
+		fds[0] = memfd_create("in", 0);
+		put_pattern(fds[0], total);
+		e->ch = must(gw_channel_from_fd(fds[0], true, "it", &err), &err);
+		return;
+	case FILE_PATH:
+		make_path(e);
+		fds[0] = open(e->path, O_RDWR | O_CREAT, 0600);
+		put_pattern(fds[0], total);
+		close(fds[0]);
+		e->ch = must(gw_channel_open(e->path, &err), &err);
+		return;
+	case FIFO:
+		make_path(e);
+		assert_int_equal(mkfifo(e->path, 0600), 0);
+		e->ch = must(gw_channel_open(e->path, &err), &err);
+		break;
+	case MEMORY: {
+		struct half w = {NULL, total, test_seed(), 20000, true, false, GW_ERROR_INIT};
+
+		e->ch = w.ch = must(gw_channel_memory("it", &err), &err);
+		write_half(&w);
+		return;
+	}
+	default:
+		make_pair(kind, fds);
+		e->other = fds[1];
+		e->ch = must(gw_channel_from_fd(fds[0], true, "it", &err), &err);
+	}
+	plan.read.most = 3000;
+	plan.seed = test_seed();
+	if (kind == SHORT)
+		e->ch = must(gw_channel_fault(e->ch, &plan, &err), &err);
+	start(e, feed);
+}
+
+static void open_out(struct end *e, enum kind kind, uint64_t total)
+{
+	struct gw_error err = GW_ERROR_INIT;
+	struct gw_fault_plan plan = GW_FAULT_PLAN_INIT;
+	int fds[2];
+
+	*e = (struct end){.kind = kind, .other = -1, .total = total, .got = malloc(total + 1)};
+	switch (kind) {
+	case FILE_FD:
+		e->other = memfd_create("out", 0);
+		e->ch = must(gw_channel_from_fd(dup(e->other), true, "it", &err), &err);
+		return;
+	case FILE_PATH:
+		make_path(e);
+		e->ch = must(gw_channel_create(e->path, &err), &err);
+		return;
+	case APPENDED:
+		make_path(e);
+		fds[1] = open(e->path, O_WRONLY | O_CREAT | O_APPEND, 0600);
+		e->ch = must(gw_channel_from_fd(fds[1], true, "it", &err), &err);
+		return;
+	case FIFO:
+		make_path(e);
+		assert_int_equal(mkfifo(e->path, 0600), 0);
+		e->ch = must(gw_channel_create(e->path, &err), &err);
+		break;
+	case MEMORY:
+		e->ch = must(gw_channel_memory("it", &err), &err);
+		return;
+	default:
+		make_pair(kind, fds);
+		e->other = fds[0];
+		e->ch = must(gw_channel_from_fd(fds[1], true, "it", &err), &err);
+	}
+	plan.write.most = 3000;
+	plan.seed = test_seed();
+	if (kind == SHORT)
+		e->ch = must(gw_channel_fault(e->ch, &plan, &err), &err);
+	start(e, drain);
+}
+
+/* What arrived, all of it. */
+static void collect(struct end *e)
+{
+	struct gw_error err = GW_ERROR_INIT;
+	size_t len;
+	const void *data;
+
+	assert_ok(gw_channel_finish(e->ch, &err), &err);
+	if (e->has_thread) {
+		pthread_join(e->thread, NULL);
+	} else if (e->kind == MEMORY) {
+		data = gw_channel_memory_data(e->ch, &len);
+		assert_int_equal(len, e->total);
+		memcpy(e->got, data, len);
+		e->got_len = len;
+	} else {
+		int fd = e->kind == FILE_FD ? e->other : open(e->path, O_RDONLY);
+
+		assert_true(fd >= 0);
+		e->got_len = (size_t)pread(fd, e->got, e->total + 1, 0);
+		close(fd);
+	}
+	assert_int_equal(e->got_len, e->total);
+	check(e->got, e->got_len, 0);
+}
+
+static void close_end(struct end *e)
+{
+	gw_channel_close(e->ch);
+	if (e->folder)
+		remove_folder(e->folder);
+	free(e->got);
+}
+
+/* Moves, and in between what else is done with channels: none of it may lose a byte. */
+static void move_all(struct gw_channel *in, struct gw_channel *out, uint64_t total,
+		     uint64_t *random)
+{
+	struct gw_error err = GW_ERROR_INIT;
+	uint8_t *buf = malloc(70000);
+	uint64_t pos = 0;
+
+	while (pos < total) {
+		uint64_t left = total - pos, n = GW_MIN(draw(random) % 600000, left);
+
+		switch (draw(random) % 4) {
+		case 0: /* a record's head */
+			n = GW_MIN(n % 9000, left);
+			assert_ok(gw_channel_read(in, buf, n, &err), &err);
+			check(buf, n, pos);
+			assert_ok(gw_channel_write(out, buf, n, &err), &err);
+			break;
+		case 1: /* given back */
+			n = GW_MIN(n % 60 + 1, left);
+			assert_int_equal(gw_channel_read(in, buf, n, &err), 1);
+			gw_channel_unread(in, buf, n);
+			n = 0;
+			break;
+		default:
+			assert_ok(gw_channel_move(in, out, n, &err), &err);
+		}
+		pos += n;
+		assert_int_equal(in->read_pos, pos);
+		assert_int_equal(out->write_pos, pos);
+	}
+	free(buf);
+}
+
+static void every_kind_into_every_kind(void **state)
+{
+	uint64_t random = test_seed();
+
+	for (enum kind i = 0; i < KINDS; i++) {
+		for (enum kind o = 0; o < KINDS; o++) {
+			/* A few bytes at a time take their time. */
+			uint64_t total = i == SHORT || o == SHORT ? TOTAL / 4 : TOTAL;
+			struct gw_error err = GW_ERROR_INIT;
+			struct end in, out;
+
+			print_message("%s into %s\n", names[i], names[o]);
+			open_in(&in, i, total);
+			open_out(&out, o, total);
+			move_all(in.ch, out.ch, total, &random);
+			assert_int_equal(gw_channel_move(in.ch, out.ch, 0, &err), 1);
+			/* The end of the input is the end, also when it is asked again. */
+			assert_int_equal(gw_channel_move(in.ch, out.ch, 5, &err), 0);
+			assert_int_equal(gw_channel_move(in.ch, out.ch, 1 << 20, &err), 0);
+			collect(&out);
+			assert_fails(gw_channel_move(in.ch, out.ch, 1, &err), &err, GW_USAGE,
+				     "after it was finished");
+			if (in.has_thread)
+				pthread_join(in.thread, NULL);
+			close_end(&in);
+			close_end(&out);
+		}
+	}
+}
+
+static void an_input_that_ends_inside(void **state)
+{
+	for (enum kind i = 0; i < KINDS; i++) {
+		for (enum kind o = 0; o < KINDS; o++) {
+			struct gw_error err = GW_ERROR_INIT;
+			struct end in, out;
+
+			open_in(&in, i, 300001);
+			open_out(&out, o, 300001);
+			assert_fails(
+				gw_channel_move(in.ch, out.ch, 300002, &err), &err, GW_TRUNCATED,
+				"ends at byte 300001: of 300002 bytes that belong together 1 ");
+			assert_int_equal(in.ch->read_pos, 300001);
+			collect(&out);
+			if (in.has_thread)
+				pthread_join(in.thread, NULL);
+			close_end(&in);
+			close_end(&out);
+		}
+	}
+}
+
+/* A file that is read by its path is read ahead in; what is moved of it is the right part of it,
+ * and the read behind it too. */
+static void a_file_that_is_read_ahead_in(void **state)
+{
+	struct gw_error err = GW_ERROR_INIT;
+	uint64_t random = test_seed();
+	struct end in, out;
+	uint8_t head[20];
+
+	open_in(&in, FILE_PATH, TOTAL);
+	open_out(&out, FILE_FD, TOTAL);
+	for (uint64_t pos = 0; pos < TOTAL;) {
+		uint64_t n = GW_MIN(sizeof(head), TOTAL - pos);
+
+		assert_int_equal(gw_channel_read(in.ch, head, n, &err), 1);
+		check(head, n, pos);
+		assert_ok(gw_channel_write(out.ch, head, n, &err), &err);
+		pos += n;
+		n = GW_MIN(draw(&random) % 9000, TOTAL - pos);
+		assert_ok(gw_channel_move(in.ch, out.ch, n, &err), &err);
+		pos += n;
+		assert_int_equal(in.ch->read_pos, pos);
+	}
+	assert_int_equal(lseek(in.ch->fd, 0, SEEK_CUR), 0);
+	collect(&out);
+	close_end(&in);
+	close_end(&out);
+}
+
+/* Where a shared descriptor stands is where the next process reads and writes. */
+static void nothing_more_is_taken(void **state)
+{
+	struct gw_error err = GW_ERROR_INIT;
+	int in[3], out[3], fds[2];
+	uint8_t buf[100];
+
+	make_pair(PIPE, fds);
+	in[0] = fds[0], out[0] = fds[1];
+	make_pair(SOCKET, fds);
+	in[1] = fds[0], out[1] = fds[1];
+	in[2] = memfd_create("in", 0);
+	out[2] = memfd_create("out", 0);
+	put_pattern(in[2], 1000);
+	for (int i = 0; i < 3; i++) {
+		for (int o = 0; o < 3; o++) {
+			int flags = fcntl(in[i], F_GETFL), far = -1;
+			struct gw_channel *from, *to;
+
+			if (i == o && i < 2) /* the other end of one and the same */
+				make_pair(i ? SOCKET : PIPE, fds);
+			else
+				fds[0] = in[o], fds[1] = out[o];
+			far = fds[0];
+			if (i < 2) {
+				uint8_t all[1000];
+
+				fill(all, 1000, 0);
+				assert_int_equal(write(out[i], all, 1000), 1000);
+			} else {
+				lseek(in[2], 0, SEEK_SET);
+			}
+			from = must(gw_channel_from_fd(in[i], false, "in", &err), &err);
+			to = must(gw_channel_from_fd(fds[1], false, "out", &err), &err);
+			assert_int_equal(gw_channel_move(from, to, 990, &err), 1);
+			gw_channel_close(from);
+			gw_channel_close(to);
+			assert_int_equal(fcntl(in[i], F_GETFL), flags);
+			assert_int_equal(fcntl(fds[1], F_GETFL) & O_NONBLOCK, 0);
+			assert_int_equal(read(in[i], buf, 100), 10);
+			check(buf, 10, 990);
+			if (o == 2) {
+				assert_int_equal(lseek(out[2], 0, SEEK_CUR), 990);
+				lseek(out[2], 0, SEEK_SET);
+				continue;
+			}
+			for (uint64_t pos = 0; pos < 990; pos += 99) {
+				assert_int_equal(read(far, buf, 99), 99);
+				check(buf, 99, pos);
+			}
+			if (i == o && i < 2) {
+				close(fds[0]);
+				close(fds[1]);
+			}
+		}
+	}
+	for (int i = 0; i < 3; i++) {
+		close(in[i]);
+		close(out[i]);
+	}
+}
+
+/* Two pipes, nobody at their far ends but us. */
+struct pair {
+	int in[2], out[2];
+	struct gw_channel *from, *to;
+};
+
+static void open_pair(struct pair *p, enum kind kind)
+{
+	struct gw_error err = GW_ERROR_INIT;
+
+	make_pair(kind, p->in);
+	make_pair(kind, p->out);
+	p->from = must(gw_channel_from_fd(p->in[0], true, "in", &err), &err);
+	p->to = must(gw_channel_from_fd(p->out[1], true, "out", &err), &err);
+}
+
+static void close_pair(struct pair *p)
+{
+	gw_channel_close(p->from);
+	gw_channel_close(p->to);
+	close(p->in[1]);
+	close(p->out[0]);
+}
+
+static void *cancel_soon(void *opaque)
+{
+	usleep(20000);
+	gw_cancel_set(opaque);
+	return NULL;
+}
+
+/* Whether it waits for more input or for room: the token ends it. */
+static void cancelled(void **state)
+{
+	static const enum kind kinds[] = {PIPE, SMALL_PIPE, SOCKET};
+
+	for (size_t k = 0; k < GW_ARRAY_SIZE(kinds); k++) {
+		for (int full = 0; full < 2; full++) {
+			struct gw_error err = GW_ERROR_INIT;
+			struct gw_cancel *cancel = gw_cancel_new(&err);
+			struct end in;
+			pthread_t thread;
+			struct pair p;
+
+			open_pair(&p, kinds[k]);
+			gw_channel_set_cancel(p.from, cancel);
+			gw_channel_set_cancel(p.to, cancel);
+			if (full) {
+				open_in(&in, FILE_FD, 8 << 20);
+				gw_channel_set_cancel(in.ch, cancel);
+			}
+			assert_int_equal(pthread_create(&thread, NULL, cancel_soon, cancel), 0);
+			assert_fails(gw_channel_move(full ? in.ch : p.from, p.to, 8 << 20, &err),
+				     &err, GW_CANCELLED,
+				     full ? "writing out at byte" : "reading in at byte 0");
+			pthread_join(thread, NULL);
+			/* Once it is set, not a byte goes. */
+			uint64_t pos = p.to->write_pos;
+
+			assert_fails(gw_channel_move(full ? in.ch : p.from, p.to, 1, &err), &err,
+				     GW_CANCELLED, "cancelled");
+			assert_int_equal(p.to->write_pos, pos);
+			if (full)
+				close_end(&in);
+			close_pair(&p);
+			gw_cancel_free(cancel);
+		}
+	}
+}
+
+static volatile sig_atomic_t signals;
+
+static void count_signal(int signal)
+{
+	signals++;
+}
+
+/* A reader that is gone is an error and no signal. */
+static void the_reader_is_gone(void **state)
+{
+	static const enum kind kinds[] = {PIPE, FILE_FD, SOCKET, MEMORY};
+
+	signal(SIGPIPE, count_signal);
+	for (size_t i = 0; i < GW_ARRAY_SIZE(kinds); i++) {
+		for (int socket = 0; socket < 2; socket++) {
+			struct gw_error err = GW_ERROR_INIT;
+			struct gw_channel *to;
+			struct end in;
+			int fds[2];
+
+			open_in(&in, kinds[i], 300000);
+			make_pair(socket ? SOCKET : PIPE, fds);
+			close(fds[0]);
+			to = must(gw_channel_from_fd(fds[1], true, "out", &err), &err);
+			assert_fails(gw_channel_move(in.ch, to, 300000, &err), &err, GW_PEER,
+				     "writing out at byte 0: the other side is gone");
+			gw_channel_close(to);
+			gw_channel_close(in.ch);
+			in.ch = NULL;
+			if (in.has_thread)
+				pthread_join(in.thread, NULL);
+			close_end(&in);
+		}
+	}
+	/* The threads that feed are signalled; the mover is not, and it has no handler of theirs.
+	 */
+	signal(SIGPIPE, SIG_DFL);
+}
+
+/* Which end failed is said, whichever way the bytes went. */
+static void no_room_in_a_file(void **state)
+{
+	static const enum kind kinds[] = {PIPE, FILE_FD, FILE_PATH, SOCKET, MEMORY};
+	struct rlimit old, small;
+
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &old), 0);
+	signal(SIGXFSZ, SIG_IGN);
+	for (size_t i = 0; i < GW_ARRAY_SIZE(kinds); i++) {
+		struct gw_error err = GW_ERROR_INIT;
+		struct end in, out;
+
+		open_in(&in, kinds[i], TOTAL);
+		open_out(&out, FILE_PATH, TOTAL);
+		small = (struct rlimit){.rlim_cur = 1000000, .rlim_max = old.rlim_max};
+		assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
+		assert_fails(gw_channel_move(in.ch, out.ch, TOTAL, &err), &err, GW_SYSTEM,
+			     "it at byte 1000000: File too large");
+		assert_int_equal(setrlimit(RLIMIT_FSIZE, &old), 0);
+		gw_channel_close(in.ch);
+		in.ch = NULL;
+		if (in.has_thread)
+			pthread_join(in.thread, NULL);
+		close_end(&in);
+		close_end(&out);
+	}
+	struct gw_error err = GW_ERROR_INIT;
+	struct end in;
+
+	open_in(&in, FILE_FD, 100000);
+	struct gw_channel *full =
+		must(gw_channel_from_fd(open("/dev/full", O_WRONLY), true, "full", &err), &err);
+
+	assert_fails(gw_channel_move(in.ch, full, 100000, &err), &err, GW_SYSTEM,
+		     "writing full at byte 0: No space left");
+	gw_channel_close(full);
+	close_end(&in);
+}
+
+/* Planned failures on either side come through, at their byte. */
+static void planned_failures(void **state)
+{
+	uint64_t random = test_seed();
+
+	for (int round = 0; round < 60; round++) {
+		struct gw_fault_plan plan = GW_FAULT_PLAN_INIT;
+		struct gw_error err = GW_ERROR_INIT;
+		uint64_t at = draw(&random) % 400000;
+		bool reading = round & 1;
+		struct end in, out;
+		char text[60];
+
+		open_in(&in, FILE_FD, 400000);
+		open_out(&out, MEMORY, 400000);
+		plan.seed = random;
+		plan.read.most = plan.write.most = 50000;
+		*(reading ? &plan.read.error_at : &plan.write.error_at) = at;
+		in.ch = must(gw_channel_fault(in.ch, &plan, &err), &err);
+		out.ch = must(gw_channel_fault(out.ch, &plan, &err), &err);
+		snprintf(text, sizeof(text), "%s it at byte %" PRIu64 ": Input/output error",
+			 reading ? "reading" : "writing", at);
+		assert_fails(gw_channel_move(in.ch, out.ch, 400000, &err), &err, GW_SYSTEM, text);
+		assert_int_equal(out.ch->write_pos, at);
+		close_end(&in);
+		close_end(&out);
+	}
+}
+
+/* What came is handed on before more of it comes. */
+static void a_slow_writer(void **state)
+{
+	struct gw_error err = GW_ERROR_INIT;
+	uint8_t page[4096], back[4096];
+	struct pair p;
+
+	open_pair(&p, PIPE);
+	fill(page, sizeof(page), 0);
+	for (int i = 0; i < 100; i++) {
+		assert_int_equal(write(p.in[1], page, sizeof(page)), sizeof(page));
+		assert_int_equal(gw_channel_move(p.from, p.to, sizeof(page), &err), 1);
+		assert_int_equal(read(p.out[0], back, sizeof(back)), sizeof(back));
+		check(back, sizeof(back), 0);
+	}
+	close_pair(&p);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(every_kind_into_every_kind),
+		cmocka_unit_test(an_input_that_ends_inside),
+		cmocka_unit_test(a_file_that_is_read_ahead_in),
+		cmocka_unit_test(nothing_more_is_taken),
+		cmocka_unit_test(cancelled),
+		cmocka_unit_test(the_reader_is_gone),
+		cmocka_unit_test(no_room_in_a_file),
+		cmocka_unit_test(planned_failures),
+		cmocka_unit_test(a_slow_writer),
+	};
+
+	return cmocka_run_group_tests_name("move", tests, NULL, NULL);
+}

@@ -62,6 +62,7 @@ struct gw_channel {
 	bool seekable;	    /* skip() costs nothing and size is known */
 	bool finished;	    /* gw_channel_finish succeeded: no more writes */
 	uint64_t size;	    /* only if seekable: bytes from where the channel began */
+	uint64_t start;	    /* only if seekable: where in the file of fd that is */
 	/* After close: releases the struct itself; NULL: nothing to do. */
 	void (*free)(struct gw_channel *ch);
 	/* Bytes given back by gw_channel_unread, delivered before anything else. */

@@ -33,7 +33,6 @@ struct gw_fd {
 	size_t little;	/* for GW_FD_READY: bytes that fit whenever poll says so */
 	int private_fd; /* for GW_FD_PRIVATE, else -1 */
 	int64_t at; /* where in the file the next read begins; -1: where the descriptor stands */
-	int64_t origin; /* seekable: where in the file the channel's first byte is */
 	bool widened;	/* a pipe that was given its largest size, or cannot have it */
 };
 

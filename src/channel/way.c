@@ -111,7 +111,7 @@ static void choose_for_file(struct gw_fd *f, const struct stat *st)
 	f->ch.seekable = at >= 0 && st->st_size > 0;
 	if (!f->ch.seekable)
 		return;
-	f->origin = at;
+	f->ch.start = (uint64_t)at;
 	f->ch.size = st->st_size > at ? (uint64_t)(st->st_size - at) : 0;
 }
 

@@ -11,6 +11,7 @@
 #include <godwit/hypervisor.h>
 
 #include "base/bytes.h"
+#include "channel/at.h"
 
 /* struct elf_prstatus of Linux, for x86-64 and for i386. */
 #define PRSTATUS64_SIZE 336u
@@ -197,12 +198,13 @@ int gw_export_core(int fd, const struct gw_memory_map *map, const struct gw_expo
 
 	if (rc == 0) {
 		encode_header(&c, headers_at, header);
-		rc = gw_export_put(fd, c.notes.data, c.notes.len, *end, err);
+		rc = gw_write_at(fd, *end, c.notes.data, c.notes.len, GW_EXPORT_OUTPUT, err);
 	}
 	if (rc == 0)
-		rc = gw_export_put(fd, c.headers.data, c.headers.len, headers_at, err);
+		rc = gw_write_at(fd, headers_at, c.headers.data, c.headers.len, GW_EXPORT_OUTPUT,
+				 err);
 	if (rc == 0)
-		rc = gw_export_put(fd, header, sizeof(header), 0, err);
+		rc = gw_write_at(fd, 0, header, sizeof(header), GW_EXPORT_OUTPUT, err);
 	*end = headers_at + c.headers.len;
 	gw_buffer_free(&c.notes);
 	gw_buffer_free(&c.headers);

@@ -98,7 +98,6 @@ int gw_export_vcpus_record(struct gw_export_vcpus *v, const struct gw_record *re
 int gw_export_core(int fd, const struct gw_memory_map *map, const struct gw_export_vcpus *vcpus,
 		   uint64_t *end, struct gw_error *err);
 
-/* pwrite() of all of it. */
-int gw_export_put(int fd, const void *data, size_t len, uint64_t at, struct gw_error *err);
+#define GW_EXPORT_OUTPUT "the memory" /* what messages call the file that it goes to */
 
 #endif

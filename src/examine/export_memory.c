@@ -5,11 +5,12 @@
  */
 #include "examine/export_internal.h"
 
-#include <errno.h>
 #include <string.h>
 #include <unistd.h>
 
 #include <godwit/hypervisor.h>
+
+#include "channel/at.h"
 
 #define RUN_MAX (UINT64_C(256) << 10)
 
@@ -20,29 +21,10 @@ struct spooled {
 
 static const uint8_t zeros[GW_PAGE_SIZE];
 
-int gw_export_put(int fd, const void *data, size_t len, uint64_t at, struct gw_error *err)
-{
-	const uint8_t *from = data;
-
-	while (len) {
-		ssize_t n = pwrite(fd, from, len, (off_t)at);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return gw_fail_errno(err, "writing at offset 0x%llx",
-					     (unsigned long long)at);
-		from += n;
-		at += (uint64_t)n;
-		len -= (size_t)n;
-	}
-	return 0;
-}
-
 static int flush(struct gw_export_memory *m, struct gw_error *err)
 {
-	int rc = gw_export_put(m->fd, m->run.data, m->run.len, m->start + m->run_pfn * GW_PAGE_SIZE,
-			       err);
+	int rc = gw_write_at(m->fd, m->start + m->run_pfn * GW_PAGE_SIZE, m->run.data, m->run.len,
+			     GW_EXPORT_OUTPUT, err);
 
 	gw_buffer_reset(&m->run);
 	return rc;

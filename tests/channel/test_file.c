@@ -10,6 +10,8 @@
 #include <signal.h>
 #include <sys/resource.h>
 
+#include "channel/at.h"
+
 static char *folder;
 
 static int make(void **state)
@@ -347,6 +349,44 @@ static void a_file_that_grows(void **state)
 	gw_channel_close(ch);
 }
 
+/* Bytes by place, from where the channel began, without moving it; also from the middle of a file.
+ */
+static void reads_at_a_place(void **state)
+{
+	struct gw_error err = GW_ERROR_INIT;
+	struct gw_cancel *cancel = gw_cancel_new(&err);
+	struct gw_channel *ch;
+	char buf[4];
+	int fd;
+
+	put("file", "0123456789");
+	ch = gw_channel_open(in_folder("file"), &err);
+	assert_int_equal(gw_channel_read(ch, buf, 4, &err), 1);
+	gw_channel_unread(ch, buf, 4);
+	assert_ok(gw_channel_read_at(ch, 6, buf, 4, &err), &err);
+	assert_memory_equal(buf, "6789", 4);
+	assert_int_equal(gw_channel_read(ch, buf, 2, &err), 1);
+	assert_memory_equal(buf, "01", 2);
+	assert_fails(gw_channel_read_at(ch, 8, buf, 4, &err), &err, GW_SYSTEM,
+		     "/file ends at offset 0xa now");
+	gw_channel_set_cancel(ch, cancel);
+	gw_cancel_set(cancel);
+	assert_fails(gw_channel_read_at(ch, 6, buf, 4, &err), &err, GW_CANCELLED, "cancelled");
+	gw_channel_close(ch);
+
+	fd = open(in_folder("file"), O_RDONLY);
+	assert_int_equal(lseek(fd, 3, SEEK_SET), 3);
+	ch = gw_channel_from_fd(fd, true, "inherited", &err);
+	assert_int_equal(ch->start, 3);
+	assert_int_equal(gw_channel_read(ch, buf, 2, &err), 1);
+	assert_ok(gw_channel_read_at(ch, 1, buf, 4, &err), &err);
+	assert_memory_equal(buf, "4567", 4);
+	assert_int_equal(gw_channel_read(ch, buf, 2, &err), 1);
+	assert_memory_equal(buf, "56", 2);
+	gw_channel_close(ch);
+	gw_cancel_free(cancel);
+}
+
 static void what_fails(void **state)
 {
 	struct gw_error err = GW_ERROR_INIT;
@@ -460,6 +500,7 @@ int main(void)
 		IN_FOLDER(random_bytes),
 		IN_FOLDER(reads_little),
 		IN_FOLDER(a_file_that_grows),
+		IN_FOLDER(reads_at_a_place),
 		IN_FOLDER(what_fails),
 		IN_FOLDER(no_more_room),
 		IN_FOLDER(no_right),

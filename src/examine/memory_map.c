@@ -18,10 +18,20 @@
 #define ENTRIES_PER_CHUNK 64u
 #define FREE_CHUNKS	  1024u
 
+/*
+ * Where the contents of a block of pfns are: 4096 apart in the order of the pfns, the first would
+ * be at base; or as listed.
+ */
+struct places {
+	uint64_t base;
+	uint64_t *list; /* GW_MAP_BLOCK_PFNS, or NULL */
+};
+
 struct gw_map_chunk {
 	uint64_t number;		      /* pfn / GW_MAP_CHUNK_PFNS */
 	uint8_t types[GW_MAP_CHUNK_PFNS / 2]; /* the even pfn in the lower half */
-	uint64_t had_data[GW_MAP_CHUNK_PFNS / 64];
+	uint64_t had_data[GW_MAP_CHUNK_PFNS / GW_MAP_BLOCK_PFNS];
+	struct places *places; /* of each block; NULL: none was told */
 };
 
 static unsigned get(const struct gw_map_chunk *chunk, unsigned i)
@@ -100,7 +110,47 @@ static int chunk_of(struct gw_memory_map *map, uint64_t number, struct gw_map_ch
 	return 0;
 }
 
-int gw_memory_map_add(struct gw_memory_map *map, uint64_t pfn, unsigned type, struct gw_error *err)
+static uint64_t place_in(const struct places *p, unsigned i)
+{
+	return p->list ? p->list[i] : p->base + (uint64_t)i * GW_PAGE_SIZE;
+}
+
+/* any: contents of the block came before. */
+static int put_place(struct places *p, bool any, unsigned i, uint64_t place, struct gw_error *err)
+{
+	uint64_t base = place - (uint64_t)i * GW_PAGE_SIZE;
+
+	if (!any)
+		p->base = base;
+	if (!p->list && p->base == base)
+		return 0;
+	if (!p->list) {
+		uint64_t *list = malloc(GW_MAP_BLOCK_PFNS * sizeof(*list));
+
+		if (!list)
+			return gw_fail_errno(err, "the memory map");
+		for (unsigned k = 0; k < GW_MAP_BLOCK_PFNS; k++)
+			list[k] = place_in(p, k);
+		p->list = list;
+	}
+	p->list[i] = place;
+	return 0;
+}
+
+static int remember(struct gw_map_chunk *chunk, unsigned i, uint64_t place, struct gw_error *err)
+{
+	unsigned block = i / GW_MAP_BLOCK_PFNS;
+
+	if (!chunk->places)
+		chunk->places = calloc(GW_ARRAY_SIZE(chunk->had_data), sizeof(*chunk->places));
+	if (!chunk->places)
+		return gw_fail_errno(err, "the memory map");
+	return put_place(&chunk->places[block], chunk->had_data[block] != 0, i % GW_MAP_BLOCK_PFNS,
+			 place, err);
+}
+
+static int add(struct gw_memory_map *map, uint64_t pfn, unsigned type, const uint64_t *place,
+	       struct gw_error *err)
 {
 	unsigned i = (unsigned)(pfn % GW_MAP_CHUNK_PFNS);
 	struct gw_map_chunk *chunk;
@@ -113,6 +163,8 @@ int gw_memory_map_add(struct gw_memory_map *map, uint64_t pfn, unsigned type, st
 		map->left_out++;
 		return 0;
 	}
+	if (place && remember(chunk, i, *place, err) < 0)
+		return -1;
 	before = get(chunk, i);
 	if (before == NONE)
 		map->pfns++;
@@ -130,18 +182,64 @@ int gw_memory_map_add(struct gw_memory_map *map, uint64_t pfn, unsigned type, st
 	return 0;
 }
 
+int gw_memory_map_add(struct gw_memory_map *map, uint64_t pfn, unsigned type, struct gw_error *err)
+{
+	return add(map, pfn, type, NULL, err);
+}
+
+int gw_memory_map_add_at(struct gw_memory_map *map, uint64_t pfn, unsigned type, uint64_t place,
+			 struct gw_error *err)
+{
+	return add(map, pfn, type, &place, err);
+}
+
+/* The chunk that has this pfn; NULL if there is none. */
+static const struct gw_map_chunk *find(const struct gw_memory_map *map, uint64_t pfn)
+{
+	uint64_t number = pfn / GW_MAP_CHUNK_PFNS;
+
+	if (map->last && map->last->number == number)
+		return map->last;
+	return map->nr_slots ? *slot_of(map->slots, map->nr_slots, number) : NULL;
+}
+
 int gw_memory_map_type(const struct gw_memory_map *map, uint64_t pfn)
 {
-	const struct gw_map_chunk *chunk;
-	unsigned type;
+	const struct gw_map_chunk *chunk = find(map, pfn);
+	unsigned type = chunk ? get(chunk, (unsigned)(pfn % GW_MAP_CHUNK_PFNS)) : NONE;
 
-	if (!map->nr_slots)
-		return -1;
-	chunk = *slot_of(map->slots, map->nr_slots, pfn / GW_MAP_CHUNK_PFNS);
-	if (!chunk)
-		return -1;
-	type = get(chunk, (unsigned)(pfn % GW_MAP_CHUNK_PFNS));
 	return type == NONE ? -1 : (int)type;
+}
+
+bool gw_memory_map_place(const struct gw_memory_map *map, uint64_t pfn, uint64_t *place)
+{
+	const struct gw_map_chunk *chunk = find(map, pfn);
+	unsigned i = (unsigned)(pfn % GW_MAP_CHUNK_PFNS), block = i / GW_MAP_BLOCK_PFNS;
+
+	if (!chunk || !chunk->places || !(chunk->had_data[block] >> i % GW_MAP_BLOCK_PFNS & 1))
+		return false;
+	*place = place_in(&chunk->places[block], i % GW_MAP_BLOCK_PFNS);
+	return true;
+}
+
+bool gw_memory_map_block(const struct gw_memory_map *map, uint64_t pfn, struct gw_map_block *b)
+{
+	const struct gw_map_chunk *chunk = find(map, pfn);
+	unsigned first = (unsigned)(pfn % GW_MAP_CHUNK_PFNS), block = first / GW_MAP_BLOCK_PFNS;
+
+	b->there = b->data = 0;
+	if (!chunk)
+		return false;
+	for (unsigned i = 0; i < GW_MAP_BLOCK_PFNS; i++) {
+		b->types[i] = (uint8_t)get(chunk, first + i);
+		b->there |= (uint64_t)(b->types[i] != NONE) << i;
+	}
+	if (chunk->places) {
+		b->data = chunk->had_data[block];
+		for (unsigned i = 0; i < GW_MAP_BLOCK_PFNS; i++)
+			b->places[i] = place_in(&chunk->places[block], i);
+	}
+	return b->there != 0;
 }
 
 static int by_number(const void *a, const void *b)
@@ -149,6 +247,39 @@ static int by_number(const void *a, const void *b)
 	const struct gw_map_chunk *const *x = a, *const *y = b;
 
 	return (*x)->number < (*y)->number ? -1 : (*x)->number > (*y)->number;
+}
+
+/* All chunks, lowest first, for the caller to free. */
+static struct gw_map_chunk **sort(const struct gw_memory_map *map, struct gw_error *err)
+{
+	struct gw_map_chunk **sorted = calloc(map->nr_chunks + 1, sizeof(struct gw_map_chunk *));
+	size_t n = 0;
+
+	if (!sorted) {
+		gw_fail_errno(err, "the memory map");
+		return NULL;
+	}
+	for (size_t i = 0; i < map->nr_slots; i++) {
+		if (map->slots[i])
+			sorted[n++] = map->slots[i];
+	}
+	qsort(sorted, n, sizeof(struct gw_map_chunk *), by_number);
+	return sorted;
+}
+
+uint64_t *gw_memory_map_chunks(const struct gw_memory_map *map, size_t *nr, struct gw_error *err)
+{
+	GW_FREE_ON_EXIT struct gw_map_chunk **sorted = sort(map, err);
+	uint64_t *numbers = sorted ? calloc(map->nr_chunks + 1, sizeof(*numbers)) : NULL;
+
+	if (sorted && !numbers)
+		gw_fail_errno(err, "the memory map");
+	if (!numbers)
+		return NULL;
+	*nr = map->nr_chunks;
+	for (size_t i = 0; i < *nr; i++)
+		numbers[i] = sorted[i]->number;
+	return numbers;
 }
 
 /* Adds one pfn to the run at hand, or hands that on and begins another. */
@@ -171,19 +302,12 @@ int gw_memory_map_runs(const struct gw_memory_map *map,
 		       bool (*fn)(void *opaque, const struct gw_map_run *run), void *opaque,
 		       struct gw_error *err)
 {
-	GW_FREE_ON_EXIT struct gw_map_chunk **sorted =
-		calloc(map->nr_chunks + 1, sizeof(struct gw_map_chunk *));
+	GW_FREE_ON_EXIT struct gw_map_chunk **sorted = sort(map, err);
 	struct gw_map_run run = {.type = NONE};
-	size_t n = 0;
 
 	if (!sorted)
-		return gw_fail_errno(err, "the memory map");
-	for (size_t i = 0; i < map->nr_slots; i++) {
-		if (map->slots[i])
-			sorted[n++] = map->slots[i];
-	}
-	qsort(sorted, n, sizeof(struct gw_map_chunk *), by_number);
-	for (size_t c = 0; c < n; c++) {
+		return -1;
+	for (size_t c = 0; c < map->nr_chunks; c++) {
 		for (unsigned i = 0; i < GW_MAP_CHUNK_PFNS; i++) {
 			if (!extend(&run, sorted[c]->number * GW_MAP_CHUNK_PFNS + i,
 				    get(sorted[c], i), fn, opaque))
@@ -195,10 +319,19 @@ int gw_memory_map_runs(const struct gw_memory_map *map,
 	return 0;
 }
 
+static void free_chunk(struct gw_map_chunk *chunk)
+{
+	for (size_t i = 0; chunk && chunk->places && i < GW_ARRAY_SIZE(chunk->had_data); i++)
+		free(chunk->places[i].list);
+	if (chunk)
+		free(chunk->places);
+	free(chunk);
+}
+
 void gw_memory_map_free(struct gw_memory_map *map)
 {
 	for (size_t i = 0; i < map->nr_slots; i++)
-		free(map->slots[i]);
+		free_chunk(map->slots[i]);
 	free(map->slots);
 	*map = (struct gw_memory_map){0};
 }

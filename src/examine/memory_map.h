@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * What an image says about each pfn: its last type, and whether its contents came before. Sparse,
- * in five bits per pfn, and bounded: an image that names pfns far apart fills it slower than its
- * own bytes come, and never beyond GW_MAP_CHUNKS_MAX.
+ * What an image says about each pfn: its last type, whether its contents came before, and, for who
+ * wants to know, where. Sparse, in five bits per pfn, and bounded: an image that names pfns far
+ * apart fills it slower than its own bytes come, and never beyond GW_MAP_CHUNKS_MAX.
  */
 #ifndef GW_EXAMINE_MEMORY_MAP_H
 #define GW_EXAMINE_MEMORY_MAP_H
@@ -40,10 +40,34 @@ struct gw_map_run {
 	unsigned type; /* enum gw_page_type */
 };
 
+/* What is known about GW_MAP_BLOCK_PFNS pfns in a row; a bit or an element for each. */
+#define GW_MAP_BLOCK_PFNS 64u
+struct gw_map_block {
+	uint64_t there; /* an entry came */
+	uint64_t data;	/* contents came: the last are at places[] */
+	uint8_t types[GW_MAP_BLOCK_PFNS];
+	uint64_t places[GW_MAP_BLOCK_PFNS];
+};
+
 int gw_memory_map_add(struct gw_memory_map *map, uint64_t pfn, unsigned type, struct gw_error *err);
+/*
+ * The same for an entry whose type has contents, and remembers that the contents are at place, a
+ * number of the caller's. Where most pages stand in the order of their pfns, 4096 apart, that takes
+ * two bits more per pfn, else up to 64.
+ */
+int gw_memory_map_add_at(struct gw_memory_map *map, uint64_t pfn, unsigned type, uint64_t place,
+			 struct gw_error *err);
 
 /* The last type of a pfn, or -1 if none came. */
 int gw_memory_map_type(const struct gw_memory_map *map, uint64_t pfn);
+/* Where the last contents of a pfn are, if gw_memory_map_add_at() was told. */
+bool gw_memory_map_place(const struct gw_memory_map *map, uint64_t pfn, uint64_t *place);
+
+/* The numbers of the chunks of GW_MAP_CHUNK_PFNS pfns that have entries, lowest first, for the
+ * caller to free. NULL with err. */
+uint64_t *gw_memory_map_chunks(const struct gw_memory_map *map, size_t *nr, struct gw_error *err);
+/* The block that begins with this pfn, a multiple of its size. False if nothing is there. */
+bool gw_memory_map_block(const struct gw_memory_map *map, uint64_t pfn, struct gw_map_block *block);
 
 /*
  * Calls fn for every run, lowest pfn first. Sorts the chunks first; -1 if there is no memory for

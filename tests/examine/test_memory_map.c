@@ -81,6 +81,59 @@ static void agrees_with_an_array(void **unused)
 	gw_memory_map_free(&map);
 }
 
+/* Runs of pages in a row, as records bring them, and pages sent again, against an array. */
+static void remembers_places(void **unused)
+{
+	static uint64_t places[PFNS];
+	static bool there[PFNS];
+	struct gw_memory_map map = {0};
+	struct gw_error err = GW_ERROR_INIT;
+	struct gw_map_block block;
+	uint64_t *chunks, at = 5, place;
+	size_t nr;
+
+	for (unsigned i = 0; i < 3000; i++) {
+		uint64_t pfn = rnd() % PFNS, run = rnd() % 4 ? 1 : rnd() % 1000;
+
+		for (; run && pfn < PFNS; run--, pfn++, at += GW_PAGE_SIZE) {
+			assert_ok(gw_memory_map_add_at(&map, pfn, GW_PAGE_L1TAB, at, &err), &err);
+			places[pfn] = at;
+			there[pfn] = true;
+		}
+		at += rnd() % 10000;
+	}
+	/* One without contents. */
+	assert_ok(gw_memory_map_add(&map, PFNS, GW_PAGE_XALLOC, &err), &err);
+	assert_false(gw_memory_map_place(&map, PFNS, &place));
+	for (unsigned i = 0; i < PFNS; i++) {
+		assert_int_equal(gw_memory_map_place(&map, i, &place), there[i]);
+		if (there[i])
+			assert_int_equal(place, places[i]);
+	}
+	chunks = gw_memory_map_chunks(&map, &nr, &err);
+	assert_int_equal(nr, PFNS / GW_MAP_CHUNK_PFNS + 1);
+	for (size_t c = 0; c < nr; c++)
+		assert_int_equal(chunks[c], c);
+	free(chunks);
+	for (unsigned i = 0; i < PFNS; i++) {
+		unsigned k = i % GW_MAP_BLOCK_PFNS;
+
+		if (k == 0)
+			gw_memory_map_block(&map, i, &block);
+		assert_int_equal(block.there >> k & 1, there[i]);
+		assert_int_equal(block.data >> k & 1, there[i]);
+		if (there[i]) {
+			assert_int_equal(block.places[k], places[i]);
+			assert_int_equal(block.types[k], GW_PAGE_L1TAB);
+		}
+	}
+	assert_true(gw_memory_map_block(&map, PFNS / 64 * 64, &block));
+	assert_int_equal(block.types[PFNS % 64], GW_PAGE_XALLOC);
+	assert_true(block.there >> PFNS % 64 & ~block.data >> PFNS % 64 & 1);
+	assert_false(gw_memory_map_block(&map, UINT64_C(1) << 40, &block));
+	gw_memory_map_free(&map);
+}
+
 static bool collect(void *opaque, const struct gw_map_run *run)
 {
 	struct gw_map_run **next = opaque;
@@ -138,6 +191,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(agrees_with_an_array),
+		cmocka_unit_test(remembers_places),
 		cmocka_unit_test(runs_cross_chunks),
 		cmocka_unit_test(is_bounded),
 	};

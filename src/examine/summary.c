@@ -112,8 +112,38 @@ static struct gw_vcpu_summary *vcpu_of(struct gw_summary *s, uint32_t id)
 /* The last word counts: what came before it goes. */
 static void keep(struct gw_summary *s, struct gw_buffer *to, const void *data, size_t len)
 {
+	s->kept -= to->len;
 	to->len = 0;
-	gw_buffer_append(to, data, len, &s->err);
+	if (len > GW_SUMMARY_KEPT_MAX - s->kept) {
+		s->left_out++;
+		return;
+	}
+	if (gw_buffer_append(to, data, len, &s->err) == 0)
+		s->kept += len;
+}
+
+/* Ranges may come one by one, or again as the guest grows. One that leaves a hole the rules refuse.
+ */
+static void gather_p2m(struct gw_summary *s, const struct gw_record *rec)
+{
+	uint64_t *to;
+	struct gw_p2m_frames p2m;
+	size_t first, known = s->p2m_frames.len / sizeof(*to);
+
+	if (!s->has_pv_info || gw_p2m_frames_decode(rec, s->pv_info.guest_width, &p2m, NULL) < 0)
+		return;
+	s->p2m = p2m;
+	s->has_p2m = true;
+	s->p2m_end = GW_MAX(s->p2m_end, p2m.end_pfn);
+	first = p2m.start_pfn / (GW_PAGE_SIZE / s->pv_info.guest_width);
+	if (first > known ||
+	    (first + p2m.count > known &&
+	     gw_buffer_append(&s->p2m_frames, NULL, (first + p2m.count - known) * sizeof(*to),
+			      &s->err) < 0))
+		return;
+	to = (uint64_t *)(void *)s->p2m_frames.data + first;
+	for (uint32_t i = 0; i < p2m.count; i++)
+		to[i] = gw_p2m_frames_get(rec, i);
 }
 
 static void gather_vcpu(struct gw_summary *s, const struct gw_record *rec)
@@ -124,7 +154,8 @@ static void gather_vcpu(struct gw_summary *s, const struct gw_record *rec)
 	if (!s->has_pv_info || gw_vcpu_blob_decode(rec, s->pv_info.guest_width, &blob, NULL) < 0)
 		return;
 	vcpu = vcpu_of(s, blob.vcpu_id);
-	if (!vcpu)
+	/* An empty record is passed over. */
+	if (!vcpu || !blob.blob_len)
 		return;
 	switch (rec->type) {
 	case GW_REC_X86_PV_VCPU_BASIC:
@@ -196,18 +227,12 @@ static void gather_policy(struct gw_summary *s, const struct gw_record *rec)
 
 static void gather_image_record(struct gw_summary *s, const struct gw_record *rec)
 {
-	struct gw_p2m_frames p2m;
-
 	switch (rec->type) {
 	case GW_REC_X86_PV_INFO:
 		s->has_pv_info |= gw_pv_info_decode(rec, &s->pv_info, NULL) == 0;
 		break;
 	case GW_REC_X86_PV_P2M_FRAMES:
-		if (!s->has_pv_info ||
-		    gw_p2m_frames_decode(rec, s->pv_info.guest_width, &p2m, NULL) < 0)
-			break;
-		s->p2m = p2m;
-		s->has_p2m = true;
+		gather_p2m(s, rec);
 		break;
 	case GW_REC_X86_PV_VCPU_BASIC:
 	case GW_REC_X86_PV_VCPU_EXTENDED:
@@ -235,6 +260,9 @@ static void gather_image_record(struct gw_summary *s, const struct gw_record *re
 	case GW_REC_SHARED_INFO:
 		keep(s, &s->shared_info, rec->data, rec->length);
 		break;
+	case GW_REC_GODWIT_XENABI:
+		keep(s, &s->xenabi, rec->data, rec->length);
+		break;
 	default:
 		break;
 	}
@@ -249,6 +277,7 @@ static void gather_xenstore(struct gw_summary *s, const struct gw_record *rec)
 	if (!rec->data || gw_emulator_data_decode(rec, &emu, NULL) < 0)
 		return;
 	s->has_xenstore = true;
+	keep(s, &s->xenstore, emu.data, emu.len);
 	s->xenstore_keys = 0;
 	while (gw_xenstore_pair(&emu, &pos, &key, &value, NULL) > 0)
 		s->xenstore_keys++;
@@ -323,6 +352,9 @@ void gw_summary_free(struct gw_summary *summary)
 	gw_memory_map_free(&summary->memory);
 	gw_buffer_free(&summary->shared_info);
 	gw_buffer_free(&summary->hvm_context);
+	gw_buffer_free(&summary->p2m_frames);
+	gw_buffer_free(&summary->xenabi);
+	gw_buffer_free(&summary->xenstore);
 	gw_policy_free(&summary->policy);
 	for (size_t i = 0; i < summary->nr_vcpus; i++)
 		for (size_t k = 0; k < GW_VCPU_NR_BLOBS; k++)

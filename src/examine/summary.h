@@ -22,6 +22,8 @@
 #define GW_SUMMARY_PARAMS_MAX 256u
 #define GW_SUMMARY_VCPUS_MAX  8192u /* ids from there on are left out */
 #define GW_SUMMARY_CODES_MAX  64u
+/* Bytes of state that are kept: thousands of vCPUs have less. More is left out. */
+#define GW_SUMMARY_KEPT_MAX (UINT64_C(256) << 20)
 
 /* How many records of a type there are. */
 struct gw_type_count {
@@ -73,7 +75,9 @@ struct gw_summary {
 	bool has_pv_info;
 	struct gw_pv_info pv_info;
 	bool has_p2m;
-	struct gw_p2m_frames p2m;
+	struct gw_p2m_frames p2m;    /* as the last record says */
+	uint32_t p2m_end;	     /* the highest pfn of all of them */
+	struct gw_buffer p2m_frames; /* of all: the pfn of each frame, as uint64_t */
 	bool has_tsc;
 	struct gw_tsc_info tsc;
 	struct gw_param params[GW_SUMMARY_PARAMS_MAX];
@@ -90,13 +94,17 @@ struct gw_summary {
 	uint32_t hvm_cpuid; /* CPUID leaf 1 eax of the saving host */
 	struct gw_code_count codes[GW_SUMMARY_CODES_MAX];
 	size_t nr_codes;
+	struct gw_buffer xenabi; /* GODWIT_XENABI */
 	/* libxl stream */
 	bool has_emulator;
 	uint32_t emulator_id;
 	uint64_t emulator_bytes; /* of device model state */
 	bool has_xenstore;
 	uint64_t xenstore_keys;
+	struct gw_buffer xenstore; /* keys and values, each ended by a NUL */
 
+	uint64_t kept;	     /* bytes in those buffers that come and come again */
+	uint64_t left_out;   /* pieces of state that found no room */
 	struct gw_error err; /* memory ran out on the way */
 };
 

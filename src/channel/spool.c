@@ -32,19 +32,24 @@ static int open_unlinked(struct gw_error *err)
 	return fd;
 }
 
+/*
+ * A file that held something is replaced by a new one. Were it emptied by ftruncate, ext4 would write
+ * what it holds next to the disk when it is closed, for fear that it replaces something dear
+ * (auto_da_alloc in Documentation/filesystems/ext4).
+ */
 int gw_spool_begin(struct gw_spool *s, struct gw_error *err)
 {
-	if (!s->open) {
-		s->fd = open_unlinked(err);
-		if (s->fd < 0)
-			return -1;
-		s->open = true;
+	gw_buffer_reset(&s->pending);
+	if (s->open && s->bytes) {
+		close(s->fd);
+		s->open = false;
 	}
 	s->bytes = 0;
-	gw_buffer_reset(&s->pending);
-	if (ftruncate(s->fd, 0) < 0 || lseek(s->fd, 0, SEEK_SET) < 0)
-		return gw_fail_errno(err, "emptying the file of a round of checkpoints");
-	return 0;
+	if (s->open)
+		return 0;
+	s->fd = open_unlinked(err);
+	s->open = s->fd >= 0;
+	return s->open ? 0 : -1;
 }
 
 static int flush(struct gw_spool *s, struct gw_error *err)

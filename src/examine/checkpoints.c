@@ -54,8 +54,20 @@ int gw_checkpoints_over(const struct gw_checkpoints *c, struct gw_error *err)
 	return gw_fail(err, GW_TRUNCATED, "no complete checkpoint came");
 }
 
-bool gw_checkpoints_loss(const struct gw_finding *finding)
+static bool is_loss(const struct gw_finding *finding)
 {
 	return strcmp(finding->rule->id, "image-cut-round") == 0 ||
 	       strcmp(finding->rule->id, "stream-cut-round") == 0;
+}
+
+void gw_checkpoints_finding(const struct gw_finding *finding, const struct gw_log *log,
+			    struct gw_error *bad)
+{
+	char text[600];
+
+	gw_finding_format(finding, text, sizeof(text));
+	if (finding->level == GW_LEVEL_ERROR)
+		gw_fail(bad, GW_INVALID, "%s", text);
+	else if (finding->level == GW_LEVEL_WARNING)
+		gw_logf(log, is_loss(finding) ? GW_LOG_WARNING : GW_LOG_INFO, "%s", text);
 }

@@ -9,6 +9,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include <godwit/log.h>
+
 #include "examine/examine.h"
 
 /* Zeroed before the walk begins. */
@@ -35,7 +37,12 @@ enum gw_counts gw_checkpoints_record(struct gw_checkpoints *c,
 				     const struct gw_examined_record *record);
 /* Behind the walk: -1 (GW_TRUNCATED) if nothing counts. */
 int gw_checkpoints_over(const struct gw_checkpoints *c, struct gw_error *err);
-/* The finding tells that a round was cut off: what the image says of it is lost. */
-bool gw_checkpoints_loss(const struct gw_finding *finding);
+/*
+ * A finding, to who takes an image only as it is: an error refuses it (the first goes into bad, as
+ * GW_INVALID), a cut-off round, whose contents are lost, is a warning to log, other broken rules
+ * are information.
+ */
+void gw_checkpoints_finding(const struct gw_finding *finding, const struct gw_log *log,
+			    struct gw_error *bad);
 
 #endif

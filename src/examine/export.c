@@ -84,14 +84,8 @@ static void on_stream(void *opaque, uint64_t offset, const struct gw_stream_head
 static void on_finding(void *opaque, const struct gw_finding *finding)
 {
 	struct export *x = opaque;
-	char text[600];
 
-	gw_finding_format(finding, text, sizeof(text));
-	if (finding->level == GW_LEVEL_ERROR)
-		gw_fail(&x->bad, GW_INVALID, "%s", text);
-	else if (finding->level == GW_LEVEL_WARNING)
-		gw_logf(&x->ts->log, gw_checkpoints_loss(finding) ? GW_LOG_WARNING : GW_LOG_INFO,
-			"%s", text);
+	gw_checkpoints_finding(finding, &x->ts->log, &x->bad);
 }
 
 static int on_page(void *opaque, uint64_t pfn, unsigned type, const uint8_t *contents,

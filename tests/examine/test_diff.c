@@ -1,0 +1,452 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * gw_diff() against a model: what differs between two domains, whatever way their images were
+ * written and from whatever they are read.
+ */
+#include "gwtest.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <godwit/cancel.h>
+
+#include "base/bytes.h"
+#include "base/util.h"
+#include "channel/memory.h"
+#include "diff_model.h"
+#include "examine/diff.h"
+#include "format/hvm_context.h"
+#include "format/image.h"
+
+/* What a comparison told. */
+struct told {
+	struct gw_buffer lines; /* "part number entry field" each */
+	char values[2000];	/* of all of them: "a|b|only_a|only_b;" */
+	char pages[MODEL_PFNS][5];
+	uint64_t last_pfn, other_pfns;
+	struct gw_page_difference run; /* the last */
+	struct gw_diffed found;
+	struct gw_error err;
+	int rc;
+	void (*between)(struct told *told); /* both were read */
+	struct gw_channel *a;
+};
+
+static void on_images(void *opaque, const struct gw_diffed *found)
+{
+	struct told *t = opaque;
+
+	assert_int_equal(found->differences + found->pages, 0);
+	if (t->between)
+		t->between(t);
+}
+
+static void on_difference(void *opaque, const struct gw_difference *d)
+{
+	struct told *t = opaque;
+	size_t len = strlen(t->values);
+
+	assert_int_equal(gw_buffer_printf(&t->lines, NULL, "%s %u %s %s\n",
+					  gw_diff_part_name(d->part), d->number,
+					  d->entry ? d->entry : "-", d->field ? d->field : "-"),
+			 0);
+	snprintf(t->values + len, sizeof(t->values) - len, "%s|%s|%s|%s;", d->a ? d->a : "none",
+		 d->b ? d->b : "none", d->only_a, d->only_b);
+	assert_true(d->a || d->b);
+	assert_true(!d->bytes || d->differing > 0);
+}
+
+static void on_pages(void *opaque, const struct gw_page_difference *run)
+{
+	struct told *t = opaque;
+
+	assert_true(run->first <= run->last);
+	assert_true(t->last_pfn == 0 || run->first > t->last_pfn);
+	t->last_pfn = run->last;
+	t->run = *run;
+	for (uint64_t pfn = run->first; pfn <= run->last; pfn++) {
+		if (pfn >= MODEL_PFNS) {
+			t->other_pfns++;
+			continue;
+		}
+		snprintf(t->pages[pfn], sizeof(t->pages[pfn]), "%s%s%s%s", run->contents ? "c" : "",
+			 run->type ? "t" : "", run->only_a ? "A" : "", run->only_b ? "B" : "");
+	}
+}
+
+static struct gw_channel *file_channel(const struct gw_buffer *image)
+{
+	struct gw_error err = GW_ERROR_INIT;
+	char path[] = "/tmp/godwit-diff.XXXXXX";
+	int fd = mkstemp(path);
+	struct gw_channel *ch;
+
+	assert_true(fd >= 0);
+	assert_int_equal(write(fd, image->data, image->len), image->len);
+	close(fd);
+	ch = gw_channel_open(path, &err);
+	assert_non_null(ch);
+	assert_true(ch->seekable);
+	unlink(path);
+	return ch;
+}
+
+static struct gw_channel *pipe_channel(const struct gw_buffer *image)
+{
+	struct gw_error err = GW_ERROR_INIT;
+	struct gw_channel *ch = gw_channel_memory("a pipe", &err);
+
+	assert_non_null(ch);
+	assert_ok(gw_channel_write(ch, image->data, image->len, &err), &err);
+	assert_false(ch->seekable);
+	return ch;
+}
+
+/* files: bit 0 a, bit 1 b; else they are read as from a pipe. */
+static void compare(struct told *t, const struct gw_buffer *a, const struct gw_buffer *b,
+		    unsigned files, bool details)
+{
+	const struct gw_diff_sink sink = {
+		.opaque = t,
+		.images = on_images,
+		.difference = on_difference,
+		.pages = on_pages,
+		.page_details = details,
+	};
+	const struct gw_toolstack ts = {0};
+	struct gw_channel *from_a = files & 1 ? file_channel(a) : pipe_channel(a);
+	struct gw_channel *from_b = files & 2 ? file_channel(b) : pipe_channel(b);
+
+	t->a = from_a;
+	t->rc = gw_diff(from_a, from_b, &sink, &ts, &t->found, &t->err);
+	assert_int_equal(gw_buffer_append(&t->lines, NULL, 1, NULL), 0);
+	gw_channel_close(from_a);
+	gw_channel_close(from_b);
+}
+
+static const char *lines(const struct told *t)
+{
+	return (const char *)t->lines.data;
+}
+
+static void forget(struct told *t)
+{
+	gw_buffer_free(&t->lines);
+	*t = (struct told){0};
+}
+
+/* Lines in the order of strcmp, as the two sides tell them in different orders. */
+static int by_text(const void *x, const void *y)
+{
+	return strcmp(*(char *const *)x, *(char *const *)y);
+}
+
+static void assert_same_lines(const char *found, const char *expected)
+{
+	static char *list[2][2000];
+	size_t nr[2] = {0, 0};
+	const char *texts[2] = {found, expected};
+	char *all[2];
+
+	for (unsigned i = 0; i < 2; i++) {
+		all[i] = strdup(texts[i]);
+		for (char *l = strtok(all[i], "\n"); l; l = strtok(NULL, "\n")) {
+			assert_true(nr[i] < GW_ARRAY_SIZE(list[i]));
+			list[i][nr[i]++] = l;
+		}
+		qsort(list[i], nr[i], sizeof(char *), by_text);
+	}
+	for (size_t i = 0; i < GW_MAX(nr[0], nr[1]); i++)
+		if (i >= nr[0] || i >= nr[1] || strcmp(list[0][i], list[1][i]) != 0)
+			fail_msg("found:\n%sexpected:\n%s", found, expected);
+	free(all[0]);
+	free(all[1]);
+}
+
+static void assert_as_model(const struct told *t, const struct model *a, const struct model *b)
+{
+	struct gw_buffer expected = {0};
+	uint64_t pages = 0;
+
+	if (t->rc < 0)
+		fail_msg("%s", t->err.text);
+	model_state(a, b, &expected);
+	gw_buffer_append(&expected, NULL, 1, NULL);
+	assert_same_lines(lines(t), (const char *)expected.data);
+	for (unsigned i = 0; i < MODEL_PFNS; i++) {
+		if (strcmp(t->pages[i], model_page(a, b, i)) != 0)
+			fail_msg("pfn 0x%x: found \"%s\", expected \"%s\"", i, t->pages[i],
+				 model_page(a, b, i));
+		pages += t->pages[i][0] != 0;
+	}
+	assert_int_equal(t->found.pages, pages);
+	assert_int_equal(t->other_pfns, 0);
+	assert_int_equal(gw_diff_is_equal(&t->found), pages == 0 && t->found.differences == 0);
+	gw_buffer_free(&expected);
+}
+
+/* Seeded: GODWIT_SEED runs one again. */
+static void agrees_with_the_model(void **unused)
+{
+	const char *seed = getenv("GODWIT_SEED");
+	uint64_t random = seed ? strtoull(seed, NULL, 0) : 0x90d317;
+	unsigned equal = 0;
+
+	print_message("GODWIT_SEED=%llu\n", (unsigned long long)random);
+	for (unsigned i = 0; i < 120; i++) {
+		struct model a, b;
+		struct gw_buffer image_a, image_b;
+
+		model_make(&a, &random);
+		b = a;
+		for (uint64_t n = model_random(&random) % 4 * 5; n; n--)
+			model_change(&b, &random);
+		image_a = model_image(&a, &random);
+		image_b = model_image(&b, &random);
+		for (unsigned files = 0; files < 4; files++) {
+			struct told t = {0};
+
+			compare(&t, &image_a, &image_b, files, model_random(&random) % 2);
+			assert_as_model(&t, &a, &b);
+			equal += gw_diff_is_equal(&t.found);
+			forget(&t);
+		}
+		gw_buffer_free(&image_a);
+		gw_buffer_free(&image_b);
+	}
+	/* Both outcomes were met. */
+	assert_in_range(equal, 40, 400);
+}
+
+static void make(struct model *m, bool pv)
+{
+	uint64_t random = 99;
+
+	do
+		model_make(m, &random);
+	while (m->pv != pv || m->layers);
+}
+
+static void names_values_and_bits(void **unused)
+{
+	struct gw_buffer image_a, image_b;
+	struct told t = {0};
+	struct model a, b;
+
+	make(&a, false);
+	a.leaves[1][2] = 0x80000001; /* sse3, hypervisor */
+	b = a;
+	b.leaves[1][2] = 0x80000200; /* ssse3 */
+	a.params[1] = 0x17;
+	b.params[1] = 0;
+	a.vcpus[2][4] = 0x1000;
+	b.vcpus[2][4] = 0x2000;
+	image_a = model_plain_image(&a);
+	image_b = model_plain_image(&b);
+	compare(&t, &image_a, &image_b, 3, false);
+	assert_string_equal(lines(&t), "cpuid 1 - ecx\nhvm_param 5 - IOREQ_PFN\nvcpu 2 CPU rip\n");
+	assert_string_equal(t.values, "0x80000001|0x80000200|sse3|ssse3;0x17|none||;"
+				      "0x1000|0x2000||;");
+	forget(&t);
+	gw_buffer_free(&image_a);
+	gw_buffer_free(&image_b);
+}
+
+static void details_of_pages(void **unused)
+{
+	struct gw_buffer image_a, image_b;
+	struct told t = {0};
+	struct model a;
+	size_t at;
+
+	make(&a, false);
+	for (unsigned i = 0; i < MODEL_PFNS; i++)
+		a.pages[i].there = true;
+	image_a = model_plain_image(&a);
+	image_b = model_plain_image(&a);
+	/* Pfn 1 of the first record, which has 64. */
+	at = 40;
+	while (gw_get_le32(image_b.data + at) != GW_REC_PAGE_DATA)
+		at += 8 + GW_ROUND_UP(gw_get_le32(image_b.data + at + 4), 8);
+	at += 16 + 8 * 64 + GW_PAGE_SIZE;
+	image_b.data[at + 100] ^= 1;
+	image_b.data[at + 4095] ^= 1;
+	compare(&t, &image_a, &image_b, 3, true);
+	assert_int_equal(t.found.pages, 1);
+	assert_int_equal(t.run.first, 1);
+	assert_int_equal(t.run.offset, 100);
+	assert_int_equal(t.run.differing, 2);
+	forget(&t);
+	gw_buffer_free(&image_a);
+	gw_buffer_free(&image_b);
+}
+
+/* What no field covers is told as bytes, and nothing is equal that is not. */
+static void bytes_without_a_name(void **unused)
+{
+	struct gw_buffer image_a, image_b;
+	struct told t = {0};
+	struct model a;
+	struct gw_hvm_entry entry;
+	size_t at = 40;
+
+	make(&a, false);
+	image_a = model_plain_image(&a);
+	image_b = model_plain_image(&a);
+	while (gw_get_le32(image_b.data + at) != GW_REC_HVM_CONTEXT)
+		at += 8 + GW_ROUND_UP(gw_get_le32(image_b.data + at + 4), 8);
+	at += 8;
+	assert_int_equal(
+		gw_hvm_find(image_b.data + at, image_b.len - at, GW_HVM_CPU, 1, &entry, NULL), 1);
+	/* flags, of which one bit has a name; and the pad behind them */
+	image_b.data[at + entry.offset + 8 + 1024] ^= 0x11;
+	image_b.data[at + entry.offset + 8 + 1029] ^= 0xff;
+	compare(&t, &image_a, &image_b, 3, false);
+	assert_string_equal(lines(&t), "vcpu 1 CPU flags\nvcpu 1 CPU -\n");
+	assert_string_equal(t.values, "0x1010101|0x1010110|fpu_initialised|;01|fe||;");
+	forget(&t);
+	gw_buffer_free(&image_a);
+	gw_buffer_free(&image_b);
+}
+
+/* Adds a record of entries without contents before the END of an image. */
+static void add_entries(struct gw_buffer *image, const uint64_t *entries, size_t n)
+{
+	uint8_t head[16 + 8 * 64];
+	struct gw_error err = GW_ERROR_INIT;
+	size_t len = gw_page_data_head_encode(head, n, entries, 0);
+
+	image->len -= 8;
+	assert_ok(gw_buffer_append(image, head, len, &err), &err);
+	assert_ok(gw_record_append(image, GW_REC_END, NULL, 0, &err), &err);
+}
+
+/* A restore takes no page away, but remembers the last type of a PV guest's. */
+static void pages_stay(void **unused)
+{
+	static const struct {
+		bool pv;
+		unsigned type;
+		const char *there, *absent; /* what the entry makes of either kind of pfn */
+	} cases[] = {
+		{false, GW_PAGE_XTAB, "", ""},	  {false, GW_PAGE_BROKEN, "", ""},
+		{false, GW_PAGE_XALLOC, "", "B"}, {true, GW_PAGE_XTAB, "t", ""},
+		{true, GW_PAGE_BROKEN, "t", ""},  {true, GW_PAGE_XALLOC, "", "B"},
+	};
+
+	for (size_t i = 0; i < GW_ARRAY_SIZE(cases) * 4; i++) {
+		unsigned type = cases[i / 4].type;
+		const uint64_t entries[] = {gw_page_entry(7, type), gw_page_entry(8, type)};
+		struct gw_buffer image_a, image_b;
+		struct told t = {0};
+		struct model a;
+
+		make(&a, cases[i / 4].pv);
+		a.pages[7].there = true;
+		a.pages[7].type = GW_PAGE_NOTAB;
+		a.pages[8].there = false;
+		image_a = model_plain_image(&a);
+		image_b = model_plain_image(&a);
+		add_entries(&image_b, entries, 2);
+		compare(&t, &image_a, &image_b, i % 4, false);
+		assert_ok(t.rc, &t.err);
+		assert_string_equal(t.pages[7], cases[i / 4].there);
+		assert_string_equal(t.pages[8], cases[i / 4].absent);
+		forget(&t);
+		gw_buffer_free(&image_a);
+		gw_buffer_free(&image_b);
+	}
+}
+
+/* Pfns far apart cost memory: soon they are refused. */
+static void is_bounded(void **unused)
+{
+	struct gw_buffer image_a, image_b;
+	struct told t = {0};
+	uint64_t entries[64];
+	struct model a;
+
+	make(&a, false);
+	image_a = model_plain_image(&a);
+	image_b = model_plain_image(&a);
+	for (unsigned i = 0; i < 100; i++) {
+		for (unsigned k = 0; k < 64; k++)
+			entries[k] = gw_page_entry((i * 64 + k + 1) * 4096, GW_PAGE_XALLOC);
+		add_entries(&image_b, entries, 64);
+	}
+	compare(&t, &image_a, &image_b, 3, false);
+	assert_fails(t.rc, &t.err, GW_UNSUPPORTED, "too far apart");
+	forget(&t);
+	gw_buffer_free(&image_a);
+	gw_buffer_free(&image_b);
+}
+
+static void cut_the_file(struct told *t)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", t->a->fd);
+	assert_int_equal(truncate(path, 100000), 0);
+}
+
+static struct gw_cancel *cancel;
+
+static void set_the_token(struct told *t)
+{
+	gw_channel_set_cancel(t->a, cancel);
+	gw_cancel_set(cancel);
+}
+
+static void what_fails(void **unused)
+{
+	struct gw_error err = GW_ERROR_INIT;
+	struct gw_buffer image, bad;
+	struct told t = {0};
+	struct model a;
+
+	make(&a, false);
+	image = model_plain_image(&a);
+	bad = model_plain_image(&a);
+	/* Cut off in either: said by name. */
+	bad.len -= 8;
+	for (unsigned files = 0; files < 4; files++) {
+		compare(&t, &bad, &image, files, false);
+		assert_fails(t.rc, &t.err, GW_INVALID, files & 1 ? "godwit-diff" : "a pipe: ");
+		forget(&t);
+		compare(&t, &image, &bad, files, false);
+		assert_fails(t.rc, &t.err, GW_INVALID, "before END");
+		assert_int_equal(t.found.differences, 0);
+		forget(&t);
+	}
+	t.between = cut_the_file;
+	compare(&t, &image, &image, 3, false);
+	assert_fails(t.rc, &t.err, GW_SYSTEM, "has changed while it was read");
+	forget(&t);
+	cancel = gw_cancel_new(&err);
+	for (unsigned files = 0; files < 4; files++) {
+		t.between = set_the_token;
+		compare(&t, &image, &image, files, false);
+		assert_fails(t.rc, &t.err, GW_CANCELLED, "cancelled");
+		forget(&t);
+		gw_cancel_free(cancel);
+		cancel = gw_cancel_new(&err);
+	}
+	gw_cancel_free(cancel);
+	gw_buffer_free(&image);
+	gw_buffer_free(&bad);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(agrees_with_the_model),
+		cmocka_unit_test(names_values_and_bits),
+		cmocka_unit_test(details_of_pages),
+		cmocka_unit_test(bytes_without_a_name),
+		cmocka_unit_test(pages_stay),
+		cmocka_unit_test(is_bounded),
+		cmocka_unit_test(what_fails),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

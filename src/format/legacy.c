@@ -258,7 +258,7 @@ void gw_legacy_reader_data_done(struct gw_legacy_reader *r)
 bool gw_legacy_reader_at_boundary(const struct gw_legacy_reader *r)
 {
 	if (r->state == GW_LEGS_CHUNK)
-		return r->fresh && (r->stale || r->buf.len == 0);
+		return r->fresh;
 	return r->state == GW_LEGS_ROUND || r->state == GW_LEGS_ENDED;
 }
 

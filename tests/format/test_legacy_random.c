@@ -452,7 +452,7 @@ int main(void)
 	const char *seed = getenv("GODWIT_SEED"), *n = getenv("GODWIT_IMAGES");
 
 	first_seed = seed ? strtoull(seed, NULL, 0) : (uint64_t)time(NULL);
-	images = n ? strtoul(n, NULL, 0) : 40;
+	images = n ? strtoul(n, NULL, 0) : 30;
 	print_message("GODWIT_SEED=%llu\n", (unsigned long long)first_seed);
 	return cmocka_run_group_tests_name("legacy_random", tests, NULL, NULL);
 }

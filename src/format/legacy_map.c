@@ -92,10 +92,18 @@ int gw_legacy_map_header(const struct gw_legacy_reader *r, struct gw_buffer *out
 	return pv ? append_p2m_frames(r, out, err) : 0;
 }
 
-/* What stands in a batch in the place of a page that could not be had. */
-static bool only_fills(uint64_t entry)
+/*
+ * What stands in a batch in the place of a page that could not be had. From Xen 4.1 on its pfn is
+ * 0. Before, libxc left what it had asked Xen for: the pfn of an HVM guest; of a PV guest, up
+ * to 3.4, the mfn, which says nothing here and may be of any size.
+ */
+static bool only_fills(const struct gw_legacy_reader *r, uint64_t entry)
 {
-	return entry == gw_page_entry(0, GW_PAGE_XTAB);
+	uint64_t pfn = gw_page_entry_pfn(entry);
+
+	if (gw_page_entry_type(entry) != GW_PAGE_XTAB)
+		return false;
+	return pfn == 0 || pfn >= r->header.p2m_size || r->header.kind.guest == GW_GUEST_X86_PV;
 }
 
 size_t gw_legacy_map_pages(const struct gw_legacy_reader *r, uint64_t *out, size_t *nr_pages)
@@ -104,7 +112,7 @@ size_t gw_legacy_map_pages(const struct gw_legacy_reader *r, uint64_t *out, size
 
 	*nr_pages = 0;
 	for (size_t i = 0; i < r->nr_entries; i++) {
-		if (only_fills(r->entries[i]))
+		if (only_fills(r, r->entries[i]))
 			continue;
 		*nr_pages += gw_page_has_data(gw_page_entry_type(r->entries[i]));
 		out[n++] = r->entries[i];

@@ -83,7 +83,8 @@ static int check_header(struct gw_legacy_rules *rules, const struct gw_legacy_re
 	return rc;
 }
 
-/* First entry of each fault; nr_entries: none. */
+/* First entry of each fault; nr_entries: none. What is said not to be there (XTAB) may have any
+   pfn: Xen passes over it unread, and up to Xen 3.4 it was an mfn. */
 static int check_entries(struct gw_legacy_rules *rules, const struct gw_legacy_reader *r,
 			 struct gw_error *err)
 {
@@ -95,7 +96,7 @@ static int check_entries(struct gw_legacy_rules *rules, const struct gw_legacy_r
 
 		if (t >= 0x5 && t <= 0x8)
 			type = i;
-		if (gw_page_entry_pfn(r->entries[i]) >= r->header.p2m_size)
+		if (t != GW_PAGE_XTAB && gw_page_entry_pfn(r->entries[i]) >= r->header.p2m_size)
 			pfn = i;
 	}
 	if (type < r->nr_entries)

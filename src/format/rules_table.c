@@ -380,7 +380,8 @@ const struct gw_rule gw_rules_table[GW_NR_RULES] = {
 	[R_LEGACY_TYPE] = ERROR(GW_LAYER_LEGACY, "legacy-page-type",
 		"A page's type is none of the reserved ones (5 to 8).", OLD "apply_batch"),
 	[R_LEGACY_PFN] = ERROR(GW_LAYER_LEGACY, "legacy-page-pfn",
-		"A pfn is below the size of the guest.", OLD "apply_batch"),
+		"The pfn of a page is below the size of the guest; what is not there (XTAB) may say "
+		"anything.", OLD "apply_batch"),
 	[R_LEGACY_UNMAPPED] = ERROR(GW_LAYER_LEGACY, "legacy-unmapped-pfn",
 		"A pfn without memory is below the size of the guest.", "a bound of godwit's"),
 	[R_LEGACY_TMEM] = NOTE(GW_LAYER_LEGACY, "legacy-tmem",

@@ -160,7 +160,7 @@ static void pages_without_fillers(void **state)
 		gw_page_entry(0x30, GW_PAGE_XALLOC), gw_page_entry(0x31, GW_PAGE_BROKEN),
 		gw_page_entry(0x32, GW_PAGE_XTAB),   gw_page_entry(0xfffffff, GW_PAGE_L1TAB),
 	};
-	struct gw_legacy_reader r = reader(GW_GUEST_X86_PV, 8);
+	struct gw_legacy_reader r = reader(GW_GUEST_X86_HVM, 8);
 	uint64_t out[GW_LEGACY_BATCH_MAX];
 	size_t nr_pages = 99;
 
@@ -170,6 +170,17 @@ static void pages_without_fillers(void **state)
 	assert_int_equal(gw_legacy_map_pages(&r, out, &nr_pages), GW_ARRAY_SIZE(expected));
 	assert_int_equal(nr_pages, 3);
 	assert_memory_equal(out, expected, sizeof(expected));
+
+	/* Of a PV guest what is not there is an mfn (Xen 3.4) or nothing; the same of no guest that
+	   is so large. */
+	r.header.kind.guest = GW_GUEST_X86_PV;
+	assert_int_equal(gw_legacy_map_pages(&r, out, &nr_pages), GW_ARRAY_SIZE(expected) - 1);
+	assert_int_equal(nr_pages, 3);
+	assert_memory_equal(out, expected, 4 * sizeof(*expected));
+	assert_true(out[4] == expected[5]);
+	r.header.kind.guest = GW_GUEST_X86_HVM;
+	r.header.p2m_size = 0x32;
+	assert_int_equal(gw_legacy_map_pages(&r, out, &nr_pages), GW_ARRAY_SIZE(expected) - 1);
 
 	/* Nothing but fillers: no record may come of it. */
 	r.nr_entries = 1;

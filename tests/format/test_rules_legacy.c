@@ -315,7 +315,10 @@ static void pages(void **state)
 	entry(SIZE, true, "legacy-page-pfn",
 	      "entry 1, pfn 0x40 of type 0x0: the guest has 0x40 pages");
 	entry(0xd0000000 | SIZE, false, "legacy-page-pfn", "type 0xd");
-	entry(0xf0000000 | SIZE, false, "legacy-page-pfn", "type 0xf");
+	entry(0xe0000000 | SIZE, false, "legacy-page-pfn", "type 0xe");
+	/* An mfn of Xen 3.4. */
+	entry(0xf0000000 | SIZE, false, "", NULL);
+	entry(0xffffffff, false, "", NULL);
 	entry(0x0fffffff, true, "legacy-page-pfn", "pfn 0xfffffff");
 	entry(0x50000003, true, "legacy-page-type", "entry 1, pfn 0x3 of type 0x5");
 	entry(0x80000003, true, "legacy-page-type", "type 0x8");

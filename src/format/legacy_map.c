@@ -148,17 +148,19 @@ static int replace(struct gw_buffer *buf, const void *data, size_t len, struct g
 	return gw_buffer_append(buf, data, len, err);
 }
 
-/* Transcendent memory went with Xen 4.14: nothing takes back what a guest put there. */
+/*
+ * Nothing takes back what a guest put into transcendent memory: Xen has none since 4.14. A guest
+ * copes with a pool that is not there any more, but not with pages that are not. What TMEM_EXTRA
+ * says are pages to forget.
+ */
 static int check_tmem(const struct gw_legacy_reader *r, struct gw_error *err)
 {
-	if (!r->tmem_pools && !r->tmem_pages)
+	if (!r->tmem_pages)
 		return 0;
-	return gw_fail(
-		err, GW_UNSUPPORTED,
-		"the guest has transcendent memory (%s: %llu pools, %llu pages), which images "
-		"of version 3 cannot carry",
-		gw_legacy_id_name(r->id), (unsigned long long)r->tmem_pools,
-		(unsigned long long)r->tmem_pages);
+	return gw_fail(err, GW_UNSUPPORTED,
+		       "TMEM: %llu pages of the guest are in transcendent memory, which images of "
+		       "version 3 cannot carry",
+		       (unsigned long long)r->tmem_pages);
 }
 
 static int map_chunk(struct gw_legacy_map *map, const struct gw_legacy_reader *r,
@@ -177,7 +179,6 @@ static int map_chunk(struct gw_legacy_map *map, const struct gw_legacy_reader *r
 			return 0;
 		return replace(&map->toolstack, r->data, r->len, err);
 	case GW_LEG_TMEM:
-	case GW_LEG_TMEM_EXTRA:
 		return check_tmem(r, err);
 	default:
 		param = gw_legacy_id_param(r->id);

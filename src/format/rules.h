@@ -143,7 +143,8 @@ struct gw_legacy_rules *gw_legacy_rules_new(const struct gw_findings *out, uint6
 void gw_legacy_rules_free(struct gw_legacy_rules *rules);
 int gw_legacy_rules_event(struct gw_legacy_rules *rules, const struct gw_legacy_reader *r,
 			  enum gw_legacy_event event, struct gw_error *err);
-/* The reader cannot go on (text is its error), or compressed contents are not valid. */
+/* The reader cannot go on (text is its error), or compressed contents are not valid, or at the end
+ * of a body not complete. */
 int gw_legacy_rules_framing(struct gw_legacy_rules *rules, const struct gw_legacy_reader *r,
 			    const char *text, struct gw_error *err);
 /* Input ended at this offset. At a boundary behind a whole state it is no error; inside a later

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/util.h"
+#include "format/legacy_map.h"
 
 #define MODEL_MAX      (UINT64_C(256) << 20)
 #define COMPRESSED_MAX (GW_PAGE_SIZE + 9) /* bytes that a page becomes at most */
@@ -168,6 +169,23 @@ static int check_tmem(struct gw_legacy_rules *rules, const struct gw_legacy_read
 			   (unsigned long long)r->tmem_pages);
 }
 
+/* Whose keys could not be made of it would start a device model that knows less than it did. */
+static int check_toolstack(struct gw_legacy_rules *rules, const struct gw_legacy_reader *r,
+			   struct gw_error *err)
+{
+	struct gw_error why = GW_ERROR_INIT;
+	struct gw_buffer keys = {0};
+	uint32_t entries;
+	int rc = 0;
+
+	if (r->header.kind.guest == GW_GUEST_X86_HVM &&
+	    gw_legacy_map_xenstore(r->data, r->len, r->header.kind.width, &keys, &entries, &why) <
+		    0)
+		rc = BROKEN(rules, r, R_LEGACY_TOOLSTACK, err, "%s", why.text);
+	gw_buffer_free(&keys);
+	return rc;
+}
+
 static int check_vcpu_info(struct gw_legacy_rules *rules, const struct gw_legacy_reader *r,
 			   struct gw_error *err)
 {
@@ -226,6 +244,8 @@ static int check_chunk(struct gw_legacy_rules *rules, const struct gw_legacy_rea
 	case GW_LEG_TMEM:
 	case GW_LEG_TMEM_EXTRA:
 		return rc | check_tmem(rules, r, err);
+	case GW_LEG_TOOLSTACK:
+		return rc | check_toolstack(rules, r, err);
 	case GW_LEG_ENABLE_COMPRESSION:
 		if (r->rounds == 0)
 			rules->announced = true;
@@ -328,8 +348,10 @@ int gw_legacy_rules_event(struct gw_legacy_rules *rules, const struct gw_legacy_
 int gw_legacy_rules_framing(struct gw_legacy_rules *rules, const struct gw_legacy_reader *r,
 			    const char *text, struct gw_error *err)
 {
-	enum gw_rule_number number =
-		r->id == GW_LEG_COMPRESSED_DATA ? R_LEGACY_COMPRESSED : R_LEGACY_FRAMING;
+	/* At its end a body can have nothing wrong but contents that are not complete. */
+	enum gw_rule_number number = r->id == GW_LEG_COMPRESSED_DATA || r->id == GW_LEG_END
+					     ? R_LEGACY_COMPRESSED
+					     : R_LEGACY_FRAMING;
 
 	if (!rules->header_seen)
 		return gw_broken(&rules->reporter, R_LEGACY_HEADER, 0, NULL, err, "%s", text);

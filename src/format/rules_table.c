@@ -389,6 +389,9 @@ const struct gw_rule gw_rules_table[GW_NR_RULES] = {
 	[R_LEGACY_TMEM_PAGES] = ERROR(GW_LAYER_LEGACY, "legacy-tmem-pages",
 		"Pages in transcendent memory cannot be carried: no Xen has tmem any more.",
 		"xc_tmem.c"),
+	[R_LEGACY_TOOLSTACK] = ERROR(GW_LAYER_LEGACY, "legacy-toolstack",
+		"The toolstack record of an HVM guest is version 1 and what tools of the image's "
+		"width write.", "libxl_dom.c of Xen 4.5, libxl__toolstack_restore"),
 	[R_LEGACY_COMPRESSION] = ERROR(GW_LAYER_LEGACY, "legacy-compression",
 		"Compression is announced before the first tail and used behind it.",
 		OLD "xc_domain_restore"),

@@ -286,6 +286,33 @@ static void repeated(void **state)
 	expect(&o, "", NULL);
 }
 
+static void toolstack(void **state)
+{
+	/* Version, count; an entry whose name is "x", with the stray bytes of 64-bit tools. */
+	static const uint8_t record[8 + 28 + 2 + 4] = {[0] = 1, [4] = 1, [8 + 24] = 2, [36] = 'x'};
+	struct legacy_out o = hvm();
+
+	legacy_put_blob(&o, -18, record, sizeof(record));
+	hvm_last(&o);
+	expect(&o, "", NULL);
+	o = hvm();
+	legacy_put_blob(&o, -18, record, sizeof(record) - 4);
+	hvm_last(&o);
+	expect(&o, "legacy-toolstack",
+	       "(TOOLSTACK) at offset 0x41234: toolstack record, which fits 32-bit tools and not "
+	       "64-bit");
+	o = hvm();
+	legacy_put_blob(&o, -18, record, 4);
+	hvm_last(&o);
+	expect(&o, "legacy-toolstack", "it has 4 bytes, at least 8 expected");
+	/* That of a PV guest nobody reads. */
+	o = pv(&plain_info);
+	legacy_put_blob(&o, -18, record, 4);
+	legacy_put_vcpu_info(&o, 0, one_vcpu);
+	pv_last(&o);
+	expect(&o, "", NULL);
+}
+
 static void verify_mode(void **state)
 {
 	struct legacy_out o = hvm();
@@ -545,6 +572,7 @@ int main(void)
 		cmocka_unit_test(end_of_xend),
 		cmocka_unit_test(guests),
 		cmocka_unit_test(repeated),
+		cmocka_unit_test(toolstack),
 		cmocka_unit_test(verify_mode),
 		cmocka_unit_test(pages),
 		cmocka_unit_test(unmapped_pfns),

@@ -14,7 +14,7 @@
 
 #define FLUSH_AT (1u << 20)
 
-static int open_unlinked(struct gw_error *err)
+int gw_spool_file(struct gw_error *err)
 {
 	const char *dirs[] = {getenv("TMPDIR"), "/var/tmp", "/tmp"};
 	int fd;
@@ -47,7 +47,7 @@ int gw_spool_begin(struct gw_spool *s, struct gw_error *err)
 	s->bytes = 0;
 	if (s->open)
 		return 0;
-	s->fd = open_unlinked(err);
+	s->fd = gw_spool_file(err);
 	s->open = s->fd >= 0;
 	return s->open ? 0 : -1;
 }

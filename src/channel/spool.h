@@ -20,8 +20,11 @@ struct gw_spool {
 	struct gw_buffer pending;
 };
 
-/* Forgets what it held; opens the file the first time: in $TMPDIR, /var/tmp or /tmp, else in
- * memory. */
+/* A file of our own without a name, in $TMPDIR, /var/tmp or /tmp, else in memory. Its descriptor; -1.
+ */
+int gw_spool_file(struct gw_error *err);
+
+/* Forgets what it held; opens the file the first time. */
 int gw_spool_begin(struct gw_spool *s, struct gw_error *err);
 int gw_spool_put(struct gw_spool *s, const void *data, size_t len, struct gw_error *err);
 /* Room for at most len bytes that the caller fills, then tells gw_spool_filled. NULL with err. */

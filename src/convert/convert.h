@@ -35,9 +35,11 @@ enum gw_convert_source { GW_CONVERT_ANY, GW_CONVERT_LEGACY, GW_CONVERT_V2, GW_CO
 struct gw_convert_args {
 	struct gw_channel *in, *out;
 	enum gw_convert_form to;
-	enum gw_convert_source from;	/* ANY: by detection; else other images are refused */
-	struct gw_legacy_kind legacy;	/* what is known better than by detection */
-	bool bare;			/* no device model record ends the image (HVM) */
+	enum gw_convert_source from;  /* ANY: by detection; else other images are refused */
+	struct gw_legacy_kind legacy; /* what is known better than by detection */
+	bool legacy_is_guess; /* ... or only believed: content that says otherwise counts, with a
+				 WARNING */
+	bool bare;	      /* no device model record ends the image (HVM) */
 	const struct gw_cancel *cancel; /* NULL: that of the channels stays */
 	/* NULL is fine. progress; log: what is dropped on purpose is a WARNING each. */
 	const struct gw_toolstack *toolstack;

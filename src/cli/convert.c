@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * godwit convert: an older image as one of today.
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "cli/args.h"
+#include "cli/input.h"
+#include "cli/verb.h"
+#include "convert/convert.h"
+
+static const char *source_text(const struct gw_converted *done, char *text, size_t size)
+{
+	switch (done->from) {
+	case GW_CONVERT_LEGACY:
+		snprintf(text, size, "a legacy image of %u-bit tools, %s", done->legacy.width * 8,
+			 done->legacy.guest == GW_GUEST_X86_PV ? "PV guest" : "HVM guest");
+		return text;
+	case GW_CONVERT_V2:
+		return "version 2";
+	default:
+		return "version 3";
+	}
+}
+
+static const char *form_text(enum gw_convert_form form)
+{
+	static const char *const texts[] = {
+		[GW_CONVERT_SAME] = "nothing",
+		[GW_CONVERT_LIBXC] = "libxc image",
+		[GW_CONVERT_LIBXL] = "libxl stream",
+		[GW_CONVERT_XL] = "xl file",
+	};
+
+	return texts[form];
+}
+
+static void summarize(struct gw_cli *cli, const struct gw_converted *done)
+{
+	char text[80], checkpoints[60] = "";
+
+	if (done->checkpoints)
+		snprintf(checkpoints, sizeof(checkpoints), ", the last of %" PRIu64 " checkpoints",
+			 done->checkpoints);
+	gw_logf(&cli->out.log, GW_LOG_INFO,
+		"from %s to a%s %s of version 3: %" PRIu64 " pages%s, %" PRIu64 " bytes read, "
+		"%" PRIu64 " written",
+		source_text(done, text, sizeof(text)), done->to == GW_CONVERT_XL ? "n" : "",
+		form_text(done->to), done->pages, checkpoints, done->in_bytes, done->out_bytes);
+}
+
+static enum gw_convert_form form_of(const struct gw_args *args)
+{
+	const char *to = gw_args_text(args, "to");
+
+	if (!to)
+		return GW_CONVERT_SAME;
+	return !strcmp(to, "xl")      ? GW_CONVERT_XL
+	       : !strcmp(to, "libxl") ? GW_CONVERT_LIBXL
+				      : GW_CONVERT_LIBXC;
+}
+
+static enum gw_convert_source source_of(const struct gw_args *args)
+{
+	const char *from = gw_args_text(args, "from");
+
+	if (!from || !strcmp(from, "auto"))
+		return GW_CONVERT_ANY;
+	return !strcmp(from, "legacy") ? GW_CONVERT_LEGACY
+	       : !strcmp(from, "v2")   ? GW_CONVERT_V2
+				       : GW_CONVERT_V3;
+}
+
+static struct gw_legacy_kind kind_of(const struct gw_args *args)
+{
+	const char *width = gw_args_text(args, "width"), *guest = gw_args_text(args, "guest");
+	struct gw_legacy_kind kind = {0};
+
+	if (width)
+		kind.width = !strcmp(width, "32") ? 4 : 8;
+	if (guest)
+		kind.guest = !strcmp(guest, "pv") ? GW_GUEST_X86_PV : GW_GUEST_X86_HVM;
+	return kind;
+}
+
+/* A file is not there before it is complete; what went elsewhere has gone. */
+static void tell_unfinished(struct gw_cli *cli, const struct gw_channel *out, const char *path,
+			    const struct gw_converted *done)
+{
+	if (done->out_bytes && !strcmp(path, "-"))
+		gw_logf(&cli->out.log, GW_LOG_WARNING, "what went to %s so far is no whole image",
+			out->name);
+}
+
+static int convert_to(struct gw_cli *cli, const struct gw_args *args, struct gw_channel *in,
+		      const char *path, struct gw_converted *done, struct gw_error *err)
+{
+	const struct gw_toolstack ts = {
+		.opaque = &cli->out,
+		.progress = gw_output_progress,
+		.log = cli->out.log,
+	};
+	struct gw_convert_args convert = {
+		.in = in,
+		.out = gw_channel_create(path, err),
+		.to = form_of(args),
+		.from = source_of(args),
+		.legacy = kind_of(args),
+		.cancel = cli->cancel,
+		.toolstack = &ts,
+	};
+	int rc;
+
+	if (!convert.out)
+		return -1;
+	rc = gw_convert(&convert, done, err);
+	if (rc == 0)
+		rc = gw_channel_finish(convert.out, err);
+	gw_output_erase(&cli->out);
+	if (rc < 0)
+		tell_unfinished(cli, convert.out, path, done);
+	gw_channel_close(convert.out);
+	return rc;
+}
+
+static int run(struct gw_cli *cli, const struct gw_args *args)
+{
+	const char *from = gw_args_positional(args, 0), *to = gw_args_positional(args, 1);
+	struct gw_error err = GW_ERROR_INIT;
+	struct gw_channel *in = gw_cli_open(cli, from, &err);
+	struct gw_converted done;
+	int rc = in ? convert_to(cli, args, in, to, &done, &err) : -1;
+
+	gw_channel_close(in);
+	if (rc < 0)
+		return gw_cli_fail(cli, &err);
+	summarize(cli, &done);
+	return GW_EXIT_OK;
+}
+
+const struct gw_verb gw_verb_convert = {
+	.name = "convert",
+	.group = GW_GROUP_IMAGES,
+	.summary = "make an image of today's version of an older one",
+	.description =
+		"Writes the image IN to OUT as one of version 3, which Xen 4.14 and later restore, "
+		"and godwit too. IN may be an xl file, a libxl stream or a libxc image, of version "
+		"2 (Xen 4.6 to 4.13) or 3, or what Xen 4.5 and before wrote: \"legacy\" images, "
+		"alone or in an xl file. What a legacy image does not say, who saved which kind of "
+		"guest, is found out from its content.\n\n"
+		"An image that verify finds errors in is refused, and so is a legacy one that "
+		"holds what version 3 cannot carry. What the result does not have although IN had "
+		"it is told on standard error.\n\n"
+		"Of an image with checkpoints (Remus, COLO) the result is a plain image: the state "
+		"of the last complete one, even if IN breaks off behind it.\n\n"
+		"The image goes through as it comes, from pipe to pipe, too, and never more is "
+		"read of IN than the image itself. Rounds of checkpoints wait in an unlinked file "
+		"in $TMPDIR, /var/tmp or /tmp, of at most the guest's size; so do, when IN is a "
+		"pipe, the pages of a legacy image that was saved live, since it could turn out to "
+		"be one that tells later pages as differences. OUT appears, or replaces a file of "
+		"that name, only when it is complete.",
+	.options =
+		(const struct gw_option[]){
+			{"from", 0, GW_KIND_CHOICE, .choices = "auto|legacy|v2|v3",
+			 .help = "what IN is; another image is refused. Unless given it is found "
+				 "out (auto)"},
+			{"width", 0, GW_KIND_CHOICE, .choices = "32|64",
+			 .help = "legacy images: whether 32-bit or 64-bit tools saved it"},
+			{"guest", 0, GW_KIND_CHOICE, .choices = "pv|hvm",
+			 .help = "legacy images: the kind of guest"},
+			{"to", 0, GW_KIND_CHOICE, .choices = "xl|libxl|libxc",
+			 .help = "what OUT is to be: an xl file (if IN has a config), a libxl "
+				 "stream, or a libxc image, which has no state of a device model. "
+				 "Unless given, what IN is; of a legacy image alone, a libxl "
+				 "stream"},
+			{0},
+		},
+	.positionals =
+		(const struct gw_positional[]){
+			{"IN", GW_KIND_FILE,
+			 "the image; \"-\" is standard input; zstd, xz and gzip are decompressed"},
+			{"OUT", GW_KIND_FILE, "what is written; \"-\" is standard output"},
+			{0},
+		},
+	.examples =
+		(const struct gw_example[]){
+			{"godwit convert old.save new.save && xl restore new.save",
+			 "Restores what Xen 4.4 saved on a Xen of today."},
+			{"ssh oldhost cat /srv/web1.save | godwit convert - - | ssh newhost \"cat "
+			 ">web1.save\"",
+			 "Converts on the way."},
+			{"godwit convert --to libxc web1.save web1.image",
+			 "The image alone, without the layers of xl and libxl."},
+			{0},
+		},
+	.bad = "The image breaks a rule of level error, or is another than --from says",
+	.run = run,
+};

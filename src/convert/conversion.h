@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * What the files of a conversion share: its state, the bytes it takes and those it gives. Users see
+ * convert.h.
+ */
+#ifndef GW_CONVERT_CONVERSION_H
+#define GW_CONVERT_CONVERSION_H
+
+#include "channel/spool.h"
+#include "convert/convert.h"
+#include "convert/slots.h"
+#include "format/image.h"
+#include "format/rules.h"
+#include "format/stream.h"
+#include "format/xlfile.h"
+
+/* What is behind the image in the libxl layer, of the round at hand and of the last complete one:
+ * records as they came, or the bare state of a legacy device model. */
+struct gw_conv_held {
+	struct gw_spool now, complete;
+};
+
+struct gw_conv {
+	const struct gw_convert_args *args;
+	struct gw_channel *in, *out;
+	struct gw_log log;
+	struct gw_converted *done;
+	struct gw_findings findings; /* of the input */
+	uint64_t in_start, out_start, started_ns;
+	bool read_some; /* the last bring or move consumed something although it failed */
+
+	/* of the input */
+	bool has_xl, has_stream;
+	struct gw_xlfile xl;
+	struct gw_stream_header stream;
+
+	/* Rounds behind the first wait until they are complete: pages here, what is behind them
+	 * where each kind of image keeps it. */
+	bool later;	/* the round at hand is such a one */
+	bool verifying; /* pages to come were sent before: they are only compared */
+	struct gw_slots slots;
+	struct gw_conv_held held;
+
+	bool told_model, told_xenstore; /* that they are dropped */
+};
+
+/* input.c */
+
+/* Brings len bytes (to NULL: passes over them). 1 done; 0 the input ended before them or inside;
+ * -1. */
+int gw_conv_bring(struct gw_conv *c, void *to, uint64_t len, struct gw_error *err);
+/* The same, to the output. */
+int gw_conv_move(struct gw_conv *c, uint64_t len, struct gw_error *err);
+/* The same, to the spool. */
+int gw_conv_spool(struct gw_conv *c, struct gw_spool *spool, uint64_t len, struct gw_error *err);
+/* The first bytes to come, as many as there are up to len (at most 64); they stay unread. -1. */
+ssize_t gw_conv_peek(struct gw_conv *c, uint8_t *buf, size_t len, struct gw_error *err);
+/* gw_findings.report: what is wrong and yet no error is told; opaque is the conversion. */
+void gw_conv_finding(void *conv, const struct gw_finding *finding);
+void gw_conv_progress(struct gw_conv *c);
+/* Tells what the result does not have although the input had it. */
+void gw_conv_dropped(struct gw_conv *c, const char *fmt, ...) GW_PRINTF(2, 3);
+
+/* output.c: all return 0 or -1. */
+
+/* The layers in front of the image. converted: it was a legacy one. */
+int gw_conv_begin(struct gw_conv *c, bool converted, struct gw_error *err);
+int gw_conv_put(struct gw_conv *c, const void *data, size_t len, struct gw_error *err);
+/* A record of either layer as it came, padding included. */
+int gw_conv_record(struct gw_conv *c, const struct gw_record *rec, struct gw_error *err);
+/* Of a PAGE_DATA what stands before the contents; they are the caller's to put. */
+int gw_conv_page_head(struct gw_conv *c, const uint64_t *entries, size_t n, size_t nr_pages,
+		      uint32_t reserved, struct gw_error *err);
+/* Whether the result has a libxl layer. */
+bool gw_conv_has_stream(const struct gw_conv *c);
+/* A record without body, of either layer: the ENDs have one number. */
+int gw_conv_empty_record(struct gw_conv *c, uint32_t type, struct gw_error *err);
+/* All of the spool's bytes. */
+int gw_conv_put_spool(struct gw_conv *c, struct gw_spool *spool, struct gw_error *err);
+
+/* rounds.c: pages that wait. */
+
+/* Entries with contents, from the first on, whose pfns follow one another: at most
+ * GW_CONV_PAGES. */
+#define GW_CONV_PAGES 64u
+size_t gw_conv_run(const uint64_t *entries, size_t n);
+
+/* The entries of a PAGE_DATA, whose contents come next in the input. 1, 0, -1 as bring. */
+int gw_conv_wait_pages(struct gw_conv *c, const uint64_t *entries, size_t n, struct gw_error *err);
+/* What waits is written, and no longer waits. */
+int gw_conv_put_waiting(struct gw_conv *c, struct gw_error *err);
+/* What is behind the image counts now; more will be of another round. */
+int gw_conv_held_complete(struct gw_conv *c, struct gw_error *err);
+
+/* The kinds of image, each to its end and with what is behind it. 0 or -1. */
+int gw_conv_image(struct gw_conv *c, struct gw_error *err);
+int gw_conv_stream(struct gw_conv *c, struct gw_error *err);
+int gw_conv_legacy(struct gw_conv *c, struct gw_error *err);
+
+#endif

@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * A conversion from the outside: what the input is, which layers the result has, the xl header.
+ */
+#include "convert/conversion.h"
+
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/util.h"
+
+/* The optional data, in pieces: its length is only a claim. 1, 0, -1 as gw_conv_bring(). */
+static int bring_optional(struct gw_conv *c, struct gw_error *err)
+{
+	uint64_t left = c->xl.optional_len;
+
+	while (left && c->xl.optional.len < GW_XLFILE_CONFIG_MAX) {
+		size_t n = (size_t)GW_MIN(left, (uint64_t)65536);
+		void *to = gw_buffer_reserve(&c->xl.optional, n, err);
+		int rc = to ? gw_conv_bring(c, to, n, err) : -1;
+
+		if (rc <= 0)
+			return rc;
+		c->xl.optional.len += n;
+		left -= n;
+	}
+	/* What is longer the rules refuse. */
+	return 1;
+}
+
+static int xl_truncated(struct gw_conv *c, struct gw_error *err)
+{
+	return gw_report(&c->findings, "xl-truncated", c->in->read_pos - c->in_start, err,
+			 "the input ends inside the header or its optional data");
+}
+
+static int read_xl(struct gw_conv *c, struct gw_error *err)
+{
+	uint8_t raw[GW_XLFILE_HEADER_SIZE];
+	int rc = gw_conv_bring(c, raw, sizeof(raw), err);
+
+	if (rc == 0)
+		return xl_truncated(c, err);
+	if (rc < 0 || gw_xlfile_header_decode(raw, &c->xl, err) < 0)
+		return -1;
+	c->has_xl = true;
+	rc = bring_optional(c, err);
+	if (rc == 0)
+		return xl_truncated(c, err);
+	return rc < 0 ? -1 : gw_xlfile_rules(&c->xl, &c->findings, 0, err);
+}
+
+enum kind { K_NOTHING, K_XL, K_STREAM, K_IMAGE, K_LEGACY };
+
+/* By as few bytes as any of them has: whoever sends may wait for an answer behind the last. */
+static int detect(struct gw_conv *c, enum kind *kind, struct gw_error *err)
+{
+	uint8_t first[8];
+	ssize_t n = gw_conv_peek(c, first, sizeof(first), err);
+
+	if (n < 0)
+		return -1;
+	*kind = K_LEGACY;
+	if ((size_t)n < sizeof(first))
+		*kind = K_NOTHING;
+	else if (gw_xlfile_is_magic(first, sizeof(first)))
+		*kind = K_XL;
+	else if (memcmp(first, "LibxlFmt", 8) == 0)
+		*kind = K_STREAM;
+	else if (memcmp(first, "\xff\xff\xff\xff\xff\xff\xff\xff", 8) == 0)
+		*kind = K_IMAGE;
+	return 0;
+}
+
+/* What follows the xl header is what its flag says. */
+static int check_behind_xl(struct gw_conv *c, enum kind kind, struct gw_error *err)
+{
+	bool v2 = c->xl.mandatory_flags & GW_XLFILE_STREAM_V2;
+
+	if (kind == (v2 ? K_STREAM : K_LEGACY))
+		return 0;
+	if (kind == K_NOTHING)
+		return gw_fail(err, GW_TRUNCATED, "the input ends behind the xl header");
+	return gw_fail(err, GW_INVALID,
+		       "behind the xl header, which announces %s, stands something else",
+		       v2 ? "a libxl stream" : "a legacy image");
+}
+
+static enum gw_convert_form outermost(const struct gw_conv *c, enum kind kind)
+{
+	if (c->has_xl)
+		return GW_CONVERT_XL;
+	return kind == K_IMAGE ? GW_CONVERT_LIBXC : GW_CONVERT_LIBXL;
+}
+
+static int choose_form(struct gw_conv *c, enum kind kind, struct gw_error *err)
+{
+	size_t len;
+
+	c->done->to = c->args->to == GW_CONVERT_SAME ? outermost(c, kind) : c->args->to;
+	if (c->args->to != GW_CONVERT_XL || gw_xlfile_config(&c->xl, &len))
+		return 0;
+	return gw_fail(err, GW_USAGE, "an xl file needs a config, and %s has none to carry over",
+		       c->in->name);
+}
+
+/* -1 (GW_INVALID) if the caller wanted something else. */
+static int check_source(const struct gw_conv *c, enum kind kind, struct gw_error *err)
+{
+	enum gw_convert_source from = c->args->from;
+
+	if (kind == K_NOTHING)
+		return gw_fail(err, GW_TRUNCATED, "%s is too short for an image", c->in->name);
+	if (kind == K_LEGACY && from != GW_CONVERT_ANY && from != GW_CONVERT_LEGACY)
+		return gw_fail(err, GW_INVALID, "it is no image of version %d",
+			       from == GW_CONVERT_V2 ? 2 : 3);
+	if (kind != K_LEGACY && from == GW_CONVERT_LEGACY)
+		return gw_fail(err, GW_INVALID, "it is no legacy image, but %s",
+			       kind == K_STREAM ? "a libxl stream"
+						: "a libxc image of version 2 or 3");
+	return 0;
+}
+
+static int convert(struct gw_conv *c, struct gw_error *err)
+{
+	enum kind kind;
+
+	if (detect(c, &kind, err) < 0)
+		return -1;
+	if (kind == K_XL &&
+	    (read_xl(c, err) < 0 || detect(c, &kind, err) < 0 || check_behind_xl(c, kind, err) < 0))
+		return -1;
+	if (check_source(c, kind, err) < 0 || choose_form(c, kind, err) < 0)
+		return -1;
+	switch (kind) {
+	case K_STREAM:
+		return gw_conv_stream(c, err);
+	case K_IMAGE:
+		return gw_conv_image(c, err);
+	default:
+		return gw_conv_legacy(c, err);
+	}
+}
+
+int gw_convert(const struct gw_convert_args *args, struct gw_converted *done, struct gw_error *err)
+{
+	struct gw_conv c = {
+		.args = args,
+		.in = args->in,
+		.out = args->out,
+		.done = done,
+		.findings = {.report = gw_conv_finding, .opaque = &c},
+		.in_start = args->in->read_pos,
+		.out_start = args->out->write_pos,
+		.started_ns = gw_clock_ns(),
+	};
+	int rc;
+
+	if (args->toolstack)
+		c.log = args->toolstack->log;
+	if (args->cancel) {
+		gw_channel_set_cancel(c.in, args->cancel);
+		gw_channel_set_cancel(c.out, args->cancel);
+	}
+	*done = (struct gw_converted){0};
+	rc = convert(&c, err);
+	done->in_bytes = c.in->read_pos - c.in_start;
+	done->out_bytes = c.out->write_pos - c.out_start;
+	gw_slots_free(&c.slots);
+	gw_spool_close(&c.held.now);
+	gw_spool_close(&c.held.complete);
+	gw_xlfile_free(&c.xl);
+	return rc;
+}

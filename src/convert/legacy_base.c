@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * Compressed rounds (Remus) tell a page as what differs from its contents on the receiving side, so
+ * those have to be at hand: all that the first round brought. Where the input can be read again
+ * they are read again when that is known to be needed. Of a pipe they have to be kept before that
+ * is known, unless the image shows from its beginning that it was not saved live: then it has no
+ * such rounds.
+ */
+#include "convert/legacy.h"
+
+#include "base/util.h"
+#include "channel/at.h"
+
+static bool can_be_read_again(const struct gw_channel *in)
+{
+	return in->seekable && in->fd >= 0;
+}
+
+void gw_conv_legacy_base_decide(struct gw_conv_legacy *l)
+{
+	if (l->base_state != BASE_UNDECIDED)
+		return;
+	l->base_state = l->has_tsc || can_be_read_again(l->c->in) ? BASE_NOT_KEPT : BASE_KEPT;
+}
+
+/* A full disk is none of our business as long as nobody asks for these pages. */
+void gw_conv_legacy_base_keep(struct gw_conv_legacy *l, uint64_t pfn, size_t n,
+			      const void *contents)
+{
+	/* What is only compared says nothing new. */
+	if (l->c->verifying ||
+	    gw_slots_write(&l->c->slots, pfn, n, contents, &l->base_failure) == 0)
+		return;
+	l->base_state = BASE_NOT_KEPT;
+	gw_slots_free(&l->c->slots);
+}
+
+void gw_conv_legacy_base_round(struct gw_conv_legacy *l)
+{
+	if (l->r.rounds == 1 && !l->r.compressed)
+		gw_slots_free(&l->c->slots);
+}
+
+/* The contents of a batch, from where they are in the input. */
+static int read_batch(struct gw_conv_legacy *l, const struct gw_legacy_reader *r, uint64_t at,
+		      struct gw_error *err)
+{
+	uint8_t pages[GW_CONV_PAGES * GW_PAGE_SIZE];
+
+	for (size_t i = 0; i < r->nr_entries;) {
+		uint64_t pfn = gw_page_entry_pfn(r->entries[i]);
+		size_t run = gw_conv_run(r->entries + i, r->nr_entries - i);
+
+		if (run && (gw_channel_read_at(l->c->in, at, pages, run * GW_PAGE_SIZE, err) < 0 ||
+			    gw_slots_write(&l->c->slots, pfn, run, pages, err) < 0))
+			return -1;
+		at += run * GW_PAGE_SIZE;
+		i += GW_MAX(run, (size_t)1);
+	}
+	return 0;
+}
+
+/* The first round again, up to the end of its body: it was read once, so nothing is wrong in it. */
+static int read_again(struct gw_conv_legacy *l, struct gw_error *err)
+{
+	enum gw_legacy_event event = GW_LEGACY_MORE;
+	struct gw_legacy_reader r;
+	uint64_t at = l->base;
+	int rc = 0;
+
+	gw_legacy_reader_init(&r, &l->r.header.kind);
+	while (rc == 0 && event != GW_LEGACY_BODY_END) {
+		size_t len;
+		void *to;
+
+		rc = gw_legacy_reader_want(&r, &to, &len, err);
+		if (rc == 0 && len)
+			rc = gw_channel_read_at(l->c->in, at, to, len, err);
+		at += len;
+		if (rc == 0)
+			rc = gw_legacy_reader_got(&r, &event, err);
+		if (rc < 0 || event != GW_LEGACY_PAGES)
+			continue;
+		if (!r.verify_mode)
+			rc = read_batch(l, &r, at, err);
+		at += r.data_len;
+		gw_legacy_reader_data_done(&r);
+	}
+	gw_legacy_reader_free(&r);
+	return rc < 0 ? gw_fail_in(err, "reading the first round again") : 0;
+}
+
+int gw_conv_legacy_base_need(struct gw_conv_legacy *l, struct gw_error *err)
+{
+	struct gw_conv *c = l->c;
+
+	if (l->base_state == BASE_NOT_KEPT && can_be_read_again(c->in)) {
+		if (read_again(l, err) < 0)
+			return -1;
+	} else if (l->base_failure.code) {
+		return gw_fail(err, l->base_failure.code,
+			       "a round tells its pages as differences from those of the first, "
+			       "which could not be kept: %s",
+			       l->base_failure.text);
+	} else if (l->base_state == BASE_NOT_KEPT) {
+		return gw_fail(err, GW_UNSUPPORTED,
+			       "a round tells its pages as differences from those of the first, "
+			       "which were not kept since that did not begin as a live one does: "
+			       "convert it from a file");
+	}
+	l->base_state = BASE_READY;
+	return 0;
+}

@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * Records one after another in a buffer, and which of them a later round replaces.
+ */
+#include "convert/tail.h"
+
+#include "base/bitmap.h"
+#include "base/bytes.h"
+#include "base/util.h"
+
+#define KINDS  4u /* of records that each vCPU has */
+#define VCPUS  8192u
+#define PARAMS 64u
+
+int gw_tail_add(struct gw_buffer *tail, const struct gw_record *rec, struct gw_error *err)
+{
+	uint8_t head[GW_RECORD_HEADER_SIZE];
+
+	if (tail->len + rec->length > GW_TAIL_MAX)
+		return gw_fail(err, GW_UNSUPPORTED,
+			       "the records behind the pages have more than %llu bytes, which is "
+			       "more than any guest has",
+			       (unsigned long long)GW_TAIL_MAX);
+	gw_record_header_encode(head, rec->type, rec->length);
+	if (gw_buffer_append(tail, head, sizeof(head), err) < 0 ||
+	    gw_buffer_append(tail, rec->data, rec->length, err) < 0)
+		return -1;
+	return gw_buffer_append(tail, rec->padding, gw_record_padding(rec->length), err);
+}
+
+/* The record at *at, which moves behind it; false at the end. */
+static bool next_record(const struct gw_buffer *tail, size_t *at, struct gw_record *rec)
+{
+	if (*at >= tail->len)
+		return false;
+	*rec = (struct gw_record){.offset = *at};
+	gw_record_header_decode(tail->data + *at, &rec->type, &rec->length);
+	rec->data = tail->data + *at + GW_RECORD_HEADER_SIZE;
+	*at += GW_RECORD_HEADER_SIZE + rec->length + gw_record_padding(rec->length);
+	return true;
+}
+
+/* What is there, by kinds. */
+struct seen {
+	uint64_t types; /* of those that come once */
+	uint64_t params;
+	uint64_t vcpus[GW_BITMAP_WORDS(KINDS * VCPUS)];
+};
+
+/* The number of a vCPU's record among those of all of them; -1 if it is none of a vCPU. */
+static long vcpu_bit(const struct gw_record *rec)
+{
+	static const uint32_t types[KINDS] = {
+		GW_REC_X86_PV_VCPU_BASIC,
+		GW_REC_X86_PV_VCPU_EXTENDED,
+		GW_REC_X86_PV_VCPU_XSAVE,
+		GW_REC_X86_PV_VCPU_MSRS,
+	};
+
+	for (unsigned i = 0; i < KINDS && rec->length >= 4; i++)
+		if (rec->type == types[i])
+			return (long)(i * VCPUS + gw_get_le32(rec->data) % VCPUS);
+	return -1;
+}
+
+static void see_params(struct seen *seen, const struct gw_record *rec)
+{
+	uint64_t index, value;
+	uint32_t count;
+
+	if (gw_hvm_params_decode(rec, &count, NULL) < 0)
+		return;
+	for (uint32_t i = 0; i < count; i++) {
+		gw_hvm_params_get(rec, i, &index, &value);
+		if (index < PARAMS)
+			seen->params |= UINT64_C(1) << index;
+	}
+}
+
+static void see(struct seen *seen, const struct gw_record *rec)
+{
+	long vcpu = vcpu_bit(rec);
+
+	if (vcpu >= 0)
+		gw_bitmap_set(seen->vcpus, (uint64_t)vcpu);
+	else if (rec->type == GW_REC_HVM_PARAMS)
+		see_params(seen, rec);
+	else if (rec->type < 64)
+		seen->types |= UINT64_C(1) << rec->type;
+}
+
+static bool is_replaced(const struct seen *seen, const struct gw_record *rec)
+{
+	long vcpu = vcpu_bit(rec);
+
+	if (vcpu >= 0)
+		return gw_bitmap_test(seen->vcpus, (uint64_t)vcpu);
+	return rec->type < 64 && seen->types >> rec->type & 1;
+}
+
+/* Those of an older record that are not among the newer. */
+static int keep_params(struct gw_buffer *tail, const struct seen *seen, const struct gw_record *rec,
+		       struct gw_error *err)
+{
+	uint64_t index[PARAMS], value[PARAMS];
+	uint32_t count, n = 0;
+
+	if (gw_hvm_params_decode(rec, &count, NULL) < 0)
+		return 0;
+	for (uint32_t i = 0; i < count && n < PARAMS; i++) {
+		gw_hvm_params_get(rec, i, &index[n], &value[n]);
+		n += index[n] < PARAMS && !(seen->params >> index[n] & 1);
+	}
+	return n ? gw_hvm_params_append(tail, n, index, value, err) : 0;
+}
+
+int gw_tail_keep(struct gw_buffer *tail, const struct gw_buffer *older, struct gw_error *err)
+{
+	GW_FREE_ON_EXIT struct seen *seen = calloc(1, sizeof(*seen));
+	struct gw_record rec;
+	int rc = 0;
+
+	if (!seen)
+		return gw_fail_errno(err, "memory for the records of a round");
+	for (size_t at = 0; next_record(tail, &at, &rec);)
+		see(seen, &rec);
+	for (size_t at = 0; rc == 0 && next_record(older, &at, &rec);) {
+		if (rec.type == GW_REC_HVM_PARAMS)
+			rc = keep_params(tail, seen, &rec, err);
+		else if (!is_replaced(seen, &rec))
+			rc = gw_tail_add(tail, &rec, err);
+	}
+	return rc;
+}

@@ -194,6 +194,7 @@ struct gw_legacy_reader {
 	bool fresh;	  /* of the round at hand nothing came yet */
 	bool ends;	  /* after the tail at hand */
 	bool compressing; /* batches have no contents */
+	bool doubtful;	  /* detection took it for an HVM guest, and it may be an old PV guest */
 };
 
 /* forced: what the caller knows better than detection; zeroed: nothing. */

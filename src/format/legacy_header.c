@@ -17,6 +17,12 @@
 #define VM_ASSIST_FROM_64 5136u
 #define VM_ASSIST_FROM_32 2796u
 
+const char *gw_legacy_doubt(const struct gw_legacy_reader *r)
+{
+	/* What follows the first pages has its place only if they were pages. */
+	return r->doubtful && r->item < 2 ? "; it may be a PV guest that Xen 3.0 saved" : "";
+}
+
 /* Gives back the last n bytes that were read: they belong to what follows the header. */
 static void carry(struct gw_legacy_reader *r, unsigned n)
 {
@@ -62,11 +68,15 @@ static int got_first_bytes(struct gw_legacy_reader *r, enum gw_legacy_event *eve
 			   struct gw_error *err)
 {
 	struct gw_legacy_header *h = &r->header;
+	uint64_t value;
 
 	h->kind = r->forced;
 	if (gw_legacy_detect(r->buf.data, r->buf.len, &h->kind, err) < 0)
 		return -1;
 	h->p2m_size = gw_legacy_long(r, r->buf.data);
+	value = gw_legacy_long(r, r->buf.data + h->kind.width);
+	r->doubtful = r->forced.guest == GW_GUEST_NONE && h->kind.guest == GW_GUEST_X86_HVM &&
+		      value > 0 && value < h->p2m_size;
 	carry(r, h->kind.width);
 	if (h->kind.guest == GW_GUEST_X86_HVM)
 		return tell_header(r, event, err);

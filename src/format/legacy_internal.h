@@ -79,6 +79,8 @@ uint64_t gw_legacy_long(const struct gw_legacy_reader *r, const void *p);
 uint64_t *gw_legacy_words(struct gw_legacy_reader *r, size_t n, struct gw_error *err);
 /* "64-bit tools, HVM guest" */
 const char *gw_legacy_kind_text(const struct gw_legacy_kind *kind);
+/* To be said behind what is wrong: "", or that it may be another kind of guest. */
+const char *gw_legacy_doubt(const struct gw_legacy_reader *r);
 /* The ids of the chunks that may begin an HVM image. */
 bool gw_legacy_id_is_known(int32_t id);
 

@@ -4,6 +4,7 @@
  * them. What a PV guest's vCPUs, frames and page tables must be is judged by the records that they
  * are mapped to (rules_pv.c and others).
  */
+#include "format/legacy_internal.h"
 #include "format/rules_internal.h"
 
 #include <string.h>
@@ -102,15 +103,15 @@ static int check_entries(struct gw_legacy_rules *rules, const struct gw_legacy_r
 	}
 	if (type < r->nr_entries)
 		rc |= BROKEN(rules, r, R_LEGACY_TYPE, err,
-			     "entry %zu, pfn 0x%llx of type 0x%x: the type is reserved", type,
+			     "entry %zu, pfn 0x%llx of type 0x%x: the type is reserved%s", type,
 			     (unsigned long long)gw_page_entry_pfn(r->entries[type]),
-			     gw_page_entry_type(r->entries[type]));
+			     gw_page_entry_type(r->entries[type]), gw_legacy_doubt(r));
 	if (pfn < r->nr_entries)
 		rc |= BROKEN(rules, r, R_LEGACY_PFN, err,
-			     "entry %zu, pfn 0x%llx of type 0x%x: the guest has 0x%llx pages", pfn,
-			     (unsigned long long)gw_page_entry_pfn(r->entries[pfn]),
+			     "entry %zu, pfn 0x%llx of type 0x%x: the guest has 0x%llx pages%s",
+			     pfn, (unsigned long long)gw_page_entry_pfn(r->entries[pfn]),
 			     gw_page_entry_type(r->entries[pfn]),
-			     (unsigned long long)r->header.p2m_size);
+			     (unsigned long long)r->header.p2m_size, gw_legacy_doubt(r));
 	return rc;
 }
 

@@ -193,6 +193,27 @@ static void no_info(void **state)
 		"does not look like a PV guest saved by 64-bit tools without extended info");
 }
 
+/* The other way round: taken for an HVM guest, and soon found out. */
+static void no_info_not_told(void **state)
+{
+	uint8_t page[4096];
+	struct legacy_out o = {.width = 8};
+
+	legacy_put_long(&o, 0x800);
+	legacy_put_frames(&o, 0x800, 8, 0x40);
+	legacy_put(&o, NULL, 600);
+	fails(&o,
+	      "entry 0 of 64 is 0x4100000000, expected a type and a pfn in 32 bits; it may be a "
+	      "PV guest that Xen 3.0 saved");
+	o = (struct legacy_out){.width = 4};
+	legacy_put_long(&o, 0x400);
+	legacy_put_frames(&o, 0x400, 4, 1);
+	legacy_put_batch(&o, (uint32_t[]){0}, 1);
+	memset(page, 1, sizeof(page));
+	legacy_put(&o, page, sizeof(page));
+	fails(&o, "a batch of 16843009 pages, expected at most 1024; it may be a PV guest");
+}
+
 static struct legacy_out hvm(void)
 {
 	struct legacy_out o = {.width = 8};
@@ -323,10 +344,15 @@ static void names(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(detection),	 cmocka_unit_test(forced_kinds),
-		cmocka_unit_test(too_few_bytes), cmocka_unit_test(bad_info),
-		cmocka_unit_test(no_info),	 cmocka_unit_test(bad_chunks),
-		cmocka_unit_test(bad_tails),	 cmocka_unit_test(claims_cost_nothing),
+		cmocka_unit_test(detection),
+		cmocka_unit_test(forced_kinds),
+		cmocka_unit_test(too_few_bytes),
+		cmocka_unit_test(bad_info),
+		cmocka_unit_test(no_info),
+		cmocka_unit_test(no_info_not_told),
+		cmocka_unit_test(bad_chunks),
+		cmocka_unit_test(bad_tails),
+		cmocka_unit_test(claims_cost_nothing),
 		cmocka_unit_test(names),
 	};
 

@@ -42,7 +42,7 @@ static int run(struct gw_cli *cli, const struct gw_args *args)
 		return gw_cli_say(cli, GW_EXIT_USAGE, "%s",
 				  core ? "--raw and --core exclude each other"
 				       : "which form is missing: --raw or --core");
-	in = gw_cli_open(cli, from, &err);
+	in = gw_cli_open_current(cli, from, &err);
 	rc = in ? export_to(cli, in, to, core ? GW_EXPORT_CORE : GW_EXPORT_RAW, &exported, &err)
 		: -1;
 	gw_channel_close(in);
@@ -71,8 +71,8 @@ const struct gw_verb gw_verb_export = {
 		"64-bit mode becomes a 32-bit core for i386, unless it has memory beyond 4 GiB.\n\n"
 		"An image with checkpoints (Remus, COLO) gives the state of its last complete "
 		"checkpoint, even if it breaks off behind it. An image that verify finds errors in "
-		"is refused. OUT appears, or replaces a file of that name, only when it is "
-		"complete.",
+		"is refused; one of Xen 4.5 and before is converted while it is read. OUT appears, "
+		"or replaces a file of that name, only when it is complete.",
 	.options =
 		(const struct gw_option[]){
 			{"raw", 0, GW_KIND_FLAG, .help = "write each page at its place, no header"},

@@ -15,4 +15,10 @@
  */
 struct gw_channel *gw_cli_open(struct gw_cli *cli, const char *path, struct gw_error *err);
 
+/*
+ * The same for verbs that know current images only: a legacy one (Xen 4.5 and before) comes as what
+ * "godwit convert" makes of it, layer for layer. What the conversion drops is told as it is there.
+ */
+struct gw_channel *gw_cli_open_current(struct gw_cli *cli, const char *path, struct gw_error *err);
+
 #endif

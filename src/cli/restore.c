@@ -51,7 +51,8 @@ const struct gw_verb gw_verb_restore = {
 		"Restores the domain saved in FILE, by \"godwit save\" or by \"xl save\", and lets "
 		"it run on where it was suspended. FILE may be compressed (zstd, xz, gzip), and "
 		"may "
-		"be a bare libxl stream or libxc image if --name gives the domain a name.\n\n"
+		"be a bare libxl stream or libxc image if --name gives the domain a name. What "
+		"Xen 4.5 and before saved is converted while it is read (godwit-convert(1)).\n\n"
 		"What the guest prints goes to standard output and the command ends when the "
 		"domain "
 		"does, as with \"godwit run\".",

@@ -49,12 +49,18 @@ static void await(struct converting *c)
 	c->running = false;
 }
 
-/* The pipe is empty and nobody writes it any more: 0 at the end of the image, -1 if that is not all
- * of it. */
+/*
+ * The pipe is empty and nobody writes it any more: 0 at the end of the image, -1 if that is not all
+ * of it. That the input was cut off is then said already, where and in what; GW_TRUNCATED would
+ * make the reader say instead where that leaves the converted image.
+ */
 static int ended(struct converting *c, struct gw_error *err)
 {
+	enum gw_code code;
+
 	await(c);
-	return c->rc < 0 ? gw_fail(err, c->failure.code, "%s", c->failure.text) : 0;
+	code = c->failure.code == GW_TRUNCATED ? GW_INVALID : c->failure.code;
+	return c->rc < 0 ? gw_fail(err, code, "%s", c->failure.text) : 0;
 }
 
 static ssize_t converting_read(struct gw_channel *ch, const struct iovec *iov, int n,

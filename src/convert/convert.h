@@ -68,7 +68,8 @@ int gw_convert(const struct gw_convert_args *args, struct gw_converted *done, st
  * A channel that reads what gw_convert() makes of args->in, for whoever restores it: the conversion
  * runs in a thread of its own, which also calls the toolstack (*args and its toolstack are copied).
  * Takes args->in over on success, with a token of its own; args->out is not used, args->cancel is
- * the channel's. What fails in the conversion fails the read that comes to it, with the same error.
+ * the channel's. What fails in the conversion fails the read that comes to it, with the same text
+ * (GW_INVALID where the input was cut: it is not the converted image that is).
  * *done, if not NULL, is filled when the channel is closed.
  */
 struct gw_channel *gw_convert_channel(const struct gw_convert_args *args, struct gw_converted *done,

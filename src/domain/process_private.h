@@ -14,6 +14,7 @@
 
 #include <godwit/hypervisor.h>
 
+#include "convert/convert.h"
 #include "domain/config.h"
 #include "domain/conn.h"
 #include "domain/console.h"
@@ -63,10 +64,12 @@ struct gw_job {
 	struct gw_report report;
 	enum gw_outcome outcome;
 	struct gw_migration_id id;
-	uint64_t suspended_ns; /* when the downtime began */
-	uint64_t base;	       /* restore: offset of the stream in its file */
-	int layer;	       /* restore: enum gw_layer */
-	bool stray;	       /* receive: no godwit is at the other end, but an image comes */
+	uint64_t suspended_ns;		       /* when the downtime began */
+	uint64_t base;			       /* restore: offset of the stream in its file */
+	int layer;			       /* restore: enum gw_layer */
+	bool converts;			       /* restore: ch converts a legacy image */
+	struct gw_toolstack convert_toolstack; /* what that conversion logs to */
+	bool stray; /* receive: no godwit is at the other end, but an image comes */
 };
 
 enum gw_phase {

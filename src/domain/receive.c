@@ -154,7 +154,9 @@ static bool is_image(void *opaque, const uint8_t *first, size_t len)
 {
 	struct gw_job *job = opaque;
 
-	job->stray = gw_file_format_is_read(gw_detect(first, len));
+	enum gw_file_format format = gw_detect(first, len);
+
+	job->stray = gw_file_format_is_read(format) || format == GW_FILE_LEGACY;
 	return job->stray;
 }
 

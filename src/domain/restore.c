@@ -9,15 +9,21 @@
 
 #include "base/bytes.h"
 #include "domain/process_private.h"
+#include "examine/detect.h"
 #include "format/image.h"
+#include "format/legacy.h"
 #include "format/rules.h"
 #include "format/stream.h"
 #include "format/xlfile.h"
 
 int gw_restore_judge(void *opaque, const struct gw_image_header *header, struct gw_error *err)
 {
-	const struct gw_process_args *args = &((const struct gw_job *)opaque)->process->args;
+	const struct gw_job *job = opaque;
+	const struct gw_process_args *args = &job->process->args;
 
+	/* Of what is converted here, something else was judged: what came. */
+	if (job->converts)
+		return 0;
 	return gw_acceptance_check(&args->acceptance, gw_generation_of(header), &args->log, err);
 }
 
@@ -106,6 +112,30 @@ static int config_of(const struct gw_xlfile *xl, struct gw_config *config, struc
 	return gw_config_parse_text(config, text, len, err);
 }
 
+/* A legacy image comes next on job->ch: from now on that gives a current one. */
+static int read_converted(struct gw_job *job, enum gw_guest_type guest, struct gw_error *err)
+{
+	const struct gw_process_args *args = &job->process->args;
+	struct gw_convert_args convert = {
+		.in = job->ch,
+		.from = GW_CONVERT_LEGACY,
+		.to = GW_CONVERT_LIBXL,
+		.legacy = {.guest = guest},
+		.toolstack = &job->convert_toolstack,
+	};
+	struct gw_channel *ch;
+
+	if (gw_acceptance_check(&args->acceptance, GW_GENERATION_LEGACY, &args->log, err) < 0)
+		return -1;
+	job->convert_toolstack.log = args->log;
+	ch = gw_convert_channel(&convert, NULL, err);
+	if (!ch)
+		return -1;
+	job->ch = ch;
+	job->converts = true;
+	return 0;
+}
+
 static int read_xl_header(struct gw_config *config, struct gw_job *job, const uint8_t *first8,
 			  struct gw_error *err)
 {
@@ -127,16 +157,16 @@ static int read_xl_header(struct gw_config *config, struct gw_job *job, const ui
 	if (ret == 0)
 		ret = config_of(&xl, config, err);
 	if (ret == 0 && !(xl.mandatory_flags & GW_XLFILE_STREAM_V2))
-		ret = gw_fail(err, GW_UNSUPPORTED,
-			      "a legacy stream (Xen 4.5 or older) follows the xl header: \"godwit "
-			      "convert\" makes a current one of it");
-	job->base = sizeof(raw) + xl.optional_len;
+		ret = read_converted(job, config->type, err);
+	/* What is converted has offsets of its own. */
+	job->base = job->converts ? 0 : sizeof(raw) + xl.optional_len;
 	gw_xlfile_free(&xl);
 	return ret;
 }
 
-/* There is no config: a PVH domain as large as the host gives. */
-static int config_of_nothing(struct gw_process *p, struct gw_config *config, struct gw_error *err)
+/* There is no config: a PVH (or PV) domain as large as the host gives. */
+static int config_of_nothing(struct gw_process *p, struct gw_config *config,
+			     enum gw_guest_type type, struct gw_error *err)
 {
 	struct gw_host *host;
 
@@ -149,12 +179,34 @@ static int config_of_nothing(struct gw_process *p, struct gw_config *config, str
 	pthread_mutex_lock(&p->lock);
 	p->host = host;
 	pthread_mutex_unlock(&p->lock);
-	config->type = GW_GUEST_X86_HVM;
-	config->pvh = true;
+	config->type = type;
+	config->pvh = type == GW_GUEST_X86_HVM;
 	config->max_memkb = host->ops->free_pages(host) * 4;
 	config->name = strdup(p->args.name);
 	return config->name ? gw_config_build(config, err)
 			    : gw_fail(err, GW_NO_MEMORY, "no memory");
+}
+
+/* No magic: a legacy image, or nothing that is known. */
+static int read_bare_legacy(struct gw_process *p, struct gw_job *job, struct gw_config *config,
+			    struct gw_error *err)
+{
+	struct gw_legacy_kind kind = {0};
+	struct gw_error why = GW_ERROR_INIT;
+	uint8_t first[GW_LEGACY_DETECT];
+	int got = gw_channel_read(job->ch, first, sizeof(first), &why);
+
+	if (got < 0 && why.code != GW_TRUNCATED)
+		return gw_fail(err, why.code, "%s", why.text);
+	if (got <= 0 || gw_detect(first, sizeof(first)) != GW_FILE_LEGACY)
+		return gw_fail(err, GW_INVALID,
+			       "neither an xl save file, nor a libxl stream, nor a libxc image, "
+			       "nor a legacy image");
+	gw_channel_unread(job->ch, first, sizeof(first));
+	if (gw_legacy_detect(first, sizeof(first), &kind, err) < 0 ||
+	    config_of_nothing(p, config, kind.guest, err) < 0)
+		return -1;
+	return read_converted(job, kind.guest, err);
 }
 
 static int read_front(struct gw_process *p, struct gw_job *job, struct gw_config *config,
@@ -174,9 +226,8 @@ static int read_front(struct gw_process *p, struct gw_job *job, struct gw_config
 	if (gw_get_be64(first) == UINT64_MAX)
 		job->layer = GW_LAYER_LIBXC;
 	else if (memcmp(first, "LibxlFmt", 8) != 0)
-		return gw_fail(err, GW_INVALID,
-			       "neither an xl save file, nor a libxl stream, nor a libxc image");
-	return config_of_nothing(p, config, err);
+		return read_bare_legacy(p, job, config, err);
+	return config_of_nothing(p, config, GW_GUEST_X86_HVM, err);
 }
 
 static int read_named_front(struct gw_process *p, struct gw_job *job, struct gw_config *config,

@@ -87,4 +87,35 @@ run_expect 1 "$GODWIT" migrate tpvh "$address"
 err_has "not taken in here (--accept v2)"
 assert_state tpvh running
 "$GODWIT" destroy tpvh
+
+# Legacy images are converted in passing: the guest runs on, from a file, a pipe, and a connection.
+export GODWIT_CONF=/dev/null
+for width in 32 64; do
+	python3 "$here/legacy.py" $width tiny.save legacy.$width || fail "legacy.py"
+	python3 "$here/legacy.py" $width bare tiny.save bare.$width || fail "legacy.py"
+done
+# runs_on COMMAND...: what it restores counts on from where it was.
+runs_on()
+{
+	FAIL_DEPTH=1 run_expect 0 "$@"
+	assert_state tpvh running
+	[ "$(counter tpvh)" -ge $((0x1d95)) ] || FAIL_DEPTH=1 fail "the counter is $(counter tpvh)"
+	"$GODWIT" destroy tpvh || fail "tpvh cannot be destroyed"
+}
+runs_on "$GODWIT" restore -d legacy.64
+runs_on "$GODWIT" restore -d legacy.32
+runs_on "$GODWIT" restore -d --name tpvh bare.64
+run_expect 0 "$GODWIT" restore -d --name tpvh - < <(xz -c0 bare.32)
+"$GODWIT" destroy tpvh
+restores 1 legacy.64 --accept v3,v2,converted
+err_has "the legacy format of Xen 4.5 and before: not taken in here"
+restores 0 legacy.64 --accept legacy
+head -c 3000000 legacy.64 >cut
+restores 1 cut
+err_has "legacy image"
+receiver
+send legacy.64
+until_true 10 is_state tpvh running
+[ "$(counter tpvh)" -ge $((0x1d95)) ] || fail "the counter is $(counter tpvh)"
+"$GODWIT" destroy tpvh
 exit 0

@@ -17,17 +17,23 @@ nothing_left()
 
 # Every stream with a manifest; of those with checkpoints it is the last one's.
 streams=0
-for manifest in "$data"/xen-code/v*.manifest.xz; do
+for manifest in "$data"/xen-code/*.manifest.xz; do
 	name=${manifest%.manifest.xz}
 	case $name in
-	*.cp2) name=${name%.cp2} ;;
-	*.cp?) continue ;;
+	*.cp?)
+		k=${name##*.cp}
+		name=${name%.cp?}
+		[ ! -e "$name.cp$((k + 1)).manifest.xz" ] || continue
+		;;
 	esac
 	image=$name.xz
 	[ -e "$image" ] || image=$name.fwd.xz
 	xz -dc "$image" >plain
 	run_expect 0 "$GODWIT" export --raw plain raw
-	err_is_empty
+	case ${name##*/} in
+	leg* | xl45*) ;; # what a conversion drops is told
+	*) err_is_empty ;;
+	esac
 	check raw "$manifest"
 	run_expect 0 "$GODWIT" export --raw "$image" raw.xz
 	cmp raw raw.xz || fail "$image: compressed differs from plain"
@@ -36,7 +42,7 @@ for manifest in "$data"/xen-code/v*.manifest.xz; do
 	rm raw raw.xz
 	streams=$((streams + 1))
 done
-[ $streams -ge 11 ] || fail "only $streams streams with a manifest"
+[ $streams -ge 28 ] || fail "only $streams streams with a manifest"
 
 # A stream that breaks off in a round, or in the libxl records of a checkpoint, gives the checkpoint before.
 cut_case()

@@ -270,6 +270,13 @@ static int check_body(struct gw_legacy_rules *rules, const struct gw_legacy_read
 			     "ioreq servers have 0x%llx pages from pfn 0x%llx",
 			     (unsigned long long)rules->ioreq_pages,
 			     (unsigned long long)rules->ioreq_pfn);
+	if (r->rounds == 0 && rules->pages == 0)
+		rc |= BROKEN(
+			rules, r, R_LEGACY_NO_PAGES, err,
+			"the body ends without a single page; is it that of %s guest, saved by "
+			"%u-bit tools?",
+			r->header.kind.guest == GW_GUEST_X86_PV ? "a PV" : "an HVM",
+			r->header.kind.width * 8);
 	/* Each page is a byte at least. */
 	if (rules->announced && r->rounds && rules->compressed < rules->pages)
 		rc |= BROKEN(rules, r, R_LEGACY_COMPRESSED, err,

@@ -352,6 +352,35 @@ static void pages(void **state)
 	entry(0x90000003, true, "", NULL);
 }
 
+/* What an HVM image of 32-bit tools can look like to whoever takes it for that of a PV guest. */
+static void no_pages(void **state)
+{
+	static const uint32_t fillers[] = {0xf0000000, 0xf0000000};
+	struct legacy_out o = {.width = 4};
+
+	legacy_put_long(&o, SIZE);
+	legacy_put_frames(&o, SIZE, 4, 1);
+	legacy_put_vcpu_info(&o, 0, one_vcpu);
+	legacy_put_id(&o, -9);
+	legacy_put_id(&o, 0);
+	legacy_put_long(&o, 0);
+	legacy_put(&o, NULL, 0xaf0 + 4096);
+	expect_of(&o, PV, o.bytes.len, "legacy-no-extended-info legacy-no-pages",
+		  "is it that of a PV guest, saved by 32-bit tools?");
+	o = (struct legacy_out){.width = 8};
+	legacy_put_long(&o, SIZE);
+	legacy_put_batch(&o, fillers, 2);
+	legacy_put_vcpu_info(&o, 0, one_vcpu);
+	hvm_last(&o);
+	expect(&o, "legacy-no-pages", "chunk 3 (END) at offset 0x1030: the body ends");
+	/* In a later round nothing may have changed. */
+	o = hvm();
+	hvm_tail(&o);
+	legacy_put_vcpu_info(&o, 0, one_vcpu);
+	hvm_last(&o);
+	expect(&o, "", NULL);
+}
+
 static void unmapped(uint64_t pfn, const char *ids)
 {
 	struct legacy_out o = pv(&plain_info);
@@ -575,6 +604,7 @@ int main(void)
 		cmocka_unit_test(toolstack),
 		cmocka_unit_test(verify_mode),
 		cmocka_unit_test(pages),
+		cmocka_unit_test(no_pages),
 		cmocka_unit_test(unmapped_pfns),
 		cmocka_unit_test(tmem),
 		cmocka_unit_test(compression_place),

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * A hash table of chunks of pfns.
+ * A hash table of chunks of pfns. What is read out of it beyond runs is in memory_map_runs.c.
  */
-#include "examine/memory_map.h"
+#include "examine/memory_map_internal.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #include <godwit/hypervisor.h>
 
+#include "base/hash.h"
 #include "base/util.h"
 
 /* Stands for "no entry came": 5 is a reserved page type, which is not added. */
@@ -17,22 +18,6 @@
 /* Every chunk must on average hold this many entries, except the first FREE_CHUNKS. */
 #define ENTRIES_PER_CHUNK 64u
 #define FREE_CHUNKS	  1024u
-
-/*
- * Where the contents of a block of pfns are: 4096 apart in the order of the pfns, the first would
- * be at base; or as listed.
- */
-struct places {
-	uint64_t base;
-	uint64_t *list; /* GW_MAP_BLOCK_PFNS, or NULL */
-};
-
-struct gw_map_chunk {
-	uint64_t number;		      /* pfn / GW_MAP_CHUNK_PFNS */
-	uint8_t types[GW_MAP_CHUNK_PFNS / 2]; /* the even pfn in the lower half */
-	uint64_t had_data[GW_MAP_CHUNK_PFNS / GW_MAP_BLOCK_PFNS];
-	struct places *places; /* of each block; NULL: none was told */
-};
 
 static unsigned get(const struct gw_map_chunk *chunk, unsigned i)
 {
@@ -49,8 +34,7 @@ static void put(struct gw_map_chunk *chunk, unsigned i, unsigned type)
 /* Where the chunk is, or the empty slot where it would be. There always is one. */
 static struct gw_map_chunk **slot_of(struct gw_map_chunk **slots, size_t nr_slots, uint64_t number)
 {
-	/* Fibonacci hashing: neighbouring chunk numbers scatter. */
-	size_t i = (size_t)(number * UINT64_C(0x9e3779b97f4a7c15) >> 32) & (nr_slots - 1);
+	size_t i = (size_t)gw_hash(number, gw_hash_seed()) & (nr_slots - 1);
 
 	while (slots[i] && slots[i]->number != number)
 		i = (i + 1) & (nr_slots - 1);
@@ -110,13 +94,14 @@ static int chunk_of(struct gw_memory_map *map, uint64_t number, struct gw_map_ch
 	return 0;
 }
 
-static uint64_t place_in(const struct places *p, unsigned i)
+static uint64_t place_in(const struct gw_map_places *p, unsigned i)
 {
 	return p->list ? p->list[i] : p->base + (uint64_t)i * GW_PAGE_SIZE;
 }
 
 /* any: contents of the block came before. */
-static int put_place(struct places *p, bool any, unsigned i, uint64_t place, struct gw_error *err)
+static int put_place(struct gw_map_places *p, bool any, unsigned i, uint64_t place,
+		     struct gw_error *err)
 {
 	uint64_t base = place - (uint64_t)i * GW_PAGE_SIZE;
 
@@ -149,6 +134,59 @@ static int remember(struct gw_map_chunk *chunk, unsigned i, uint64_t place, stru
 			 place, err);
 }
 
+/* Room for counts up to 255, filled from the bits. */
+static int count_few(struct gw_map_chunk *chunk, struct gw_error *err)
+{
+	uint8_t *few = calloc(GW_MAP_CHUNK_PFNS, sizeof(*few));
+
+	if (!few)
+		return gw_fail_errno(err, "the memory map");
+	for (unsigned i = 0; i < GW_MAP_CHUNK_PFNS; i++)
+		few[i] = chunk->had_data[i / 64] >> i % 64 & 1;
+	chunk->few = few;
+	return 0;
+}
+
+/* Room for more, unless too many chunks have it. */
+static int count_many(struct gw_memory_map *map, struct gw_map_chunk *chunk, struct gw_error *err)
+{
+	if (map->nr_many == GW_MAP_MANY_MAX) {
+		map->counts_full = true;
+		return 0;
+	}
+	chunk->many = calloc(GW_MAP_CHUNK_PFNS, sizeof(*chunk->many));
+	if (!chunk->many)
+		return gw_fail_errno(err, "the memory map");
+	for (unsigned i = 0; i < GW_MAP_CHUNK_PFNS; i++)
+		chunk->many[i] = chunk->few[i];
+	map->nr_many++;
+	return 0;
+}
+
+static int count_contents(struct gw_memory_map *map, struct gw_map_chunk *chunk, unsigned i,
+			  struct gw_error *err)
+{
+	uint64_t bit = UINT64_C(1) << i % 64;
+
+	if (!(chunk->had_data[i / 64] & bit)) {
+		chunk->had_data[i / 64] |= bit;
+		if (chunk->few)
+			chunk->few[i] = 1;
+		if (chunk->many)
+			chunk->many[i] = 1;
+		return 0;
+	}
+	map->resent++;
+	if (!chunk->few && count_few(chunk, err) < 0)
+		return -1;
+	if (chunk->few[i] == UINT8_MAX && !chunk->many && count_many(map, chunk, err) < 0)
+		return -1;
+	chunk->few[i] += chunk->few[i] < UINT8_MAX;
+	if (chunk->many)
+		chunk->many[i] += chunk->many[i] < UINT32_MAX;
+	return 0;
+}
+
 static int add(struct gw_memory_map *map, uint64_t pfn, unsigned type, const uint64_t *place,
 	       struct gw_error *err)
 {
@@ -173,13 +211,7 @@ static int add(struct gw_memory_map *map, uint64_t pfn, unsigned type, const uin
 	map->by_type[type]++;
 	put(chunk, i, type);
 	map->highest = GW_MAX(map->highest, pfn);
-	if (gw_page_has_data(type)) {
-		uint64_t bit = UINT64_C(1) << i % 64;
-
-		map->resent += (chunk->had_data[i / 64] & bit) != 0;
-		chunk->had_data[i / 64] |= bit;
-	}
-	return 0;
+	return gw_page_has_data(type) ? count_contents(map, chunk, i, err) : 0;
 }
 
 int gw_memory_map_add(struct gw_memory_map *map, uint64_t pfn, unsigned type, struct gw_error *err)
@@ -209,6 +241,13 @@ int gw_memory_map_type(const struct gw_memory_map *map, uint64_t pfn)
 	unsigned type = chunk ? get(chunk, (unsigned)(pfn % GW_MAP_CHUNK_PFNS)) : NONE;
 
 	return type == NONE ? -1 : (int)type;
+}
+
+uint32_t gw_memory_map_times(const struct gw_memory_map *map, uint64_t pfn)
+{
+	const struct gw_map_chunk *chunk = find(map, pfn);
+
+	return chunk ? gw_map_chunk_times(chunk, (unsigned)(pfn % GW_MAP_CHUNK_PFNS)) : 0;
 }
 
 bool gw_memory_map_place(const struct gw_memory_map *map, uint64_t pfn, uint64_t *place)
@@ -249,8 +288,7 @@ static int by_number(const void *a, const void *b)
 	return (*x)->number < (*y)->number ? -1 : (*x)->number > (*y)->number;
 }
 
-/* All chunks, lowest first, for the caller to free. */
-static struct gw_map_chunk **sort(const struct gw_memory_map *map, struct gw_error *err)
+struct gw_map_chunk **gw_map_sorted(const struct gw_memory_map *map, struct gw_error *err)
 {
 	struct gw_map_chunk **sorted = calloc(map->nr_chunks + 1, sizeof(struct gw_map_chunk *));
 	size_t n = 0;
@@ -269,7 +307,7 @@ static struct gw_map_chunk **sort(const struct gw_memory_map *map, struct gw_err
 
 uint64_t *gw_memory_map_chunks(const struct gw_memory_map *map, size_t *nr, struct gw_error *err)
 {
-	GW_FREE_ON_EXIT struct gw_map_chunk **sorted = sort(map, err);
+	GW_FREE_ON_EXIT struct gw_map_chunk **sorted = gw_map_sorted(map, err);
 	uint64_t *numbers = sorted ? calloc(map->nr_chunks + 1, sizeof(*numbers)) : NULL;
 
 	if (sorted && !numbers)
@@ -302,7 +340,7 @@ int gw_memory_map_runs(const struct gw_memory_map *map,
 		       bool (*fn)(void *opaque, const struct gw_map_run *run), void *opaque,
 		       struct gw_error *err)
 {
-	GW_FREE_ON_EXIT struct gw_map_chunk **sorted = sort(map, err);
+	GW_FREE_ON_EXIT struct gw_map_chunk **sorted = gw_map_sorted(map, err);
 	struct gw_map_run run = {.type = NONE};
 
 	if (!sorted)
@@ -321,10 +359,13 @@ int gw_memory_map_runs(const struct gw_memory_map *map,
 
 static void free_chunk(struct gw_map_chunk *chunk)
 {
-	for (size_t i = 0; chunk && chunk->places && i < GW_ARRAY_SIZE(chunk->had_data); i++)
+	if (!chunk)
+		return;
+	for (size_t i = 0; chunk->places && i < GW_ARRAY_SIZE(chunk->had_data); i++)
 		free(chunk->places[i].list);
-	if (chunk)
-		free(chunk->places);
+	free(chunk->places);
+	free(chunk->few);
+	free(chunk->many);
 	free(chunk);
 }
 

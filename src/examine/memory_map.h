@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * What an image says about each pfn: its last type, whether its contents came before, and, for who
- * wants to know, where. Sparse, in five bits per pfn, and bounded: an image that names pfns far
- * apart fills it slower than its own bytes come, and never beyond GW_MAP_CHUNKS_MAX.
+ * What an image says about each pfn: its last type, how often its contents came, and, for who
+ * wants to know, where. Sparse, in five bits per pfn (a byte more where pages were resent), and
+ * bounded: an image that names pfns far apart fills it slower than its own bytes come, and never
+ * beyond GW_MAP_CHUNKS_MAX.
  */
 #ifndef GW_EXAMINE_MEMORY_MAP_H
 #define GW_EXAMINE_MEMORY_MAP_H
@@ -14,8 +15,10 @@
 #include <godwit/error.h>
 
 #define GW_MAP_CHUNK_PFNS 4096u
-/* 2.5 KiB each: 320 MiB in all, enough for a domain of 2 TiB. */
+/* 2.5 KiB each: 320 MiB in all, enough for a domain of 2 TiB; if all of it is resent, 832 MiB. */
 #define GW_MAP_CHUNKS_MAX (1u << 17)
+/* Of those, the ones that have room for counts above 255, 16 KiB each. */
+#define GW_MAP_MANY_MAX 4096u
 
 struct gw_map_chunk;
 
@@ -27,10 +30,11 @@ struct gw_memory_map {
 	uint64_t by_type[16]; /* pfns whose last entry had this type */
 	uint64_t highest;     /* pfn, if pfns > 0 */
 	uint64_t left_out;    /* entries that found no room: the map is then incomplete */
+	bool counts_full;     /* there was no room to count beyond 255 somewhere: "255 or more" */
 
 	/* private */
 	struct gw_map_chunk **slots; /* open addressing by chunk number; a power of two of them */
-	size_t nr_slots, nr_chunks;
+	size_t nr_slots, nr_chunks, nr_many;
 	struct gw_map_chunk *last;
 };
 
@@ -60,6 +64,8 @@ int gw_memory_map_add_at(struct gw_memory_map *map, uint64_t pfn, unsigned type,
 
 /* The last type of a pfn, or -1 if none came. */
 int gw_memory_map_type(const struct gw_memory_map *map, uint64_t pfn);
+/* How often its contents came. */
+uint32_t gw_memory_map_times(const struct gw_memory_map *map, uint64_t pfn);
 /* Where the last contents of a pfn are, if gw_memory_map_add_at() was told. */
 bool gw_memory_map_place(const struct gw_memory_map *map, uint64_t pfn, uint64_t *place);
 
@@ -76,6 +82,33 @@ bool gw_memory_map_block(const struct gw_memory_map *map, uint64_t pfn, struct g
 int gw_memory_map_runs(const struct gw_memory_map *map,
 		       bool (*fn)(void *opaque, const struct gw_map_run *run), void *opaque,
 		       struct gw_error *err);
+
+/* Neighbouring pfns without memory (never mentioned, XTAB, BROKEN) up to the highest pfn. The same
+ * way. */
+struct gw_map_hole {
+	uint64_t first, last;
+};
+int gw_memory_map_holes(const struct gw_memory_map *map,
+			bool (*fn)(void *opaque, const struct gw_map_hole *hole), void *opaque,
+			struct gw_error *err);
+
+/* Neighbouring pfns whose contents came equally often, and more than once. The same way. */
+struct gw_map_resent {
+	uint64_t first, last;
+	uint32_t times;
+};
+int gw_memory_map_resent(const struct gw_memory_map *map,
+			 bool (*fn)(void *opaque, const struct gw_map_resent *run), void *opaque,
+			 struct gw_error *err);
+
+/* How many pfns' contents came so often. */
+struct gw_map_times {
+	uint32_t times;
+	uint64_t pfns;
+};
+/* All that there are, fewest times (once) first: free() *list. */
+int gw_memory_map_histogram(const struct gw_memory_map *map, struct gw_map_times **list, size_t *nr,
+			    struct gw_error *err);
 
 void gw_memory_map_free(struct gw_memory_map *map);
 

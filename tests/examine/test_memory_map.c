@@ -134,6 +134,160 @@ static void remembers_places(void **unused)
 	gw_memory_map_free(&map);
 }
 
+/* How often each came, with its neighbours that came as often. */
+struct times {
+	uint32_t of[PFNS];
+	uint64_t next, pfns;
+};
+
+static bool check_resent(void *opaque, const struct gw_map_resent *run)
+{
+	struct times *t = opaque;
+
+	assert_true(run->times > 1 && run->first >= t->next && run->first <= run->last);
+	for (; t->next < run->first; t->next++)
+		assert_true(t->of[t->next] < 2);
+	for (; t->next <= run->last; t->next++)
+		assert_int_equal(t->of[t->next], run->times);
+	assert_true(t->next == PFNS || t->of[t->next] != run->times);
+	return true;
+}
+
+static void check_histogram(const struct gw_memory_map *map, const struct times *t)
+{
+	struct gw_error err = GW_ERROR_INIT;
+	struct gw_map_times *list;
+	uint64_t pfns = 0, made = 0;
+	size_t nr;
+
+	assert_ok(gw_memory_map_histogram(map, &list, &nr, &err), &err);
+	for (size_t i = 0; i < nr; i++) {
+		uint64_t n = 0;
+
+		assert_true(i == 0 || list[i].times > list[i - 1].times);
+		for (unsigned k = 0; k < PFNS; k++)
+			n += t->of[k] == list[i].times;
+		assert_int_equal(list[i].pfns, n);
+		pfns += n;
+	}
+	for (unsigned k = 0; k < PFNS; k++)
+		made += t->of[k] > 0;
+	assert_int_equal(pfns, made);
+	free(list);
+}
+
+/* From once to more than fits in a byte, in chunks where that is so and where it is not. */
+static void counts_times(void **unused)
+{
+	static struct times t;
+	struct gw_memory_map map = {0};
+	struct gw_error err = GW_ERROR_INIT;
+	uint64_t resent = 0;
+
+	for (unsigned i = 0; i < 60000; i++) {
+		unsigned pfn = (unsigned)(rnd() % PFNS);
+
+		switch (rnd() % 4) {
+		case 0:
+			pfn %= 3; /* hot */
+			break;
+		case 1:
+			pfn = 9000 + pfn % 1000;
+			break;
+		default:
+			pfn = pfn < 5000 ? pfn : pfn % 5000;
+			break;
+		}
+		assert_ok(gw_memory_map_add(&map, pfn, GW_PAGE_NOTAB, &err), &err);
+		assert_ok(gw_memory_map_add(&map, pfn, GW_PAGE_XTAB, &err), &err);
+		resent += t.of[pfn]++ > 0;
+	}
+	assert_true(t.of[1] > 1000);
+	assert_int_equal(map.resent, resent);
+	for (unsigned i = 0; i < PFNS; i++)
+		assert_int_equal(gw_memory_map_times(&map, i), t.of[i]);
+	assert_int_equal(gw_memory_map_times(&map, UINT64_C(1) << 40), 0);
+	assert_ok(gw_memory_map_resent(&map, check_resent, &t, &err), &err);
+	for (; t.next < PFNS; t.next++)
+		assert_true(t.of[t.next] < 2);
+	check_histogram(&map, &t);
+	assert_false(map.counts_full);
+	gw_memory_map_free(&map);
+}
+
+/* A count that needs more room than a byte is had by so many chunks only. */
+static void counts_are_bounded(void **unused)
+{
+	struct gw_memory_map map = {0};
+	struct gw_error err = GW_ERROR_INIT;
+	const uint64_t chunks = GW_MAP_MANY_MAX + 3;
+	uint64_t last = 0;
+
+	for (uint64_t c = 0; c < chunks; c++)
+		for (unsigned i = 0; i < 300; i++)
+			assert_ok(
+				gw_memory_map_add(&map, c * GW_MAP_CHUNK_PFNS, GW_PAGE_NOTAB, &err),
+				&err);
+	assert_true(map.counts_full);
+	for (uint64_t c = 0; c < chunks; c++)
+		last += gw_memory_map_times(&map, c * GW_MAP_CHUNK_PFNS) == 255;
+	assert_int_equal(last, 3);
+	assert_int_equal(gw_memory_map_times(&map, 0), 300);
+	gw_memory_map_free(&map);
+}
+
+struct holes {
+	struct gw_map_hole list[8];
+	size_t nr;
+};
+
+static bool take_hole(void *opaque, const struct gw_map_hole *hole)
+{
+	struct holes *h = opaque;
+
+	h->list[h->nr++] = *hole;
+	return true;
+}
+
+static void finds_holes(void **unused)
+{
+	struct gw_memory_map map = {0};
+	struct gw_error err = GW_ERROR_INIT;
+	struct holes h = {0};
+	static const struct gw_map_hole made[] = {
+		{0, 4}, {8, 8}, {10, 0xfffff}, {0x100001, 0x200000}};
+
+	assert_ok(gw_memory_map_holes(&map, take_hole, &h, &err), &err);
+	assert_int_equal(h.nr, 0);
+	for (uint64_t pfn = 5; pfn < 10; pfn++)
+		assert_ok(gw_memory_map_add(&map, pfn, pfn == 8 ? GW_PAGE_BROKEN : GW_PAGE_L1TAB,
+					    &err),
+			  &err);
+	assert_ok(gw_memory_map_add(&map, 12, GW_PAGE_XTAB, &err), &err);
+	assert_ok(gw_memory_map_add(&map, 0x100000, GW_PAGE_XALLOC, &err), &err);
+	assert_ok(gw_memory_map_add(&map, 0x200000, GW_PAGE_XTAB, &err), &err);
+	assert_ok(gw_memory_map_holes(&map, take_hole, &h, &err), &err);
+	assert_int_equal(h.nr, GW_ARRAY_SIZE(made));
+	for (size_t i = 0; i < h.nr; i++) {
+		assert_int_equal(h.list[i].first, made[i].first);
+		assert_int_equal(h.list[i].last, made[i].last);
+	}
+	/* Memory at the top: no hole behind it. */
+	assert_ok(gw_memory_map_add(&map, 0x200000, GW_PAGE_NOTAB, &err), &err);
+	h.nr = 0;
+	assert_ok(gw_memory_map_holes(&map, take_hole, &h, &err), &err);
+	assert_int_equal(h.nr, 4);
+	assert_int_equal(h.list[3].last, 0x1fffff);
+	/* A hole of the highest pfn alone. */
+	assert_ok(gw_memory_map_add(&map, 0x200001, GW_PAGE_XTAB, &err), &err);
+	h.nr = 0;
+	assert_ok(gw_memory_map_holes(&map, take_hole, &h, &err), &err);
+	assert_int_equal(h.nr, 5);
+	assert_int_equal(h.list[4].first, 0x200001);
+	assert_int_equal(h.list[4].last, 0x200001);
+	gw_memory_map_free(&map);
+}
+
 static bool collect(void *opaque, const struct gw_map_run *run)
 {
 	struct gw_map_run **next = opaque;
@@ -190,9 +344,9 @@ static void is_bounded(void **unused)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(agrees_with_an_array),
-		cmocka_unit_test(remembers_places),
-		cmocka_unit_test(runs_cross_chunks),
+		cmocka_unit_test(agrees_with_an_array), cmocka_unit_test(remembers_places),
+		cmocka_unit_test(counts_times),		cmocka_unit_test(counts_are_bounded),
+		cmocka_unit_test(finds_holes),		cmocka_unit_test(runs_cross_chunks),
 		cmocka_unit_test(is_bounded),
 	};
 

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * The random number of hash.h.
+ */
+#include "base/hash.h"
+
+#include <stdatomic.h>
+#include <sys/random.h>
+
+#include "base/clock.h"
+
+uint64_t gw_hash_seed(void)
+{
+	static _Atomic uint64_t seed;
+	uint64_t known = atomic_load(&seed), fresh;
+
+	if (known)
+		return known;
+	/* Without random numbers (an early boot) the time is better than nothing. */
+	if (getrandom(&fresh, sizeof(fresh), GRND_NONBLOCK) != sizeof(fresh))
+		fresh = gw_clock_ns();
+	fresh |= 1;
+	/* Whoever is first decides for all. */
+	return atomic_compare_exchange_strong(&seed, &known, fresh) ? fresh : known;
+}

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * Where numbers from a hostile input go in a hash table. They are mixed with a random number of
+ * this process, so that nobody can choose them to meet all in one place.
+ */
+#ifndef GW_BASE_HASH_H
+#define GW_BASE_HASH_H
+
+#include <stdint.h>
+
+/* Of this process: the same for every call. */
+uint64_t gw_hash_seed(void);
+
+static inline uint64_t gw_hash(uint64_t x, uint64_t seed)
+{
+	x ^= seed;
+	x = (x ^ x >> 33) * UINT64_C(0xff51afd7ed558ccd);
+	x = (x ^ x >> 33) * UINT64_C(0xc4ceb9fe1a85ec53);
+	return x ^ x >> 33;
+}
+
+#endif

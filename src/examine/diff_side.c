@@ -161,7 +161,7 @@ static void begin_emulator(struct gw_diff_side *side, const struct gw_examined_r
 static void apply_record(struct gw_diff_side *side, const struct gw_examined_record *record)
 {
 	begin_emulator(side, record);
-	gw_summary_record(&side->summary, record);
+	gw_summary_apply(&side->summary, record);
 }
 
 static int apply_body(struct gw_diff_side *side, const uint8_t *data, size_t len,

@@ -47,12 +47,14 @@ struct gw_examine_sink {
 	void (*record)(void *opaque, const struct gw_examined_record *record);
 	/*
 	 * Each entry of a PAGE_DATA record, after the record and the findings about it, with the
-	 * 4096 bytes that it carries (NULL if none). Entries whose bytes the input lacks, and those
-	 * of a record that is not well formed, do not come. -1 with err ends the walk. With NULL
-	 * here page contents are not read.
+	 * 4096 bytes that it carries (NULL if none, or if they are not wanted). Entries whose wanted
+	 * bytes the input lacks, and those of a record that is not well formed, do not come. -1
+	 * with err ends the walk. With NULL here page contents are not read.
 	 */
 	int (*page)(void *opaque, uint64_t pfn, unsigned type, const uint8_t *contents,
 		    struct gw_error *err);
+	/* Are the contents of this entry wanted? All are without this. */
+	bool (*wants)(void *opaque, uint64_t pfn, unsigned type);
 	/*
 	 * What follows body_head in a libxl record that came without data (device model state), in
 	 * pieces, padding left out, behind the record and the findings about it. -1 with err ends

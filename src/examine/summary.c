@@ -2,7 +2,7 @@
  *
  * Gathering what the records say.
  */
-#include "examine/summary.h"
+#include "examine/summary_internal.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -35,6 +35,7 @@ void gw_summary_stream(void *summary, uint64_t offset, const struct gw_stream_he
 	struct gw_summary *s = summary;
 
 	s->stream_offset = offset;
+	gw_checkpoints_stream(&s->checkpoints);
 }
 
 void gw_summary_image(void *summary, uint64_t offset, const struct gw_image_header *header)
@@ -58,15 +59,6 @@ static void count_type(struct gw_summary *s, const struct gw_examined_record *re
 			(struct gw_type_count){.layer = record->layer, .type = record->rec->type};
 	s->types[i].count++;
 	s->types[i].bytes += record->rec->length;
-}
-
-static void gather_pages(struct gw_summary *s, const struct gw_image_reader *pages)
-{
-	for (size_t i = 0; pages->well_formed && i < pages->nr_entries; i++) {
-		if (gw_memory_map_add(&s->memory, gw_page_entry_pfn(pages->entries[i]),
-				      gw_page_entry_type(pages->entries[i]), &s->err) < 0)
-			return;
-	}
 }
 
 static void gather_params(struct gw_summary *s, const struct gw_record *rec)
@@ -283,15 +275,15 @@ static void gather_xenstore(struct gw_summary *s, const struct gw_record *rec)
 		s->xenstore_keys++;
 }
 
-static void gather_stream_record(struct gw_summary *s, const struct gw_examined_record *record)
+static void gather_stream_record(struct gw_summary *s, const struct gw_record *rec,
+				 const uint8_t *body_head)
 {
-	const struct gw_record *rec = record->rec;
-	struct gw_record ids = {.data = record->body_head, .length = GW_MIN(rec->length, 8u)};
+	struct gw_record ids = {.data = body_head, .length = GW_MIN(rec->length, 8u)};
 	struct gw_emulator_data emu;
 
 	if (rec->type == GW_STREAM_EMULATOR_XENSTORE_DATA)
 		gather_xenstore(s, rec);
-	if (rec->type != GW_STREAM_EMULATOR_CONTEXT || !record->body_head ||
+	if (rec->type != GW_STREAM_EMULATOR_CONTEXT || !body_head ||
 	    gw_emulator_data_decode(&ids, &emu, NULL) < 0)
 		return;
 	s->has_emulator = true;
@@ -299,17 +291,39 @@ static void gather_stream_record(struct gw_summary *s, const struct gw_examined_
 	s->emulator_bytes = rec->length - 8;
 }
 
+void gw_summary_apply(struct gw_summary *s, const struct gw_examined_record *record)
+{
+	gw_summary_take_record(s, record->layer, record->rec, record->body_head);
+}
+
+void gw_summary_take_record(struct gw_summary *s, enum gw_layer layer, const struct gw_record *rec,
+			    const uint8_t *body_head)
+{
+	if (layer == GW_LAYER_LIBXL)
+		gather_stream_record(s, rec, body_head);
+	else if (rec->data)
+		gather_image_record(s, rec);
+}
+
 void gw_summary_record(void *summary, const struct gw_examined_record *record)
 {
 	struct gw_summary *s = summary;
 
 	count_type(s, record);
-	if (record->pages)
-		gather_pages(s, record->pages);
-	else if (record->layer == GW_LAYER_LIBXL)
-		gather_stream_record(s, record);
-	else if (record->rec->data)
-		gather_image_record(s, record->rec);
+	if (s->err.code)
+		return;
+	if (gw_checkpoints_record(&s->checkpoints, record) == GW_COUNTS_CHECKPOINT) {
+		gw_summary_checkpoint(s);
+		return;
+	}
+	s->record = record->rec->number;
+	s->record_offset = record->offset;
+	if (s->rounds.aside)
+		gw_summary_put_aside(s, record);
+	else if (record->pages)
+		gw_summary_take_pages(s, record->pages);
+	else
+		gw_summary_take_record(s, record->layer, record->rec, record->body_head);
 }
 
 const char *gw_guest_type_title(uint32_t type)
@@ -349,7 +363,10 @@ char *gw_examined_title(const struct gw_examined *e, char *buf, size_t size)
 void gw_summary_free(struct gw_summary *summary)
 {
 	gw_buffer_free(&summary->config);
+	gw_rounds_free(&summary->rounds);
 	gw_memory_map_free(&summary->memory);
+	gw_page_contents_free(&summary->contents);
+	gw_page_tables_free(&summary->tables);
 	gw_buffer_free(&summary->shared_info);
 	gw_buffer_free(&summary->hvm_context);
 	gw_buffer_free(&summary->p2m_frames);

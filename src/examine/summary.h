@@ -2,7 +2,8 @@
  *
  * All that an image says about its domain, gathered while gw_examine walks it: what inspect
  * shows. Only well-formed records are gathered; what is wrong with the others the
- * findings say. Where the image says something more than once (checkpoints), the last word counts.
+ * findings say. Where the image says something more than once the last word counts, up to the last
+ * complete checkpoint where it has checkpoints.
  */
 #ifndef GW_EXAMINE_SUMMARY_H
 #define GW_EXAMINE_SUMMARY_H
@@ -14,8 +15,12 @@
 #include <godwit/error.h>
 
 #include "base/buffer.h"
+#include "examine/checkpoints.h"
 #include "examine/examine.h"
 #include "examine/memory_map.h"
+#include "examine/page_contents.h"
+#include "examine/page_tables.h"
+#include "examine/rounds.h"
 
 /* Lists stop growing at these; hostile images must not fill the memory. */
 #define GW_SUMMARY_TYPES_MAX  256u
@@ -59,8 +64,11 @@ struct gw_code_count {
 	uint64_t bytes;
 };
 
-/* Zeroed is empty; gw_summary_free. */
+/* Zeroed is empty, then what is wanted; gw_summary_free. */
 struct gw_summary {
+	/* To be set before the walk: gw_summary_page then needs the contents of pages, or of page
+	 * tables. */
+	bool want_contents, want_tables;
 	/* xl header */
 	uint64_t xl_offset;
 	uint32_t mandatory_flags, optional_flags;
@@ -69,7 +77,11 @@ struct gw_summary {
 	/* layers */
 	uint64_t stream_offset, image_offset;
 	/* image */
+	struct gw_checkpoints checkpoints;
+	uint64_t unfinished; /* entries behind the last complete checkpoint, left out */
 	struct gw_memory_map memory;
+	struct gw_page_contents contents; /* if want_contents */
+	struct gw_page_tables tables;	  /* if want_tables: put in, not looked at yet */
 	struct gw_type_count types[GW_SUMMARY_TYPES_MAX];
 	size_t nr_types;
 	bool has_pv_info;
@@ -106,6 +118,10 @@ struct gw_summary {
 	uint64_t kept;	     /* bytes in those buffers that come and come again */
 	uint64_t left_out;   /* pieces of state that found no room */
 	struct gw_error err; /* memory ran out on the way */
+
+	/* private */
+	struct gw_rounds rounds;
+	uint64_t record, record_offset; /* of the PAGE_DATA whose pages come */
 };
 
 /* The entries of a sink: call them from a sink of your own, with the summary as opaque. */
@@ -113,6 +129,12 @@ void gw_summary_xlfile(void *summary, uint64_t offset, const struct gw_xlfile *x
 void gw_summary_stream(void *summary, uint64_t offset, const struct gw_stream_header *header);
 void gw_summary_image(void *summary, uint64_t offset, const struct gw_image_header *header);
 void gw_summary_record(void *summary, const struct gw_examined_record *record);
+/* A record other than PAGE_DATA, for who knows that it counts and keeps what does not aside. */
+void gw_summary_apply(struct gw_summary *summary, const struct gw_examined_record *record);
+/* These two where contents are wanted. */
+bool gw_summary_wants(void *summary, uint64_t pfn, unsigned type);
+int gw_summary_page(void *summary, uint64_t pfn, unsigned type, const uint8_t *contents,
+		    struct gw_error *err);
 
 /*
  * "xl file, libxl stream v2, libxc image v3, x86 HVM, 43 records, 1040 pages": the layers of an

@@ -33,37 +33,66 @@ static void image_header(struct gw_walk *w)
 	gw_image_rules_header(w->image_rules, &w->image.header, NULL);
 }
 
-/* Hands each entry on with its contents. 1; 0 if the input ends inside; -1. */
+/* The pages of a record being handed on. */
+struct pages {
+	uint8_t *room;	   /* for PAGES_AT_ONCE of them */
+	size_t have, used; /* of those */
+	uint64_t skip;	   /* bytes to be passed over before what is read next */
+};
+
+static bool wants(const struct gw_walk *w, uint64_t entry)
+{
+	unsigned type = gw_page_entry_type(entry);
+
+	return gw_page_has_data(type) &&
+	       (!w->sink->wants || w->sink->wants(w->sink->opaque, gw_page_entry_pfn(entry), type));
+}
+
+/* The contents from entry i on, as many as are wanted in a row. 1, 0, -1 as gw_walk_bring(). */
+static int bring_pages(struct gw_walk *w, struct pages *p, size_t i, struct gw_error *err)
+{
+	const struct gw_image_reader *r = &w->image;
+	int rc = gw_walk_bring(w, NULL, p->skip, err);
+
+	p->skip = 0;
+	p->have = 1;
+	p->used = 0;
+	while (++i < r->nr_entries && p->have < PAGES_AT_ONCE) {
+		if (wants(w, r->entries[i]))
+			p->have++;
+		else if (gw_page_has_data(gw_page_entry_type(r->entries[i])))
+			break;
+	}
+	return rc == 1 ? gw_walk_bring(w, p->room, p->have * GW_PAGE_SIZE, err) : rc;
+}
+
+/* Hands each entry on, with its contents if they are wanted. 1; 0 if the input ends inside; -1. */
 static int read_pages(struct gw_walk *w, struct gw_error *err)
 {
 	const struct gw_image_reader *r = &w->image;
-	GW_FREE_ON_EXIT uint8_t *pages = malloc((size_t)PAGES_AT_ONCE * GW_PAGE_SIZE);
-	size_t have = 0, used = 0, left = r->nr_pages;
+	GW_FREE_ON_EXIT uint8_t *room = malloc((size_t)PAGES_AT_ONCE * GW_PAGE_SIZE);
+	struct pages p = {.room = room};
 
-	if (!pages)
+	if (!room)
 		return gw_fail_errno(err, "memory for the pages of a record");
 	for (size_t i = 0; i < r->nr_entries; i++) {
 		unsigned type = gw_page_entry_type(r->entries[i]);
 		const uint8_t *contents = NULL;
 
-		if (gw_page_has_data(type)) {
-			if (used == have) {
-				int rc;
+		if (wants(w, r->entries[i])) {
+			int rc = p.used == p.have ? bring_pages(w, &p, i, err) : 1;
 
-				have = GW_MIN(left, (size_t)PAGES_AT_ONCE);
-				rc = gw_walk_bring(w, pages, have * GW_PAGE_SIZE, err);
-				if (rc <= 0)
-					return rc;
-				left -= have;
-				used = 0;
-			}
-			contents = pages + used++ * GW_PAGE_SIZE;
+			if (rc <= 0)
+				return rc;
+			contents = room + p.used++ * GW_PAGE_SIZE;
+		} else if (gw_page_has_data(type)) {
+			p.skip += GW_PAGE_SIZE;
 		}
 		if (w->sink->page(w->sink->opaque, gw_page_entry_pfn(r->entries[i]), type, contents,
 				  err) < 0)
 			return -1;
 	}
-	return 1;
+	return gw_walk_bring(w, NULL, p.skip, err);
 }
 
 /* A PAGE_DATA: its entries are judged, its pages handed on or passed over. 0 if the input ends

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The two layouts of pv_layout.h.
+ * The two layouts of pv_layout.h, and what in their page tables is Xen's.
  */
 #include "format/pv_layout.h"
 
@@ -67,4 +67,31 @@ static const struct gw_pv_layout layout32 = {
 const struct gw_pv_layout *gw_pv_layout(unsigned width)
 {
 	return width == 8 ? &layout64 : width == 4 ? &layout32 : NULL;
+}
+
+unsigned gw_pv_xen_slots(const struct gw_pv_layout *l, unsigned level, bool xen_l2, unsigned *last)
+{
+	*last = GW_PV_PTES - 1;
+	if (l->width == 8 && level == 4) {
+		*last = GW_PV64_L4_XEN_LAST;
+		return GW_PV64_L4_XEN_FIRST;
+	}
+	if (l->width == 4 && level == 3)
+		return GW_PV32_L3_GUEST;
+	if (l->width == 4 && level == 2 && xen_l2)
+		return GW_PV32_L2_XEN_FIRST;
+	return GW_PV_PTES;
+}
+
+bool gw_pv_is_xens(const struct gw_pv_layout *l, unsigned level, unsigned slot, uint64_t pte)
+{
+	unsigned last, first = gw_pv_xen_slots(l, level, true, &last);
+
+	if (slot < first || slot > last)
+		return false;
+	/*
+	 * Whose an entry high in a 32-bit guest's L2 is, the page alone does not tell. Savers of
+	 * old left Xen's superpages there, with pfn 0; guests have no superpages.
+	 */
+	return l->width == 8 || level == 3 || (pte & GW_PV_PTE_PSE);
 }

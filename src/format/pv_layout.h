@@ -7,6 +7,7 @@
 #ifndef GW_FORMAT_PV_LAYOUT_H
 #define GW_FORMAT_PV_LAYOUT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -82,6 +83,20 @@ static inline uint8_t *gw_pv_pte_at(const void *table, size_t i)
 {
 	return (uint8_t *)(uintptr_t)table + i * sizeof(uint64_t);
 }
+
+/* The frame number in an entry of a page table. */
+static inline uint64_t gw_pv_pte_frame(uint64_t pte)
+{
+	return (pte & GW_PV_PTE_FRAME) >> 12;
+}
+
+/*
+ * Which slots of a page table are Xen's: the first of them, and *last; GW_PV_PTES if none are.
+ * xen_l2: of an L2 of a 32-bit guest, it is the one that maps the last GiB.
+ */
+unsigned gw_pv_xen_slots(const struct gw_pv_layout *l, unsigned level, bool xen_l2, unsigned *last);
+/* True if this entry of a stored page table is Xen's, not the guest's, and is not restored. */
+bool gw_pv_is_xens(const struct gw_pv_layout *l, unsigned level, unsigned slot, uint64_t pte);
 
 /* cr3 of a 32-bit guest keeps bits 20-31 of the frame number in its low bits ("extended cr3"). */
 static inline uint64_t gw_pv_cr3_to_frame(const struct gw_pv_layout *l, uint64_t cr3)

@@ -9,11 +9,6 @@
 #include "base/util.h"
 #include "guest/x86_pv.h"
 
-static uint64_t frame_of(uint64_t pte)
-{
-	return (pte & GW_PV_PTE_FRAME) >> GW_PAGE_SHIFT;
-}
-
 static uint64_t with_frame(uint64_t pte, uint64_t frame)
 {
 	return (pte & ~GW_PV_PTE_FRAME) | frame << GW_PAGE_SHIFT;
@@ -23,21 +18,6 @@ static uint64_t with_frame(uint64_t pte, uint64_t frame)
 static uint64_t read_pte(const void *page, unsigned slot)
 {
 	return le64toh(__atomic_load_n((const uint64_t *)page + slot, __ATOMIC_RELAXED));
-}
-
-/* Which slots are Xen's: first to *last. GW_PV_PTES if none. */
-static unsigned xen_slots(const struct gw_pv_layout *l, unsigned level, bool xen_l2, unsigned *last)
-{
-	*last = GW_PV_PTES - 1;
-	if (l->width == 8 && level == 4) {
-		*last = GW_PV64_L4_XEN_LAST;
-		return GW_PV64_L4_XEN_FIRST;
-	}
-	if (l->width == 4 && level == 3)
-		return GW_PV32_L3_GUEST;
-	if (l->width == 4 && level == 2 && xen_l2)
-		return GW_PV32_L2_XEN_FIRST;
-	return GW_PV_PTES;
 }
 
 static int check_level(const struct gw_pv_layout *l, unsigned level, struct gw_error *err)
@@ -56,7 +36,7 @@ static int normalise_pte(const struct gw_pv_p2m *p2m, unsigned level, uint64_t *
 		return 0;
 	if (level > 1 && (*pte & GW_PV_PTE_PSE))
 		return GW_DEFER;
-	pfn = gw_pv_mfn_to_pfn(p2m, frame_of(*pte));
+	pfn = gw_pv_mfn_to_pfn(p2m, gw_pv_pte_frame(*pte));
 	if (pfn == GW_INVALID_PFN)
 		return GW_DEFER;
 	*pte = with_frame(*pte, pfn);
@@ -74,7 +54,7 @@ static int inexpressible(uint64_t pfn, unsigned level, unsigned slot, uint64_t p
 	return gw_fail(err, GW_GUEST,
 		       "pfn 0x%" PRIx64 ", an L%u page table, entry %u: mfn 0x%" PRIx64
 		       " is not the guest's memory",
-		       pfn, level, slot, frame_of(pte));
+		       pfn, level, slot, gw_pv_pte_frame(pte));
 }
 
 /*
@@ -86,8 +66,8 @@ int gw_pv_normalise(const struct gw_pv_p2m *p2m, uint64_t pfn, unsigned level, c
 {
 	const struct gw_pv_layout *l = p2m->layout;
 	/* Xen's part of a 32-bit guest's last L2 shows the compat M2P first. */
-	bool xen_l2 = frame_of(read_pte(src, GW_PV32_L2_XEN_FIRST)) == p2m->compat_mfn0;
-	unsigned last, first = xen_slots(l, level, xen_l2, &last);
+	bool xen_l2 = gw_pv_pte_frame(read_pte(src, GW_PV32_L2_XEN_FIRST)) == p2m->compat_mfn0;
+	unsigned last, first = gw_pv_xen_slots(l, level, xen_l2, &last);
 
 	if (check_level(l, level, err) < 0)
 		return -1;
@@ -101,20 +81,6 @@ int gw_pv_normalise(const struct gw_pv_p2m *p2m, uint64_t pfn, unsigned level, c
 	return 0;
 }
 
-/* True if this entry is Xen's, not the guest's, and is not to be restored. */
-static bool is_xens(const struct gw_pv_layout *l, unsigned level, unsigned slot, uint64_t pte)
-{
-	unsigned last, first = xen_slots(l, level, true, &last);
-
-	if (slot < first || slot > last)
-		return false;
-	/*
-	 * Whose an entry high in a 32-bit guest's L2 is, the page alone does not tell. Savers of
-	 * old left Xen's superpages there, with pfn 0; guests have no superpages.
-	 */
-	return l->width == 8 || level == 3 || (pte & GW_PV_PTE_PSE);
-}
-
 static int check_pte(const struct gw_pv_restore *r, uint64_t pfn, unsigned level, unsigned slot,
 		     uint64_t pte, struct gw_error *err)
 {
@@ -123,11 +89,11 @@ static int check_pte(const struct gw_pv_restore *r, uint64_t pfn, unsigned level
 			       "pfn 0x%" PRIx64
 			       ", an L%u page table, entry %u: superpage (0x%" PRIx64 ")",
 			       pfn, level, slot, pte);
-	if (frame_of(pte) >= r->nr_pfns)
+	if (gw_pv_pte_frame(pte) >= r->nr_pfns)
 		return gw_fail(err, GW_INVALID,
 			       "pfn 0x%" PRIx64 ", an L%u page table, entry %u: pfn 0x%" PRIx64
 			       " is above the last, 0x%" PRIx64,
-			       pfn, level, slot, frame_of(pte), r->nr_pfns - 1);
+			       pfn, level, slot, gw_pv_pte_frame(pte), r->nr_pfns - 1);
 	return 0;
 }
 
@@ -145,13 +111,13 @@ int gw_pv_localise(struct gw_restore_guest *g, uint64_t pfn, unsigned level, voi
 		return gw_fail_in(err, "pfn 0x%" PRIx64, pfn);
 	for (unsigned i = 0; i < GW_PV_PTES; i++) {
 		ptes[i] = gw_get_le64(gw_pv_pte_at(page, i));
-		if (is_xens(r->layout, level, i, ptes[i]))
+		if (gw_pv_is_xens(r->layout, level, i, ptes[i]))
 			ptes[i] = 0;
 		if (!(ptes[i] & GW_PV_PTE_PRESENT))
 			continue;
 		if (check_pte(r, pfn, level, i, ptes[i], err) < 0)
 			return -1;
-		pfns[n++] = frame_of(ptes[i]);
+		pfns[n++] = gw_pv_pte_frame(ptes[i]);
 	}
 	g->rule = "domain-size";
 	/* What it refers to may come later in the stream, but needs its mfn now. */
@@ -159,7 +125,7 @@ int gw_pv_localise(struct gw_restore_guest *g, uint64_t pfn, unsigned level, voi
 		return gw_fail_in(err, "what pfn 0x%" PRIx64 ", a page table, refers to", pfn);
 	for (unsigned i = 0; i < GW_PV_PTES; i++) {
 		if (ptes[i] & GW_PV_PTE_PRESENT)
-			ptes[i] = with_frame(ptes[i], gw_pv_new_mfn(r, frame_of(ptes[i])));
+			ptes[i] = with_frame(ptes[i], gw_pv_new_mfn(r, gw_pv_pte_frame(ptes[i])));
 		gw_put_le64(gw_pv_pte_at(page, i), ptes[i]);
 	}
 	g->rule = NULL;

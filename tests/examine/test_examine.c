@@ -541,6 +541,35 @@ static bool count_run(void *opaque, const struct gw_map_run *run)
 	return true;
 }
 
+static bool count_fault(void *opaque, const struct gw_table_fault *fault)
+{
+	++*(uint64_t *)opaque;
+	return true;
+}
+
+static void look_at_tables(struct gw_summary *s)
+{
+	const struct gw_pv_layout *layout = gw_pv_layout(s->pv_info.guest_width);
+	struct gw_error err = GW_ERROR_INIT;
+	uint64_t faults = 0;
+
+	if (!layout)
+		return;
+	for (size_t i = 0; i < s->nr_vcpus; i++)
+		if (s->vcpus[i].basic == layout->vcpu_size)
+			assert_ok(gw_page_tables_use_vcpu(&s->tables, layout, s->vcpus[i].id,
+							  s->vcpus[i].blobs[GW_VCPU_BASIC].data,
+							  &err),
+				  &err);
+	assert_ok(
+		gw_page_tables_look(&s->tables, &s->memory, layout, (uint64_t)s->p2m_end + 1, &err),
+		&err);
+	assert_ok(gw_page_tables_faults(&s->tables, count_fault, &faults, &err), &err);
+	for (unsigned kind = 0; kind < GW_TABLE_NR_FAULTS; kind++)
+		faults -= s->tables.faults[kind];
+	assert_int_equal(faults, 0);
+}
+
 static void examine_damaged(const uint8_t *data, size_t len)
 {
 	struct counting c = {.data = data, .len = len};
@@ -551,6 +580,8 @@ static void examine_damaged(const uint8_t *data, size_t len)
 		.stream = gw_summary_stream,
 		.image = gw_summary_image,
 		.record = summarise,
+		.page = gw_summary_page,
+		.wants = gw_summary_wants,
 	};
 	struct gw_error err = GW_ERROR_INIT;
 	struct gw_examined sum;
@@ -558,6 +589,8 @@ static void examine_damaged(const uint8_t *data, size_t len)
 	char title[256];
 
 	assert_non_null(summary);
+	summary->want_contents = rnd() % 2;
+	summary->want_tables = true;
 	assert_ok(gw_channel_init(&c.ch, &counting_ops, "test", &err), &err);
 	assert_ok(gw_examine(&c.ch, &sink, &sum, &err), &err);
 	assert_true(sum.bytes <= len);
@@ -565,6 +598,7 @@ static void examine_damaged(const uint8_t *data, size_t len)
 	assert_true(strlen(gw_examined_title(&sum, title, sizeof(title))) > 0);
 	assert_ok(gw_memory_map_runs(&summary->memory, count_run, &pfns, &err), &err);
 	assert_int_equal(pfns, summary->memory.pfns);
+	look_at_tables(summary);
 	gw_summary_free(summary);
 	free(summary);
 	free(c.ch.name);

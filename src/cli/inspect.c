@@ -11,6 +11,7 @@
 
 #include "cli/args.h"
 #include "cli/input.h"
+#include "cli/inspect_memory.h"
 #include "examine/describe.h"
 #include "examine/examine.h"
 
@@ -113,6 +114,8 @@ static void read_config(struct gw_inspect *inspect)
 static int show(struct gw_inspect *inspect, struct gw_error *err)
 {
 	read_config(inspect);
+	if (gw_inspect_look_at_tables(inspect, err) < 0)
+		return -1;
 	if (inspect->json)
 		return gw_inspect_json(inspect, err);
 	return gw_inspect_text(inspect, err);
@@ -129,6 +132,21 @@ static int check_vcpu(const struct gw_inspect *inspect, struct gw_error *err)
 		       inspect->vcpu, s->nr_vcpus);
 }
 
+static int on_page(void *opaque, uint64_t pfn, unsigned type, const uint8_t *contents,
+		   struct gw_error *err)
+{
+	struct gw_inspect *inspect = opaque;
+
+	return gw_summary_page(&inspect->summary, pfn, type, contents, err);
+}
+
+static bool wants(void *opaque, uint64_t pfn, unsigned type)
+{
+	struct gw_inspect *inspect = opaque;
+
+	return gw_summary_wants(&inspect->summary, pfn, type);
+}
+
 static int inspect_channel(struct gw_inspect *inspect, struct gw_channel *in)
 {
 	const struct gw_examine_sink sink = {
@@ -137,6 +155,8 @@ static int inspect_channel(struct gw_inspect *inspect, struct gw_channel *in)
 		.stream = on_stream,
 		.image = on_image,
 		.record = on_record,
+		.page = inspect->pages || inspect->page_tables ? on_page : NULL,
+		.wants = wants,
 		.progress = on_progress,
 	};
 	struct gw_error err = GW_ERROR_INIT;
@@ -184,6 +204,8 @@ static int run(struct gw_cli *cli, const struct gw_args *args)
 		.params = gw_args_flag(args, "params"),
 		.policy = gw_args_flag(args, "policy"),
 		.memory = gw_args_flag(args, "memory"),
+		.page_tables = gw_args_flag(args, "page-tables"),
+		.pages = gw_args_flag(args, "pages"),
 		.platform = gw_args_flag(args, "platform"),
 	};
 	struct gw_error err = GW_ERROR_INIT;
@@ -191,7 +213,10 @@ static int run(struct gw_cli *cli, const struct gw_args *args)
 	int status;
 
 	inspect.narrowed = inspect.one_vcpu || inspect.params || inspect.policy || inspect.memory ||
-			   inspect.platform;
+			   inspect.page_tables || inspect.platform;
+	inspect.memory |= inspect.pages && inspect.narrowed;
+	inspect.summary.want_contents = inspect.pages;
+	inspect.summary.want_tables = inspect.page_tables;
 	inspect.list = inspect.records || (inspect.json && !inspect.narrowed);
 	if (!in)
 		return gw_cli_fail(cli, &err);
@@ -211,12 +236,13 @@ const struct gw_verb gw_verb_inspect = {
 		"version 2 or 3) and shows its layers and their versions, which Xen wrote it, the "
 		"guest and its config, which records it has, a map of the guest's memory, and what "
 		"the image says about vCPUs, parameters, the CPU policy and the device model.\n\n"
-		"Page contents are passed over, so that on a file that can be sought in, even "
-		"large images take no time. An image with errors is shown as far as it can be "
-		"read.\n\n"
-		"--vcpu, --params, --policy, --memory and --platform show only the parts that they "
-		"name, and these in full: every field of the state, one a line. Array elements "
-		"that are 0 are left out.",
+		"Page contents are passed over unless --pages asks for all or --page-tables for "
+		"those of page tables, so that on a file that can be sought in, even large images "
+		"take no time. An image with errors is shown as far as it can be read, one with "
+		"checkpoints as it is at the last complete one.\n\n"
+		"--vcpu, --params, --policy, --memory, --page-tables and --platform show only the "
+		"parts that they name, and these in full: every field of the state, one a line. "
+		"Array elements that are 0 are left out.",
 	.options =
 		(const struct gw_option[]){
 			{"records", 'r', GW_KIND_FLAG,
@@ -231,7 +257,15 @@ const struct gw_verb gw_verb_inspect = {
 			{"policy", 0, GW_KIND_FLAG,
 			 .help = "show the CPU policy: CPUID leaf by leaf with the names of "
 				 "features, and MSRs"},
-			{"memory", 0, GW_KIND_FLAG, .help = "show the whole map of memory"},
+			{"memory", 0, GW_KIND_FLAG,
+			 .help = "show the whole map of memory: runs of pages by type, holes, what "
+				 "was resent how often, pinned page tables"},
+			{"pages", 0, GW_KIND_FLAG,
+			 .help = "read what is in the pages, and count those that are zero, of one "
+				 "word, or equal to others"},
+			{"page-tables", 0, GW_KIND_FLAG,
+			 .help = "read the page tables of a PV guest, and show the tree below each "
+				 "root and the entries that point where they should not"},
 			{"platform", 0, GW_KIND_FLAG,
 			 .help = "show the state that is no vCPU's: interrupt controllers and "
 				 "timers of an HVM guest, shared info of a PV guest, the TSC"},

@@ -19,7 +19,8 @@ struct gw_inspect {
 	/* Only what is asked for: one of those below is set. */
 	bool narrowed;
 	bool list; /* of records */
-	bool one_vcpu, params, policy, memory, platform;
+	bool one_vcpu, params, policy, memory, page_tables, platform;
+	bool pages;    /* what is in them, too */
 	uint32_t vcpu; /* if one_vcpu */
 	struct gw_json_writer writer;
 	struct gw_summary summary;

@@ -7,6 +7,7 @@
 
 #include <string.h>
 
+#include "cli/inspect_memory.h"
 #include "cli/inspect_parts.h"
 #include "examine/describe.h"
 #include "format/hvm_context.h"
@@ -107,44 +108,6 @@ static void types(struct gw_inspect *inspect)
 					  "count", number(t->count), "bytes", number(t->bytes)));
 	}
 	gw_json_list_end(&inspect->writer);
-}
-
-static const char *type_name(unsigned type)
-{
-	const char *name = gw_page_type_name(type);
-
-	return name ? name : "reserved";
-}
-
-static bool add_run(void *opaque, const struct gw_map_run *run)
-{
-	struct gw_inspect *inspect = opaque;
-
-	gw_json_element(&inspect->writer, json_pack("[o, o, s]", number(run->first),
-						    number(run->last), type_name(run->type)));
-	return true;
-}
-
-static int memory(struct gw_inspect *inspect, struct gw_error *err)
-{
-	const struct gw_memory_map *m = &inspect->summary.memory;
-	json_t *by_type = json_object();
-	int rc;
-
-	for (unsigned type = 0; type < 16; type++) {
-		if (m->by_type[type])
-			json_object_set_new(by_type, type_name(type), number(m->by_type[type]));
-	}
-	gw_json_member(&inspect->writer, "memory",
-		       json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:b}", "entries",
-				 number(m->entries), "pages", number(inspect->examined.pages),
-				 "resent", number(m->resent), "pfns", number(m->pfns),
-				 "highest_pfn", m->pfns ? number(m->highest) : json_null(),
-				 "by_type", by_type, "complete", m->left_out == 0));
-	gw_json_list(&inspect->writer, "memory_runs");
-	rc = gw_memory_map_runs(m, add_run, inspect, err);
-	gw_json_list_end(&inspect->writer);
-	return rc;
 }
 
 static void params(struct gw_inspect *inspect)
@@ -273,7 +236,9 @@ static void facts(struct gw_inspect *inspect)
 /* The parts that were asked for. */
 static int parts(struct gw_inspect *inspect, struct gw_error *err)
 {
-	if (inspect->memory && memory(inspect, err) < 0)
+	if (inspect->memory && gw_inspect_memory_json(inspect, err) < 0)
+		return -1;
+	if (inspect->page_tables && gw_inspect_tables_json(inspect, err) < 0)
 		return -1;
 	if (inspect->params)
 		params(inspect);
@@ -298,7 +263,7 @@ int gw_inspect_json(struct gw_inspect *inspect, struct gw_error *err)
 	guest(inspect);
 	config(inspect);
 	types(inspect);
-	if (memory(inspect, err) < 0)
+	if (gw_inspect_memory_json(inspect, err) < 0)
 		return -1;
 	state(inspect);
 	facts(inspect);

@@ -5,34 +5,16 @@
 #include "cli/inspect.h"
 
 #include <inttypes.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/util.h"
 #include "examine/describe.h"
+#include "cli/inspect_line.h"
+#include "cli/inspect_memory.h"
 #include "cli/inspect_parts.h"
 #include "format/hvm_context.h"
 #include "format/pv_fields.h"
-
-/* Runs of the memory map that are shown; --json has all. */
-#define RUNS_SHOWN 24u
-
-static void label(const char *name)
-{
-	printf("%-14s", name);
-}
-
-static void GW_PRINTF(2, 3) line(const char *name, const char *fmt, ...)
-{
-	va_list ap;
-
-	label(name);
-	va_start(ap, fmt);
-	vprintf(fmt, ap);
-	va_end(ap);
-	putchar('\n');
-}
 
 static void xl_header(const struct gw_summary *s)
 {
@@ -148,55 +130,6 @@ static void types(const struct gw_summary *s, enum gw_layer layer, const char *n
 	}
 }
 
-/* Runs being counted and shown. */
-struct runs {
-	uint64_t most; /* to show */
-	uint64_t seen;
-};
-
-static bool show_run(void *opaque, const struct gw_map_run *run)
-{
-	struct runs *runs = opaque;
-	const char *name = gw_page_type_name(run->type);
-
-	if (runs->seen++ < runs->most)
-		line("", "0x%08" PRIx64 "-0x%08" PRIx64 " %10" PRIu64 "  %s", run->first, run->last,
-		     run->last - run->first + 1, name ? name : "reserved");
-	return true;
-}
-
-static int memory(const struct gw_inspect *inspect, struct gw_error *err)
-{
-	const struct gw_memory_map *m = &inspect->summary.memory;
-	struct runs runs = {.most = inspect->narrowed ? UINT64_MAX : RUNS_SHOWN};
-	const char *sep = "";
-
-	if (!m->entries)
-		return 0;
-	line("Memory",
-	     "%" PRIu64 " pfns up to 0x%" PRIx64 ", %" PRIu64 " pages in the image, %" PRIu64
-	     " of them resent",
-	     m->pfns, m->highest, inspect->examined.pages, m->resent);
-	label("");
-	for (unsigned type = 0; type < 16; type++) {
-		const char *name = gw_page_type_name(type);
-
-		if (!m->by_type[type])
-			continue;
-		printf("%s%" PRIu64 " %s", sep, m->by_type[type], name ? name : "reserved");
-		sep = ", ";
-	}
-	putchar('\n');
-	if (m->left_out)
-		line("", "(%" PRIu64 " entries name pfns too far apart: the map is incomplete)",
-		     m->left_out);
-	if (gw_memory_map_runs(m, show_run, &runs, err) < 0)
-		return -1;
-	if (runs.seen > runs.most)
-		line("", "and %" PRIu64 " more runs (--json lists all)", runs.seen - runs.most);
-	return 0;
-}
-
 static void params(const struct gw_summary *s)
 {
 	for (size_t i = 0; i < s->nr_params; i++) {
@@ -268,7 +201,10 @@ static void state(const struct gw_inspect *inspect)
 	const char *emulator = gw_emulator_name(s->emulator_id);
 
 	if (f->checkpoints)
-		line("Checkpoints", "%" PRIu64, f->checkpoints);
+		line("Checkpoints", "%" PRIu64 "%s", f->checkpoints,
+		     s->unfinished ? "; what follows them is of a round that is not complete, and "
+				     "left out"
+				   : "");
 	if (f->verify_mode)
 		line("Verify", "the pages are sent once more behind a VERIFY record");
 	if (f->static_data_inferred)
@@ -295,7 +231,9 @@ static void state(const struct gw_inspect *inspect)
 /* The parts that were asked for, in full. */
 static int parts(struct gw_inspect *inspect, struct gw_error *err)
 {
-	if (inspect->memory && memory(inspect, err) < 0)
+	if (inspect->memory && gw_inspect_memory_text(inspect, err) < 0)
+		return -1;
+	if (inspect->page_tables && gw_inspect_tables_text(inspect, err) < 0)
 		return -1;
 	if (inspect->params)
 		params(&inspect->summary);
@@ -326,7 +264,7 @@ int gw_inspect_text(struct gw_inspect *inspect, struct gw_error *err)
 	raw_config(s);
 	types(s, GW_LAYER_LIBXL, "libxl records");
 	types(s, GW_LAYER_LIBXC, "libxc records");
-	if (memory(inspect, err) < 0)
+	if (gw_inspect_memory_text(inspect, err) < 0)
 		return -1;
 	state(inspect);
 	return 0;

@@ -34,6 +34,9 @@ for name in xen-code/v3_422_hvm_1024 xen-code/v3_422_pv64_1024 xen-code/v3_422_p
 	[ "$bytes" -le $limit ] || fail "$name: verify read $bytes bytes"
 	counted 0 "$GODWIT" inspect image
 	[ "$bytes" -le $limit ] || fail "$name: inspect read $bytes bytes"
+	# Of a PV guest one page in 512 is a page table.
+	counted 0 "$GODWIT" inspect --page-tables image
+	[ "$bytes" -le $((2 * limit)) ] || fail "$name: inspect --page-tables read $bytes bytes"
 done
 
 # The same file as standard input can be sought, too.
@@ -61,6 +64,16 @@ for verb in verify inspect; do
 	[ "$bytes" -lt $((1 << 20)) ] || fail "$verb read $bytes bytes"
 	sed 's/^full: /holes: /' out | cmp -s - expected || fail "$verb says something else"
 done
+
+# Who asks for contents gets them: all, or those of page tables.
+counted 0 "$GODWIT" inspect --pages holes
+out_has "Contents      16384 pages: 16384 zero, 0 of one word"
+[ "$bytes" -ge $((64 << 20)) ] || fail "--pages read $bytes bytes"
+counted 0 "$GODWIT" inspect --pages full
+out_has "Contents      16384 pages: 0 zero, 16384 of one word"
+counted 0 "$GODWIT" inspect --page-tables full
+out_has "Faults        16384 entries: 16384 point above the last pfn"
+[ "$bytes" -lt $((2 << 20)) ] || fail "--page-tables read $bytes bytes"
 
 # A pipe gives the same verdict, and is not kept.
 for mib in 16 256; do

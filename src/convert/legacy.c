@@ -373,7 +373,8 @@ static int choose_kind(struct gw_conv *c, struct gw_legacy_kind *kind, struct gw
 			continue;
 		if (i)
 			gw_logf(&c->log, GW_LOG_WARNING,
-				"it is not what was expected, and converted as what it is: %s",
+				"what was said of who saved which guest is not true, the content "
+				"counts: %s",
 				why[0].text);
 		return 0;
 	}

@@ -55,8 +55,9 @@ static void tell_dropped(struct stream *s)
 	*told = true;
 	gw_conv_dropped(s->c, "%s is dropped, %u bytes: a bare image has no place for %s",
 			gw_stream_record_name(rec->type), rec->length,
-			rec->type == GW_STREAM_EMULATOR_CONTEXT ? "the state of a device model"
-								: "what it keeps in xenstore");
+			rec->type == GW_STREAM_EMULATOR_CONTEXT
+				? "the state of a device model"
+				: "what a device model keeps in xenstore");
 }
 
 /* A record goes straight to the output: it is part of a plain stream. */

@@ -44,6 +44,42 @@ static void record_json(struct gw_inspect *inspect, const struct gw_examined_rec
 				  gw_json_text(text, strlen(text))));
 }
 
+static void item_text(const struct gw_examined_item *item)
+{
+	printf("0x%08" PRIx64 "  %6" PRIu64 "  %-26s %10" PRIu64, item->offset, item->number,
+	       item->name, item->length);
+	if (*item->text) {
+		fputs("  ", stdout);
+		gw_print_safe(stdout, item->text);
+	}
+	putchar('\n');
+}
+
+static void item_json(struct gw_inspect *inspect, const struct gw_examined_item *item)
+{
+	gw_json_element(&inspect->writer,
+			json_pack("{s:s, s:I, s:I, s:i, s:s, s:I, s:o}", "layer", "legacy",
+				  "number", (json_int_t)item->number, "offset",
+				  (json_int_t)item->offset, "type", (int)item->id, "name",
+				  item->name, "length", (json_int_t)item->length, "text",
+				  gw_json_text(item->text, strlen(item->text))));
+}
+
+/* Of a legacy image its own parts are listed, not the records that they become. */
+static void on_item(void *opaque, const struct gw_examined_item *item)
+{
+	struct gw_inspect *inspect = opaque;
+
+	gw_summary_item(&inspect->summary, item);
+	if (!inspect->list)
+		return;
+	gw_output_erase(&inspect->cli->out);
+	if (inspect->json)
+		item_json(inspect, item);
+	else
+		item_text(item);
+}
+
 static void on_record(void *opaque, const struct gw_examined_record *record)
 {
 	struct gw_inspect *inspect = opaque;
@@ -52,7 +88,7 @@ static void on_record(void *opaque, const struct gw_examined_record *record)
 	const char *name;
 
 	gw_summary_record(&inspect->summary, record);
-	if (!inspect->list)
+	if (!inspect->list || inspect->examined.has_legacy)
 		return;
 	name = gw_record_title(record->layer, record->rec->type, title, sizeof(title));
 	gw_describe_record(record, s->has_pv_info ? s->pv_info.guest_width : 0, text, sizeof(text));
@@ -157,6 +193,7 @@ static int inspect_channel(struct gw_inspect *inspect, struct gw_channel *in)
 		.record = on_record,
 		.page = inspect->pages || inspect->page_tables ? on_page : NULL,
 		.wants = wants,
+		.item = on_item,
 		.progress = on_progress,
 	};
 	struct gw_error err = GW_ERROR_INIT;
@@ -236,6 +273,9 @@ const struct gw_verb gw_verb_inspect = {
 		"version 2 or 3) and shows its layers and their versions, which Xen wrote it, the "
 		"guest and its config, which records it has, a map of the guest's memory, and what "
 		"the image says about vCPUs, parameters, the CPU policy and the device model.\n\n"
+		"Of a legacy image (Xen 4.5 or before) it shows the width of the tools that saved "
+		"it, its chunks, which records of version 3 they become, and the rest as these "
+		"have it.\n\n"
 		"Page contents are passed over unless --pages asks for all or --page-tables for "
 		"those of page tables, so that on a file that can be sought in, even large images "
 		"take no time. An image with errors is shown as far as it can be read, one with "
@@ -247,7 +287,11 @@ const struct gw_verb gw_verb_inspect = {
 		(const struct gw_option[]){
 			{"records", 'r', GW_KIND_FLAG,
 			 .help = "list all records first, one a line: offset in the file, layer, "
-				 "number, type, length of the body, and its contents in short"},
+				 "number, type, length of the body, and its contents in short; of "
+				 "a "
+				 "legacy image its chunks and the parts of its tails, with the "
+				 "length "
+				 "of all of each"},
 			{"json", 'j', GW_KIND_FLAG,
 			 .help = "write one JSON object with everything, records included"},
 			{"vcpu", 0, GW_KIND_NUMBER, "N",

@@ -18,6 +18,20 @@ static json_t *number(uint64_t n)
 	return json_integer((json_int_t)n);
 }
 
+static json_t *legacy(const struct gw_inspect *inspect)
+{
+	const struct gw_examined *e = &inspect->examined;
+	const struct gw_legacy_header *h = &e->legacy;
+
+	return json_pack("{s:o, s:o, s:o, s:b, s:b, s:o, s:o, s:b, s:b}", "offset",
+			 number(inspect->summary.image_offset), "toolstack_bits",
+			 number(8 * h->kind.width), "p2m_size", number(h->p2m_size),
+			 "extended_info", h->has_extended_info, "extended_contexts",
+			 h->has_ext_contexts, "xsave_bytes", number(h->xsave_bytes),
+			 "unknown_blocks", number(h->unknown_blocks), "compressed",
+			 e->legacy_compressed, "last_checkpoint", e->legacy_last_checkpoint);
+}
+
 static void layers(struct gw_inspect *inspect)
 {
 	const struct gw_examined *e = &inspect->examined;
@@ -36,7 +50,9 @@ static void layers(struct gw_inspect *inspect)
 					      number(e->stream.version), "options",
 					      number(e->stream.options), "converted",
 					      (e->stream.options & GW_STREAM_CONVERTED) != 0));
-	if (e->has_image)
+	if (e->has_legacy)
+		json_object_set_new(list, "legacy", legacy(inspect));
+	else if (e->has_image)
 		json_object_set_new(
 			list, "libxc",
 			json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:b}", "offset",
@@ -107,6 +123,22 @@ static void types(struct gw_inspect *inspect)
 					  gw_record_title(t->layer, t->type, title, sizeof(title)),
 					  "count", number(t->count), "bytes", number(t->bytes)));
 	}
+	gw_json_list_end(&inspect->writer);
+}
+
+/* Of a legacy image. */
+static void items(struct gw_inspect *inspect)
+{
+	const struct gw_summary *s = &inspect->summary;
+
+	if (!inspect->examined.has_legacy)
+		return;
+	gw_json_list(&inspect->writer, "chunk_types");
+	for (size_t i = 0; i < s->nr_items; i++)
+		gw_json_element(&inspect->writer,
+				json_pack("{s:i, s:s, s:o, s:o}", "id", (int)s->items[i].id, "name",
+					  s->items[i].name, "count", number(s->items[i].count),
+					  "bytes", number(s->items[i].bytes)));
 	gw_json_list_end(&inspect->writer);
 }
 
@@ -192,6 +224,19 @@ static void tsc(struct gw_inspect *inspect)
 					 "incarnation", number(s->tsc.incarnation)));
 }
 
+static json_t *emulator(const struct gw_inspect *inspect)
+{
+	const struct gw_examined *e = &inspect->examined;
+	const struct gw_summary *s = &inspect->summary;
+	json_t *object =
+		json_pack("{s:o, s:s?, s:o}", "id", number(s->emulator_id), "name",
+			  gw_emulator_name(s->emulator_id), "bytes", number(s->emulator_bytes));
+
+	if (e->has_legacy_model)
+		set_text(object, "signature", gw_legacy_model_name(e->legacy_model));
+	return object;
+}
+
 static void state(struct gw_inspect *inspect)
 {
 	const struct gw_summary *s = &inspect->summary;
@@ -209,10 +254,7 @@ static void state(struct gw_inspect *inspect)
 	context(inspect);
 	gw_inspect_platform_json(inspect);
 	if (s->has_emulator)
-		gw_json_member(w, "emulator",
-			       json_pack("{s:o, s:s?, s:o}", "id", number(s->emulator_id), "name",
-					 gw_emulator_name(s->emulator_id), "bytes",
-					 number(s->emulator_bytes)));
+		gw_json_member(w, "emulator", emulator(inspect));
 	if (s->has_xenstore)
 		gw_json_member(w, "xenstore", json_pack("{s:o}", "keys", number(s->xenstore_keys)));
 }
@@ -262,6 +304,7 @@ int gw_inspect_json(struct gw_inspect *inspect, struct gw_error *err)
 	layers(inspect);
 	guest(inspect);
 	config(inspect);
+	items(inspect);
 	types(inspect);
 	if (gw_inspect_memory_json(inspect, err) < 0)
 		return -1;

@@ -306,7 +306,8 @@ int gw_inspect_look_at_tables(struct gw_inspect *inspect, struct gw_error *err)
 			return -1;
 	}
 	return gw_page_tables_look(&s->tables, &s->memory, layout,
-				   s->has_p2m ? (uint64_t)s->p2m_end + 1 : s->memory.highest + 1, err);
+				   s->has_p2m ? (uint64_t)s->p2m_end + 1 : s->memory.highest + 1,
+				   err);
 }
 
 static void root_name(const struct gw_root *root)

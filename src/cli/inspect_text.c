@@ -33,6 +33,28 @@ static void xl_header(const struct gw_summary *s)
 	printf("%s\n", s->mandatory_flags ? "" : " none");
 }
 
+/* What its header says and what the chunks said of themselves. */
+static void legacy(const struct gw_inspect *inspect)
+{
+	const struct gw_examined *e = &inspect->examined;
+	const struct gw_legacy_header *h = &e->legacy;
+
+	label("legacy image");
+	printf("at 0x%" PRIx64 ", %u-bit toolstack, 0x%" PRIx64 " pfns",
+	       inspect->summary.image_offset, 8 * h->kind.width, h->p2m_size);
+	if (h->kind.guest == GW_GUEST_X86_PV)
+		printf(", %s extended info", h->has_extended_info ? "with" : "without");
+	if (h->has_ext_contexts)
+		printf(" (extended contexts%s)", h->xsave_bytes ? ", extended state" : "");
+	else if (h->xsave_bytes)
+		printf(" (extended state)");
+	if (e->legacy_compressed)
+		printf(", compressed");
+	if (e->legacy_last_checkpoint)
+		printf(", with LAST_CHECKPOINT");
+	putchar('\n');
+}
+
 static void layers(const struct gw_inspect *inspect)
 {
 	const struct gw_examined *e = &inspect->examined;
@@ -46,9 +68,11 @@ static void layers(const struct gw_inspect *inspect)
 		     e->stream.options & GW_STREAM_BIG_ENDIAN ? ", big-endian" : "",
 		     e->stream.options & GW_STREAM_CONVERTED ? ", converted from a legacy stream"
 							     : "");
-	if (!e->has_image)
+	if (e->has_legacy)
+		legacy(inspect);
+	else if (!e->has_image)
 		return;
-	if (e->image.xen_major)
+	else if (e->image.xen_major)
 		line("libxc image",
 		     "at 0x%" PRIx64 ", version %" PRIu32 ", written by Xen %" PRIu32 ".%" PRIu32,
 		     s->image_offset, e->image.version, e->image.xen_major, e->image.xen_minor);
@@ -130,6 +154,13 @@ static void types(const struct gw_summary *s, enum gw_layer layer, const char *n
 	}
 }
 
+static void items(const struct gw_summary *s)
+{
+	for (size_t i = 0; i < s->nr_items; i++)
+		line(i ? "" : "legacy chunks", "%8" PRIu64 "  %-26s %12" PRIu64 " bytes",
+		     s->items[i].count, s->items[i].name, s->items[i].bytes);
+}
+
 static void params(const struct gw_summary *s)
 {
 	for (size_t i = 0; i < s->nr_params; i++) {
@@ -206,7 +237,8 @@ static void state(const struct gw_inspect *inspect)
 				     "left out"
 				   : "");
 	if (f->verify_mode)
-		line("Verify", "the pages are sent once more behind a VERIFY record");
+		line("Verify", "the pages are sent once more behind %s",
+		     inspect->examined.has_legacy ? "ENABLE_VERIFY_MODE" : "a VERIFY record");
 	if (f->static_data_inferred)
 		line("Static data", "its end is inferred, as in every image of version 2");
 	if (f->not_for_stock_xen)
@@ -221,6 +253,8 @@ static void state(const struct gw_inspect *inspect)
 	vcpus(inspect);
 	params(s);
 	context(s);
+	if (inspect->examined.has_legacy_model)
+		emulator = gw_legacy_model_name(inspect->examined.legacy_model);
 	if (s->has_emulator)
 		line("Device model", "%s, %" PRIu64 " bytes",
 		     emulator ? emulator : "of an unknown kind", s->emulator_bytes);
@@ -262,8 +296,9 @@ int gw_inspect_text(struct gw_inspect *inspect, struct gw_error *err)
 	layers(inspect);
 	guest(inspect);
 	raw_config(s);
-	types(s, GW_LAYER_LIBXL, "libxl records");
-	types(s, GW_LAYER_LIBXC, "libxc records");
+	items(s);
+	types(s, GW_LAYER_LIBXL, inspect->examined.has_legacy ? "become libxl" : "libxl records");
+	types(s, GW_LAYER_LIBXC, inspect->examined.has_legacy ? "become libxc" : "libxc records");
 	if (gw_inspect_memory_text(inspect, err) < 0)
 		return -1;
 	state(inspect);

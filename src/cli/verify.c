@@ -39,6 +39,10 @@ static void finding_json(struct verify *v, const struct gw_finding *finding)
 	json_t *value = json_pack("{s:s, s:s, s:s, s:I}", "level", gw_level_name(finding->level),
 				  "layer", gw_layer_name(finding->rule->layer), "rule",
 				  finding->rule->id, "offset", (json_int_t)finding->offset);
+	/* The ids of a legacy image's chunks are signed. */
+	json_int_t type = finding->rule->layer == GW_LAYER_LEGACY
+				  ? (int32_t)finding->record_type
+				  : (json_int_t)finding->record_type;
 	char title[40];
 
 	if (!value)
@@ -46,7 +50,7 @@ static void finding_json(struct verify *v, const struct gw_finding *finding)
 	if (finding->has_record) {
 		json_object_set_new(value, "record",
 				    json_integer((json_int_t)finding->record_number));
-		json_object_set_new(value, "type", json_integer(finding->record_type));
+		json_object_set_new(value, "type", json_integer(type));
 		json_object_set_new(
 			value, "name",
 			json_string(gw_record_title(finding->rule->layer, finding->record_type,
@@ -238,7 +242,10 @@ const struct gw_verb gw_verb_verify = {
 		"Reads the image in FILE (an xl save file, a libxl stream, or a libxc image of "
 		"version 2 or 3) and holds every layer of it against the rules of the format. All "
 		"problems are listed, not only the first: each with its level, layer, record, "
-		"offset in the file, and the name of the rule in brackets.\n\n"
+		"offset in the file, and the name of the rule in brackets. A legacy image (Xen 4.5 "
+		"or before) is held against the rules of its own format and, as what it becomes, "
+		"against those of version 3; of compressed rounds (Remus) the form is looked "
+		"through.\n\n"
 		"An error is what a restore would refuse. A warning breaks the specification, but "
 		"released versions of Xen wrote it and read it back. A note is worth knowing.\n\n"
 		"The last line says \"FILE: ok: ...\" with the layers found, or counts the errors "

@@ -285,6 +285,11 @@ int gw_deep_check(struct gw_deep *deep, struct gw_cli *cli, const char *path,
 	};
 	int rc = -1;
 
+	if (examined->has_legacy)
+		return gw_fail(err, GW_UNSUPPORTED,
+			       "%s: --deep restores images of version 2 and 3, this is one of Xen "
+			       "4.5 or before",
+			       path);
 	args.domain = make_domain(deep, (enum gw_guest_type)examined->image.type, err);
 	if (!args.domain)
 		return -1;

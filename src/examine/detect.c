@@ -7,7 +7,7 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "base/bytes.h"
+#include "format/legacy.h"
 #include "format/xlfile.h"
 
 static bool starts(const uint8_t *p, size_t len, const char *with)
@@ -15,30 +15,12 @@ static bool starts(const uint8_t *p, size_t len, const char *with)
 	return len >= strlen(with) && !memcmp(p, with, strlen(with));
 }
 
-/*
- * A legacy image has no magic: it begins with p2m_size, at most 2^28 and of the saving toolstack's
- * width, and then has either the all-ones marker of a PV guest's extended info or the first chunk's
- * id: a batch of 1 to 1024 pages or one of the ids -1 to -21 (docs/specs/libxc-migration-stream,
- * "Legacy Images").
- */
-static bool is_chunk_id(uint32_t id)
-{
-	return (id >= 1 && id <= 1024) || id >= (uint32_t)-21;
-}
-
+/* A legacy image has no magic; its first bytes can be understood or not. */
 static bool is_legacy(const uint8_t *p, size_t len)
 {
-	uint32_t first;
+	struct gw_legacy_kind kind = {0};
 
-	if (len < 16)
-		return false;
-	first = gw_get_le32(p);
-	if (first == 0 || first > UINT32_C(0x0fffffff))
-		return false;
-	/* 64-bit tools: the upper half of p2m_size is zero. All ones is a chunk id of -1, too. */
-	if (gw_get_le32(p + 4) == 0)
-		return is_chunk_id(gw_get_le32(p + 8));
-	return is_chunk_id(gw_get_le32(p + 4));
+	return gw_legacy_detect(p, len, &kind, NULL) == 0;
 }
 
 enum gw_file_format gw_detect(const void *first_bytes, size_t len)
@@ -84,5 +66,6 @@ const char *gw_file_format_name(enum gw_file_format format)
 
 bool gw_file_format_is_read(enum gw_file_format format)
 {
-	return format == GW_FILE_XL || format == GW_FILE_STREAM || format == GW_FILE_IMAGE;
+	return format == GW_FILE_XL || format == GW_FILE_STREAM || format == GW_FILE_IMAGE ||
+	       format == GW_FILE_LEGACY;
 }

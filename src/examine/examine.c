@@ -60,6 +60,7 @@ static enum gw_walk_outcome walk_xlfile(struct gw_walk *w, struct gw_xlfile *xl,
 	if (w->sink->xlfile)
 		w->sink->xlfile(w->sink->opaque, base, xl);
 	w->pvh = w->sink->is_pvh && w->sink->is_pvh(w->sink->opaque, xl);
+	w->announces_legacy = !(xl->mandatory_flags & GW_XLFILE_STREAM_V2);
 	gw_xlfile_rules(xl, &w->findings, base, NULL);
 	if (rc == 0) {
 		gw_report(&w->findings, "xl-truncated", w->in->read_pos, NULL,
@@ -136,23 +137,48 @@ static int detect(struct gw_walk *w, enum gw_file_format *format, struct gw_erro
 	return 0;
 }
 
+/* A libxc image where a libxl stream should be; it is walked all the same. */
+static void check_place(struct gw_walk *w, enum gw_file_format format)
+{
+	const char *image = format == GW_FILE_LEGACY ? "legacy" : "bare libxc";
+
+	if (w->sum->has_xl && !(format == GW_FILE_LEGACY && w->announces_legacy))
+		gw_report(&w->findings, "file-format", w->in->read_pos, NULL,
+			  "behind the xl header: a %s image, expected a libxl stream", image);
+}
+
+static enum gw_walk_outcome walk_image(struct gw_walk *w, struct gw_error *err)
+{
+	enum gw_walk_outcome outcome;
+
+	if (gw_walk_image_begin(w, GW_IMAGE_ANY, err) < 0)
+		return GW_WALK_FAILED;
+	outcome = gw_walk_image(w, err);
+	gw_walk_image_end(w);
+	return outcome;
+}
+
 /* A libxl stream or a bare image, and what comes behind it. */
 static int walk_inner(struct gw_walk *w, enum gw_file_format format, struct gw_error *err)
 {
 	enum gw_walk_outcome outcome;
 
-	if (format == GW_FILE_STREAM) {
+	/* Where the header says so, it is one, even if it does not look like one. */
+	if (format == GW_FILE_UNKNOWN && w->announces_legacy)
+		format = GW_FILE_LEGACY;
+	if (format == GW_FILE_IMAGE || format == GW_FILE_LEGACY)
+		check_place(w, format);
+	switch (format) {
+	case GW_FILE_STREAM:
 		outcome = gw_walk_stream(w, err);
-	} else if (format == GW_FILE_IMAGE) {
-		if (gw_walk_image_begin(w, GW_IMAGE_ANY, err) < 0)
-			return -1;
-		if (w->sum->has_xl)
-			gw_report(&w->findings, "file-format", w->in->read_pos, NULL,
-				  "behind the xl header: a bare libxc image, expected a libxl "
-				  "stream");
-		outcome = gw_walk_image(w, err);
-		gw_walk_image_end(w);
-	} else {
+		break;
+	case GW_FILE_IMAGE:
+		outcome = walk_image(w, err);
+		break;
+	case GW_FILE_LEGACY:
+		outcome = gw_walk_legacy(w, err);
+		break;
+	default:
 		return name_format(w, format);
 	}
 	if (outcome == GW_WALK_FAILED)

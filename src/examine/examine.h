@@ -5,6 +5,10 @@
  * rules found. The walk goes on behind a fault wherever the framing still says where the next
  * record begins. Page contents and the state of device models are passed over, unless the sink
  * wants them.
+ *
+ * A legacy image is walked item by item, and its rules are those of the format; besides, the sink
+ * gets the records that it becomes (format/legacy_map.h), which are held against the rules of the
+ * image, too: a restore has to take them.
  */
 #ifndef GW_EXAMINE_EXAMINE_H
 #define GW_EXAMINE_EXAMINE_H
@@ -18,11 +22,16 @@
 
 #include "examine/detect.h"
 #include "format/image.h"
+#include "format/legacy.h"
 #include "format/rules.h"
 #include "format/stream.h"
 #include "format/xlfile.h"
 
-/* A record on its way through the sink. Borrowed for the call. */
+/*
+ * A record on its way through the sink. Borrowed for the call. Those that a legacy image becomes
+ * have number and offset of the item that they come from, and come in the order of version 3: the
+ * registers at the end of their round, the pages of a later round once it is whole.
+ */
 struct gw_examined_record {
 	enum gw_layer layer;	     /* GW_LAYER_LIBXL or GW_LAYER_LIBXC */
 	uint64_t offset;	     /* of its header, from the first byte of the input */
@@ -31,6 +40,16 @@ struct gw_examined_record {
 	const struct gw_image_reader *pages;
 	/* Records of the libxl layer without data: the body's first min(length, 8) bytes. */
 	const uint8_t *body_head;
+};
+
+/* An item of a legacy image: a chunk or a part of its tail. Borrowed for the call. */
+struct gw_examined_item {
+	uint64_t number; /* from 0 */
+	uint64_t offset; /* of its first byte, from the first byte of the input */
+	uint64_t length; /* all of its bytes */
+	int32_t id;	 /* enum gw_legacy_id; of a batch the number of its entries */
+	const char *name;
+	const char *text; /* what it says in a few words; may be empty */
 };
 
 /* Receives what the walk meets, in the order of the input. Any entry may be NULL. Offsets count
@@ -45,11 +64,14 @@ struct gw_examine_sink {
 	void (*image)(void *opaque, uint64_t offset, const struct gw_image_header *header);
 	/* Comes before the findings about it. */
 	void (*record)(void *opaque, const struct gw_examined_record *record);
+	/* Legacy images; before the findings about it and the records it becomes. */
+	void (*item)(void *opaque, const struct gw_examined_item *item);
 	/*
 	 * Each entry of a PAGE_DATA record, after the record and the findings about it, with the
-	 * 4096 bytes that it carries (NULL if none, or if they are not wanted). Entries whose wanted
-	 * bytes the input lacks, and those of a record that is not well formed, do not come. -1
-	 * with err ends the walk. With NULL here page contents are not read.
+	 * 4096 bytes that it carries (NULL if none, or if they are not wanted). Entries whose
+	 * wanted bytes the input lacks, and those of a record that is not well formed, do not come.
+	 * -1 with err ends the walk. With NULL here page contents are not read. Of a legacy image
+	 * no contents can be had: with this or body set its walk fails (GW_UNSUPPORTED).
 	 */
 	int (*page)(void *opaque, uint64_t pfn, unsigned type, const uint8_t *contents,
 		    struct gw_error *err);
@@ -70,9 +92,17 @@ struct gw_examine_sink {
 struct gw_examined {
 	enum gw_file_format format; /* of the outermost layer */
 	bool has_xl, has_stream, has_image;
+	/* The image is a legacy one: has_image is set as well, and what is said of the image is
+	 * said of the one it becomes. */
+	bool has_legacy;
 	struct gw_stream_header stream; /* if has_stream */
 	struct gw_image_header image;	/* if has_image */
 	struct gw_image_facts facts;	/* if has_image */
+	struct gw_legacy_header legacy; /* if has_legacy; likewise the next ones */
+	uint64_t legacy_items, rounds;	/* rounds: complete ones */
+	bool legacy_compressed, legacy_last_checkpoint;
+	bool has_legacy_model;
+	enum gw_legacy_device_model legacy_model; /* of the last complete round */
 	uint64_t image_records, stream_records;
 	uint64_t page_entries; /* of all PAGE_DATA records */
 	uint64_t pages;	       /* with data, resent ones counted each time */

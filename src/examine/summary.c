@@ -326,6 +326,22 @@ void gw_summary_record(void *summary, const struct gw_examined_record *record)
 		gw_summary_take_record(s, record->layer, record->rec, record->body_head);
 }
 
+void gw_summary_item(void *summary, const struct gw_examined_item *item)
+{
+	int32_t id = item->id > 0 ? 1 : item->id;
+	struct gw_summary *s = summary;
+	size_t i = 0;
+
+	while (i < s->nr_items && s->items[i].id != id)
+		i++;
+	if (i == GW_SUMMARY_ITEMS_MAX)
+		return;
+	if (i == s->nr_items)
+		s->items[s->nr_items++] = (struct gw_item_count){.id = id, .name = item->name};
+	s->items[i].count++;
+	s->items[i].bytes += item->length;
+}
+
 const char *gw_guest_type_title(uint32_t type)
 {
 	if (type == GW_GUEST_X86_PV)
@@ -333,6 +349,19 @@ const char *gw_guest_type_title(uint32_t type)
 	if (type == GW_GUEST_X86_HVM)
 		return "x86 HVM";
 	return "unknown guest type";
+}
+
+/* How much there is of it. */
+static void title_counts(const struct gw_examined *e, char *buf, size_t size)
+{
+	uint64_t checkpoints = e->has_legacy && e->rounds > 1 ? e->rounds : e->facts.checkpoints;
+	int n = 0;
+
+	if (checkpoints)
+		n = snprintf(buf, size, "%" PRIu64 " checkpoints, ", checkpoints);
+	snprintf(buf + n, size - (size_t)n, "%" PRIu64 " %s, %" PRIu64 " pages",
+		 e->has_legacy ? e->legacy_items : e->image_records,
+		 e->has_legacy ? "chunks" : "records", e->pages);
 }
 
 char *gw_examined_title(const struct gw_examined *e, char *buf, size_t size)
@@ -349,14 +378,13 @@ char *gw_examined_title(const struct gw_examined *e, char *buf, size_t size)
 	if (e->has_stream)
 		n += snprintf(buf + n, size - (size_t)n, "libxl stream v%" PRIu32 ", ",
 			      e->stream.version);
-	if (e->has_image)
+	if (e->has_legacy)
+		n += snprintf(buf + n, size - (size_t)n, "legacy image, %u-bit tools, %s, ",
+			      8 * e->legacy.kind.width, gw_guest_type_title(e->image.type));
+	else if (e->has_image)
 		n += snprintf(buf + n, size - (size_t)n, "libxc image v%" PRIu32 ", %s, ",
 			      e->image.version, gw_guest_type_title(e->image.type));
-	if (e->facts.checkpoints)
-		n += snprintf(buf + n, size - (size_t)n, "%" PRIu64 " checkpoints, ",
-			      e->facts.checkpoints);
-	snprintf(buf + n, size - (size_t)n, "%" PRIu64 " records, %" PRIu64 " pages",
-		 e->image_records, e->pages);
+	title_counts(e, buf + n, size - (size_t)n);
 	return buf;
 }
 

@@ -27,6 +27,7 @@
 #define GW_SUMMARY_PARAMS_MAX 256u
 #define GW_SUMMARY_VCPUS_MAX  8192u /* ids from there on are left out */
 #define GW_SUMMARY_CODES_MAX  64u
+#define GW_SUMMARY_ITEMS_MAX  64u
 /* Bytes of state that are kept: thousands of vCPUs have less. More is left out. */
 #define GW_SUMMARY_KEPT_MAX (UINT64_C(256) << 20)
 
@@ -36,6 +37,14 @@ struct gw_type_count {
 	uint32_t type;
 	uint64_t count;
 	uint64_t bytes; /* of the bodies */
+};
+
+/* How many items of a kind a legacy image has. */
+struct gw_item_count {
+	int32_t id; /* enum gw_legacy_id; 1 for batches of any size */
+	const char *name;
+	uint64_t count;
+	uint64_t bytes; /* all of their bytes */
 };
 
 struct gw_param {
@@ -84,6 +93,8 @@ struct gw_summary {
 	struct gw_page_tables tables;	  /* if want_tables: put in, not looked at yet */
 	struct gw_type_count types[GW_SUMMARY_TYPES_MAX];
 	size_t nr_types;
+	struct gw_item_count items[GW_SUMMARY_ITEMS_MAX];
+	size_t nr_items;
 	bool has_pv_info;
 	struct gw_pv_info pv_info;
 	bool has_p2m;
@@ -129,6 +140,7 @@ void gw_summary_xlfile(void *summary, uint64_t offset, const struct gw_xlfile *x
 void gw_summary_stream(void *summary, uint64_t offset, const struct gw_stream_header *header);
 void gw_summary_image(void *summary, uint64_t offset, const struct gw_image_header *header);
 void gw_summary_record(void *summary, const struct gw_examined_record *record);
+void gw_summary_item(void *summary, const struct gw_examined_item *item);
 /* A record other than PAGE_DATA, for who knows that it counts and keeps what does not aside. */
 void gw_summary_apply(struct gw_summary *summary, const struct gw_examined_record *record);
 /* These two where contents are wanted. */

@@ -26,7 +26,8 @@ struct gw_walk {
 	struct gw_stream_rules *stream_rules;
 	uint64_t stream_base; /* where that layer begins in the input */
 	bool in_stream;
-	bool pvh; /* says the config in the xl header */
+	bool pvh;	       /* says the config in the xl header */
+	bool announces_legacy; /* the xl header does */
 
 	struct gw_image_reader image;
 	struct gw_image_rules *image_rules;
@@ -59,6 +60,9 @@ int gw_walk_image_begin(struct gw_walk *w, enum gw_image_kind kind, struct gw_er
 enum gw_walk_outcome gw_walk_image(struct gw_walk *w, struct gw_error *err);
 /* Keeps what was learned of it. No harm if none began. */
 void gw_walk_image_end(struct gw_walk *w);
+
+/* A legacy image that begins here, to its end or as far as it goes. */
+enum gw_walk_outcome gw_walk_legacy(struct gw_walk *w, struct gw_error *err);
 
 /* A libxl stream that begins here, with the image in it. */
 enum gw_walk_outcome gw_walk_stream(struct gw_walk *w, struct gw_error *err);

@@ -23,6 +23,9 @@ golden pv xen417/tiny-pv.save
 golden pvh xen417/tiny-pvh.migrate-fwd
 golden remus xen-code/v3_422_libxl_hvm_remus3_1024
 golden pv-v2 xen-code/v2_46_pv64_w64_live_1024
+golden legacy-hvm xen-code/xl45_hvm_w64_1024
+golden legacy-pv xen-code/leg45_pv32_w32_1024
+golden legacy-remus xen-code/leg45_hvm_w64_remus4_comp_1024
 
 # Parts in full.
 part()
@@ -109,6 +112,53 @@ if command -v jq >/dev/null; then
 	[ "$(wc -l <made)" -gt 900 ] || fail "the manifest was not understood"
 	cmp -s seen made || fail "the map and the manifest differ"
 fi
+
+# A legacy image: its chunks lie one behind the other, and the rest agrees with them.
+if command -v jq >/dev/null; then
+	for name in legacy-hvm legacy-pv legacy-remus; do
+		run_expect 0 "$GODWIT" inspect --json $name
+		jq -e '(.records | length) == ([.chunk_types[].count] | add) and
+			([.records[].layer] | unique) == ["legacy"] and
+			([.records[].number] == [range(.records | length)]) and
+			([.records[:-1], .records[1:]] | transpose | all(.[0].offset + .[0].length == .[1].offset)) and
+			(.records[-1] | .offset + .length) == .bytes and
+			([.memory_runs[] | .[1] - .[0] + 1] | add) == .memory.pfns and
+			(.layers | has("libxc") | not)' out >/dev/null || fail "JSON of $name"
+	done
+	jq -e '.format == "legacy image of Xen 4.5 or before" and .checkpoints == 4 and (.ended | not) and
+		.layers.legacy.compressed and .layers.legacy.toolstack_bits == 64 and
+		.emulator.signature == "DeviceModelRecord0002" and .emulator.bytes == 2066' out >/dev/null ||
+		fail "JSON of legacy-remus"
+	run_expect 0 "$GODWIT" inspect --json legacy-hvm
+	jq -e '.format == "xl file" and .guest.name == "lab" and .xenstore.keys == 6 and .ended and
+		.layers.legacy.last_checkpoint and (.hvm_params | length) == 14' out >/dev/null || fail "JSON of legacy-hvm"
+	run_expect 0 "$GODWIT" inspect --json legacy-pv
+	jq -e '.pv.width == 4 and .vcpus[1].basic == 2800 and .layers.legacy.extended_contexts and
+		.layers.legacy.xsave_bytes == 864' out >/dev/null || fail "JSON of legacy-pv"
+fi
+# What is shown of the guest is what is shown of the image that it is converted to.
+if command -v jq >/dev/null; then
+	for name in leg40_hvm_w64_1024 leg42_hvm_w32_1024 leg45_hvm_w64_remus4_1024 leg45_hvm_w64_verify_1024 \
+		leg45_pv32_w32_1024 leg45_pv64_w64_live_4096 xl45_hvm_w64_1024; do
+		run_expect 0 "$GODWIT" convert "$data/xen-code/$name.xz" converted
+		for file in "$data/xen-code/$name.xz" converted; do
+			"$GODWIT" inspect --json "$file" 2>err | jq '{pv, p2m, tsc, vcpus, vcpu_state, hvm_params, hvm_context,
+				hvm_entries, shared_info, xenstore, guest, verify_mode, memory_runs, by: .memory.by_type,
+				model: .emulator.bytes, pages: .memory.pages}' >shown-"${file##*/}"
+		done
+		grep -q normal shown-converted || fail "$name: no memory"
+		cmp -s shown-$name.xz shown-converted || fail "$name: the converted image shows another guest"
+	done
+fi
+# Page contents it has only once it is converted.
+run_expect 3 "$GODWIT" inspect --pages legacy-pv
+err_has 'has to be converted before its contents can be read: "godwit convert" does that'
+# The state of the last complete checkpoint is shown, not what came of the next one.
+run_expect 0 "$GODWIT" inspect legacy-remus
+head -c 5600000 legacy-remus >cut-round
+run_expect 0 "$GODWIT" inspect cut-round
+out_has "3 checkpoints"
+out_has "DeviceModelRecord0002, 2061 bytes"
 
 # A cut image is shown as far as it goes.
 head -c 100000 hvm >cut

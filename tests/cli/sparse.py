@@ -5,6 +5,7 @@
 # layers and records of SOURCE (packed with xz or not) are taken over, but for those with pages:
 # in their place come as many records of 1024 pages as that memory needs, whose contents are a
 # hole in the file OUT; with --full they are 0xff bytes, as no page table and no record may look.
+# A legacy image (of one round) is made in the same way, of batches of 1024 pages.
 import lzma
 import struct
 import sys
@@ -57,15 +58,79 @@ def entry(pv, i):
     return i if i < 0xF0000 else i + 0x10000
 
 
+def put_contents(out, n, full):
+    if full:
+        out.write(b"\xff" * (4096 * n))
+    else:
+        out.seek(4096 * n, 1)
+
+
 def put_pages(out, pv, pages, full):
     for first in range(0, pages, BATCH):
         n = min(BATCH, pages - first)
         out.write(struct.pack("<IIII", PAGE_DATA, 8 + (8 + 4096) * n, n, 0))
         out.write(struct.pack(f"<{n}Q", *(entry(pv, first + i) for i in range(n))))
-        if full:
-            out.write(b"\xff" * (4096 * n))
-        else:
-            out.seek(4096 * n, 1)
+        put_contents(out, n, full)
+
+
+class Legacy:
+    """A legacy image: where its list of P2M frames, its pages and what follows them are."""
+
+    def __init__(self, data, at):
+        self.data, self.begin = data, at
+        self.width = 4 if struct.unpack_from("<I", data, at + 4)[0] else 8
+        self.long = "Q" if self.width == 8 else "I"
+        at += self.width
+        ones = struct.unpack_from("<" + self.long, data, at)[0] == (1 << 8 * self.width) - 1
+        self.pv, self.guest = ones, 8
+        if ones:
+            at += self.width
+            at += 4 + struct.unpack_from("<I", data, at)[0]
+            if struct.unpack_from("<4sI", data, self.begin + 2 * self.width + 4)[1] == 0xAF0:
+                self.guest = 4
+        self.frames = at
+        if ones:
+            size = struct.unpack_from("<" + self.long, data, self.begin)[0]
+            at += self.width * self.nr_frames(size)
+        self.body = at
+        self.batches = []
+        while True:
+            chunk = struct.unpack_from("<i", data, at)[0]
+            if chunk > 0:
+                end = at + 4 + self.width * chunk
+                entries = struct.unpack_from(f"<{chunk}{self.long}", data, at + 4)
+                end += 4096 * sum(e >> 28 not in (0xD, 0xE, 0xF) for e in entries)
+                self.batches.append((at, end))
+                at = end
+            elif chunk == -7:
+                at += 24
+            else:
+                break
+
+    def nr_frames(self, pages):
+        return (pages - 1) // (4096 // self.guest) + 1
+
+    def put(self, out, pages, full):
+        size = pages if self.pv else entry(False, pages - 1) + 1
+        frames = range(1, self.nr_frames(size) + 1) if self.pv else []
+        out.write(self.data[:self.begin] + struct.pack("<" + self.long, size))
+        out.write(self.data[self.begin + self.width:self.frames])
+        out.write(struct.pack(f"<{len(frames)}{self.long}", *frames))
+        at = self.body
+        for begin, end in self.batches:
+            out.write(self.data[at:begin])
+            if at == self.body:
+                self.put_batches(out, pages, full)
+            at = end
+        out.write(self.data[at:])
+
+    def put_batches(self, out, pages, full):
+        for first in range(0, pages, BATCH):
+            n = min(BATCH, pages - first)
+            entries = (entry(self.pv, first + i) for i in range(n))
+            out.write(struct.pack(f"<i{n}{self.long}", n,
+                                  *((e >> 60) << 28 | e & 0xFFFFFFF for e in entries)))
+            put_contents(out, n, full)
 
 
 def main():
@@ -76,6 +141,10 @@ def main():
     if data.startswith(b"\xfd7zXZ"):
         data = lzma.decompress(data)
     begin, pages = image_at(data), int(mib) * 256
+    if data[begin:begin + 8] != b"\xff" * 8:
+        with open(name, "wb") as out:
+            Legacy(data, begin).put(out, pages, full)
+        return
     pv = struct.unpack_from("<I", data, begin + 24)[0] == 1
     width = 8
     done = False

@@ -25,7 +25,8 @@ sparse()
 }
 
 for name in xen-code/v3_422_hvm_1024 xen-code/v3_422_pv64_1024 xen-code/v3_422_pv32_live_1024 \
-	xen-code/v2_46_hvm_w64_1024 xen417/tiny-hvm.save xen417/tiny-pv.save; do
+	xen-code/v2_46_hvm_w64_1024 xen417/tiny-hvm.save xen417/tiny-pv.save \
+	xen-code/leg45_pv32_w32_1024 xen-code/xl45_hvm_w64_1024; do
 	sparse "$name" 4096 image
 	[ "$(du -m image | cut -f1)" -lt 100 ] || skip "files here have no holes"
 	counted 0 "$GODWIT" verify image
@@ -34,7 +35,8 @@ for name in xen-code/v3_422_hvm_1024 xen-code/v3_422_pv64_1024 xen-code/v3_422_p
 	[ "$bytes" -le $limit ] || fail "$name: verify read $bytes bytes"
 	counted 0 "$GODWIT" inspect image
 	[ "$bytes" -le $limit ] || fail "$name: inspect read $bytes bytes"
-	# Of a PV guest one page in 512 is a page table.
+	# Contents can be had of what is no legacy image. Of a PV guest one page in 512 is a page table.
+	case $name in */leg* | */xl45*) continue ;; esac
 	counted 0 "$GODWIT" inspect --page-tables image
 	[ "$bytes" -le $((2 * limit)) ] || fail "$name: inspect --page-tables read $bytes bytes"
 done
@@ -76,14 +78,20 @@ out_has "Faults        16384 entries: 16384 point above the last pfn"
 [ "$bytes" -lt $((2 << 20)) ] || fail "--page-tables read $bytes bytes"
 
 # A pipe gives the same verdict, and is not kept.
-for mib in 16 256; do
-	sparse xen417/tiny-hvm.save $mib image
-	run_expect 0 "$GODWIT" verify image
-	sed 's/^image: /-: /' out >expected
-	counted 0 "$GODWIT" verify - < <(cat image)
-	cmp -s out expected || fail "$mib MiB from a pipe: another result"
-	[ "$bytes" -ge $((mib << 20)) ] || fail "$mib MiB from a pipe: only $bytes bytes were read"
-	[ $mib -eq 256 ] || of_small=$memory
-done
-[ "$memory" -lt $((of_small + (32 << 10))) ] || fail "$of_small KiB for 16 MiB, $memory KiB for 256 MiB"
+piped()
+{
+	local mib of_small
+	for mib in 16 256; do
+		sparse "$1" $mib image
+		run_expect 0 "$GODWIT" verify image
+		sed 's/^image: /-: /' out >expected
+		counted 0 "$GODWIT" verify - < <(cat image)
+		cmp -s out expected || fail "$1: $mib MiB from a pipe: another result"
+		[ "$bytes" -ge $((mib << 20)) ] || fail "$1: $mib MiB from a pipe: only $bytes bytes were read"
+		[ $mib -eq 256 ] || of_small=$memory
+	done
+	[ "$memory" -lt $((of_small + (32 << 10))) ] || fail "$1: $of_small KiB for 16 MiB, $memory KiB for 256 MiB"
+}
+piped xen417/tiny-hvm.save
+piped xen-code/xl45_hvm_w64_1024
 echo ok

@@ -79,6 +79,67 @@ run_expect 1 "$GODWIT" verify cut
 grep -qE '^error: .*image record [0-9]+ \([A-Z_0-9]+\) at offset 0x[0-9a-f]+: ' out ||
 	fail "the record in which the input ends is not named"
 
+# Legacy images: the width and the guest are found out, and what is wrong is told once and where it is.
+xz -dc "$data/xen-code/leg45_hvm_w64_chunks_1024.xz" >legacy.image
+run_expect 0 "$GODWIT" verify legacy.image
+out_has "legacy.image: ok: legacy image, 64-bit tools, x86 HVM, 20 chunks, 992 pages"
+for file in leg42_hvm_w32_1024:32-bit:HVM leg45_pv32_w32_1024:32-bit:PV leg45_pv64_w64_1024:64-bit:PV; do
+	IFS=: read -r name width guest <<<"$file"
+	run_expect 0 "$GODWIT" verify "$data/xen-code/$name.xz"
+	out_has ".xz: ok: legacy image, $width tools, x86 $guest, "
+done
+run_expect 0 "$GODWIT" verify "$data/xen-code/xl45_hvm_w64_1024.xz"
+out_has ".xz: ok: xl file, legacy image, "
+run_expect 0 "$GODWIT" verify "$data/xen-code/leg45_hvm_w64_remus4_comp_1024.xz"
+out_has "4 checkpoints, "
+size=$(stat -c %s legacy.image)
+for at in 9 100 5000 $((size / 2)) $((size - 2500)) $((size - 2050)) $((size - 1)); do
+	head -c $at legacy.image >cut-legacy
+	run_expect 1 "$GODWIT" verify cut-legacy
+	[ "$(grep -c '^error: ' out)" -eq 1 ] || fail "cut at $at: not one error"
+	[ $at -lt 16 ] || grep -qE '^error: legacy image( chunk [0-9]+ \([A-Za-z_]+\))? at offset 0x[0-9a-f]+: the input ends ' out ||
+		fail "cut at $at: the message"
+done
+run_expect 1 "$GODWIT" verify cut-legacy
+out_has "legacy image chunk 19 (DEVICE_MODEL) at offset 0x3e2609: the input ends inside a part"
+# An id that no Xen wrote, a pfn that the guest does not have, a toolstack record of other tools.
+flip()
+{
+	cp legacy.image flipped
+	printf "$2" | dd of=flipped bs=1 seek=$(($1)) conv=notrunc status=none
+	run_expect 1 "$GODWIT" verify flipped
+	[ "$(grep -c '^error: ' out)" -eq 1 ] || fail "flip at $1: not one error"
+	out_has "$3"
+}
+flip 0x3e2024 '\001\004\000\000' "legacy image chunk 2 (id 1025) at offset 0x3e2024: a batch of 1025 pages, expected at most 1024"
+flip 0x3e2024 '\377\377\376\377' "at offset 0x3e2024: chunk id -65537 is none that Xen wrote"
+flip 0x2c '\000\004\000\000' "legacy image chunk 1 (pages) at offset 0x20: entry 1, pfn 0x400 of type 0x0: the guest has 0x400 pages"
+flip 0x3e2135 '\371' "legacy image chunk 14 (TOOLSTACK) at offset 0x3e20e4: toolstack record: "
+# What only the image of version 3 forbids that it becomes.
+flip 0x3e2090 '\001' "image record 17 (HVM_PARAMS) at offset 0x3e214d: as version 3: entry "
+if command -v jq >/dev/null; then
+	run_expect 1 "$GODWIT" verify --json cut-legacy
+	jq -e '.findings[-1] | .layer == "legacy image" and .rule == "legacy-truncated" and .record == 19 and
+		.type == -103 and .name == "DEVICE_MODEL"' out >/dev/null || fail "JSON of a legacy image"
+fi
+# Behind a whole checkpoint a cut is a warning.
+xz -dc "$data/xen-code/leg45_hvm_w64_remus4_1024.xz" | head -c 5600000 >cut-legacy
+run_expect 0 "$GODWIT" verify cut-legacy
+out_has "it is whole up to the tail of round 3"
+out_has "cut-legacy: ok: legacy image, 64-bit tools, x86 HVM, 3 checkpoints, "
+run_expect 1 "$GODWIT" verify --strict cut-legacy
+run_expect 3 "$GODWIT" verify --deep legacy.image
+err_has "legacy.image: --deep restores images of version 2 and 3"
+# The header of xl says which of the two comes.
+xz -dc "$data/xen-code/xl45_pv32_w32_1024.xz" >legacy.save
+printf '\003' | dd of=legacy.save bs=1 seek=36 conv=notrunc status=none
+run_expect 1 "$GODWIT" verify legacy.save
+out_has "behind the xl header: a legacy image, expected a libxl stream"
+{ head -c 187 "$PWD/legacy.save"; echo "no image at all, but long enough"; } >no.save
+printf '\001' | dd of=no.save bs=1 seek=36 conv=notrunc status=none
+run_expect 1 "$GODWIT" verify no.save
+out_has "[legacy-header]"
+
 # Compression that is damaged or cut is the image's fault.
 xz -1 -c pv.save | head -c 20000 >cut.xz
 run_expect 1 "$GODWIT" verify cut.xz
@@ -113,7 +174,7 @@ run_expect 1 "$GODWIT" verify libvirt
 out_has "libvirt save file: not read yet by this version"
 printf '\0\020\0\0\0\0\0\0\377\377\377\377\377\377\377\377' >legacy
 run_expect 1 "$GODWIT" verify legacy
-out_has "legacy image of Xen 4.5 or before: not read yet by this version"
+out_has "error: legacy image at offset 0x10: the input ends in the header, before the end of the first tail [legacy-truncated]"
 echo "What on earth is this?" >text
 run_expect 1 "$GODWIT" verify text
 out_has "unknown format"

@@ -58,7 +58,8 @@ static void names_all(void **unused)
 	for (int f = GW_FILE_EMPTY; f <= GW_FILE_ELF; f++)
 		assert_non_null(gw_file_format_name((enum gw_file_format)f));
 	assert_true(gw_file_format_is_read(GW_FILE_XL));
-	assert_false(gw_file_format_is_read(GW_FILE_LEGACY));
+	assert_true(gw_file_format_is_read(GW_FILE_LEGACY));
+	assert_false(gw_file_format_is_read(GW_FILE_QEMU));
 }
 
 int main(void)

@@ -8,7 +8,6 @@
 #include "base/bytes.h"
 #include "base/util.h"
 #include "channel/fault.h"
-#include "channel/kind.h"
 #include "channel/memory.h"
 #include "examine/describe.h"
 #include "examine/examine.h"
@@ -16,136 +15,7 @@
 #include "examine/summary.h"
 
 #include "../format/realdata.h"
-
-/* A channel over bytes of the test's, which counts. */
-struct counting {
-	struct gw_channel ch;
-	const uint8_t *data;
-	size_t len, at;
-	uint64_t read, skipped;
-};
-
-static ssize_t counting_read(struct gw_channel *ch, const struct iovec *iov, int n,
-			     struct gw_error *err)
-{
-	struct counting *c = (struct counting *)ch;
-	size_t len = GW_MIN(iov->iov_len, c->len - c->at);
-
-	memcpy(iov->iov_base, c->data + c->at, len);
-	c->at += len;
-	c->read += len;
-	return (ssize_t)len;
-}
-
-static int64_t counting_skip(struct gw_channel *ch, uint64_t len, struct gw_error *err)
-{
-	struct counting *c = (struct counting *)ch;
-
-	len = GW_MIN(len, (uint64_t)(c->len - c->at));
-	c->at += (size_t)len;
-	c->skipped += len;
-	return (int64_t)len;
-}
-
-static ssize_t no_write(struct gw_channel *ch, const struct iovec *iov, int n, struct gw_error *err)
-{
-	return gw_fail(err, GW_USAGE, "not for writing");
-}
-
-static int nothing(struct gw_channel *ch, struct gw_error *err)
-{
-	return 0;
-}
-
-static void no_close(struct gw_channel *ch)
-{
-}
-
-static const struct gw_channel_ops counting_ops = {
-	.read = counting_read,
-	.write = no_write,
-	.skip = counting_skip,
-	.drain = nothing,
-	.finish = nothing,
-	.close = no_close,
-};
-
-#define FINDINGS 64
-
-struct outcome {
-	struct gw_examined sum;
-	struct gw_finding findings[FINDINGS];
-	size_t nr;
-	uint64_t read, skipped;
-	uint64_t last_offset; /* of the last record */
-	size_t records;
-};
-
-static void on_finding(void *opaque, const struct gw_finding *finding)
-{
-	struct outcome *o = opaque;
-
-	if (o->nr < FINDINGS)
-		o->findings[o->nr] = *finding;
-	o->nr++;
-	assert_non_null(finding->rule);
-	assert_true(finding->text[0] != 0);
-}
-
-static void on_record(void *opaque, const struct gw_examined_record *record)
-{
-	struct outcome *o = opaque;
-
-	assert_true(o->records == 0 || record->offset > o->last_offset);
-	o->last_offset = record->offset;
-	o->records++;
-}
-
-static void examine_channel(struct gw_channel *ch, struct outcome *o)
-{
-	const struct gw_examine_sink sink = {
-		.opaque = o,
-		.finding = on_finding,
-		.record = on_record,
-	};
-	struct gw_error err = GW_ERROR_INIT;
-
-	assert_ok(gw_examine(ch, &sink, &o->sum, &err), &err);
-	assert_int_equal(o->nr, o->sum.errors + o->sum.warnings + o->sum.notes);
-}
-
-static void examine(const uint8_t *data, size_t len, struct outcome *o)
-{
-	struct counting c = {.data = data, .len = len};
-	struct gw_error err = GW_ERROR_INIT;
-
-	*o = (struct outcome){0};
-	assert_ok(gw_channel_init(&c.ch, &counting_ops, "test", &err), &err);
-	c.ch.free = NULL;
-	examine_channel(&c.ch, o);
-	o->read = c.read;
-	o->skipped = c.skipped;
-	free(c.ch.name);
-}
-
-static void show(const struct outcome *o)
-{
-	char text[600];
-
-	for (size_t i = 0; i < GW_MIN(o->nr, (size_t)FINDINGS); i++)
-		print_message("  %s: %s [%s]\n", gw_level_name(o->findings[i].level),
-			      gw_finding_format(&o->findings[i], text, sizeof(text)),
-			      o->findings[i].rule->id);
-}
-
-static const struct gw_finding *find(const struct outcome *o, const char *rule)
-{
-	for (size_t i = 0; i < GW_MIN(o->nr, (size_t)FINDINGS); i++) {
-		if (!strcmp(o->findings[i].rule->id, rule))
-			return &o->findings[i];
-	}
-	return NULL;
-}
+#include "walked.h"
 
 static const char *const streams[] = {
 	"xen417/tiny-pv.save.xz",
@@ -206,7 +76,7 @@ static void find_places(const struct gw_buffer *file, struct places *p)
 	struct gw_examined sum;
 
 	p->nr = 0;
-	assert_ok(gw_channel_init(&c.ch, &counting_ops, "test", &err), &err);
+	counting_init(&c);
 	assert_ok(gw_examine(&c.ch, &sink, &sum, &err), &err);
 	free(c.ch.name);
 }
@@ -454,7 +324,7 @@ static int walk_bodies(struct bodies *b, size_t len, struct gw_error *err)
 	struct gw_examined sum;
 	int rc;
 
-	assert_ok(gw_channel_init(&c.ch, &counting_ops, "test", err), err);
+	counting_init(&c);
 	rc = gw_examine(&c.ch, &sink, &sum, err);
 	free(c.ch.name);
 	return rc;
@@ -591,7 +461,7 @@ static void examine_damaged(const uint8_t *data, size_t len)
 	assert_non_null(summary);
 	summary->want_contents = rnd() % 2;
 	summary->want_tables = true;
-	assert_ok(gw_channel_init(&c.ch, &counting_ops, "test", &err), &err);
+	counting_init(&c);
 	assert_ok(gw_examine(&c.ch, &sink, &sum, &err), &err);
 	assert_true(sum.bytes <= len);
 	assert_int_equal(summary->err.code, GW_OK);

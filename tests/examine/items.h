@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * The items of a legacy image, and what a walk through it gathers.
+ */
+#ifndef GW_TESTS_EXAMINE_ITEMS_H
+#define GW_TESTS_EXAMINE_ITEMS_H
+
+#include "examine/examine.h"
+#include "examine/summary.h"
+
+#define ITEMS_MAX 4096u
+
+/* The items of an image, and a sum over the records they become. */
+struct items {
+	uint64_t at[ITEMS_MAX], end[ITEMS_MAX];
+	int32_t id[ITEMS_MAX];
+	size_t nr;
+	uint64_t records_sum;
+	struct gw_summary summary;
+};
+
+struct items *items_new(void);
+void items_free(struct items *items);
+/* Walks an image into fresh items; it must not fail. */
+struct gw_examined items_walk(const uint8_t *data, size_t len, struct items *items);
+
+#endif

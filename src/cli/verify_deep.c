@@ -15,6 +15,7 @@
 #include "channel/kind.h"
 #include "cli/input.h"
 #include "cli/output.h"
+#include "convert/convert.h"
 #include "migrate/engine.h"
 
 /* What of a vCPU's id may be believed when room is made for it: the memory backend's own limit. */
@@ -196,6 +197,36 @@ static struct gw_channel *reopen(struct gw_deep *deep, struct gw_cli *cli, const
 	return NULL;
 }
 
+/* A legacy image as the one of version 3 that it becomes. Takes in over, also on failure. */
+static struct gw_channel *converted(struct gw_channel *in, struct gw_error *err)
+{
+	const struct gw_convert_args args = {
+		.in = in,
+		.to = GW_CONVERT_LIBXC,
+		.from = GW_CONVERT_LEGACY,
+		.cancel = in->cancel,
+	};
+	struct gw_channel *ch = gw_convert_channel(&args, NULL, err);
+
+	if (!ch)
+		gw_channel_close(in);
+	return ch;
+}
+
+/* Numbers and offsets of a converted image are not those of the file. */
+static void place_in_legacy(struct gw_refusal *refusal, uint64_t base)
+{
+	char text[sizeof(refusal->text)];
+
+	if (refusal->has_record) {
+		snprintf(text, sizeof(text), "as version 3, record %" PRIu64 ": %.300s",
+			 refusal->record_number, refusal->text);
+		memcpy(refusal->text, text, sizeof(text));
+	}
+	refusal->has_record = false;
+	refusal->offset = base;
+}
+
 static void report(const struct gw_findings *out, const struct gw_refusal *refusal)
 {
 	struct gw_finding finding = {
@@ -255,17 +286,22 @@ static void on_progress(void *opaque, const struct gw_progress *progress)
 	gw_output_progress(&((struct gw_cli *)opaque)->out, progress);
 }
 
-static int restore(struct gw_deep *deep, struct gw_restore_args *args, bool stream,
-		   const struct gw_findings *out, struct gw_error *err)
+static int restore(struct gw_deep *deep, struct gw_restore_args *args,
+		   const struct gw_examined *examined, const struct gw_findings *out,
+		   struct gw_error *err)
 {
-	int rc = stream ? gw_restore_stream(args, NULL, err) : gw_restore_image(args, err);
+	bool legacy = examined->has_legacy;
+	int rc = examined->has_stream ? gw_restore_stream(args, NULL, err)
+				      : gw_restore_image(args, err);
 
 	if (rc == 0)
 		return check_params(args->domain, deep->base, out, err);
 	if (!args->refusal.rule)
 		return -1;
 	/* What is broken in no one record is told with the place where the image begins. */
-	if (!args->refusal.has_record)
+	if (legacy)
+		place_in_legacy(&args->refusal, deep->base);
+	else if (!args->refusal.has_record)
 		args->refusal.offset = deep->base;
 	report(out, &args->refusal);
 	gw_error_clear(err);
@@ -285,17 +321,14 @@ int gw_deep_check(struct gw_deep *deep, struct gw_cli *cli, const char *path,
 	};
 	int rc = -1;
 
-	if (examined->has_legacy)
-		return gw_fail(err, GW_UNSUPPORTED,
-			       "%s: --deep restores images of version 2 and 3, this is one of Xen "
-			       "4.5 or before",
-			       path);
 	args.domain = make_domain(deep, (enum gw_guest_type)examined->image.type, err);
 	if (!args.domain)
 		return -1;
 	args.in = reopen(deep, cli, path, err);
+	if (args.in && examined->has_legacy)
+		args.in = converted(args.in, err);
 	if (args.in) {
-		rc = restore(deep, &args, examined->has_stream, out, err);
+		rc = restore(deep, &args, examined, out, err);
 		gw_channel_close(args.in);
 	}
 	args.domain->ops->destroy(args.domain);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * verify --deep: what the walk over an image learned is enough to make a domain of the memory
- * backend for it; the image is restored there, and what only that shows becomes a finding.
+ * backend for it; the image is restored there, and what only that shows becomes a finding. A legacy
+ * image is restored through a conversion.
  */
 #ifndef GW_CLI_VERIFY_DEEP_H
 #define GW_CLI_VERIFY_DEEP_H

@@ -15,6 +15,23 @@ for f in "$data"/xen417/*.xz "$data"/xen-code/v*.xz; do
 	case $f in */xen417/*) out_lacks "hvm-params-absent" ;; esac
 done
 
+# Legacy images are restored through a conversion, also from a pipe.
+for name in leg45_pv64_w64_1024 leg45_hvm_w64_remus4_comp_1024 xl45_pv32_w32_1024 leg40_hvm_w64_1024; do
+	xz -dc "$data/xen-code/$name.xz" >plain
+	run_expect 0 "$GODWIT" verify --deep plain
+	out_has "plain: ok: "
+	sed 's|^plain: |-: |' out >expected
+	cat plain | "$GODWIT" verify --deep - >out 2>err || fail "$name from a pipe"
+	cmp -s out expected || fail "$name: another result from a pipe"
+done
+# The first entry of the page table that is pfn 0x30 points at a pfn that is too high.
+xz -dc "$data/xen-code/leg45_pv64_w64_1024.xz" >lie
+printf '\147\360\377\377\377\0\0\0' | dd of=lie bs=1 seek=$((0x1488 + 4 + 8 * 1008 + 0x30 * 4096)) conv=notrunc status=none
+run_expect 0 "$GODWIT" verify lie
+run_expect 1 "$GODWIT" verify --deep lie
+grep -q '^error: libxc image at offset 0x0: as version 3, record [0-9]*: .*L1 page table, entry 0: .*\[pv-table-entry\]$' out ||
+	fail "a page table of a legacy image"
+
 pv=$data/xen-code/v3_422_pv64_1024.xz
 hvm=$data/xen-code/v3_422_hvm_1024.xz
 for f in "$pv" "$hvm" "$data/xen417/tiny-pv.save.xz"; do

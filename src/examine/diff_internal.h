@@ -6,11 +6,11 @@
 #define GW_EXAMINE_DIFF_INTERNAL_H
 
 #include "base/buffer.h"
-#include "channel/spool.h"
 #include "examine/checkpoints.h"
 #include "examine/diff.h"
 #include "examine/kept.h"
 #include "examine/memory_map.h"
+#include "examine/rounds.h"
 #include "examine/summary.h"
 #include "format/fields.h"
 
@@ -33,8 +33,7 @@ struct gw_diff_side {
 	struct gw_checkpoints checkpoints;
 	/* private */
 	uint64_t emulator_room, emulator_put;
-	struct gw_spool round; /* what comes counts only with the next checkpoint */
-	bool in_round;
+	struct gw_rounds rounds;
 	struct gw_error bad;	 /* the first rule of level error that was broken */
 	struct gw_error failure; /* of a hook that cannot say so itself */
 };

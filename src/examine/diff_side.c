@@ -11,26 +11,29 @@
 
 #include "base/util.h"
 
-#define AT_ONCE ((uint64_t)256 << 10)
-
-/* How something stands in the file of a round; len bytes of it follow. */
+/* Items of a round that does not count yet: this, and behind it what the kind has. */
+enum {
+	W_PAGE,	   /* its contents, if it has any */
+	W_ENTRIES, /* of a PAGE_DATA whose pages stay where they are */
+	W_RECORD,  /* its body, or the beginning of it */
+	W_BODY,	   /* a piece of device model state */
+};
 struct waiting {
-	enum {
-		W_PAGE,	   /* its contents, if it has any */
-		W_ENTRIES, /* of a PAGE_DATA whose pages stay where they are */
-		W_RECORD,  /* its body, or the beginning of it */
-		W_BODY,	   /* a piece of device model state */
-	} kind;
-	bool verify;	 /* PAGE, ENTRIES: VERIFY was before */
-	bool data;	 /* RECORD: it has all of its body */
-	uint32_t layer;	 /* RECORD */
-	uint32_t type;	 /* PAGE, RECORD */
-	uint32_t length; /* RECORD: of the body */
 	uint64_t where;	 /* PAGE: pfn. ENTRIES: place of the first page. RECORD: offset */
-	uint64_t len;
+	uint32_t type;	 /* PAGE, RECORD */
+	uint32_t layer;	 /* RECORD */
+	uint32_t length; /* RECORD: of the body */
+	bool data;	 /* RECORD: it has all of its body */
+	bool verify;	 /* PAGE, ENTRIES: VERIFY was before */
 };
 
 static const uint8_t zeros[GW_PAGE_SIZE];
+
+static int keep(struct gw_diff_side *side, uint32_t kind, const struct waiting *w, const void *more,
+		size_t more_len, struct gw_error *err)
+{
+	return gw_rounds_put(&side->rounds, kind, w, sizeof(*w), more, (uint32_t)more_len, err);
+}
 
 /* Pages */
 
@@ -85,18 +88,14 @@ static int take_page(struct gw_diff_side *side, uint64_t pfn, unsigned type,
 		     const uint8_t *contents, struct gw_error *err)
 {
 	const struct waiting w = {
-		.kind = W_PAGE,
-		.verify = side->checkpoints.verifying,
-		.type = type,
 		.where = pfn,
-		.len = contents ? GW_PAGE_SIZE : 0,
+		.type = type,
+		.verify = side->checkpoints.verifying,
 	};
 
-	if (!side->in_round)
+	if (!side->rounds.aside)
 		return apply_page(side, w.verify, pfn, type, contents, err);
-	if (gw_spool_put(&side->round, &w, sizeof(w), err) < 0)
-		return -1;
-	return gw_spool_put(&side->round, contents, (size_t)w.len, err);
+	return keep(side, W_PAGE, &w, contents, contents ? GW_PAGE_SIZE : 0, err);
 }
 
 /* A record of pages in a file that can be sought in: they stay there, from this place on. */
@@ -125,19 +124,15 @@ static int take_entries(struct gw_diff_side *side, const struct gw_examined_reco
 {
 	const struct gw_image_reader *r = record->pages;
 	const struct waiting w = {
-		.kind = W_ENTRIES,
-		.verify = side->checkpoints.verifying,
 		.where = record->offset + GW_RECORD_HEADER_SIZE + 8 + UINT64_C(8) * r->nr_entries,
-		.len = r->nr_entries * sizeof(*r->entries),
+		.verify = side->checkpoints.verifying,
 	};
 
 	if (!r->well_formed)
 		return 0;
-	if (!side->in_round)
+	if (!side->rounds.aside)
 		return apply_entries(side, w.verify, r->entries, r->nr_entries, w.where, err);
-	if (gw_spool_put(&side->round, &w, sizeof(w), err) < 0)
-		return -1;
-	return gw_spool_put(&side->round, r->entries, (size_t)w.len, err);
+	return keep(side, W_ENTRIES, &w, r->entries, r->nr_entries * sizeof(*r->entries), err);
 }
 
 /* Other records */
@@ -178,112 +173,65 @@ static int take_record(struct gw_diff_side *side, const struct gw_examined_recor
 {
 	const struct gw_record *rec = record->rec;
 	const struct waiting w = {
-		.kind = W_RECORD,
-		.type = rec->type,
 		.where = record->offset,
+		.type = rec->type,
 		.layer = record->layer,
 		.length = rec->length,
 		.data = rec->data != NULL,
-		.len = rec->data	   ? rec->length
-		       : record->body_head ? GW_MIN(rec->length, 8u)
-					   : 0,
 	};
 
-	if (!side->in_round) {
+	if (!side->rounds.aside) {
 		apply_record(side, record);
 		return 0;
 	}
-	if (gw_spool_put(&side->round, &w, sizeof(w), err) < 0)
-		return -1;
-	return gw_spool_put(&side->round, rec->data ? rec->data : record->body_head, (size_t)w.len,
-			    err);
+	if (rec->data)
+		return keep(side, W_RECORD, &w, rec->data, rec->length, err);
+	return keep(side, W_RECORD, &w, record->body_head,
+		    record->body_head ? GW_MIN(rec->length, 8u) : 0, err);
 }
 
 static int take_body(struct gw_diff_side *side, const uint8_t *data, size_t len,
 		     struct gw_error *err)
 {
-	const struct waiting w = {.kind = W_BODY, .len = len};
+	const struct waiting w = {0};
 
-	if (!side->in_round)
+	if (!side->rounds.aside)
 		return apply_body(side, data, len, err);
-	if (gw_spool_put(&side->round, &w, sizeof(w), err) < 0)
-		return -1;
-	return gw_spool_put(&side->round, data, len, err);
+	return keep(side, W_BODY, &w, data, len, err);
 }
 
-/* A round that counts */
-
-static int apply_waiting(struct gw_diff_side *side, const struct waiting *w, const uint8_t *body,
+/* A round counts. */
+static int apply_waiting(void *opaque, uint32_t kind, const void *data, uint32_t len,
 			 struct gw_error *err)
 {
-	struct gw_record rec = {.type = w->type, .length = w->length};
+	struct gw_diff_side *side = opaque;
+	const struct waiting *w = data;
+	const uint8_t *more = (const uint8_t *)(w + 1);
+	size_t more_len = len - sizeof(*w);
+	const struct gw_record rec = {
+		.type = w->type,
+		.length = w->length,
+		.data = w->data ? more : NULL,
+	};
 	const struct gw_examined_record record = {
 		.layer = (enum gw_layer)w->layer,
 		.offset = w->where,
 		.rec = &rec,
-		.body_head = w->data ? NULL : body,
+		.body_head = w->data || !more_len ? NULL : more,
 	};
 
-	switch (w->kind) {
+	switch (kind) {
 	case W_PAGE:
-		return apply_page(side, w->verify, w->where, w->type, body, err);
+		return apply_page(side, w->verify, w->where, w->type, more, err);
 	case W_ENTRIES:
-		return apply_entries(side, w->verify, (const uint64_t *)(const void *)body,
-				     (size_t)w->len / sizeof(uint64_t), w->where, err);
+		return apply_entries(side, w->verify, (const uint64_t *)(const void *)more,
+				     more_len / sizeof(uint64_t), w->where, err);
 	case W_BODY:
-		return apply_body(side, body, (size_t)w->len, err);
+		return apply_body(side, more, more_len, err);
 	default:
-		rec.data = w->data ? body : NULL;
 		apply_record(side, &record);
 		return 0;
 	}
-}
-
-/* The len bytes that come next. */
-static int read_back(struct gw_channel *from, struct gw_buffer *to, uint64_t len,
-		     struct gw_error *err)
-{
-	gw_buffer_reset(to);
-	while (len) {
-		size_t n = (size_t)GW_MIN(len, AT_ONCE);
-		void *room = gw_buffer_reserve(to, n, err);
-
-		if (!room)
-			return -1;
-		if (gw_channel_read(from, room, n, err) != 1)
-			return gw_fail(err, GW_SYSTEM, "a spooled round of checkpoints lost bytes");
-		to->len += n;
-		len -= n;
-	}
-	return 0;
-}
-
-static int apply_round(struct gw_diff_side *side, struct gw_error *err)
-{
-	struct gw_channel *from = gw_spool_read(&side->round, err);
-	struct gw_buffer body = {0};
-	struct waiting w;
-	int rc = from ? 1 : -1;
-
-	while (rc == 1 && (rc = gw_channel_read(from, &w, sizeof(w), err)) == 1) {
-		/* Without a body there is none, and not one of no bytes. */
-		static const uint8_t nothing[8];
-
-		if (read_back(from, &body, w.len, err) < 0 ||
-		    apply_waiting(side, &w, w.len ? body.data : nothing, err) < 0)
-			rc = -1;
-	}
-	gw_channel_close(from);
-	gw_buffer_free(&body);
-	return rc;
-}
-
-static int checkpoint(struct gw_diff_side *side, struct gw_error *err)
-{
-	if (side->in_round && apply_round(side, err) < 0)
-		return -1;
-	side->in_round = true;
-	return gw_spool_begin(&side->round, err);
 }
 
 /* The walk */
@@ -308,7 +256,7 @@ static void on_record(void *opaque, const struct gw_examined_record *record)
 		return;
 	switch (gw_checkpoints_record(&side->checkpoints, record)) {
 	case GW_COUNTS_CHECKPOINT:
-		checkpoint(side, &side->failure);
+		gw_rounds_complete(&side->rounds, apply_waiting, side, &side->failure);
 		break;
 	case GW_COUNTS_LATER:
 		if (!record->pages)
@@ -406,5 +354,5 @@ void gw_diff_side_free(struct gw_diff_side *side)
 	gw_summary_free(&side->summary);
 	gw_memory_map_free(&side->pages);
 	gw_kept_free(&side->kept);
-	gw_spool_close(&side->round);
+	gw_rounds_free(&side->rounds);
 }

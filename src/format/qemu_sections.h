@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * The sections of a QEMU savevm stream ("QEVM"), as the state of Xen's device model is one: which
+ * devices are in it, found without knowing what a device saves.
+ *
+ * No section says how long it is, so this is told, and how it was found out:
+ * - A description in JSON at the end (VMDESCRIPTION) names every device with its sizes; QEMU writes
+ *   it in a migration, never for Xen.
+ * - A footer behind each section (0x7e and the section's id), if the stream has them: for Xen it
+ *   has none.
+ * - Else the first section stands right behind the header; all others are found by what a header
+ *   looks like. A device's own data may look so, too: that list is likely, not sure.
+ *
+ * The stream is looked at as it comes and not kept, but for some hundred bytes and the description.
+ * Numbers are big-endian. Source: migration/savevm.c of QEMU.
+ */
+#ifndef GW_FORMAT_QEMU_SECTIONS_H
+#define GW_FORMAT_QEMU_SECTIONS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <godwit/error.h>
+
+#include "base/buffer.h"
+
+#define GW_QEMU_SECTIONS_MAX	1024u /* listed; a machine has some dozens */
+#define GW_QEMU_DESCRIPTION_MAX (4u << 20)
+#define GW_QEMU_NAME_MAX	255u
+
+enum gw_qemu_found_by {
+	GW_QEMU_NOTHING, /* no section begins behind the header */
+	GW_QEMU_DESCRIPTION,
+	GW_QEMU_FOOTERS,
+	GW_QEMU_LOOK, /* likely */
+};
+
+struct gw_qemu_section {
+	char name[GW_QEMU_NAME_MAX + 1];
+	uint32_t instance, version;
+	bool placed; /* those below are known */
+	uint32_t id;
+	uint64_t offset; /* of its first byte, in the stream */
+	uint64_t size;	 /* to the next section, or the end; 0: not known */
+};
+
+/* Zeroed, then begin. */
+struct gw_qemu_sections {
+	bool is_qemu; /* it begins with "QEVM" */
+	uint32_t version;
+	char machine[GW_QEMU_NAME_MAX + 1]; /* from a CONFIGURATION section; "": there is none */
+	enum gw_qemu_found_by found_by;
+	struct gw_qemu_section *list; /* in the order of the stream */
+	size_t nr;
+	uint64_t left_out; /* that found no room in the list */
+	bool begun, ended;
+
+	/* private */
+	uint64_t total;		   /* bytes of the stream */
+	uint8_t window[4096];	   /* some of them */
+	uint64_t base;		   /* where the window is in the stream */
+	size_t have;		   /* in the window */
+	uint64_t next;		   /* place that is to be looked at; 0: the header is not read */
+	uint64_t first;		   /* where the first section begins */
+	struct gw_qemu_seen *seen; /* what looks like the header of a section */
+	size_t nr_seen, cap_seen;
+	bool closed; /* behind the last footer, of this id, the stream ends */
+	uint32_t last_footer;
+	uint64_t end;	/* of the sections: EOF stands there */
+	bool described; /* what comes is the description */
+	struct gw_buffer description;
+};
+
+/* A stream of so many bytes begins. Forgets what was there. */
+void gw_qemu_sections_begin(struct gw_qemu_sections *q, uint64_t total);
+/* The bytes that come next. -1: no memory. */
+int gw_qemu_sections_add(struct gw_qemu_sections *q, const uint8_t *data, size_t len,
+			 struct gw_error *err);
+/* No more bytes come, all there are or not: fills the list. -1: no memory. */
+int gw_qemu_sections_end(struct gw_qemu_sections *q, struct gw_error *err);
+void gw_qemu_sections_free(struct gw_qemu_sections *q);
+
+#endif

@@ -183,6 +183,14 @@ static bool wants(void *opaque, uint64_t pfn, unsigned type)
 	return gw_summary_wants(&inspect->summary, pfn, type);
 }
 
+static int on_body(void *opaque, const struct gw_examined_record *record, const uint8_t *data,
+		   size_t len, struct gw_error *err)
+{
+	struct gw_inspect *inspect = opaque;
+
+	return gw_summary_body(&inspect->summary, record, data, len, err);
+}
+
 static int inspect_channel(struct gw_inspect *inspect, struct gw_channel *in)
 {
 	const struct gw_examine_sink sink = {
@@ -194,6 +202,7 @@ static int inspect_channel(struct gw_inspect *inspect, struct gw_channel *in)
 		.page = inspect->pages || inspect->page_tables ? on_page : NULL,
 		.wants = wants,
 		.item = on_item,
+		.body = on_body,
 		.progress = on_progress,
 	};
 	struct gw_error err = GW_ERROR_INIT;
@@ -211,8 +220,8 @@ static int inspect_channel(struct gw_inspect *inspect, struct gw_channel *in)
 	gw_output_erase(&inspect->cli->out);
 	if (inspect->json && inspect->list)
 		gw_json_list_end(&inspect->writer);
-	if (rc == 0 && inspect->summary.err.code)
-		rc = gw_fail(&err, inspect->summary.err.code, "%s", inspect->summary.err.text);
+	if (rc == 0)
+		rc = gw_summary_finish(&inspect->summary, &err);
 	if (rc == 0)
 		rc = check_vcpu(inspect, &err);
 	if (rc == 0)
@@ -246,8 +255,12 @@ static int run(struct gw_cli *cli, const struct gw_args *args)
 		.platform = gw_args_flag(args, "platform"),
 	};
 	struct gw_error err = GW_ERROR_INIT;
-	struct gw_channel *in = gw_cli_open(cli, inspect.file, &err);
+	struct gw_channel *in;
 	int status;
+
+	/* A legacy image shows contents only as what it is converted to. */
+	in = inspect.pages || inspect.page_tables ? gw_cli_open_current(cli, inspect.file, &err)
+						  : gw_cli_open(cli, inspect.file, &err);
 
 	inspect.narrowed = inspect.one_vcpu || inspect.params || inspect.policy || inspect.memory ||
 			   inspect.page_tables || inspect.platform;
@@ -312,7 +325,9 @@ const struct gw_verb gw_verb_inspect = {
 				 "root and the entries that point where they should not"},
 			{"platform", 0, GW_KIND_FLAG,
 			 .help = "show the state that is no vCPU's: interrupt controllers and "
-				 "timers of an HVM guest, shared info of a PV guest, the TSC"},
+				 "timers of an HVM guest, shared info of a PV guest, the TSC, the "
+				 "sections "
+				 "of a device model's state"},
 			{0},
 		},
 	.positionals =

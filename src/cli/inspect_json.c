@@ -224,19 +224,6 @@ static void tsc(struct gw_inspect *inspect)
 					 "incarnation", number(s->tsc.incarnation)));
 }
 
-static json_t *emulator(const struct gw_inspect *inspect)
-{
-	const struct gw_examined *e = &inspect->examined;
-	const struct gw_summary *s = &inspect->summary;
-	json_t *object =
-		json_pack("{s:o, s:s?, s:o}", "id", number(s->emulator_id), "name",
-			  gw_emulator_name(s->emulator_id), "bytes", number(s->emulator_bytes));
-
-	if (e->has_legacy_model)
-		set_text(object, "signature", gw_legacy_model_name(e->legacy_model));
-	return object;
-}
-
 static void state(struct gw_inspect *inspect)
 {
 	const struct gw_summary *s = &inspect->summary;
@@ -253,8 +240,7 @@ static void state(struct gw_inspect *inspect)
 	params(inspect);
 	context(inspect);
 	gw_inspect_platform_json(inspect);
-	if (s->has_emulator)
-		gw_json_member(w, "emulator", emulator(inspect));
+	gw_inspect_emulator_json(inspect);
 	if (s->has_xenstore)
 		gw_json_member(w, "xenstore", json_pack("{s:o}", "keys", number(s->xenstore_keys)));
 }
@@ -292,6 +278,8 @@ static int parts(struct gw_inspect *inspect, struct gw_error *err)
 		gw_inspect_vcpus_json(inspect);
 	if (inspect->platform || inspect->one_vcpu)
 		gw_inspect_platform_json(inspect);
+	if (inspect->platform)
+		gw_inspect_emulator_json(inspect);
 	return 0;
 }
 

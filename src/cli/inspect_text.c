@@ -229,7 +229,6 @@ static void state(const struct gw_inspect *inspect)
 {
 	const struct gw_summary *s = &inspect->summary;
 	const struct gw_image_facts *f = &inspect->examined.facts;
-	const char *emulator = gw_emulator_name(s->emulator_id);
 
 	if (f->checkpoints)
 		line("Checkpoints", "%" PRIu64 "%s", f->checkpoints,
@@ -253,11 +252,7 @@ static void state(const struct gw_inspect *inspect)
 	vcpus(inspect);
 	params(s);
 	context(s);
-	if (inspect->examined.has_legacy_model)
-		emulator = gw_legacy_model_name(inspect->examined.legacy_model);
-	if (s->has_emulator)
-		line("Device model", "%s, %" PRIu64 " bytes",
-		     emulator ? emulator : "of an unknown kind", s->emulator_bytes);
+	gw_inspect_emulator_text(inspect, false);
 	if (s->has_xenstore)
 		line("", "%" PRIu64 " xenstore keys", s->xenstore_keys);
 }
@@ -279,6 +274,8 @@ static int parts(struct gw_inspect *inspect, struct gw_error *err)
 		gw_inspect_vcpu_text(inspect);
 	if (inspect->platform || inspect->one_vcpu)
 		gw_inspect_platform_text(inspect);
+	if (inspect->platform)
+		gw_inspect_emulator_text(inspect, true);
 	return 0;
 }
 

@@ -71,7 +71,7 @@ struct gw_examine_sink {
 	 * 4096 bytes that it carries (NULL if none, or if they are not wanted). Entries whose
 	 * wanted bytes the input lacks, and those of a record that is not well formed, do not come.
 	 * -1 with err ends the walk. With NULL here page contents are not read. Of a legacy image
-	 * no contents can be had: with this or body set its walk fails (GW_UNSUPPORTED).
+	 * no contents can be had: with this set its walk fails (GW_UNSUPPORTED).
 	 */
 	int (*page)(void *opaque, uint64_t pfn, unsigned type, const uint8_t *contents,
 		    struct gw_error *err);
@@ -80,7 +80,8 @@ struct gw_examine_sink {
 	/*
 	 * What follows body_head in a libxl record that came without data (device model state), in
 	 * pieces, padding left out, behind the record and the findings about it. -1 with err ends
-	 * the walk. With NULL here such bodies are passed over.
+	 * the walk. With NULL here such bodies are passed over, and so are they always in a legacy
+	 * image.
 	 */
 	int (*body)(void *opaque, const struct gw_examined_record *record, const uint8_t *data,
 		    size_t len, struct gw_error *err);

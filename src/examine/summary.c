@@ -316,6 +316,7 @@ void gw_summary_record(void *summary, const struct gw_examined_record *record)
 		gw_summary_checkpoint(s);
 		return;
 	}
+	gw_summary_begin_body(s, record);
 	s->record = record->rec->number;
 	s->record_offset = record->offset;
 	if (s->rounds.aside)
@@ -392,6 +393,8 @@ void gw_summary_free(struct gw_summary *summary)
 {
 	gw_buffer_free(&summary->config);
 	gw_rounds_free(&summary->rounds);
+	gw_qemu_sections_free(&summary->qemu);
+	gw_qemu_sections_free(&summary->qemu_aside);
 	gw_memory_map_free(&summary->memory);
 	gw_page_contents_free(&summary->contents);
 	gw_page_tables_free(&summary->tables);

@@ -21,6 +21,7 @@
 #include "examine/page_contents.h"
 #include "examine/page_tables.h"
 #include "examine/rounds.h"
+#include "format/qemu_sections.h"
 
 /* Lists stop growing at these; hostile images must not fill the memory. */
 #define GW_SUMMARY_TYPES_MAX  256u
@@ -121,7 +122,8 @@ struct gw_summary {
 	/* libxl stream */
 	bool has_emulator;
 	uint32_t emulator_id;
-	uint64_t emulator_bytes; /* of device model state */
+	uint64_t emulator_bytes;      /* of device model state */
+	struct gw_qemu_sections qemu; /* what of it is QEMU's; behind gw_summary_finish */
 	bool has_xenstore;
 	uint64_t xenstore_keys;
 	struct gw_buffer xenstore; /* keys and values, each ended by a NUL */
@@ -132,7 +134,8 @@ struct gw_summary {
 
 	/* private */
 	struct gw_rounds rounds;
-	uint64_t record, record_offset; /* of the PAGE_DATA whose pages come */
+	struct gw_qemu_sections qemu_aside; /* of a round that is not complete */
+	uint64_t record, record_offset;	    /* of the PAGE_DATA whose pages come */
 };
 
 /* The entries of a sink: call them from a sink of your own, with the summary as opaque. */
@@ -141,12 +144,17 @@ void gw_summary_stream(void *summary, uint64_t offset, const struct gw_stream_he
 void gw_summary_image(void *summary, uint64_t offset, const struct gw_image_header *header);
 void gw_summary_record(void *summary, const struct gw_examined_record *record);
 void gw_summary_item(void *summary, const struct gw_examined_item *item);
+int gw_summary_body(void *summary, const struct gw_examined_record *record, const uint8_t *data,
+		    size_t len, struct gw_error *err);
 /* A record other than PAGE_DATA, for who knows that it counts and keeps what does not aside. */
 void gw_summary_apply(struct gw_summary *summary, const struct gw_examined_record *record);
 /* These two where contents are wanted. */
 bool gw_summary_wants(void *summary, uint64_t pfn, unsigned type);
 int gw_summary_page(void *summary, uint64_t pfn, unsigned type, const uint8_t *contents,
 		    struct gw_error *err);
+
+/* Behind the walk. -1: memory ran out, here or on the way. */
+int gw_summary_finish(struct gw_summary *summary, struct gw_error *err);
 
 /*
  * "xl file, libxl stream v2, libxc image v3, x86 HVM, 43 records, 1040 pages": the layers of an

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Pages into the summary, and all that waits for its checkpoint.
+ * What comes in pieces into the summary (pages, a device model's state), and all that waits for its
+ * checkpoint.
  */
 #include "examine/summary_internal.h"
 
@@ -148,10 +149,44 @@ static int take_item(void *opaque, uint32_t kind, const void *data, uint32_t len
 	return -1;
 }
 
+void gw_summary_begin_body(struct gw_summary *s, const struct gw_examined_record *record)
+{
+	const struct gw_record *rec = record->rec;
+
+	if (record->layer == GW_LAYER_LIBXL && rec->type == GW_STREAM_EMULATOR_CONTEXT &&
+	    record->body_head && rec->length >= 8)
+		gw_qemu_sections_begin(s->rounds.aside ? &s->qemu_aside : &s->qemu,
+				       rec->length - 8);
+}
+
+int gw_summary_body(void *summary, const struct gw_examined_record *record, const uint8_t *data,
+		    size_t len, struct gw_error *err)
+{
+	struct gw_summary *s = summary;
+
+	if (record->rec->type != GW_STREAM_EMULATOR_CONTEXT)
+		return 0;
+	return gw_qemu_sections_add(s->rounds.aside ? &s->qemu_aside : &s->qemu, data, len, err);
+}
+
+int gw_summary_finish(struct gw_summary *s, struct gw_error *err)
+{
+	if (!s->err.code)
+		return gw_qemu_sections_end(&s->qemu, err);
+	*err = s->err;
+	return -1;
+}
+
 void gw_summary_checkpoint(struct gw_summary *s)
 {
 	struct gw_error err = GW_ERROR_INIT;
 
+	/* What came in the round that is now complete. */
+	if (s->qemu_aside.begun) {
+		gw_qemu_sections_free(&s->qemu);
+		s->qemu = s->qemu_aside;
+		s->qemu_aside = (struct gw_qemu_sections){0};
+	}
 	if (gw_rounds_complete(&s->rounds, take_item, s, &err) < 0 && !s->err.code)
 		s->err = err;
 	s->unfinished = 0;

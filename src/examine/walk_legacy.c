@@ -267,7 +267,7 @@ enum gw_walk_outcome gw_walk_legacy(struct gw_walk *w, struct gw_error *err)
 	struct gw_walk_legacy l = {.w = w};
 	enum gw_walk_outcome outcome = GW_WALK_FAILED;
 
-	if (w->sink->page || w->sink->body) {
+	if (w->sink->page) {
 		gw_fail(err, GW_UNSUPPORTED,
 			"a legacy image of Xen 4.5 or before has to be converted before its "
 			"contents can be read: \"godwit convert\" does that");

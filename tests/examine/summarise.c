@@ -28,6 +28,7 @@ struct gw_summary *summarise(const void *data, size_t len, bool contents, bool t
 		.record = gw_summary_record,
 		.page = contents || tables ? gw_summary_page : NULL,
 		.wants = gw_summary_wants,
+		.body = gw_summary_body,
 	};
 	struct gw_channel *ch = channel_of(data, len);
 	struct gw_error err = GW_ERROR_INIT;
@@ -37,8 +38,7 @@ struct gw_summary *summarise(const void *data, size_t len, bool contents, bool t
 	s->want_contents = contents;
 	s->want_tables = tables;
 	assert_ok(gw_examine(ch, &sink, &examined, &err), &err);
-	if (s->err.code)
-		fail_msg("%s", s->err.text);
+	assert_ok(gw_summary_finish(s, &err), &err);
 	gw_channel_close(ch);
 	return s;
 }

@@ -179,6 +179,27 @@ static void params_of_the_last_checkpoint(void **unused)
 	gw_buffer_free(&file);
 }
 
+/* So does the device model's state, which is looked at before its checkpoint is complete. */
+static void emulator_of_the_last_checkpoint(void **unused)
+{
+	struct gw_buffer file =
+		realdata_load(realdata_path("xen-code/v3_422_libxl_hvm_remus3_1024.xz"));
+	size_t context =
+		place_of_record(file.data, file.len, GW_LAYER_LIBXL, GW_STREAM_EMULATOR_CONTEXT, 1);
+	size_t at, behind = completes(&file, true, 1, &at);
+	struct gw_summary *s;
+
+	file.data[context + 16 + 7] = 9; /* the version of the stream, big-endian */
+	s = summarise(file.data, at, false, false);
+	assert_true(s->qemu.is_qemu);
+	assert_int_equal(s->qemu.version, 3);
+	summary_done(s);
+	s = summarise(file.data, behind, false, false);
+	assert_int_equal(s->qemu.version, 9);
+	summary_done(s);
+	gw_buffer_free(&file);
+}
+
 /* An END behind checkpoints: what stands between is never applied. */
 static void end_behind_a_checkpoint(void **unused)
 {
@@ -324,6 +345,7 @@ int main(void)
 		cmocka_unit_test(counts_contents),
 		cmocka_unit_test(shows_the_last_checkpoint),
 		cmocka_unit_test(params_of_the_last_checkpoint),
+		cmocka_unit_test(emulator_of_the_last_checkpoint),
 		cmocka_unit_test(end_behind_a_checkpoint),
 		cmocka_unit_test(contents_go_with_their_page),
 		cmocka_unit_test(counts_as_an_array_does),

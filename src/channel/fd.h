@@ -32,8 +32,8 @@ struct gw_fd {
 	enum gw_fd_way way;
 	size_t little;	/* for GW_FD_READY: bytes that fit whenever poll says so */
 	int private_fd; /* for GW_FD_PRIVATE, else -1 */
-	int64_t at; /* where in the file the next read begins; -1: where the descriptor stands */
-	bool widened;	/* a pipe that was given its largest size, or cannot have it */
+	int64_t at;   /* where in the file the next read begins; -1: where the descriptor stands */
+	bool widened; /* a pipe that was given its largest size, or cannot have it */
 };
 
 /* Looks at fd and prepares f (its common part is filled already) for it. 0 or -1; on failure fd is
@@ -58,5 +58,11 @@ int64_t gw_fd_skip(struct gw_channel *ch, uint64_t len, struct gw_error *err);
 int gw_fd_finish(struct gw_channel *ch, struct gw_error *err);
 void gw_fd_close(struct gw_channel *ch);
 struct gw_fd *gw_fd_plain(struct gw_channel *ch);
+
+/* Of a pipe: the largest that an unprivileged process may ask for unless it was told otherwise. */
+#define GW_FD_PIPE_SIZE (1 << 20)
+/* Gives a pipe through which that many bytes will go its largest size: fewer and longer turns for
+ * both of its sides. */
+void gw_fd_widen(struct gw_fd *f, uint64_t len);
 
 #endif

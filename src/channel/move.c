@@ -17,9 +17,7 @@
 #include "channel/sigpipe.h"
 
 #define BUFFER_SIZE ((size_t)256 << 10)
-/* Of a pipe: the largest that an unprivileged process may ask for unless it was told otherwise. */
-#define PIPE_SIZE  (1 << 20)
-#define WIDEN_FROM ((uint64_t)256 << 10) /* less is moved at once however small the pipe is */
+#define WIDEN_FROM  ((uint64_t)256 << 10) /* less is moved at once however small the pipe is */
 
 struct move {
 	struct gw_channel *in, *out;
@@ -27,10 +25,10 @@ struct move {
 	uint8_t *buffer;	 /* NULL until it is needed */
 };
 
-/* Fewer and longer turns for both sides. Whose pipe it is does not matter: it only gets larger. */
-static void widen(struct gw_fd *f, uint64_t len)
+/* Whose pipe it is does not matter: it only gets larger. */
+void gw_fd_widen(struct gw_fd *f, uint64_t len)
 {
-	int size = PIPE_SIZE;
+	int size = GW_FD_PIPE_SIZE;
 
 	if (!f->is_pipe || f->widened || len < WIDEN_FROM)
 		return;
@@ -55,8 +53,8 @@ static bool is_for_the_kernel(struct move *m, uint64_t len)
 	if (!m->from || !m->to || !(m->from->is_pipe || m->from->is_file) ||
 	    !(m->to->is_pipe || m->to->is_file))
 		return false;
-	widen(m->from, len);
-	widen(m->to, len);
+	gw_fd_widen(m->from, len);
+	gw_fd_widen(m->to, len);
 	return true;
 }
 

@@ -7,6 +7,7 @@
 #define GW_CONVERT_CONVERSION_H
 
 #include "channel/spool.h"
+#include "channel/tee.h"
 #include "convert/convert.h"
 #include "convert/slots.h"
 #include "format/image.h"
@@ -51,6 +52,9 @@ struct gw_conv {
 int gw_conv_bring(struct gw_conv *c, void *to, uint64_t len, struct gw_error *err);
 /* The same, to the output. */
 int gw_conv_move(struct gw_conv *c, uint64_t len, struct gw_error *err);
+/* The same, with a copy; see gw_channel_tee(). */
+int gw_conv_tee(struct gw_conv *c, uint64_t len, struct gw_tee *tee, uint64_t offset,
+		struct gw_error *err);
 /* The same, to the spool. */
 int gw_conv_spool(struct gw_conv *c, struct gw_spool *spool, uint64_t len, struct gw_error *err);
 /* The first bytes to come, as many as there are up to len (at most 64); they stay unread. -1. */
@@ -80,10 +84,9 @@ int gw_conv_put_spool(struct gw_conv *c, struct gw_spool *spool, struct gw_error
 
 /* rounds.c: pages that wait. */
 
-/* Entries with contents, from the first on, whose pfns follow one another: at most
- * GW_CONV_PAGES. */
-#define GW_CONV_PAGES 64u
-size_t gw_conv_run(const uint64_t *entries, size_t n);
+#define GW_CONV_PAGES 64u /* that are in memory at a time */
+/* Entries with contents, from the first of n on, whose pfns follow one another: at most so many. */
+size_t gw_conv_run(const uint64_t *entries, size_t n, size_t most);
 
 /* The entries of a PAGE_DATA, whose contents come next in the input. 1, 0, -1 as bring. */
 int gw_conv_wait_pages(struct gw_conv *c, const uint64_t *entries, size_t n, struct gw_error *err);

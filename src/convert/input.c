@@ -59,6 +59,17 @@ int gw_conv_move(struct gw_conv *c, uint64_t len, struct gw_error *err)
 	return rc >= 0 ? rc : judge(c, &failure, err);
 }
 
+int gw_conv_tee(struct gw_conv *c, uint64_t len, struct gw_tee *tee, uint64_t offset,
+		struct gw_error *err)
+{
+	struct gw_error failure = GW_ERROR_INIT;
+	uint64_t before = c->in->read_pos;
+	int rc = gw_channel_tee(c->in, c->out, len, tee, offset, &failure);
+
+	c->read_some = c->in->read_pos != before;
+	return rc >= 0 ? rc : judge(c, &failure, err);
+}
+
 int gw_conv_spool(struct gw_conv *c, struct gw_spool *spool, uint64_t len, struct gw_error *err)
 {
 	while (len) {

@@ -401,6 +401,7 @@ int gw_conv_legacy(struct gw_conv *c, struct gw_error *err)
 		go = step(&l, err);
 	if (go == GO_OVER && finish(&l, err) < 0)
 		go = GO_FAILED;
+	gw_tee_close(&l.tee);
 	gw_legacy_reader_free(&l.r);
 	gw_legacy_rules_free(l.rules);
 	gw_image_rules_free(l.mapped);

@@ -30,6 +30,7 @@ struct gw_conv_legacy {
 	/* Pages of the first round, in c->slots. */
 	enum { BASE_UNDECIDED, BASE_KEPT, BASE_NOT_KEPT, BASE_READY } base_state;
 	struct gw_error base_failure; /* why it is not kept, if something failed */
+	struct gw_tee tee;
 
 	/* Compressed rounds. */
 	struct gw_buffer due; /* entries whose contents have not come yet, from due_at on */
@@ -51,9 +52,10 @@ int gw_conv_legacy_body_end(struct gw_conv_legacy *l, struct gw_error *err);
 
 /* Before the first batch: whether the pages of the first round are kept as they pass. */
 void gw_conv_legacy_base_decide(struct gw_conv_legacy *l);
-/* Contents that pass in the first round. What fails here is no harm yet. */
-void gw_conv_legacy_base_keep(struct gw_conv_legacy *l, uint64_t pfn, size_t n,
-			      const void *contents);
+/* Contents of n pages from pfn on, in the first round: they pass, and are kept. That they could not
+ * be is no harm yet. 1, 0, -1 as gw_conv_move(). */
+int gw_conv_legacy_base_keep(struct gw_conv_legacy *l, uint64_t pfn, size_t n,
+			     struct gw_error *err);
 /* The first round is over and another follows: what is kept without need is given up. */
 void gw_conv_legacy_base_round(struct gw_conv_legacy *l);
 /* A compressed page comes: sees to it that what it builds on is in c->slots. 0 or -1. */

@@ -24,19 +24,39 @@ void gw_conv_legacy_base_decide(struct gw_conv_legacy *l)
 }
 
 /* A full disk is none of our business as long as nobody asks for these pages. */
-void gw_conv_legacy_base_keep(struct gw_conv_legacy *l, uint64_t pfn, size_t n,
-			      const void *contents)
+static void give_up(struct gw_conv_legacy *l, const struct gw_error *why)
 {
-	/* What is only compared says nothing new. */
-	if (l->c->verifying ||
-	    gw_slots_write(&l->c->slots, pfn, n, contents, &l->base_failure) == 0)
-		return;
+	l->base_failure = *why;
 	l->base_state = BASE_NOT_KEPT;
+	gw_tee_close(&l->tee);
 	gw_slots_free(&l->c->slots);
+}
+
+int gw_conv_legacy_base_keep(struct gw_conv_legacy *l, uint64_t pfn, size_t n, struct gw_error *err)
+{
+	struct gw_error why = GW_ERROR_INIT;
+	uint64_t offset;
+	size_t some;
+	int rc = 1;
+
+	for (; n && rc == 1 && l->base_state == BASE_KEPT; n -= some) {
+		some = gw_slots_place(&l->c->slots, pfn, n, &offset, &why);
+		if (some == SIZE_MAX) {
+			give_up(l, &why);
+			break;
+		}
+		l->tee.fd = l->c->slots.fd;
+		rc = gw_conv_tee(l->c, some * GW_PAGE_SIZE, &l->tee, offset, err);
+		if (l->tee.why.code)
+			give_up(l, &l->tee.why);
+		pfn += some;
+	}
+	return rc == 1 ? gw_conv_move(l->c, n * GW_PAGE_SIZE, err) : rc;
 }
 
 void gw_conv_legacy_base_round(struct gw_conv_legacy *l)
 {
+	gw_tee_close(&l->tee);
 	if (l->r.rounds == 1 && !l->r.compressed)
 		gw_slots_free(&l->c->slots);
 }
@@ -49,7 +69,7 @@ static int read_batch(struct gw_conv_legacy *l, const struct gw_legacy_reader *r
 
 	for (size_t i = 0; i < r->nr_entries;) {
 		uint64_t pfn = gw_page_entry_pfn(r->entries[i]);
-		size_t run = gw_conv_run(r->entries + i, r->nr_entries - i);
+		size_t run = gw_conv_run(r->entries + i, r->nr_entries - i, GW_CONV_PAGES);
 
 		if (run && (gw_channel_read_at(l->c->in, at, pages, run * GW_PAGE_SIZE, err) < 0 ||
 			    gw_slots_write(&l->c->slots, pfn, run, pages, err) < 0))

@@ -17,19 +17,13 @@
 static int move_and_keep(struct gw_conv_legacy *l, const uint64_t *entries, size_t n,
 			 struct gw_error *err)
 {
-	uint8_t pages[GW_CONV_PAGES * GW_PAGE_SIZE];
-
 	for (size_t i = 0; i < n;) {
-		uint64_t pfn = gw_page_entry_pfn(entries[i]);
-		size_t run = gw_conv_run(entries + i, n - i);
-		int rc = gw_conv_bring(l->c, pages, run * GW_PAGE_SIZE, err);
+		size_t run = gw_conv_run(entries + i, n - i, n);
+		int rc = run ? gw_conv_legacy_base_keep(l, gw_page_entry_pfn(entries[i]), run, err)
+			     : 1;
 
 		if (rc <= 0)
 			return rc;
-		if (gw_conv_put(l->c, pages, run * GW_PAGE_SIZE, err) < 0)
-			return -1;
-		if (run && l->base_state == BASE_KEPT)
-			gw_conv_legacy_base_keep(l, pfn, run, pages);
 		i += GW_MAX(run, (size_t)1);
 	}
 	return 1;
@@ -40,8 +34,10 @@ static int pass_pages(struct gw_conv_legacy *l, const uint64_t *entries, size_t 
 {
 	if (n && gw_conv_page_head(l->c, entries, n, nr_pages, 0, err) < 0)
 		return -1;
-	return l->base_state == BASE_KEPT ? move_and_keep(l, entries, n, err)
-					  : gw_conv_move(l->c, l->r.data_len, err);
+	/* What is only compared says nothing new. */
+	return l->base_state == BASE_KEPT && !l->c->verifying
+		       ? move_and_keep(l, entries, n, err)
+		       : gw_conv_move(l->c, l->r.data_len, err);
 }
 
 /* Entries of a compressed round: those with contents are due, the others are done with. */

@@ -8,12 +8,11 @@
 
 #include "base/util.h"
 
-size_t gw_conv_run(const uint64_t *entries, size_t n)
+size_t gw_conv_run(const uint64_t *entries, size_t n, size_t most)
 {
 	size_t run = 0;
 
-	while (run < n && run < GW_CONV_PAGES &&
-	       gw_page_has_data(gw_page_entry_type(entries[run])) &&
+	while (run < n && run < most && gw_page_has_data(gw_page_entry_type(entries[run])) &&
 	       gw_page_entry_pfn(entries[run]) == gw_page_entry_pfn(entries[0]) + run)
 		run++;
 	return run;
@@ -24,7 +23,7 @@ int gw_conv_wait_pages(struct gw_conv *c, const uint64_t *entries, size_t n, str
 	uint8_t pages[GW_CONV_PAGES * GW_PAGE_SIZE];
 
 	for (size_t i = 0; i < n;) {
-		size_t run = gw_conv_run(entries + i, n - i);
+		size_t run = gw_conv_run(entries + i, n - i, GW_CONV_PAGES);
 		int rc = gw_conv_bring(c, pages, run * GW_PAGE_SIZE, err);
 
 		if (rc <= 0)
@@ -49,7 +48,7 @@ static int put_contents(struct gw_conv *c, const uint64_t *entries, size_t n, st
 	uint8_t pages[GW_CONV_PAGES * GW_PAGE_SIZE];
 
 	for (size_t i = 0; i < n;) {
-		size_t run = gw_conv_run(entries + i, n - i);
+		size_t run = gw_conv_run(entries + i, n - i, GW_CONV_PAGES);
 
 		if (run &&
 		    (gw_slots_read(&c->slots, gw_page_entry_pfn(entries[i]), run, pages, err) < 0 ||

@@ -161,16 +161,26 @@ int gw_slots_mark(struct gw_slots *s, uint64_t pfn, unsigned type, struct gw_err
 	return 0;
 }
 
+size_t gw_slots_place(struct gw_slots *s, uint64_t pfn, size_t n, uint64_t *offset,
+		      struct gw_error *err)
+{
+	if (!chunk_of(s, pfn, err))
+		return SIZE_MAX;
+	*offset = offset_of(s->last, pfn);
+	return GW_MIN(n, (size_t)(GW_SLOTS_CHUNK - pfn % GW_SLOTS_CHUNK));
+}
+
 int gw_slots_write(struct gw_slots *s, uint64_t pfn, size_t n, const void *contents,
 		   struct gw_error *err)
 {
 	const uint8_t *from = contents;
 
 	while (n) {
-		size_t some = GW_MIN(n, (size_t)(GW_SLOTS_CHUNK - pfn % GW_SLOTS_CHUNK));
+		uint64_t offset;
+		size_t some = gw_slots_place(s, pfn, n, &offset, err);
 
-		if (!chunk_of(s, pfn, err) || gw_write_at(s->fd, offset_of(s->last, pfn), from,
-							  some * GW_PAGE_SIZE, WHAT, err) < 0)
+		if (some == SIZE_MAX ||
+		    gw_write_at(s->fd, offset, from, some * GW_PAGE_SIZE, WHAT, err) < 0)
 			return -1;
 		from += some * GW_PAGE_SIZE;
 		pfn += some;

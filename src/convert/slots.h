@@ -34,6 +34,10 @@ int gw_slots_mark(struct gw_slots *s, uint64_t pfn, unsigned type, struct gw_err
 /* Contents of n pages from pfn on. */
 int gw_slots_write(struct gw_slots *s, uint64_t pfn, size_t n, const void *contents,
 		   struct gw_error *err);
+/* Where in s->fd that has to be written by whoever can do better: returns of how many of the n,
+ * SIZE_MAX with err. */
+size_t gw_slots_place(struct gw_slots *s, uint64_t pfn, size_t n, uint64_t *offset,
+		      struct gw_error *err);
 /* The same back; n pages of one chunk. Zeros for those that never came. */
 int gw_slots_read(const struct gw_slots *s, uint64_t pfn, size_t n, void *contents,
 		  struct gw_error *err);

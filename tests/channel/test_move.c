@@ -6,6 +6,7 @@
 #include "tools.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
@@ -13,6 +14,7 @@
 
 #include "channel/fault.h"
 #include "channel/memory.h"
+#include "channel/tee.h"
 
 #define TOTAL (3u << 20)
 
@@ -324,21 +326,96 @@ static void an_input_that_ends_inside(void **state)
 {
 	for (enum kind i = 0; i < KINDS; i++) {
 		for (enum kind o = 0; o < KINDS; o++) {
+			struct gw_tee tee = {.fd = memfd_create("copy", 0)};
 			struct gw_error err = GW_ERROR_INIT;
 			struct end in, out;
+			int rc;
 
 			open_in(&in, i, 300001);
 			open_out(&out, o, 300001);
+			rc = (i + o) % 2 ? gw_channel_tee(in.ch, out.ch, 300002, &tee, 0, &err)
+					 : gw_channel_move(in.ch, out.ch, 300002, &err);
 			assert_fails(
-				gw_channel_move(in.ch, out.ch, 300002, &err), &err, GW_TRUNCATED,
+				rc, &err, GW_TRUNCATED,
 				"ends at byte 300001: of 300002 bytes that belong together 1 ");
 			assert_int_equal(in.ch->read_pos, 300001);
+			gw_tee_close(&tee);
+			close(tee.fd);
 			collect(&out);
 			if (in.has_thread)
 				pthread_join(in.thread, NULL);
 			close_end(&in);
 			close_end(&out);
 		}
+	}
+}
+
+/* What goes through stays in a file, too, and nothing is lost if it does not. */
+static void with_a_copy(void **state)
+{
+	uint64_t random = test_seed();
+
+	for (enum kind i = 0; i < KINDS; i++) {
+		for (enum kind o = 0; o < KINDS; o++) {
+			uint64_t total = i == SHORT || o == SHORT ? TOTAL / 4 : TOTAL, pos = 0;
+			struct gw_error err = GW_ERROR_INIT;
+			struct gw_tee tee = {.fd = memfd_create("copy", 0)};
+			uint8_t *copy = malloc(total);
+			struct end in, out;
+
+			open_in(&in, i, total);
+			open_out(&out, o, total);
+			while (pos < total) {
+				uint64_t n = GW_MIN(draw(&random) % 600000, total - pos);
+
+				assert_ok(gw_channel_tee(in.ch, out.ch, n, &tee, 7 + pos, &err),
+					  &err);
+				pos += n;
+				assert_int_equal(in.ch->read_pos, pos);
+				assert_int_equal(out.ch->write_pos, pos);
+			}
+			assert_int_equal(gw_channel_tee(in.ch, out.ch, 5, &tee, 0, &err), 0);
+			assert_int_equal(tee.why.code, GW_OK);
+			gw_tee_close(&tee);
+			collect(&out);
+			assert_int_equal(pread(tee.fd, copy, total, 7), total);
+			check(copy, total, 0);
+			close(tee.fd);
+			free(copy);
+			if (in.has_thread)
+				pthread_join(in.thread, NULL);
+			close_end(&in);
+			close_end(&out);
+		}
+	}
+}
+
+static void a_copy_that_fails(void **state)
+{
+	static const enum kind kinds[] = {PIPE, SMALL_PIPE, FILE_FD, SOCKET};
+
+	for (size_t i = 0; i < GW_ARRAY_SIZE(kinds); i++) {
+		struct gw_error err = GW_ERROR_INIT;
+		struct gw_tee tee = {.fd = memfd_create("copy", MFD_ALLOW_SEALING)};
+		struct end in, out;
+
+		open_in(&in, kinds[i], TOTAL);
+		open_out(&out, PIPE, TOTAL);
+		assert_int_equal(ftruncate(tee.fd, 100000), 0);
+		assert_int_equal(fcntl(tee.fd, F_ADD_SEALS, F_SEAL_GROW), 0);
+		assert_int_equal(gw_channel_tee(in.ch, out.ch, 50000, &tee, 0, &err), 1);
+		assert_int_equal(tee.why.code, GW_OK);
+		assert_int_equal(gw_channel_tee(in.ch, out.ch, 400000, &tee, 50000, &err), 1);
+		assert_int_equal(tee.why.code, GW_SYSTEM);
+		assert_int_equal(gw_channel_tee(in.ch, out.ch, TOTAL - 450000, &tee, 450000, &err),
+				 1);
+		gw_tee_close(&tee);
+		collect(&out);
+		close(tee.fd);
+		if (in.has_thread)
+			pthread_join(in.thread, NULL);
+		close_end(&in);
+		close_end(&out);
 	}
 }
 
@@ -457,10 +534,20 @@ static void close_pair(struct pair *p)
 	close(p->out[0]);
 }
 
-static void *cancel_soon(void *opaque)
+struct later {
+	struct gw_cancel *cancel;
+	int full; /* the end of a pipe that has to be full first; -1 */
+};
+
+static void *cancel_later(void *opaque)
 {
+	struct later *l = opaque;
+	struct pollfd fd = {.fd = l->full, .events = POLLOUT};
+
 	usleep(20000);
-	gw_cancel_set(opaque);
+	while (l->full >= 0 && poll(&fd, 1, 0) > 0)
+		usleep(1000);
+	gw_cancel_set(l->cancel);
 	return NULL;
 }
 
@@ -473,6 +560,7 @@ static void cancelled(void **state)
 		for (int full = 0; full < 2; full++) {
 			struct gw_error err = GW_ERROR_INIT;
 			struct gw_cancel *cancel = gw_cancel_new(&err);
+			struct later later = {cancel, -1};
 			struct end in;
 			pthread_t thread;
 			struct pair p;
@@ -483,8 +571,9 @@ static void cancelled(void **state)
 			if (full) {
 				open_in(&in, FILE_FD, 8 << 20);
 				gw_channel_set_cancel(in.ch, cancel);
+				later.full = p.out[1];
 			}
-			assert_int_equal(pthread_create(&thread, NULL, cancel_soon, cancel), 0);
+			assert_int_equal(pthread_create(&thread, NULL, cancel_later, &later), 0);
 			assert_fails(gw_channel_move(full ? in.ch : p.from, p.to, 8 << 20, &err),
 				     &err, GW_CANCELLED,
 				     full ? "writing out at byte" : "reading in at byte 0");
@@ -633,6 +722,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_kind_into_every_kind),
 		cmocka_unit_test(an_input_that_ends_inside),
+		cmocka_unit_test(with_a_copy),
+		cmocka_unit_test(a_copy_that_fails),
 		cmocka_unit_test(a_file_that_is_read_ahead_in),
 		cmocka_unit_test(nothing_more_is_taken),
 		cmocka_unit_test(cancelled),

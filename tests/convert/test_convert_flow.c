@@ -313,9 +313,9 @@ static void a_channel_over_a_bad_image(void **state)
 	do
 		n = gw_channel_read_some(ch, buf, sizeof(buf), &err);
 	while (n > 0);
-	assert_fails((int)n, &err, GW_TRUNCATED, "the input ends inside a part");
-	assert_fails(gw_channel_read(ch, buf, 1, &err), &err, GW_TRUNCATED, "inside a part");
-	assert_fails(gw_channel_skip(ch, 1, &err), &err, GW_TRUNCATED, "inside a part");
+	assert_fails((int)n, &err, GW_INVALID, "the input ends inside a part");
+	assert_fails(gw_channel_read(ch, buf, 1, &err), &err, GW_INVALID, "inside a part");
+	assert_fails(gw_channel_skip(ch, 1, &err), &err, GW_INVALID, "inside a part");
 	gw_channel_close(ch);
 	gw_buffer_free(&file);
 	alarm(0);

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Runs the engine's bench and prints each result beside the raw limit of the same sink in the same run;
-then verify over images of 4 GiB whose page contents are holes, warm: the best of many runs.
+then verify over images of 4 GiB whose page contents are holes, and diff of two images of 1 GiB beside cmp of the
+same, warm: the best of many runs.
 
 usage: bench.py BUILDDIR [NAME...]    NAME: a part of a result's name, e.g. "pipe" or "restore-file"
 """
@@ -14,6 +15,7 @@ import time
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 VERIFY_RUNS = 30
+DIFF_RUNS = 5
 VERIFIED = {
     "verify-hvm": "xen417/tiny-hvm.save.xz",
     "verify-pv": "xen417/tiny-pv.save.xz",
@@ -60,15 +62,29 @@ def verify(build, is_wanted):
             print(f"{name:24} {seconds * 1000:10.1f} ms    {read / 2**20:6.1f} MiB read of 4 GiB")
 
 
+def diff(build, is_wanted):
+    if not is_wanted("diff"):
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        one, other = f"{folder}/one", f"{folder}/other"
+        subprocess.run([sys.executable, f"{ROOT}/tests/cli/sparse.py", "--full",
+                        f"{ROOT}/tests/data/xen417/tiny-pvh.save.xz", "1024", one], check=True)
+        subprocess.run(["cp", "--sparse=never", "--reflink=never", one, other], check=True)
+        for name, command in (("diff", [f"{build}/godwit", "diff", one, other]), ("cmp", ["/usr/bin/cmp", one, other])):
+            seconds = min(run_once(command)[0] for _ in range(DIFF_RUNS))
+            print(f"{name:24} {seconds * 1000:10.1f} ms    two of 1 GiB")
+
+
 def main():
     build, wanted = sys.argv[1], sys.argv[2:]
 
     def is_wanted(name):
         return not wanted or any(part in name for part in wanted)
 
-    if not wanted or any(not part.startswith("verify") for part in wanted):
+    if not wanted or any(not part.startswith(("verify", "diff")) for part in wanted):
         engine(build, is_wanted)
     verify(build, is_wanted)
+    diff(build, is_wanted)
 
 
 if __name__ == "__main__":

@@ -60,7 +60,7 @@ static void tell(struct gw_diff *d, const struct gw_difference *what, const stru
 	struct gw_difference x = *what;
 	char text_a[2 * VALUE_MAX + 1], text_b[2 * VALUE_MAX + 1];
 
-	x.field = a ? a->name : b->name;
+	x.field = ((const struct gw_field *)gw_diff_either(a, b))->name;
 	if (a && b && a->names) {
 		gw_diff_bits(d, &x, a->value, b->value, bit_name, a->names);
 		return;

@@ -52,7 +52,7 @@ static void walk_entry(const struct gw_diff_blob *blob, gw_field_fn fn, void *op
 static int compare_entry(struct gw_diff *d, const struct gw_hvm_entry *a,
 			 const struct gw_hvm_entry *b, struct gw_error *err)
 {
-	const struct gw_hvm_entry *one = a ? a : b;
+	const struct gw_hvm_entry *one = gw_diff_either(a, b);
 	const char *name = gw_hvm_code_name(one->typecode);
 	bool per_vcpu = gw_hvm_code_is_per_vcpu(one->typecode);
 	char number[20], text[40];

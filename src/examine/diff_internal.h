@@ -94,6 +94,9 @@ ssize_t gw_diff_match(const void *a, size_t nr_a, const void *b, size_t nr_b, si
 		      int (*compare)(const void *x, const void *y), struct gw_diff_pair **pairs,
 		      struct gw_error *err);
 
+/* Whichever of the two is there; one at least is. */
+const void *gw_diff_either(const void *a, const void *b);
+
 /* A structure of named fields. */
 struct gw_diff_blob {
 	const uint8_t *data;

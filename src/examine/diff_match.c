@@ -43,6 +43,11 @@ static size_t *sort(struct list *l, struct gw_error *err)
 	return order;
 }
 
+const void *gw_diff_either(const void *a, const void *b)
+{
+	return a ? a : b;
+}
+
 static int in_order(const void *x, const void *y)
 {
 	const struct gw_diff_pair *p = x, *q = y;

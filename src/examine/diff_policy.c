@@ -56,7 +56,7 @@ static void compare_leaf(struct gw_diff *d, const struct gw_cpuid_leaf *a,
 			 const struct gw_cpuid_leaf *b)
 {
 	static const char *const regs[] = {"eax", "ebx", "ecx", "edx"};
-	const struct gw_cpuid_leaf *one = a ? a : b;
+	const struct gw_cpuid_leaf *one = gw_diff_either(a, b);
 	struct gw_difference x = {
 		.part = GW_DIFF_CPUID,
 		.number = one->leaf,
@@ -89,7 +89,7 @@ static const char *arch_cap(const void *opaque, unsigned bit)
 static void compare_msr(struct gw_diff *d, const struct gw_msr_entry *a,
 			const struct gw_msr_entry *b)
 {
-	const struct gw_msr_entry *one = a ? a : b;
+	const struct gw_msr_entry *one = gw_diff_either(a, b);
 	const struct gw_difference x = {
 		.part = GW_DIFF_MSR_POLICY,
 		.number = one->index,
@@ -106,7 +106,7 @@ static void compare_msr(struct gw_diff *d, const struct gw_msr_entry *a,
 
 static void compare_param(struct gw_diff *d, const struct gw_param *a, const struct gw_param *b)
 {
-	const struct gw_param *one = a ? a : b;
+	const struct gw_param *one = gw_diff_either(a, b);
 	const struct gw_difference x = {
 		.part = GW_DIFF_PARAM,
 		.number = (uint32_t)one->index,

@@ -34,6 +34,7 @@ for image in "$data"/xen417/*.xz "$data"/xen-code/*.xz; do
 	samples=$((samples + 1))
 done
 # Standard input that is a file, read from where it stands.
+xz -dc "$data/xen417/tiny-pv.save.xz" >plain
 (printf 'something else'; cat plain) >behind
 (head -c 14 >/dev/null; "$GODWIT" diff plain - >out 2>err) <behind || fail "standard input differs"
 out_has "no difference"
@@ -56,6 +57,11 @@ for name in v2_46_hvm_w64_1024 v2_46_pv64_w64_live_1024; do
 	run_expect 0 "$GODWIT" convert plain converted
 	equal plain converted
 done
+# Pages behind VERIFY are there to be compared by a restore, and change nothing.
+xz -dc "$data/xen-code/v3_422_hvm_verify_1024.xz" >plain
+change page_byte 0x30 5 <plain >other
+equal plain other
+cat other | "$GODWIT" diff - plain >out || fail "VERIFY: a pipe differs"
 # A legacy image stands for what its conversion gives.
 for name in leg45_hvm_w64_remus4_comp_1024 xl45_pv32_w32_1024; do
 	run_expect 0 "$GODWIT" convert "$data/xen-code/$name.xz" converted

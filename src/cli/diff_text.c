@@ -38,7 +38,6 @@ static void part(const struct gw_difference *x)
 		[GW_DIFF_TSC] = "TSC",
 		[GW_DIFF_SHARED_INFO] = "shared info",
 		[GW_DIFF_XENABI] = "Xen-ABI state",
-		[GW_DIFF_EMULATOR] = "device model",
 		[GW_DIFF_XENSTORE] = "xenstore",
 	};
 
@@ -61,6 +60,9 @@ static void part(const struct gw_difference *x)
 	case GW_DIFF_VCPU:
 		printf("vCPU %" PRIu32 "%s%s", x->number, x->entry ? " " : "",
 		       x->entry ? x->entry : "");
+		break;
+	case GW_DIFF_EMULATOR:
+		printf("device model%s%s", x->entry ? " " : "", x->entry ? x->entry : "");
 		break;
 	case GW_DIFF_PLATFORM:
 		if (x->entry)

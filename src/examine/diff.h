@@ -31,8 +31,8 @@ enum gw_diff_part {
 	GW_DIFF_PLATFORM,    /* an entry of HVM_CONTEXT that is no vCPU's; number: its instance */
 	GW_DIFF_SHARED_INFO, /* of a PV guest */
 	GW_DIFF_XENABI,	     /* godwit's own record */
-	GW_DIFF_EMULATOR,    /* device model state */
-	GW_DIFF_XENSTORE,    /* the device model's; field: the key */
+	GW_DIFF_EMULATOR, /* device model state; entry: "section", one of QEMU's, field: its name */
+	GW_DIFF_XENSTORE, /* the device model's; field: the key */
 	GW_DIFF_NR_PARTS,
 };
 
@@ -98,7 +98,8 @@ static inline bool gw_diff_is_equal(const struct gw_diffed *found)
 
 /*
  * Reads a, then b, each to its end, then compares. A rule of level error that one of them breaks
- * ends it (GW_INVALID), and so do checkpoints of which none is complete (GW_TRUNCATED). Contents
+ * ends it (GW_INVALID), and so do checkpoints of which none is complete (GW_TRUNCATED). A
+ * legacy image is compared through gw_convert_channel() only (else GW_UNSUPPORTED). Contents
  * are compared byte for byte: those of a file that can be sought in are read by place, only where
  * they count; those of anything else wait in an unlinked file, of the domain's size at most and
  * sparse where they are zero (a round of checkpoints in another). In memory there are at most some

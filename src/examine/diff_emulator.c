@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The device model's state, which is bytes here, and its keys in xenstore.
+ * The device model's state, bytes that are told by QEMU's sections where it has any, and its keys
+ * in xenstore.
  */
 #include "examine/diff_internal.h"
 
@@ -10,30 +11,146 @@
 #include <string.h>
 
 #include "base/util.h"
+#include "format/qemu_sections.h"
 
 #define STEP ((size_t)64 << 10)
 
-/* State of both, piece by piece. */
-static int compare_state(struct gw_diff *d, struct gw_error *err)
+/* Bytes of the state of one side. */
+struct range {
+	const struct gw_diff_side *side;
+	uint64_t at, len; /* at: from the state's first byte */
+};
+
+/* What both are compared with, and learned of on the way. */
+struct states {
+	struct gw_diff *d;
+	uint8_t *a, *b; /* STEP each */
+	struct gw_qemu_sections qemu_a, qemu_b;
+};
+
+/* The piece that begins that far behind the first byte of the range: how long it is, or -1. */
+static ssize_t piece(const struct range *r, uint64_t done, uint8_t *to, struct gw_error *err)
+{
+	size_t n = done < r->len ? (size_t)GW_MIN(r->len - done, (uint64_t)STEP) : 0;
+
+	if (gw_kept_read(&r->side->kept, r->side->emulator_at + r->at + done, to, n, err) < 0)
+		return -1;
+	return (ssize_t)n;
+}
+
+/* look: the ranges are all of the states, whose sections are looked for. */
+static int compare_ranges(struct states *s, const struct range *a, const struct range *b, bool look,
+			  struct gw_diff_bytes *bytes, struct gw_error *err)
+{
+	for (uint64_t done = 0; done < GW_MAX(a->len, b->len); done += STEP) {
+		ssize_t n_a = piece(a, done, s->a, err), n_b = piece(b, done, s->b, err);
+
+		if (n_a < 0 || n_b < 0)
+			return -1;
+		gw_diff_bytes_add(bytes, done, s->a, (size_t)n_a, s->b, (size_t)n_b);
+		if (look && (gw_qemu_sections_add(&s->qemu_a, s->a, (size_t)n_a, err) < 0 ||
+			     gw_qemu_sections_add(&s->qemu_b, s->b, (size_t)n_b, err) < 0))
+			return -1;
+	}
+	return 0;
+}
+
+static int by_section(const void *x, const void *y)
+{
+	const struct gw_qemu_section *a = x, *b = y;
+	int order = strcmp(a->name, b->name);
+
+	return order ? order : (a->instance > b->instance) - (a->instance < b->instance);
+}
+
+/* It is known where each section begins and ends. */
+static bool is_divided(const struct gw_qemu_sections *q)
+{
+	for (size_t i = 0; i < q->nr; i++)
+		if (!q->list[i].placed || !q->list[i].size)
+			return false;
+	return q->is_qemu && q->nr && !q->left_out;
+}
+
+static int compare_section(struct states *s, const struct gw_qemu_section *a,
+			   const struct gw_qemu_section *b, struct gw_error *err)
+{
+	const struct gw_qemu_section *one = gw_diff_either(a, b);
+	struct gw_diff_bytes bytes = {0};
+	char field[GW_QEMU_NAME_MAX + 20], text[40];
+	const struct gw_difference x = {
+		.part = GW_DIFF_EMULATOR,
+		.entry = "section",
+		.field = field,
+	};
+
+	snprintf(field, sizeof(field), one->instance ? "%s %" PRIu32 : "%s", one->name,
+		 one->instance);
+	if (!a || !b) {
+		snprintf(text, sizeof(text), "%" PRIu64 " bytes", one->size);
+		gw_diff_texts(s->d, &x, a ? text : NULL, b ? text : NULL);
+		return 0;
+	}
+	if (compare_ranges(s, &(struct range){&s->d->a, a->offset, a->size},
+			   &(struct range){&s->d->b, b->offset, b->size}, false, &bytes, err) < 0)
+		return -1;
+	gw_diff_bytes_tell(s->d, &x, &bytes);
+	return 0;
+}
+
+static int compare_sections(struct states *s, struct gw_error *err)
+{
+	const struct gw_qemu_sections *a = &s->qemu_a, *b = &s->qemu_b;
+	GW_FREE_ON_EXIT struct gw_diff_pair *pairs = NULL;
+	ssize_t n = gw_diff_match(a->list, a->nr, b->list, b->nr, sizeof(*a->list), by_section,
+				  &pairs, err);
+
+	for (ssize_t i = 0; i < n; i++)
+		if (compare_section(s, pairs[i].a < 0 ? NULL : &a->list[pairs[i].a],
+				    pairs[i].b < 0 ? NULL : &b->list[pairs[i].b], err) < 0)
+			return -1;
+	return n < 0 ? -1 : 0;
+}
+
+/* The bytes decide; QEMU's sections only say where. What is in front of them and behind is told if
+ * it is all there is. */
+static int compare_all(struct states *s, struct gw_error *err)
 {
 	const struct gw_difference x = {.part = GW_DIFF_EMULATOR, .field = "state"};
-	uint64_t len_a = d->a.emulator_len, len_b = d->b.emulator_len;
-	GW_FREE_ON_EXIT uint8_t *a = malloc(STEP), *b = malloc(STEP);
+	const struct range a = {&s->d->a, 0, s->d->a.emulator_len},
+			   b = {&s->d->b, 0, s->d->b.emulator_len};
+	uint64_t before = s->d->found->differences;
 	struct gw_diff_bytes bytes = {0};
 
-	if (!a || !b)
-		return gw_fail_errno(err, "memory for device model state");
-	for (uint64_t at = 0; at < GW_MAX(len_a, len_b); at += STEP) {
-		size_t n_a = at < len_a ? (size_t)GW_MIN(len_a - at, (uint64_t)STEP) : 0;
-		size_t n_b = at < len_b ? (size_t)GW_MIN(len_b - at, (uint64_t)STEP) : 0;
-
-		if (gw_kept_read(&d->a.kept, d->a.emulator_at + at, a, n_a, err) < 0 ||
-		    gw_kept_read(&d->b.kept, d->b.emulator_at + at, b, n_b, err) < 0)
-			return -1;
-		gw_diff_bytes_add(&bytes, at, a, n_a, b, n_b);
-	}
-	gw_diff_bytes_tell(d, &x, &bytes);
+	gw_qemu_sections_begin(&s->qemu_a, a.len);
+	gw_qemu_sections_begin(&s->qemu_b, b.len);
+	if (compare_ranges(s, &a, &b, true, &bytes, err) < 0 ||
+	    gw_qemu_sections_end(&s->qemu_a, err) < 0 || gw_qemu_sections_end(&s->qemu_b, err) < 0)
+		return -1;
+	if (bytes.differing && is_divided(&s->qemu_a) && is_divided(&s->qemu_b) &&
+	    compare_sections(s, err) < 0)
+		return -1;
+	if (s->d->found->differences == before)
+		gw_diff_bytes_tell(s->d, &x, &bytes);
 	return 0;
+}
+
+static int compare_state(struct gw_diff *d, struct gw_error *err)
+{
+	/* What looks for sections is too large for the stack. */
+	GW_FREE_ON_EXIT struct states *s = calloc(1, sizeof(*s));
+	GW_FREE_ON_EXIT uint8_t *room = malloc(2 * STEP);
+	int rc;
+
+	if (!s || !room)
+		return gw_fail_errno(err, "memory for device model state");
+	s->d = d;
+	s->a = room;
+	s->b = room + STEP;
+	rc = compare_all(s, err);
+	gw_qemu_sections_free(&s->qemu_a);
+	gw_qemu_sections_free(&s->qemu_b);
+	return rc;
 }
 
 static const char *emulator_text(const struct gw_diff_side *side, char *buf, size_t size)

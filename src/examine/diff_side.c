@@ -311,6 +311,10 @@ static int judge(struct gw_diff_side *side, struct gw_error *err)
 		return gw_fail(err, side->bad.code, "%s", side->bad.text);
 	if (side->failure.code)
 		return gw_fail(err, side->failure.code, "%s", side->failure.text);
+	/* Its pages are not where those of the image it becomes would be. */
+	if (side->examined.has_legacy)
+		return gw_fail(err, GW_UNSUPPORTED,
+			       "a legacy image is compared through a conversion only");
 	if (side->summary.err.code)
 		return gw_fail(err, side->summary.err.code, "%s", side->summary.err.text);
 	if (side->summary.left_out)

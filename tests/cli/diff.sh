@@ -55,6 +55,14 @@ told 'TSC khz: 2596129 in A, 2596128 in B' \
 	'{"part":"tsc","field":"khz","a":"2596129","b":"2596128"}' body 8 4
 told 'config c_info.name: "thvm" in A, "TTYS" in B' \
 	'{"part":"config","field":"c_info.name","a":"\"thvm\"","b":"\"TTYS\""}' text '"name": "thvm"' '"name": "TTYS"'
+# A section of QEMU's state; where it stands in its section is counted from there.
+told 'device model section 0000:00:01.0/PIIX3: 1 byte differs, from 0x123 on: 00000000000000000000000000000000... in A, 01000000000000000000000000000000... in B' \
+	'{"part":"emulator","entry":"section","field":"0000:00:01.0/PIIX3","a":"00000000000000000000000000000000...","b":"01000000000000000000000000000000...","offset":291,"differing":1}' \
+	behind 3 3000
+# In front of the sections: the version of the stream.
+told 'device model state: 1 byte differs, from 0x4 on: 0000000304000000000574696d657200... in A, 0100000304000000000574696d657200... in B' \
+	'{"part":"emulator","field":"state","a":"0000000304000000000574696d657200...","b":"0100000304000000000574696d657200...","offset":4,"differing":1}' \
+	behind 3 12
 xz -dc "$data/xen-code/v3_422_libxl_hvm_1024.xz" >libxl
 base=libxl
 piped 'device model id: 2 in A, 3 in B' '{"part":"emulator","field":"id","a":"2","b":"3"}' behind 3 0

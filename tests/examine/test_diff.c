@@ -20,6 +20,8 @@
 #include "format/stream.h"
 #include "format/xlfile.h"
 
+#include "../format/realdata.h"
+
 /* What a comparison told. */
 struct told {
 	struct gw_buffer lines; /* "part number entry field" each */
@@ -528,6 +530,15 @@ static void what_fails(void **unused)
 		assert_int_equal(t.found.differences, 0);
 		forget(&t);
 	}
+	gw_buffer_free(&bad);
+	/* Where the pages of a legacy image are, its records do not say. */
+	bad = realdata_load(realdata_path("xen-code/leg45_hvm_w64_1024.xz"));
+	for (unsigned files = 0; files < 4; files++) {
+		compare(&t, &image, &bad, files, false);
+		assert_fails(t.rc, &t.err, GW_UNSUPPORTED, "legacy");
+		forget(&t);
+	}
+	gw_buffer_free(&bad);
 	t.between = cut_the_file;
 	compare(&t, &image, &image, 3, false);
 	assert_fails(t.rc, &t.err, GW_SYSTEM, "has changed while it was read");
@@ -543,7 +554,6 @@ static void what_fails(void **unused)
 	}
 	gw_cancel_free(cancel);
 	gw_buffer_free(&image);
-	gw_buffer_free(&bad);
 }
 
 int main(void)

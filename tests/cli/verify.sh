@@ -7,7 +7,7 @@
 requires xz gzip
 
 # From a pipe and from a compressed file; two of them also plain and compressed otherwise.
-for f in "$data"/xen417/*.xz "$data"/xen-code/v*.xz; do
+for f in "$data"/xen417/*.xz "$data"/xen-code/v*.xz "$data"/xen-code-more/*.xz; do
 	case $f in *.manifest.xz) continue ;; esac
 	xz -dc "$f" >plain
 	run_expect 0 "$GODWIT" verify plain

@@ -116,6 +116,7 @@ static void one_to_each_form(const char *name, const struct gw_buffer *file)
 static void to_each_form(void **state)
 {
 	assert_true(each_in("xen-code", "", one_to_each_form) >= 20);
+	assert_true(each_in("xen-code-more", "", one_to_each_form) >= 11);
 	assert_true(each_in("xen417", "", one_to_each_form) >= 5);
 }
 

@@ -33,8 +33,8 @@ int gw_spool_file(struct gw_error *err)
 }
 
 /*
- * A file that held something is replaced by a new one. Were it emptied by ftruncate, ext4 would write
- * what it holds next to the disk when it is closed, for fear that it replaces something dear
+ * A file that held something is replaced by a new one. Were it emptied by ftruncate, ext4 would
+ * write what it holds next to the disk when it is closed, for fear that it replaces something dear
  * (auto_da_alloc in Documentation/filesystems/ext4).
  */
 int gw_spool_begin(struct gw_spool *s, struct gw_error *err)

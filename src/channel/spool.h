@@ -20,7 +20,8 @@ struct gw_spool {
 	struct gw_buffer pending;
 };
 
-/* A file of our own without a name, in $TMPDIR, /var/tmp or /tmp, else in memory. Its descriptor; -1.
+/* A file of our own without a name, in $TMPDIR, /var/tmp or /tmp, else in memory. Its descriptor;
+ * -1.
  */
 int gw_spool_file(struct gw_error *err);
 

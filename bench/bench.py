@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Runs the engine's bench and prints each result beside the raw limit of the same sink in the same run;
 then verify over images of 4 GiB whose page contents are holes, and diff of two images of 1 GiB beside cmp of the
-same, warm: the best of many runs.
+same, warm: the best of many runs; and convert, see convert.py.
 
 usage: bench.py BUILDDIR [NAME...]    NAME: a part of a result's name, e.g. "pipe" or "restore-file"
 """
@@ -12,6 +12,8 @@ import subprocess
 import sys
 import tempfile
 import time
+
+import convert
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 VERIFY_RUNS = 30
@@ -81,10 +83,11 @@ def main():
     def is_wanted(name):
         return not wanted or any(part in name for part in wanted)
 
-    if not wanted or any(not part.startswith(("verify", "diff")) for part in wanted):
+    if not wanted or any(not part.startswith(("verify", "diff", "convert")) for part in wanted):
         engine(build, is_wanted)
     verify(build, is_wanted)
     diff(build, is_wanted)
+    convert.run(build, is_wanted)
 
 
 if __name__ == "__main__":

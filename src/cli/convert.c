@@ -157,9 +157,10 @@ const struct gw_verb gw_verb_convert = {
 		"of the last complete one, even if IN breaks off behind it.\n\n"
 		"The image goes through as it comes, from pipe to pipe, too, and never more is "
 		"read of IN than the image itself. Rounds of checkpoints wait in an unlinked file "
-		"in $TMPDIR, /var/tmp or /tmp, of at most the guest's size; so do, when IN is a "
-		"pipe, the pages of a legacy image that was saved live, since it could turn out to "
-		"be one that tells later pages as differences. OUT appears, or replaces a file of "
+		"in $TMPDIR, /var/tmp or /tmp, of at most the guest's size; so do, between pipes, "
+		"the pages of a legacy image that was saved live, since it could turn out to be "
+		"one "
+		"that tells later pages as differences. OUT appears, or replaces a file of "
 		"that name, only when it is complete.",
 	.options =
 		(const struct gw_option[]){

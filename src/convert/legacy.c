@@ -37,6 +37,7 @@ static int take_header(struct gw_conv_legacy *l, struct gw_error *err)
 		rc = gw_conv_legacy_judge_begin(l, &header, err);
 	if (rc == 0)
 		rc = gw_conv_begin(l->c, true, err);
+	l->result = l->c->out->write_pos;
 	if (rc == 0)
 		rc = gw_conv_put(l->c, header.data, header.len, err);
 	gw_buffer_free(&header);
@@ -401,7 +402,7 @@ int gw_conv_legacy(struct gw_conv *c, struct gw_error *err)
 		go = step(&l, err);
 	if (go == GO_OVER && finish(&l, err) < 0)
 		go = GO_FAILED;
-	gw_tee_close(&l.tee);
+	gw_conv_legacy_base_free(&l);
 	gw_legacy_reader_free(&l.r);
 	gw_legacy_rules_free(l.rules);
 	gw_image_rules_free(l.mapped);

@@ -19,6 +19,7 @@ struct gw_conv_legacy {
 	struct gw_legacy_rules *rules;
 	struct gw_image_rules *mapped; /* of what it becomes */
 	uint64_t base;		       /* where it begins in the input */
+	uint64_t result;	       /* where what it becomes begins in the output */
 	struct gw_legacy_map map;
 	bool has_tsc; /* one came: before the first batch it says that nothing was live */
 	bool told_tmem;
@@ -27,10 +28,19 @@ struct gw_conv_legacy {
 	struct gw_buffer tail, xenstore;
 	bool model_put; /* all of it was written, the device model's state too */
 
-	/* Pages of the first round, in c->slots. */
-	enum { BASE_UNDECIDED, BASE_KEPT, BASE_NOT_KEPT, BASE_READY } base_state;
-	struct gw_error base_failure; /* why it is not kept, if something failed */
+	/* Pages of the first round: BASE_READY, or kept before that is needed, they are in
+	 * c->slots. */
+	enum {
+		BASE_UNDECIDED,
+		BASE_KEPT,
+		BASE_IN_INPUT,
+		BASE_IN_OUTPUT,
+		BASE_LOST,
+		BASE_READY
+	} base_state;
+	struct gw_error base_failure; /* why it is lost, if something failed */
 	struct gw_tee tee;
+	struct gw_channel *back; /* the output again, for BASE_IN_OUTPUT */
 
 	/* Compressed rounds. */
 	struct gw_buffer due; /* entries whose contents have not come yet, from due_at on */
@@ -50,7 +60,8 @@ int gw_conv_legacy_body_end(struct gw_conv_legacy *l, struct gw_error *err);
 
 /* legacy_base.c */
 
-/* Before the first batch: whether the pages of the first round are kept as they pass. */
+/* Before the first batch: where the pages of the first round can be had later, or whether they are
+ * kept as they pass. */
 void gw_conv_legacy_base_decide(struct gw_conv_legacy *l);
 /* Contents of n pages from pfn on, in the first round: they pass, and are kept. That they could not
  * be is no harm yet. 1, 0, -1 as gw_conv_move(). */
@@ -60,6 +71,7 @@ int gw_conv_legacy_base_keep(struct gw_conv_legacy *l, uint64_t pfn, size_t n,
 void gw_conv_legacy_base_round(struct gw_conv_legacy *l);
 /* A compressed page comes: sees to it that what it builds on is in c->slots. 0 or -1. */
 int gw_conv_legacy_base_need(struct gw_conv_legacy *l, struct gw_error *err);
+void gw_conv_legacy_base_free(struct gw_conv_legacy *l);
 
 /* legacy_judge.c: 0 or -1, as gw_image_rules_...(). */
 

@@ -30,7 +30,7 @@ static int bring_optional(struct gw_conv *c, struct gw_error *err)
 
 static int xl_truncated(struct gw_conv *c, struct gw_error *err)
 {
-	return gw_report(&c->findings, "xl-truncated", c->in->read_pos - c->in_start, err,
+	return gw_report(&c->findings, "xl-truncated", c->in->read_pos, err,
 			 "the input ends inside the header or its optional data");
 }
 
@@ -47,7 +47,7 @@ static int read_xl(struct gw_conv *c, struct gw_error *err)
 	rc = bring_optional(c, err);
 	if (rc == 0)
 		return xl_truncated(c, err);
-	return rc < 0 ? -1 : gw_xlfile_rules(&c->xl, &c->findings, 0, err);
+	return rc < 0 ? -1 : gw_xlfile_rules(&c->xl, &c->findings, c->in_start, err);
 }
 
 enum kind { K_NOTHING, K_XL, K_STREAM, K_IMAGE, K_LEGACY };

@@ -13,7 +13,7 @@
 int gw_conv_image_init(struct gw_conv_image *i, struct gw_conv *c, struct gw_error *err)
 {
 	*i = (struct gw_conv_image){.c = c, .base = c->in->read_pos};
-	i->rules = gw_image_rules_new(&c->findings, i->base - c->in_start, GW_IMAGE_ANY, 0);
+	i->rules = gw_image_rules_new(&c->findings, i->base, GW_IMAGE_ANY, 0);
 	if (!i->rules)
 		return gw_fail(err, GW_NO_MEMORY, "no memory for the rules of an image");
 	gw_image_reader_init(&i->r);

@@ -393,7 +393,7 @@ int gw_conv_legacy(struct gw_conv *c, struct gw_error *err)
 	c->done->from = GW_CONVERT_LEGACY;
 	if (choose_kind(c, &kind, err) < 0)
 		return -1;
-	l.rules = gw_legacy_rules_new(&c->findings, l.base - c->in_start);
+	l.rules = gw_legacy_rules_new(&c->findings, l.base);
 	if (!l.rules)
 		return gw_fail(err, GW_NO_MEMORY, "no memory for the rules of a legacy image");
 	gw_legacy_reader_init(&l.r, &kind);

@@ -235,8 +235,8 @@ static enum go take(struct stream *s, enum gw_stream_event event, struct gw_erro
 static enum go lost(struct stream *s, const struct gw_error *failure, struct gw_error *err)
 {
 	if (failure->code == GW_INVALID)
-		gw_report(&s->c->findings, "stream-framing", s->c->in->read_pos - s->c->in_start,
-			  err, "%s", failure->text);
+		gw_report(&s->c->findings, "stream-framing", s->c->in->read_pos, err, "%s",
+			  failure->text);
 	else
 		gw_fail(err, failure->code, "%s", failure->text);
 	return GO_FAILED;
@@ -279,7 +279,7 @@ int gw_conv_stream(struct gw_conv *c, struct gw_error *err)
 	struct stream s = {.c = c, .base = c->in->read_pos};
 	enum go go = GO_FAILED;
 
-	s.rules = gw_stream_rules_new(&c->findings, s.base - c->in_start);
+	s.rules = gw_stream_rules_new(&c->findings, s.base);
 	if (!s.rules)
 		return gw_fail(err, GW_NO_MEMORY, "no memory for the rules of a stream");
 	c->held.now.limit = c->held.complete.limit = 2 * (uint64_t)GW_EMULATOR_MAX;

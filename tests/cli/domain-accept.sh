@@ -112,7 +112,8 @@ err_has "the legacy format of Xen 4.5 and before: not taken in here"
 restores 0 legacy.64 --accept legacy
 head -c 3000000 legacy.64 >cut
 restores 1 cut
-err_has "legacy image"
+where=$("$GODWIT" verify cut 2>&1 | sed -n 's/.*\(legacy image chunk .*\) \[.*/\1/p')
+err_has "${where:?}"
 receiver
 send legacy.64
 until_true 10 is_state tpvh running

@@ -307,7 +307,7 @@ static void put_state(struct legacy_maker *k, unsigned round, bool last_round)
 		put_toolstack(k);
 	if (last) {
 		put_bare_chunk(k, GW_LEG_LAST_CHECKPOINT);
-		k->made->ends = true;
+		k->made->ends = k->made->last = true;
 	}
 	if (round == 0 && k->made->compressed)
 		put_bare_chunk(k, GW_LEG_ENABLE_COMPRESSION);

@@ -77,6 +77,7 @@ struct legacy_made {
 	uint64_t p2m_size;
 	bool extended_info, extended_cr3, ext_contexts, bare, compressed, verify, vcpu_info;
 	bool ends; /* the image says that its last round is the last */
+	bool last; /* by LAST_CHECKPOINT */
 	uint32_t xsave_bytes, unknown_blocks;
 	uint64_t first_frame; /* PV: P2M frames count up from here */
 	struct legacy_made_event *events;

@@ -104,12 +104,12 @@ ssize_t gw_conv_peek(struct gw_conv *c, uint8_t *buf, size_t len, struct gw_erro
 	return (ssize_t)have;
 }
 
-/* That a round is lost is what its owner has to know; most other warnings are true of every image
- * of its kind. */
+/* That a round or the device model is lost is what its owner has to know; most other warnings are
+ * true of every image of its kind. */
 static bool is_loss(const struct gw_finding *finding)
 {
-	static const char *const ids[] = {"image-cut-round", "stream-cut-round",
-					  "legacy-cut-round"};
+	static const char *const ids[] = {"image-cut-round", "stream-cut-round", "legacy-cut-round",
+					  "legacy-no-device-model"};
 
 	for (size_t i = 0; i < GW_ARRAY_SIZE(ids); i++)
 		if (strcmp(finding->rule->id, ids[i]) == 0)

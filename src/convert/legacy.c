@@ -22,6 +22,8 @@ static enum go cut(struct gw_conv_legacy *l, struct gw_error *err)
 {
 	bool between = gw_legacy_reader_at_boundary(&l->r) && !l->c->read_some;
 
+	if (!l->c->read_some && gw_legacy_reader_without_model(&l->r))
+		return gw_legacy_rules_no_model(l->rules, &l->r, err) < 0 ? GO_FAILED : GO_ON;
 	if (gw_legacy_rules_end(l->rules, &l->r, between, l->c->in->read_pos - l->base, err) < 0)
 		return GO_FAILED;
 	return GO_OVER;

@@ -237,6 +237,10 @@ static enum gw_walk_outcome walk_items(struct gw_walk_legacy *l, struct gw_error
 		if (gw_legacy_reader_want(&l->r, &to, &len, err) < 0)
 			return GW_WALK_FAILED;
 		rc = gw_walk_bring(l->w, to, len, err);
+		if (rc == 0 && !l->w->read_some && gw_legacy_reader_without_model(&l->r)) {
+			gw_legacy_rules_no_model(l->rules, &l->r, NULL);
+			continue;
+		}
 		if (rc <= 0)
 			return rc < 0 ? GW_WALK_FAILED : ended(l, !l->w->read_some);
 		if (gw_legacy_reader_got(&l->r, &event, &failure) < 0) {

@@ -262,6 +262,16 @@ bool gw_legacy_reader_at_boundary(const struct gw_legacy_reader *r)
 	return r->state == GW_LEGS_ROUND || r->state == GW_LEGS_ENDED;
 }
 
+bool gw_legacy_reader_without_model(struct gw_legacy_reader *r)
+{
+	if (r->state != GW_LEGS_MODEL || r->buf.len || r->rounds || !r->last_checkpoint)
+		return false;
+	r->bare = true;
+	r->need = 0;
+	gw_legacy_expect(r, GW_LEGS_ROUND, 0);
+	return true;
+}
+
 bool gw_legacy_reader_in_item(const struct gw_legacy_reader *r)
 {
 	return r->state != GW_LEGS_CHUNK && r->state != GW_LEGS_ROUND && r->state != GW_LEGS_ENDED;

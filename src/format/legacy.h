@@ -212,6 +212,13 @@ uint64_t gw_legacy_p2m_frame(const struct gw_legacy_reader *r, uint64_t i);
 /* True behind a whole state: input that ends here is no cut. Also after want() if not one of the
  * wanted bytes came. */
 bool gw_legacy_reader_at_boundary(const struct gw_legacy_reader *r);
+/*
+ * Input has ended, and not one of the bytes that want() asked for came: true if LAST_CHECKPOINT was
+ * there and all of the first tail but the device model's record, which no guest needs that has no
+ * device model, and which whoever calls libxc alone does not write. The round counts as whole then:
+ * go on with want() and got(), which ask for nothing more.
+ */
+bool gw_legacy_reader_without_model(struct gw_legacy_reader *r);
 /* True inside the chunk or part of the tail that id, item and item_offset are of (or where it
  * should be), false where the id of another chunk should be. */
 bool gw_legacy_reader_in_item(const struct gw_legacy_reader *r);

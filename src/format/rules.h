@@ -151,6 +151,9 @@ int gw_legacy_rules_framing(struct gw_legacy_rules *rules, const struct gw_legac
  * round that round is lost, which is a warning. */
 int gw_legacy_rules_end(struct gw_legacy_rules *rules, const struct gw_legacy_reader *r,
 			bool at_boundary, uint64_t offset, struct gw_error *err);
+/* It ended before the device model's record, gw_legacy_reader_without_model(): a warning. */
+int gw_legacy_rules_no_model(struct gw_legacy_rules *rules, const struct gw_legacy_reader *r,
+			     struct gw_error *err);
 
 /* The xl header and its optional data. */
 int gw_xlfile_rules(const struct gw_xlfile *xl, const struct gw_findings *out, uint64_t base,

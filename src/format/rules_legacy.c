@@ -366,6 +366,14 @@ int gw_legacy_rules_framing(struct gw_legacy_rules *rules, const struct gw_legac
 	return BROKEN(rules, r, number, err, "%s", text);
 }
 
+int gw_legacy_rules_no_model(struct gw_legacy_rules *rules, const struct gw_legacy_reader *r,
+			     struct gw_error *err)
+{
+	return gw_broken(&rules->reporter, R_LEGACY_NO_MODEL, r->offset, NULL, err,
+			 "it ends behind the context of the guest: there is no state of a device "
+			 "model");
+}
+
 int gw_legacy_rules_end(struct gw_legacy_rules *rules, const struct gw_legacy_reader *r,
 			bool at_boundary, uint64_t offset, struct gw_error *err)
 {

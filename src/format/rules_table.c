@@ -407,6 +407,9 @@ const struct gw_rule gw_rules_table[GW_NR_RULES] = {
 		"IOREQ_SERVER_PFN and NR_IOREQ_SERVER_PAGES come both, or neither.", LEGACY),
 	[R_LEGACY_MODEL] = ERROR(GW_LAYER_LEGACY, "legacy-device-model-size",
 		"A device model's state has at most 256 MiB.", "a bound of godwit's"),
+	[R_LEGACY_NO_MODEL] = WARNING(GW_LAYER_LEGACY, "legacy-no-device-model",
+		"The state of the device model ends the tail of an HVM guest; only a PVH guest needs "
+		"none.", "libxl_dom.c of Xen 4.5"),
 	[R_LEGACY_VCPU_INFO] = NOTE(GW_LAYER_LEGACY, "legacy-vcpu-info-missing",
 		"A PV guest without VCPU_INFO has vCPU 0 alone, and it is online.",
 		OLD "xc_domain_restore"),

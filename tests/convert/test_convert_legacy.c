@@ -147,7 +147,7 @@ static void check_hvm(struct trip *t)
 	if (t->s.stream_at == SIZE_MAX)
 		return;
 	check_xenstore(t);
-	if (t->made->bare) {
+	if (t->made->bare || !t->round->model) {
 		none(t, true, GW_STREAM_EMULATOR_CONTEXT, 0);
 		return;
 	}
@@ -269,16 +269,31 @@ static void convert_between(struct outcome *o, const void *data, size_t len, enu
 	gw_channel_close(out);
 }
 
+/* Whole but for the device model's record, which libxl writes and libxc alone does not. */
+static bool ends_before_model(const struct legacy_made *m, size_t len)
+{
+	const struct legacy_made_round *first = &m->rounds[0];
+
+	return m->kind.guest == GW_GUEST_X86_HVM && !m->bare && m->last && m->nr_rounds == 1 &&
+	       len == first->context + first->context_len;
+}
+
 /* The same comes of it from wherever to wherever it goes. */
 static void convert_cut(struct trip *t, size_t len, enum gw_convert_form to, enum ends ends)
 {
 	struct gw_convert_args args = {.to = to, .bare = t->made->bare};
+	struct legacy_made_round without;
 	struct outcome o;
 
 	/* What Xen 3.0 wrote can look like another kind of image. */
 	if (t->made->kind.guest == GW_GUEST_X86_PV && !t->made->extended_info)
 		args.legacy = t->made->kind;
 	t->round = whole_up_to(t->made, len);
+	if (ends_before_model(t->made, len)) {
+		without = t->made->rounds[0];
+		without.model = 0;
+		t->round = &without;
+	}
 	convert_between(&o, t->made->bytes.data, len, ends, &args);
 	if (!t->round) {
 		t->round = t->made->rounds;
@@ -328,6 +343,9 @@ static void trip(uint64_t seed, const struct legacy_wish *wish)
 		for (size_t at = made->rounds[i].end - 1; at <= made->rounds[i].end + 1; at++)
 			if (at < whole)
 				convert_cut(&t, at, GW_CONVERT_SAME, next(&random) % ENDS);
+	if (made->kind.guest == GW_GUEST_X86_HVM)
+		convert_cut(&t, made->rounds[0].context + made->rounds[0].context_len,
+			    GW_CONVERT_SAME, next(&random) % ENDS);
 	for (int i = 0; i < 6; i++)
 		convert_cut(&t, next(&random) % whole, GW_CONVERT_SAME, next(&random) % ENDS);
 	legacy_made_free(made);

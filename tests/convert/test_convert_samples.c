@@ -424,7 +424,13 @@ static void bare_images(void **state)
 		outcome_free(&cut);
 		args.bare = false;
 		convert(&cut, file.data, o.done.in_bytes, &args);
-		assert_fails(cut.rc, &cut.err, GW_TRUNCATED, "DEVICE_MODEL");
+		if (strstr(name, "leg40")) { /* has no LAST_CHECKPOINT */
+			assert_fails(cut.rc, &cut.err, GW_TRUNCATED, "DEVICE_MODEL");
+		} else {
+			assert_int_equal(cut.rc, 0);
+			assert_int_equal(cut.out.len, o.out.len);
+			assert_non_null(strstr((char *)cut.warnings.data, "device model"));
+		}
 		seen_free(&s);
 		outcome_free(&cut);
 		outcome_free(&o);

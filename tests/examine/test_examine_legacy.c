@@ -234,11 +234,24 @@ static void check_cut(const struct gw_buffer *file, uint64_t at)
 	assert_int_equal(o.sum.bytes, at < 16 ? 0 : at);
 }
 
+/* Behind the context of a guest that LAST_CHECKPOINT was said of: a warning. */
+static void check_cut_before_model(const struct gw_buffer *file, uint64_t at)
+{
+	struct outcome o;
+
+	examine(file->data, (size_t)at, &o);
+	assert_int_equal(o.sum.errors, 0);
+	assert_non_null(find(&o, "legacy-no-device-model"));
+	assert_int_equal(o.sum.rounds, 1);
+	assert_true(o.sum.facts.ended);
+}
+
 static void check_cuts(const char *name)
 {
 	struct gw_buffer file = load(name);
 	struct items *items = items_new();
 	struct tails tails;
+	bool last = false;
 
 	items_walk(file.data, file.len, items);
 	tails = tails_of(&file, items);
@@ -248,12 +261,15 @@ static void check_cuts(const char *name)
 		uint64_t length = items->end[i] - items->at[i];
 		const uint64_t cuts[] = {0, 1, 4, 5, length / 2, length - 1};
 
+		last |= items->id[i] == GW_LEG_LAST_CHECKPOINT;
 		rounds += rounds < tails.nr && items->at[i] == tails.at[rounds];
 		for (size_t k = 0; k < GW_ARRAY_SIZE(cuts); k++) {
 			if (cuts[k] >= length)
 				continue;
 			if (rounds)
 				check_cut_behind(&file, &tails, rounds - 1, items->at[i] + cuts[k]);
+			else if (items->id[i] == GW_LEG_TAIL_DEVICE_MODEL && cuts[k] == 0 && last)
+				check_cut_before_model(&file, items->at[i]);
 			else
 				check_cut(&file, items->at[i] + cuts[k]);
 		}

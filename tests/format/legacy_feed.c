@@ -59,6 +59,11 @@ bool legacy_feed_next(struct legacy_feed *f, enum gw_legacy_event *event)
 		size_t len;
 
 		assert_ok(gw_legacy_reader_want(&f->r, &to, &len, &f->err), &f->err);
+		if (len && f->pos == f->len && gw_legacy_reader_without_model(&f->r)) {
+			if (f->rules)
+				gw_legacy_rules_no_model(f->rules, &f->r, &f->rules_err);
+			continue;
+		}
 		if (len > f->len - f->pos) {
 			end(f);
 			return false;

@@ -222,6 +222,18 @@ static void cuts(void **state)
 	o = hvm();
 	hvm_tail(&o);
 	expect_of(&o, GW_GUEST_NONE, o.bytes.len - 1, "legacy-truncated", "chunk 6 (DEVICE_MODEL)");
+	/* Before the record of the device model: 21 bytes of signature, 4 of length, 4 of state. */
+	o = hvm();
+	hvm_tail(&o);
+	expect_of(&o, GW_GUEST_NONE, o.bytes.len - 29, "legacy-truncated",
+		  "chunk 6 (DEVICE_MODEL)");
+	o = hvm();
+	hvm_last(&o);
+	expect_of(&o, GW_GUEST_NONE, o.bytes.len - 29, "legacy-no-device-model",
+		  "there is no state of a device model");
+	o = hvm();
+	hvm_last(&o);
+	expect_of(&o, GW_GUEST_NONE, o.bytes.len - 28, "legacy-truncated", "(DEVICE_MODEL)");
 	o = hvm();
 	hvm_tail(&o);
 	expect(&o, "legacy-no-last-checkpoint", "behind the tail of round 1");

@@ -58,6 +58,7 @@ struct gw_channel {
 	char *name;			/* for messages: "image.xz", "tcp:127.0.0.1:7000"; owned */
 	uint64_t read_pos;  /* bytes delivered or passed over so far, less those given back */
 	uint64_t write_pos; /* bytes accepted so far */
+	int patience_ms;    /* a read waits no longer; 0: for ever */
 	int fd;		    /* the descriptor below it all, or -1; for poll and for handing on */
 	bool seekable;	    /* skip() costs nothing and size is known */
 	bool finished;	    /* gw_channel_finish succeeded: no more writes */
@@ -154,6 +155,9 @@ int gw_channel_finish(struct gw_channel *ch, struct gw_error *err);
 void gw_channel_close(struct gw_channel *ch);
 
 void gw_channel_set_cancel(struct gw_channel *ch, const struct gw_cancel *cancel);
+/* From now on a read that has waited so long without a byte fails with GW_PEER; 0: it waits for
+ * ever. For sockets, pipes and terminals; of what wraps a channel, set on the one below. */
+void gw_channel_set_patience(struct gw_channel *ch, int ms);
 
 #ifdef __cplusplus
 }

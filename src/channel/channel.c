@@ -216,3 +216,8 @@ void gw_channel_set_cancel(struct gw_channel *ch, const struct gw_cancel *cancel
 {
 	ch->cancel = cancel;
 }
+
+void gw_channel_set_patience(struct gw_channel *ch, int ms)
+{
+	ch->patience_ms = ms;
+}

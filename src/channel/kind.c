@@ -49,10 +49,16 @@ int gw_channel_check(const struct gw_channel *ch, enum gw_direction dir, struct 
 
 int gw_channel_wait(const struct gw_channel *ch, enum gw_direction dir, struct gw_error *err)
 {
-	short events = dir == GW_READING ? POLLIN : POLLOUT;
+	bool reading = dir == GW_READING;
+	int patience = reading && ch->patience_ms ? ch->patience_ms : -1;
+	int rc = gw_cancel_wait(ch->cancel, ch->fd, reading ? POLLIN : POLLOUT, patience, NULL);
 
-	if (gw_cancel_wait(ch->cancel, ch->fd, events, -1, NULL) > 0)
+	if (rc > 0)
 		return 0;
+	if (rc == 0)
+		return gw_fail(err, GW_PEER,
+			       "reading %s at byte %" PRIu64 ": nothing has come for %d ms",
+			       ch->name, ch->read_pos, patience);
 	if (gw_channel_check(ch, dir, err))
 		return -1;
 	return gw_channel_fail_errno(ch, dir, err);

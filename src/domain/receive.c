@@ -16,6 +16,8 @@
 
 #define INFO_TIMEOUT_MS 1000
 #define NAME_WAIT_NS	UINT64_C(5000000000) /* for the source to give its name up */
+/* Of who sends an image without our protocol; it may be long over suspending a guest. */
+#define SILENCE_MS 300000
 
 /* True if the domain of that name here is the one that this migration brings: both ends share a
  * host. */
@@ -166,6 +168,7 @@ static int receive_image(struct gw_job *job, struct gw_operation *op, struct gw_
 	struct gw_process *p = job->process;
 
 	gw_channel_set_cancel(job->ch, gw_operation_cancel_token(op));
+	gw_channel_set_patience(job->ch, SILENCE_MS);
 	if (gw_restore_front(p, job, err) < 0 || gw_process_create(p, err) < 0)
 		return -1;
 	job->toolstack.domain = p->domain;

@@ -80,8 +80,7 @@ struct gw_examine_sink {
 	/*
 	 * What follows body_head in a libxl record that came without data (device model state), in
 	 * pieces, padding left out, behind the record and the findings about it. -1 with err ends
-	 * the walk. With NULL here such bodies are passed over, and so are they always in a legacy
-	 * image.
+	 * the walk. With NULL here such bodies are passed over.
 	 */
 	int (*body)(void *opaque, const struct gw_examined_record *record, const uint8_t *data,
 		    size_t len, struct gw_error *err);

@@ -137,15 +137,44 @@ static void check_pages_made(struct gw_walk_legacy *l)
 	l->delta = (struct gw_legacy_delta){0};
 }
 
+/* The device model's state, or as much of it as there is: its record is made when the round is
+ * whole. 1; 0 if the input ends inside; -1. */
+static int keep_model(struct gw_walk_legacy *l, uint64_t len, struct gw_error *err)
+{
+	if (gw_spool_begin(&l->model_state, err) < 0)
+		return -1;
+	while (len) {
+		size_t n = (size_t)GW_MIN(len, (uint64_t)BYTES_AT_ONCE);
+		void *room = gw_spool_room(&l->model_state, n, err);
+		uint64_t from = l->w->in->read_pos;
+		int rc = room ? gw_walk_bring(l->w, room, n, err) : -1;
+
+		if (rc < 0 ||
+		    gw_spool_filled(&l->model_state, (size_t)(l->w->in->read_pos - from), err) < 0)
+			return -1;
+		if (rc == 0)
+			return 0;
+		len -= n;
+	}
+	return 1;
+}
+
+/* One of more than the bound is no state, as the rules say. */
+static int pass_model(struct gw_walk_legacy *l, struct gw_error *err)
+{
+	if (!l->w->sink->body || l->r.data_len > GW_EMULATOR_MAX)
+		return gw_walk_bring(l->w, NULL, l->r.data_len, err);
+	return keep_model(l, l->r.data_len, err);
+}
+
 /* A device model's record without a length is the rest of the input. 1; -1. */
 static int pass_rest(struct gw_walk_legacy *l, struct gw_error *err)
 {
 	uint64_t from = l->w->in->read_pos;
-	int rc;
+	int rc = l->w->sink->body ? keep_model(l, GW_EMULATOR_MAX, err) : 1;
 
-	do
+	while (rc > 0)
 		rc = gw_walk_bring(l->w, NULL, AT_ONCE_OF_REST, err);
-	while (rc > 0);
 	l->r.data_len = l->w->in->read_pos - from;
 	return rc < 0 ? -1 : !l->w->damaged;
 }
@@ -165,7 +194,7 @@ static int pass_data(struct gw_walk_legacy *l, enum gw_legacy_event event, struc
 		rc = pass_compressed(l, err);
 		break;
 	case GW_LEGACY_DEVICE_MODEL:
-		rc = l->rest_passed ? 1 : gw_walk_bring(l->w, NULL, l->r.data_len, err);
+		rc = l->rest_passed ? 1 : pass_model(l, err);
 		if (rc == 1)
 			gw_walk_legacy_map_model(l, l->r.data_len);
 		break;

@@ -34,7 +34,8 @@ struct gw_walk_legacy {
 	bool has_model;
 	uint64_t model_bytes;
 	enum gw_legacy_device_model model_kind;
-	struct gw_spool held; /* pages of a round behind the first */
+	struct gw_spool model_state; /* if the sink wants it: it comes before its record */
+	struct gw_spool held;	     /* pages of a round behind the first */
 	bool holds;
 
 	/* compressed pages of the round */

@@ -55,6 +55,9 @@ int gw_walk_legacy_map_begin(struct gw_walk_legacy *l, struct gw_error *err)
 	return 0;
 }
 
+/* Of a device model that nobody has named. */
+static const uint8_t no_ids[8];
+
 static void give(struct gw_walk_legacy *l, enum gw_layer layer, const struct gw_record *rec,
 		 const struct gw_image_reader *pages, const uint8_t *body_head)
 {
@@ -119,7 +122,6 @@ static void give_pages(struct gw_walk_legacy *l, const uint64_t *entries, size_t
 static void give_stream_record(struct gw_walk_legacy *l, uint32_t type, const uint8_t *data,
 			       uint32_t length, const struct gw_legacy_place *place)
 {
-	static const uint8_t no_ids[8];
 	const struct gw_record rec = {
 		.type = type,
 		.length = length,
@@ -128,7 +130,7 @@ static void give_stream_record(struct gw_walk_legacy *l, uint32_t type, const ui
 		.number = place->number,
 	};
 
-	give(l, GW_LAYER_LIBXL, &rec, NULL, data ? NULL : no_ids);
+	give(l, GW_LAYER_LIBXL, &rec, NULL, NULL);
 }
 
 /* All records of a buffer: place_of() says where each is from. */
@@ -335,6 +337,46 @@ static int give_xenstore(struct gw_walk_legacy *l, struct gw_error *err)
 	return rc;
 }
 
+/* To the sink, in pieces. */
+static int give_state(struct gw_walk_legacy *l, const struct gw_examined_record *record,
+		      struct gw_error *err)
+{
+	struct gw_channel *state = gw_spool_read(&l->model_state, err);
+	int rc = state ? 0 : -1;
+	uint8_t piece[4096];
+	ssize_t n = 1;
+
+	while (rc == 0 && n > 0) {
+		n = gw_channel_read_some(state, piece, sizeof(piece), err);
+		if (n < 0)
+			rc = -1;
+		else if (n > 0)
+			rc = l->w->sink->body(l->w->sink->opaque, record, piece, (size_t)n, err);
+	}
+	gw_channel_close(state);
+	return rc;
+}
+
+/* The record of the device model's state, and that state for who wants it. */
+static int give_model(struct gw_walk_legacy *l, struct gw_error *err)
+{
+	const struct gw_record rec = {
+		.type = GW_STREAM_EMULATOR_CONTEXT,
+		.length = (uint32_t)GW_MIN(8 + l->model_bytes, (uint64_t)UINT32_MAX),
+		.offset = l->model.offset,
+		.number = l->model.number,
+	};
+	const struct gw_examined_record record = {
+		.layer = GW_LAYER_LIBXL,
+		.offset = l->w->image_base + rec.offset,
+		.rec = &rec,
+		.body_head = no_ids,
+	};
+
+	give(l, GW_LAYER_LIBXL, &rec, NULL, no_ids);
+	return l->w->sink->body ? give_state(l, &record, err) : 0;
+}
+
 static int map_checkpoint(struct gw_walk_legacy *l, struct gw_error *err)
 {
 	struct gw_buffer tail = {0};
@@ -351,10 +393,8 @@ static int map_checkpoint(struct gw_walk_legacy *l, struct gw_error *err)
 	rc = give_xenstore(l, err);
 	l->w->sum->has_legacy_model = l->has_model;
 	l->w->sum->legacy_model = l->model_kind;
-	if (l->has_model)
-		give_stream_record(l, GW_STREAM_EMULATOR_CONTEXT, NULL,
-				   (uint32_t)GW_MIN(8 + l->model_bytes, (uint64_t)UINT32_MAX),
-				   &l->model);
+	if (rc == 0 && l->has_model)
+		rc = give_model(l, err);
 	return rc;
 }
 
@@ -409,4 +449,5 @@ void gw_walk_legacy_map_free(struct gw_walk_legacy *l)
 	gw_legacy_map_free(&l->map);
 	gw_buffer_free(&l->vcpus);
 	gw_spool_close(&l->held);
+	gw_spool_close(&l->model_state);
 }

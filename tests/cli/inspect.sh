@@ -49,6 +49,14 @@ run_expect 1 "$GODWIT" inspect --vcpu 3 hvm
 err_has "hvm: has no vCPU 3; it has 1"
 run_expect 2 "$GODWIT" inspect --vcpu 8192 hvm
 
+# The device model's state in a legacy image is shown as that in a libxl stream.
+python3 "$here/legacy.py" 64 hvm hvm.legacy || fail "legacy.py"
+for image in hvm hvm.legacy; do
+	"$GODWIT" inspect --platform $image | sed -n '/QEMU stream/,$p' >$image.sections
+done
+grep -q "mc146818rtc" hvm.sections || fail "no sections of QEMU"
+diff hvm.sections hvm.legacy.sections || fail "the sections of QEMU differ"
+
 # An entry whose typecode is not known is shown: the TSC_ADJUST of the context made a 21.
 python3 - hvm >unknown <<'END' 2>/dev/null || cp hvm unknown
 import sys

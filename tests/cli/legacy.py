@@ -7,6 +7,7 @@ import sys
 
 BATCH = 1024
 END, PAGE_DATA, P2M_FRAMES, VCPU_BASIC, VCPU_EXTENDED, VCPU_XSAVE = 0, 1, 3, 4, 5, 6
+LIBXC_CONTEXT, EMULATOR_CONTEXT = 1, 3  # of libxl's
 SHARED_INFO, TSC_INFO, HVM_CONTEXT, HVM_PARAMS = 7, 8, 9, 10
 BROKEN, XALLOC, XTAB = 13, 14, 15
 STORE, IOREQ, BUFIOREQ = 1, 5, 6
@@ -21,6 +22,22 @@ def records(data, at):
         if kind == END:
             return
         at += 8 + (length + 7 & ~7)
+
+
+def model_of(data, at):
+    """The state of the device model in the libxl stream of which this is the first record."""
+    while True:
+        kind, length = struct.unpack_from("<II", data, at)
+        at += 8
+        if kind == LIBXC_CONTEXT:
+            at += 40
+            for _, body in records(data, at):
+                at += 8 + (len(body) + 7 & ~7)
+        elif kind == EMULATOR_CONTEXT:
+            return data[at + 8:at + length]
+        elif kind == END:
+            return b"QEVM\0\0\0\3 nothing more"
+        at += length + 7 & ~7
 
 
 class Image:
@@ -86,8 +103,7 @@ def hvm(image, ulong):
     yield from body_of(image, ulong)
     yield struct.pack("<QQQ", *(image.params[p] for p in (IOREQ, BUFIOREQ, STORE)))
     yield struct.pack("<I", len(image.context)) + image.context
-    model = b"QEVM\0\0\0\3 nothing more"
-    yield b"DeviceModelRecord0002" + struct.pack("<I", len(model)) + model
+    yield b"DeviceModelRecord0002" + struct.pack("<I", len(image.model)) + image.model
 
 
 def pv(image, ulong):
@@ -113,6 +129,7 @@ def main():
         data = f.read()
     config_end = 48 + struct.unpack_from("<I", data, 44)[0]
     image = Image(data, config_end + 16 + 8)  # libxl's header and LIBXC_CONTEXT
+    image.model = model_of(data, config_end + 16)
     with open(name, "wb") as f:
         if "bare" not in sys.argv:
             # The config is JSON, and no libxl stream follows.

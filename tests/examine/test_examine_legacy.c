@@ -428,16 +428,9 @@ static int no_page(void *opaque, uint64_t pfn, unsigned type, const uint8_t *con
 	return 0;
 }
 
-static int no_body(void *opaque, const struct gw_examined_record *record, const uint8_t *data,
-		   size_t len, struct gw_error *err)
-{
-	fail_msg("a body of a legacy image");
-	return 0;
-}
-
 static void contents_are_not_given(void **unused)
 {
-	static const struct gw_examine_sink page = {.page = no_page}, body = {.body = no_body};
+	static const struct gw_examine_sink page = {.page = no_page};
 	struct gw_buffer file = load("xen-code/leg45_hvm_w32_1024");
 	struct counting c = {.data = file.data, .len = file.len};
 	struct gw_error err = GW_ERROR_INIT;
@@ -447,23 +440,94 @@ static void contents_are_not_given(void **unused)
 	assert_fails(gw_examine(&c.ch, &page, &sum, &err), &err, GW_UNSUPPORTED,
 		     "has to be converted before its contents can be read");
 	free(c.ch.name);
-
-	/* State of a device model is passed over, wanted or not. */
-	c = (struct counting){.data = file.data, .len = file.len};
-	counting_init(&c);
-	assert_ok(gw_examine(&c.ch, &body, &sum, &err), &err);
-	assert_true(sum.has_legacy_model);
-	free(c.ch.name);
 	gw_buffer_free(&file);
+}
+
+/* The state of the device model, a checkpoint after the other. */
+struct states {
+	unsigned nr;
+	uint64_t length, come;
+};
+
+static void next_state(void *opaque, const struct gw_examined_record *record)
+{
+	struct states *s = opaque;
+
+	if (record->layer != GW_LAYER_LIBXL || record->rec->type != GW_STREAM_EMULATOR_CONTEXT)
+		return;
+	assert_int_equal(s->come, s->length);
+	s->nr++;
+	s->length = record->rec->length - 8;
+	s->come = 0;
+}
+
+static int of_state(void *opaque, const struct gw_examined_record *record, const uint8_t *data,
+		    size_t len, struct gw_error *err)
+{
+	struct states *s = opaque;
+
+	assert_int_equal(record->rec->type, GW_STREAM_EMULATOR_CONTEXT);
+	for (size_t i = 0; i < len; i++, s->come++)
+		assert_int_equal(data[i], s->come < 8 ? (uint8_t) "QEVM\0\0\0\3"[s->come]
+						      : (uint8_t)(13 * s->come + s->nr - 1));
+	return 0;
+}
+
+static int no_state(void *opaque, const struct gw_examined_record *record, const uint8_t *data,
+		    size_t len, struct gw_error *err)
+{
+	return gw_fail(err, GW_NO_MEMORY, "not wanted");
+}
+
+static void states_are_handed_on(void **unused)
+{
+	static const struct {
+		const char *name;
+		unsigned rounds;
+	} cases[] = {
+		{"xen-code/leg45_hvm_w32_1024", 1},
+		{"xen-code/leg40_hvm_w64_1024", 1}, /* to the end of the file */
+		{"xen-code/leg45_hvm_w64_remus4_1024", 4},
+	};
+
+	for (size_t i = 0; i < GW_ARRAY_SIZE(cases); i++) {
+		struct gw_buffer file = load(cases[i].name);
+		struct counting c = {.data = file.data, .len = file.len};
+		struct gw_error err = GW_ERROR_INIT;
+		struct states states = {0};
+		struct gw_examine_sink sink = {
+			.opaque = &states, .record = next_state, .body = of_state};
+		struct gw_examined sum;
+
+		counting_init(&c);
+		assert_ok(gw_examine(&c.ch, &sink, &sum, &err), &err);
+		free(c.ch.name);
+		assert_int_equal(states.nr, cases[i].rounds);
+		assert_int_equal(states.length, 2051 + 5 * (states.nr - 1));
+		assert_int_equal(states.come, states.length);
+
+		c = (struct counting){.data = file.data, .len = file.len};
+		counting_init(&c);
+		sink.body = no_state;
+		assert_fails(gw_examine(&c.ch, &sink, &sum, &err), &err, GW_NO_MEMORY,
+			     "not wanted");
+		free(c.ch.name);
+		gw_buffer_free(&file);
+	}
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(recorded_ones),     cmocka_unit_test(what_they_say),
-		cmocka_unit_test(names_every_cut),   cmocka_unit_test(the_rest_is_the_device_model),
-		cmocka_unit_test(ids_that_are_none), cmocka_unit_test(faults_are_found_once),
-		cmocka_unit_test(not_yet_converted), cmocka_unit_test(contents_are_not_given),
+		cmocka_unit_test(recorded_ones),
+		cmocka_unit_test(what_they_say),
+		cmocka_unit_test(names_every_cut),
+		cmocka_unit_test(the_rest_is_the_device_model),
+		cmocka_unit_test(ids_that_are_none),
+		cmocka_unit_test(faults_are_found_once),
+		cmocka_unit_test(not_yet_converted),
+		cmocka_unit_test(contents_are_not_given),
+		cmocka_unit_test(states_are_handed_on),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

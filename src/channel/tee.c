@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Moving on and copying: pages of a pipe are shared with a pipe of our own, which the file is
- * written from, before they are moved.
+ * Moving on and copying: pages of a pipe are shared with a pipe of our own before they are moved,
+ * and the file is written from there.
  */
 #include "channel/tee.h"
 
@@ -110,8 +110,11 @@ static ssize_t some(struct gw_channel *in, struct gw_channel *out, uint64_t len,
 		return -1;
 	if (shared == 0)
 		return by_buffer(in, out, len, t, offset, err);
+	/* Moved first, so that both ends have something to do while the copy is made. */
+	if (gw_channel_move(in, out, (uint64_t)shared, err) != 1)
+		return -1;
 	store(t, (size_t)shared, offset);
-	return gw_channel_move(in, out, (uint64_t)shared, err) == 1 ? shared : -1;
+	return shared;
 }
 
 int gw_channel_tee(struct gw_channel *in, struct gw_channel *out, uint64_t len, struct gw_tee *t,

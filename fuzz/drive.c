@@ -12,6 +12,7 @@
 #include "format/hvm_context.h"
 #include "format/policy.h"
 #include "format/rules.h"
+#include "format/sxp.h"
 
 struct drive {
 	const uint8_t *data;
@@ -345,6 +346,40 @@ void drive_stream(const uint8_t *data, size_t len, struct drive_result *result)
 	stream_at(&d);
 }
 
+/* The header of xend, its config in all ways that it is looked at, and the image. */
+static void xend_at(struct drive *d)
+{
+	struct gw_error err = GW_ERROR_INIT;
+	struct gw_buffer laid_out = {0};
+	struct gw_xend_config config;
+	struct gw_xend xend = {0};
+	size_t len = 1;
+	void *to;
+
+	while (gw_xend_want(&xend, &to, &len, &err) == 0 && len) {
+		if (!bring(d, to, len)) {
+			gw_report(&d->out, "xend-truncated", d->pos, NULL, "cut");
+			break;
+		}
+		if (gw_xend_got(&xend, &err) < 0) {
+			gw_report(&d->out, "xend-magic", 0, NULL, "%s", err.text);
+			break;
+		}
+	}
+	held(d, &xend.config);
+	if (len == 0 && gw_xend_rules(&xend, &d->out, 0, NULL) == 0) {
+		const char *text = (const char *)xend.config.data;
+
+		if (gw_xend_config_read(text, xend.config.len, &config, NULL) == 0)
+			sink += config.memory + strlen(config.name) + config.nr_devices;
+		gw_sxp_lay_out(text, xend.config.len, &laid_out, NULL);
+		d->pos += drive_legacy_at(d->data + d->pos, d->len - d->pos, d->result);
+	}
+	gw_buffer_free(&laid_out);
+	gw_xend_free(&xend);
+	d->result->consumed = d->pos;
+}
+
 void drive_xlfile(const uint8_t *data, size_t len, struct drive_result *result)
 {
 	struct gw_error err = GW_ERROR_INIT;
@@ -354,6 +389,10 @@ void drive_xlfile(const uint8_t *data, size_t len, struct drive_result *result)
 	size_t config_len, n;
 
 	begin(&d, data, len, result);
+	if (gw_xend_is_magic(data, len)) {
+		xend_at(&d);
+		return;
+	}
 	if (!bring(&d, raw, sizeof(raw))) {
 		gw_report(&d.out, "xl-truncated", 0, NULL, "cut");
 		return;

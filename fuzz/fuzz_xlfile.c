@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Fuzz target: any bytes as an xl save file, with all that is inside.
+ * Fuzz target: any bytes as a file of xl or xend, with all that is inside.
  */
 #include "drive.h"
 

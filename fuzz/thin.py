@@ -74,6 +74,9 @@ def thin(data):
         end = 48 + struct.unpack_from("<I", data, 44)[0]
         follows = thin_stream if data[36] & 2 else thin_legacy
         return "xlfile", data[:end] + follows(data, end)
+    if data.startswith(b"LinuxGuestRecord"):
+        end = 20 + struct.unpack_from(">i", data, 16)[0]
+        return "xlfile", data[:end] + thin_legacy(data, end)
     if data.startswith(b"LibxlFmt"):
         return "stream", thin_stream(data, 0)
     if data.startswith(MARK):

@@ -26,8 +26,8 @@ const char *gw_level_name(enum gw_level level)
 
 const char *gw_layer_name(enum gw_layer layer)
 {
-	static const char *const names[] = {"file", "xl header", "libxl stream", "libxc image",
-					    "legacy image"};
+	static const char *const names[] = {"file",	    "xl header",   "xend header",
+					    "libxl stream", "libxc image", "legacy image"};
 
 	return (size_t)layer < GW_ARRAY_SIZE(names) ? names[layer] : "unknown";
 }
@@ -89,8 +89,9 @@ static enum gw_code code_of(const struct gw_rule *rule)
 {
 	size_t number = (size_t)(rule - gw_rules_table);
 
-	return number == R_XL_TRUNCATED || number == R_STREAM_TRUNCATED ||
-			       number == R_IMAGE_TRUNCATED || number == R_LEGACY_TRUNCATED
+	return number == R_XL_TRUNCATED || number == R_XEND_TRUNCATED ||
+			       number == R_STREAM_TRUNCATED || number == R_IMAGE_TRUNCATED ||
+			       number == R_LEGACY_TRUNCATED
 		       ? GW_TRUNCATED
 		       : GW_INVALID;
 }

@@ -14,6 +14,7 @@
 #include "format/image.h"
 #include "format/legacy.h"
 #include "format/stream.h"
+#include "format/xend.h"
 #include "format/xlfile.h"
 
 enum gw_level {
@@ -23,7 +24,14 @@ enum gw_level {
 	GW_LEVEL_ERROR,	  /* restore refuses */
 };
 
-enum gw_layer { GW_LAYER_FILE, GW_LAYER_XL, GW_LAYER_LIBXL, GW_LAYER_LIBXC, GW_LAYER_LEGACY };
+enum gw_layer {
+	GW_LAYER_FILE,
+	GW_LAYER_XL,
+	GW_LAYER_XEND,
+	GW_LAYER_LIBXL,
+	GW_LAYER_LIBXC,
+	GW_LAYER_LEGACY,
+};
 
 /* A rule of the table in rules.c. Ids are stable words ("page-data-count") for JSON and tests. */
 struct gw_rule {
@@ -37,7 +45,7 @@ struct gw_rule {
 
 const struct gw_rule *gw_rules(size_t *count);
 const char *gw_level_name(enum gw_level level);
-/* "file", "xl header", "libxl stream", "libxc image", "legacy image" */
+/* "file", "xl header", "xend header", "libxl stream", "libxc image", "legacy image" */
 const char *gw_layer_name(enum gw_layer layer);
 
 /* A rule broken somewhere. */
@@ -158,6 +166,10 @@ int gw_legacy_rules_no_model(struct gw_legacy_rules *rules, const struct gw_lega
 /* The xl header and its optional data. */
 int gw_xlfile_rules(const struct gw_xlfile *xl, const struct gw_findings *out, uint64_t base,
 		    struct gw_error *err);
+
+/* The xend header and its config. */
+int gw_xend_rules(const struct gw_xend *xend, const struct gw_findings *out, uint64_t base,
+		  struct gw_error *err);
 
 /* A finding of one layer that no checker above makes (unknown file format, bytes behind the end).
  * id must be in the table. */

@@ -27,6 +27,12 @@ enum gw_rule_number {
 	R_XL_CONFIG_MISSING,
 	R_XL_CONFIG_MORE,
 	R_XL_LEGACY,
+	/* xend header */
+	R_XEND_MAGIC,
+	R_XEND_TRUNCATED,
+	R_XEND_LENGTH,
+	R_XEND_SIZE,
+	R_XEND_CONFIG,
 	/* libxl stream */
 	R_STREAM_IDENT,
 	R_STREAM_VERSION,

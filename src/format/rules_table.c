@@ -6,6 +6,7 @@
  */
 #include "format/rules_internal.h"
 
+#define XEND   "XendCheckpoint.py of Xen 4.4, "
 #define LIBXC  "libxc-migration-stream, "
 #define LIBXL  "libxl-migration-stream, "
 #define XL     "xl_cmdimpl (save file header)"
@@ -65,6 +66,18 @@ const struct gw_rule gw_rules_table[GW_NR_RULES] = {
 		"xl passes over optional data behind the config.", XL),
 	[R_XL_LEGACY] = NOTE(GW_LAYER_XL, "xl-legacy",
 		"Without the flag STREAM_V2 a legacy image follows.", XL),
+
+	[R_XEND_MAGIC] = ERROR(GW_LAYER_XEND, "xend-magic",
+		"The header begins with \"LinuxGuestRecord\".", XEND "restore"),
+	[R_XEND_TRUNCATED] = ERROR(GW_LAYER_XEND, "xend-truncated",
+		"Header and config are there in full.", XEND "restore"),
+	[R_XEND_LENGTH] = ERROR(GW_LAYER_XEND, "xend-config-length",
+		"The length of the config is not negative.", XEND "restore"),
+	[R_XEND_SIZE] = ERROR(GW_LAYER_XEND, "xend-size",
+		"The config is not larger than one can be.", "a bound of godwit's"),
+	[R_XEND_CONFIG] = WARNING(GW_LAYER_XEND, "xend-config",
+		"The config is the S-expression of a domain; nothing that follows depends on it.",
+		"sxp.py of Xen 4.4"),
 
 	[R_STREAM_IDENT] = ERROR(GW_LAYER_LIBXL, "stream-ident",
 		"The stream begins with \"LibxlFmt\".", LIBXL "Headers"),

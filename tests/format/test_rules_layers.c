@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The rules of the libxl stream, of the header of xl and of files as a whole: each one is
+ * The rules of the libxl stream, of the headers of xl and xend and of files as a whole: each one is
  * broken, and only it speaks up.
  */
 #include "gwtest.h"
@@ -50,6 +50,38 @@ static void headers_of_xl(void **state)
 	expect_xl(order, 3, 0, "\4\0\0\0{\0}", 8, "xl-config-nul");
 	expect_xl(order, 2, 0, "\2\0\0\0{}", 6, ""); /* text needs none */
 	expect_xl(order, 3, 0, "\3\0\0\0{}\0more", 11, "xl-config-more");
+}
+
+static void expect_xend(int32_t config_len, const char *config, const char *ids)
+{
+	struct gw_error err = GW_ERROR_INIT;
+	struct gw_xend xend = {.config_len = config_len};
+	struct seen seen = {0};
+	const struct gw_findings out = {rulecheck_report, &seen};
+	int rc;
+
+	assert_ok(gw_buffer_append(&xend.config, config, strlen(config), &err), &err);
+	rc = gw_xend_rules(&xend, &out, 100, &err);
+	if (*seen.ids)
+		seen.ids[strlen(seen.ids) - 1] = 0;
+	assert_string_equal(seen.ids, ids);
+	assert_int_equal(rc < 0, err.code != GW_OK);
+	if (*ids)
+		assert_int_equal(seen.last.offset, strcmp(ids, "xend-config") ? 116 : 120);
+	gw_xend_free(&xend);
+}
+
+static void headers_of_xend(void **state)
+{
+	expect_xend(17, "(domain (name a))", "");
+	expect_xend(-1, "", "xend-config-length");
+	expect_xend(INT32_MIN, "", "xend-config-length");
+	expect_xend((int32_t)GW_XEND_CONFIG_MAX + 1, "", "xend-size");
+	expect_xend(INT32_MAX, "", "xend-size");
+	expect_xend((int32_t)GW_XEND_CONFIG_MAX, "(domain", ""); /* cut: the caller says so */
+	expect_xend(16, "(domain (name a)", "xend-config");
+	expect_xend(0, "", "xend-config");
+	expect_xend(13, "{\"c_info\":{}}", "xend-config");
 }
 
 /* Records of the libxl layer, each with its type's number as a letter; 'k': a CHECKPOINT of the
@@ -214,9 +246,10 @@ static void announced_bodies(void **state)
 /* Findings that only their callers can make. */
 static void reports_of_others(void **state)
 {
-	static const char *const ids[] = {"file-format",       "file-damaged",	"trailing-bytes",
-					  "migrate-handshake", "xl-magic",	"xl-truncated",
-					  "stream-ident",      "stream-framing"};
+	static const char *const ids[] = {"file-format",       "file-damaged",	 "trailing-bytes",
+					  "migrate-handshake", "xl-magic",	 "xl-truncated",
+					  "stream-ident",      "stream-framing", "xend-magic",
+					  "xend-truncated"};
 	struct gw_error err = GW_ERROR_INIT;
 	struct seen seen = {0};
 	const struct gw_findings out = {rulecheck_report, &seen};
@@ -232,6 +265,10 @@ static void reports_of_others(void **state)
 	}
 	assert_int_equal(gw_report(NULL, "xl-truncated", 0, &err, "x"), -1);
 	assert_int_equal(err.code, GW_TRUNCATED);
+	gw_error_clear(&err);
+	assert_int_equal(gw_report(NULL, "xend-truncated", 0, &err, "x"), -1);
+	assert_int_equal(err.code, GW_TRUNCATED);
+	assert_string_equal(err.text, "xend header at offset 0x0: x");
 }
 
 /* Runs last. */
@@ -244,6 +281,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(headers_of_xl),
+		cmocka_unit_test(headers_of_xend),
 		cmocka_unit_test(records_of_libxl),
 		cmocka_unit_test(xenstore_keys),
 		cmocka_unit_test(padding_and_headers_of_libxl),

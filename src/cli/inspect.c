@@ -106,6 +106,13 @@ static void on_xlfile(void *opaque, uint64_t offset, const struct gw_xlfile *xl)
 	gw_summary_xlfile(&inspect->summary, offset, xl);
 }
 
+static void on_xend(void *opaque, uint64_t offset, const struct gw_xend *xend)
+{
+	struct gw_inspect *inspect = opaque;
+
+	gw_summary_xend(&inspect->summary, offset, xend);
+}
+
 static void on_stream(void *opaque, uint64_t offset, const struct gw_stream_header *header)
 {
 	struct gw_inspect *inspect = opaque;
@@ -127,6 +134,14 @@ static void on_progress(void *opaque, const struct gw_progress *progress)
 	gw_output_progress(&inspect->cli->out, progress);
 }
 
+static int read_xend_config(struct gw_inspect *inspect, const char *text, size_t len,
+			    struct gw_error *err)
+{
+	if (gw_xend_config_read(text, len, &inspect->xend, err) < 0)
+		return -1;
+	return gw_config_from_xend(&inspect->config, &inspect->xend, err);
+}
+
 /* A config that cannot be read is shown as it is; why is worth a remark. */
 static void read_config(struct gw_inspect *inspect)
 {
@@ -137,7 +152,9 @@ static void read_config(struct gw_inspect *inspect)
 
 	if (!s->has_config)
 		return;
-	if (s->config_is_json)
+	if (s->config_is_xend)
+		rc = read_xend_config(inspect, text, s->config.len, &err);
+	else if (s->config_is_json)
 		rc = gw_config_parse_json(&inspect->config, text, s->config.len, &err);
 	else
 		rc = gw_config_parse_text(&inspect->config, text, s->config.len, &err);
@@ -196,6 +213,7 @@ static int inspect_channel(struct gw_inspect *inspect, struct gw_channel *in)
 	const struct gw_examine_sink sink = {
 		.opaque = inspect,
 		.xlfile = on_xlfile,
+		.xend = on_xend,
 		.stream = on_stream,
 		.image = on_image,
 		.record = on_record,
@@ -288,7 +306,9 @@ const struct gw_verb gw_verb_inspect = {
 		"the image says about vCPUs, parameters, the CPU policy and the device model.\n\n"
 		"Of a legacy image (Xen 4.5 or before) it shows the width of the tools that saved "
 		"it, its chunks, which records of version 3 they become, and the rest as these "
-		"have it.\n\n"
+		"have it. A file of \"xm save\" (xend, Xen 3.x to 4.4) has such an image behind "
+		"its config, which is shown in full, a line for each of its lists; as it stands "
+		"there --json has it (\"config_text\").\n\n"
 		"Page contents are passed over unless --pages asks for all or --page-tables for "
 		"those of page tables, so that on a file that can be sought in, even large images "
 		"take no time. An image with errors is shown as far as it can be read, one with "

@@ -25,8 +25,9 @@ struct gw_inspect {
 	struct gw_json_writer writer;
 	struct gw_summary summary;
 	struct gw_examined examined;
-	struct gw_config config; /* read from the summary's, as far as it can be */
-	bool has_config;	 /* it could be read */
+	struct gw_config config;    /* read from the summary's, as far as it can be */
+	struct gw_xend_config xend; /* likewise, if it is xend's */
+	bool has_config;	    /* it could be read */
 };
 
 /* Behind the walk: everything that was gathered. 0 or -1. */

@@ -43,6 +43,10 @@ static void layers(struct gw_inspect *inspect)
 				    json_pack("{s:o, s:o, s:o}", "offset", number(s->xl_offset),
 					      "mandatory_flags", number(s->mandatory_flags),
 					      "optional_flags", number(s->optional_flags)));
+	if (e->has_xend)
+		json_object_set_new(list, "xend",
+				    json_pack("{s:o, s:o}", "offset", number(s->xend_offset),
+					      "config_bytes", number(s->config.len)));
 	if (e->has_stream)
 		json_object_set_new(list, "libxl",
 				    json_pack("{s:o, s:o, s:o, s:b}", "offset",
@@ -71,6 +75,21 @@ static void set_text(json_t *object, const char *key, const char *text)
 		json_object_set_new(object, key, gw_json_text(text, strlen(text)));
 }
 
+/* xend's: how many of each kind. */
+static json_t *devices(const struct gw_xend_config *xend)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < xend->nr_devices; i++) {
+		const struct gw_xend_devices *d = &xend->devices[i];
+
+		json_array_append_new(list, json_pack("{s:o, s:o}", "kind",
+						      gw_json_text(d->kind, strlen(d->kind)),
+						      "count", number(d->count)));
+	}
+	return list;
+}
+
 static void guest(struct gw_inspect *inspect)
 {
 	const struct gw_config *c = &inspect->config;
@@ -88,6 +107,8 @@ static void guest(struct gw_inspect *inspect)
 		json_object_set_new(g, "max_memkb", number(c->max_memkb));
 		set_text(g, "kernel", c->kernel);
 	}
+	if (inspect->has_config && inspect->summary.config_is_xend)
+		json_object_set_new(g, "devices", devices(&inspect->xend));
 	gw_json_member(&inspect->writer, "guest", g);
 }
 

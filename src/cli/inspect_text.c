@@ -15,6 +15,7 @@
 #include "cli/inspect_parts.h"
 #include "format/hvm_context.h"
 #include "format/pv_fields.h"
+#include "format/sxp.h"
 
 static void xl_header(const struct gw_summary *s)
 {
@@ -31,6 +32,11 @@ static void xl_header(const struct gw_summary *s)
 			printf(" bit%u", bit);
 	}
 	printf("%s\n", s->mandatory_flags ? "" : " none");
+}
+
+static void xend_header(const struct gw_summary *s)
+{
+	line("xend header", "at 0x%" PRIx64 ", %zu bytes of config", s->xend_offset, s->config.len);
 }
 
 /* What its header says and what the chunks said of themselves. */
@@ -62,6 +68,8 @@ static void layers(const struct gw_inspect *inspect)
 
 	if (e->has_xl)
 		xl_header(s);
+	if (e->has_xend)
+		xend_header(s);
 	if (e->has_stream)
 		line("libxl stream", "at 0x%" PRIx64 ", version %" PRIu32 "%s%s", s->stream_offset,
 		     e->stream.version,
@@ -80,6 +88,18 @@ static void layers(const struct gw_inspect *inspect)
 		line("libxc image",
 		     "at 0x%" PRIx64 ", version %" PRIu32 ", converted from a legacy image",
 		     s->image_offset, e->image.version);
+}
+
+static void devices(const struct gw_xend_config *xend)
+{
+	if (!xend->nr_devices)
+		return;
+	label("Devices");
+	for (size_t i = 0; i < xend->nr_devices; i++) {
+		printf("%s%" PRIu32 " ", i ? ", " : "", xend->devices[i].count);
+		gw_print_safe(stdout, xend->devices[i].kind);
+	}
+	putchar('\n');
 }
 
 static void guest(const struct gw_inspect *inspect)
@@ -116,15 +136,11 @@ static void guest(const struct gw_inspect *inspect)
 		gw_print_safe(stdout, c->kernel);
 		putchar('\n');
 	}
+	devices(&inspect->xend);
 }
 
-/* A config in xl's own language, as it is. */
-static void raw_config(const struct gw_summary *s)
+static void config_lines(const char *text)
 {
-	const char *text = (const char *)s->config.data;
-
-	if (!s->has_config || s->config_is_json)
-		return;
 	printf("Config text:\n");
 	while (*text) {
 		size_t len = strcspn(text, "\n");
@@ -136,6 +152,25 @@ static void raw_config(const struct gw_summary *s)
 		text += len;
 		text += *text == '\n';
 	}
+}
+
+/* A config that is no JSON: as it is, but that of xend, which is one long line. */
+static int raw_config(const struct gw_summary *s, struct gw_error *err)
+{
+	struct gw_buffer laid_out = {0};
+	const char *text = (const char *)s->config.data;
+	int rc = 0;
+
+	if (!s->has_config || s->config_is_json)
+		return 0;
+	if (s->config_is_xend && gw_sxp_lay_out(text, s->config.len, &laid_out, NULL) == 0) {
+		rc = gw_buffer_append(&laid_out, NULL, 1, err);
+		text = (const char *)laid_out.data;
+	}
+	if (rc == 0)
+		config_lines(text);
+	gw_buffer_free(&laid_out);
+	return rc;
 }
 
 static void types(const struct gw_summary *s, enum gw_layer layer, const char *name)
@@ -292,7 +327,8 @@ int gw_inspect_text(struct gw_inspect *inspect, struct gw_error *err)
 		return parts(inspect, err);
 	layers(inspect);
 	guest(inspect);
-	raw_config(s);
+	if (raw_config(s, err) < 0)
+		return -1;
 	items(s);
 	types(s, GW_LAYER_LIBXL, inspect->examined.has_legacy ? "become libxl" : "libxl records");
 	types(s, GW_LAYER_LIBXC, inspect->examined.has_legacy ? "become libxc" : "libxc records");

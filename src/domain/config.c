@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * libxl_domain_config in JSON, read for the few fields godwit acts on and kept as text otherwise;
- * and the text configs of old xl, read just far enough to build such JSON.
+ * and the configs of old xl and of xend, read just far enough to build such JSON.
  */
 #include "domain/config.h"
 
@@ -18,6 +18,7 @@
 #include "domain/json_splice.h"
 
 #define DEFAULT_MEMKB (64u * 1024)
+#define MEMMIB_END    (UINT64_C(1) << 34) /* no config has so much memory */
 /* What a domain has beside its RAM: special pages at the end of the first 4 GiB, firmware, video
  * memory's padding. */
 #define SLACK_PAGES 1024u
@@ -245,6 +246,26 @@ int gw_config_parse_text(struct gw_config *config, const char *text, size_t len,
 	if (ret < 0)
 		gw_config_free(config);
 	return ret;
+}
+
+int gw_config_from_xend(struct gw_config *config, const struct gw_xend_config *xend,
+			struct gw_error *err)
+{
+	uint64_t mib = xend->maxmem ? xend->maxmem : xend->memory;
+	uint8_t uuid[16];
+
+	*config = (struct gw_config){.type = xend->guest, .max_vcpus = 1};
+	config->max_memkb = mib && mib < MEMMIB_END ? mib * 1024 : DEFAULT_MEMKB;
+	if (xend->vcpus)
+		config->max_vcpus = (unsigned)GW_MIN(xend->vcpus, (uint64_t)8192);
+	/* One that is none does no harm: the domain gets another. */
+	if (parse_uuid(xend->uuid, uuid))
+		memcpy(config->uuid, uuid, sizeof(uuid));
+	if (copy_string(&config->name, *xend->name ? xend->name : NULL, err) == 0 &&
+	    copy_string(&config->kernel, *xend->kernel ? xend->kernel : NULL, err) == 0)
+		return 0;
+	gw_config_free(config);
+	return -1;
 }
 
 static int random_uuid(uint8_t uuid[16], struct gw_error *err)

@@ -3,7 +3,7 @@
  * A domain's config: the libxl_domain_config JSON that stands before a saved image, and the few
  * fields of it that godwit acts on. The text is kept byte for byte and only spliced where a
  * field changes, so that what real xl wrote is what real xl gets back. The header around
- * the text is format/xlfile.h's.
+ * the text is format/xlfile.h's; xend's own language is format/xend.h's.
  */
 #ifndef GW_DOMAIN_CONFIG_H
 #define GW_DOMAIN_CONFIG_H
@@ -14,6 +14,8 @@
 
 #include <godwit/error.h>
 #include <godwit/hypervisor.h>
+
+#include "format/xend.h"
 
 #define GW_NAME_MAX 64 /* bytes of a name, terminator included */
 
@@ -42,6 +44,14 @@ int gw_config_parse_json(struct gw_config *config, const char *text, size_t len,
  */
 int gw_config_parse_text(struct gw_config *config, const char *text, size_t len,
 			 struct gw_error *err);
+
+/*
+ * Takes over what xend's config says (name, uuid, guest, memory, vCPUs, kernel), and leaves the
+ * rest at its default where nothing was said. No text is built: the caller may know better, then
+ * gw_config_build().
+ */
+int gw_config_from_xend(struct gw_config *config, const struct gw_xend_config *xend,
+			struct gw_error *err);
 
 /* Builds text from the fields: what xl would save for such a domain. A zeroed uuid gets a random
  * one. */

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "format/legacy.h"
+#include "format/xend.h"
 #include "format/xlfile.h"
 
 static bool starts(const uint8_t *p, size_t len, const char *with)
@@ -31,6 +32,8 @@ enum gw_file_format gw_detect(const void *first_bytes, size_t len)
 		return GW_FILE_EMPTY;
 	if (len >= 8 && gw_xlfile_is_magic(p, len))
 		return GW_FILE_XL;
+	if (gw_xend_is_magic(p, len))
+		return GW_FILE_XEND;
 	if (starts(p, len, "LibxlFmt"))
 		return GW_FILE_STREAM;
 	if (starts(p, len, "\xff\xff\xff\xff\xff\xff\xff\xff"))
@@ -53,6 +56,7 @@ const char *gw_file_format_name(enum gw_file_format format)
 		[GW_FILE_EMPTY] = "empty file",
 		[GW_FILE_UNKNOWN] = "unknown format",
 		[GW_FILE_XL] = "xl file",
+		[GW_FILE_XEND] = "xend file",
 		[GW_FILE_STREAM] = "libxl stream",
 		[GW_FILE_IMAGE] = "libxc image",
 		[GW_FILE_LEGACY] = "legacy image of Xen 4.5 or before",
@@ -66,6 +70,6 @@ const char *gw_file_format_name(enum gw_file_format format)
 
 bool gw_file_format_is_read(enum gw_file_format format)
 {
-	return format == GW_FILE_XL || format == GW_FILE_STREAM || format == GW_FILE_IMAGE ||
-	       format == GW_FILE_LEGACY;
+	return format == GW_FILE_XL || format == GW_FILE_XEND || format == GW_FILE_STREAM ||
+	       format == GW_FILE_IMAGE || format == GW_FILE_LEGACY;
 }

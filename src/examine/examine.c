@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The walk from the outside: what kind of file it is, the xl header, what is left behind the end.
+ * The walk from the outside: what kind of file it is, the header in front, what is left behind the
+ * end.
  */
 #include "examine/examine.h"
 
@@ -70,6 +71,58 @@ static enum gw_walk_outcome walk_xlfile(struct gw_walk *w, struct gw_xlfile *xl,
 	return GW_WALK_OVER;
 }
 
+static void xend_cut(struct gw_walk *w, const struct gw_xend *xend)
+{
+	if (w->sum->has_xend)
+		gw_report(&w->findings, "xend-truncated", w->in->read_pos, NULL,
+			  "the input ends inside the %d bytes of the config", xend->config_len);
+	else
+		gw_report(&w->findings, "xend-truncated", w->in->read_pos, NULL,
+			  "the input ends inside the %d bytes of the header", GW_XEND_HEADER_SIZE);
+}
+
+/* Header and config, as far as they are there. 1, 0, -1 as gw_walk_bring(); 0 also if the magic is
+ * wrong, which is then reported. */
+static int bring_xend(struct gw_walk *w, struct gw_xend *xend, uint64_t base, struct gw_error *err)
+{
+	struct gw_error failure = GW_ERROR_INIT;
+	size_t len;
+	void *to;
+
+	while (gw_xend_want(xend, &to, &len, err) == 0) {
+		int rc = gw_walk_bring(w, to, len, err);
+
+		if (len == 0 || rc < 0)
+			return rc;
+		if (rc == 0) {
+			xend_cut(w, xend);
+			return 0;
+		}
+		if (gw_xend_got(xend, &failure) < 0) {
+			gw_report(&w->findings, "xend-magic", base, NULL, "%s", failure.text);
+			return 0;
+		}
+		w->sum->has_xend = true;
+	}
+	return -1;
+}
+
+static enum gw_walk_outcome walk_xend(struct gw_walk *w, struct gw_xend *xend, struct gw_error *err)
+{
+	uint64_t base = w->in->read_pos;
+	int rc = bring_xend(w, xend, base, err);
+
+	if (rc < 0)
+		return GW_WALK_FAILED;
+	if (w->sum->has_xend && w->sink->xend)
+		w->sink->xend(w->sink->opaque, base, xend);
+	/* Where the image begins is known only where the length is one. */
+	if (w->sum->has_xend && gw_xend_rules(xend, &w->findings, base, NULL) < 0)
+		return GW_WALK_LOST;
+	w->announces_legacy = true;
+	return rc ? GW_WALK_OVER : GW_WALK_LOST;
+}
+
 /* What is left behind the end of the outermost layer. */
 
 static int count_rest(struct gw_walk *w, uint64_t *count, struct gw_error *err)
@@ -112,9 +165,17 @@ static int walk_rest(struct gw_walk *w, struct gw_error *err)
 	return 0;
 }
 
+/* Where in the file we are. */
+static const char *place(const struct gw_walk *w)
+{
+	return w->sum->has_xl	  ? "behind the xl header: "
+	       : w->sum->has_xend ? "behind the xend header: "
+				  : "";
+}
+
 static int name_format(struct gw_walk *w, enum gw_file_format format)
 {
-	const char *layer = w->sum->has_xl ? "behind the xl header: " : "";
+	const char *layer = place(w);
 
 	if (format == GW_FILE_EMPTY || format == GW_FILE_UNKNOWN)
 		gw_report(&w->findings, "file-format", w->in->read_pos, NULL,
@@ -137,14 +198,18 @@ static int detect(struct gw_walk *w, enum gw_file_format *format, struct gw_erro
 	return 0;
 }
 
-/* A libxc image where a libxl stream should be; it is walked all the same. */
+/* What is not what should be behind that header; it is walked all the same. */
 static void check_place(struct gw_walk *w, enum gw_file_format format)
 {
-	const char *image = format == GW_FILE_LEGACY ? "legacy" : "bare libxc";
+	const char *image = format == GW_FILE_LEGACY  ? "a legacy image"
+			    : format == GW_FILE_IMAGE ? "a bare libxc image"
+						      : "a libxl stream";
 
-	if (w->sum->has_xl && !(format == GW_FILE_LEGACY && w->announces_legacy))
-		gw_report(&w->findings, "file-format", w->in->read_pos, NULL,
-			  "behind the xl header: a %s image, expected a libxl stream", image);
+	if (w->announces_legacy ? format == GW_FILE_LEGACY
+				: format == GW_FILE_STREAM || !w->sum->has_xl)
+		return;
+	gw_report(&w->findings, "file-format", w->in->read_pos, NULL, "%s%s, expected a %s",
+		  place(w), image, w->announces_legacy ? "legacy image" : "libxl stream");
 }
 
 static enum gw_walk_outcome walk_image(struct gw_walk *w, struct gw_error *err)
@@ -166,7 +231,7 @@ static int walk_inner(struct gw_walk *w, enum gw_file_format format, struct gw_e
 	/* Where the header says so, it is one, even if it does not look like one. */
 	if (format == GW_FILE_UNKNOWN && w->announces_legacy)
 		format = GW_FILE_LEGACY;
-	if (format == GW_FILE_IMAGE || format == GW_FILE_LEGACY)
+	if (format == GW_FILE_STREAM || format == GW_FILE_IMAGE || format == GW_FILE_LEGACY)
 		check_place(w, format);
 	switch (format) {
 	case GW_FILE_STREAM:
@@ -186,24 +251,39 @@ static int walk_inner(struct gw_walk *w, enum gw_file_format format, struct gw_e
 	return outcome == GW_WALK_OVER ? walk_rest(w, err) : 0;
 }
 
+/* The header in front, if there is one. */
+static enum gw_walk_outcome walk_front(struct gw_walk *w, enum gw_file_format *format,
+				       struct gw_error *err)
+{
+	enum gw_walk_outcome outcome = GW_WALK_OVER;
+	struct gw_xlfile xl = {0};
+	struct gw_xend xend = {0};
+
+	if (*format == GW_FILE_XL)
+		outcome = walk_xlfile(w, &xl, err);
+	else if (*format == GW_FILE_XEND)
+		outcome = walk_xend(w, &xend, err);
+	else
+		return outcome;
+	gw_xlfile_free(&xl);
+	gw_xend_free(&xend);
+	if (outcome == GW_WALK_OVER && detect(w, format, err) < 0)
+		return GW_WALK_FAILED;
+	return outcome;
+}
+
 static int walk_file(struct gw_walk *w, struct gw_error *err)
 {
-	struct gw_xlfile xl = {0};
 	enum gw_file_format format;
-	int rc = 0;
+	enum gw_walk_outcome outcome;
 
 	if (detect(w, &format, err) < 0)
 		return -1;
 	w->sum->format = format;
-	if (format == GW_FILE_XL) {
-		enum gw_walk_outcome outcome = walk_xlfile(w, &xl, err);
-
-		gw_xlfile_free(&xl);
-		if (outcome != GW_WALK_OVER)
-			return outcome == GW_WALK_FAILED ? -1 : 0;
-		rc = detect(w, &format, err);
-	}
-	return rc < 0 ? -1 : walk_inner(w, format, err);
+	outcome = walk_front(w, &format, err);
+	if (outcome != GW_WALK_OVER)
+		return outcome == GW_WALK_FAILED ? -1 : 0;
+	return walk_inner(w, format, err);
 }
 
 int gw_examine(struct gw_channel *in, const struct gw_examine_sink *sink,

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Walking a stored image through all its layers: xl header, libxl stream, libxc image. Every
- * record is held against the rules (format/rules.h) and handed to a sink together with what the
- * rules found. The walk goes on behind a fault wherever the framing still says where the next
+ * Walking a stored image through all its layers: xl or xend header, libxl stream, libxc image.
+ * Every record is held against the rules (format/rules.h) and handed to a sink together with what
+ * the rules found. The walk goes on behind a fault wherever the framing still says where the next
  * record begins. Page contents and the state of device models are passed over, unless the sink
  * wants them.
  *
@@ -25,6 +25,7 @@
 #include "format/legacy.h"
 #include "format/rules.h"
 #include "format/stream.h"
+#include "format/xend.h"
 #include "format/xlfile.h"
 
 /*
@@ -57,6 +58,7 @@ struct gw_examined_item {
 struct gw_examine_sink {
 	void *opaque;
 	void (*xlfile)(void *opaque, uint64_t offset, const struct gw_xlfile *xl);
+	void (*xend)(void *opaque, uint64_t offset, const struct gw_xend *xend);
 	/* Does the config in it say that the guest is PVH? What a config means is not known here.
 	 */
 	bool (*is_pvh)(void *opaque, const struct gw_xlfile *xl);
@@ -91,7 +93,7 @@ struct gw_examine_sink {
 /* What there was, in short. */
 struct gw_examined {
 	enum gw_file_format format; /* of the outermost layer */
-	bool has_xl, has_stream, has_image;
+	bool has_xl, has_xend, has_stream, has_image;
 	/* The image is a legacy one: has_image is set as well, and what is said of the image is
 	 * said of the one it becomes. */
 	bool has_legacy;

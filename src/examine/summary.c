@@ -12,6 +12,15 @@
 #include "base/util.h"
 #include "format/hvm_context.h"
 
+static void keep_config(struct gw_summary *s, const void *config, size_t len)
+{
+	if (gw_buffer_append(&s->config, config, len, &s->err) < 0 ||
+	    gw_buffer_append(&s->config, NULL, 1, &s->err) < 0)
+		return;
+	s->config.len--;
+	s->has_config = true;
+}
+
 void gw_summary_xlfile(void *summary, uint64_t offset, const struct gw_xlfile *xl)
 {
 	struct gw_summary *s = summary;
@@ -23,11 +32,18 @@ void gw_summary_xlfile(void *summary, uint64_t offset, const struct gw_xlfile *x
 	s->optional_flags = xl->optional_flags;
 	s->config_is_json = xl->mandatory_flags & GW_XLFILE_JSON;
 	config = gw_xlfile_config(xl, &len);
-	if (!config || gw_buffer_append(&s->config, config, len, &s->err) < 0 ||
-	    gw_buffer_append(&s->config, NULL, 1, &s->err) < 0)
-		return;
-	s->config.len--;
-	s->has_config = true;
+	if (config)
+		keep_config(s, config, len);
+}
+
+void gw_summary_xend(void *summary, uint64_t offset, const struct gw_xend *xend)
+{
+	struct gw_summary *s = summary;
+
+	s->xend_offset = offset;
+	s->config_is_xend = true;
+	if (xend->config.len)
+		keep_config(s, xend->config.data, xend->config.len);
 }
 
 void gw_summary_stream(void *summary, uint64_t offset, const struct gw_stream_header *header)
@@ -376,6 +392,8 @@ char *gw_examined_title(const struct gw_examined *e, char *buf, size_t size)
 	buf[0] = 0;
 	if (e->has_xl)
 		n = snprintf(buf, size, "xl file, ");
+	else if (e->has_xend)
+		n = snprintf(buf, size, "xend file, ");
 	if (e->has_stream)
 		n += snprintf(buf + n, size - (size_t)n, "libxl stream v%" PRIu32 ", ",
 			      e->stream.version);

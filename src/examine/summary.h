@@ -82,8 +82,11 @@ struct gw_summary {
 	/* xl header */
 	uint64_t xl_offset;
 	uint32_t mandatory_flags, optional_flags;
-	struct gw_buffer config; /* its text, followed by a NUL that does not count */
-	bool has_config, config_is_json;
+	/* xend header */
+	uint64_t xend_offset;
+	/* of either: its text, followed by a NUL that does not count; xend's is an S-expression */
+	struct gw_buffer config;
+	bool has_config, config_is_json, config_is_xend;
 	/* layers */
 	uint64_t stream_offset, image_offset;
 	/* image */
@@ -140,6 +143,7 @@ struct gw_summary {
 
 /* The entries of a sink: call them from a sink of your own, with the summary as opaque. */
 void gw_summary_xlfile(void *summary, uint64_t offset, const struct gw_xlfile *xl);
+void gw_summary_xend(void *summary, uint64_t offset, const struct gw_xend *xend);
 void gw_summary_stream(void *summary, uint64_t offset, const struct gw_stream_header *header);
 void gw_summary_image(void *summary, uint64_t offset, const struct gw_image_header *header);
 void gw_summary_record(void *summary, const struct gw_examined_record *record);

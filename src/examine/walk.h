@@ -27,7 +27,7 @@ struct gw_walk {
 	uint64_t stream_base; /* where that layer begins in the input */
 	bool in_stream;
 	bool pvh;	       /* says the config in the xl header */
-	bool announces_legacy; /* the xl header does */
+	bool announces_legacy; /* the header in front does */
 
 	struct gw_image_reader image;
 	struct gw_image_rules *image_rules;

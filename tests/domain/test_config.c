@@ -134,6 +134,55 @@ static void test_text(void **state)
 		     "lots");
 }
 
+/* What xend says; what it does not say or says beyond all bounds. */
+static void test_xend(void **state)
+{
+	struct gw_xend_config x = {
+		.name = "web1",
+		.uuid = "0e2d4a44-5c1c-9d5b-27f3-6fbc6ec4d14f",
+		.kernel = "/boot/vmlinuz",
+		.memory = 32,
+		.maxmem = 64,
+		.vcpus = 2,
+		.guest = GW_GUEST_X86_PV,
+	};
+	struct gw_error err = GW_ERROR_INIT;
+	struct gw_config c, back;
+	char uuid[37];
+
+	assert_ok(gw_config_from_xend(&c, &x, &err), &err);
+	assert_null(c.text);
+	assert_string_equal(c.name, "web1");
+	assert_string_equal(c.kernel, "/boot/vmlinuz");
+	gw_uuid_format(c.uuid, uuid);
+	assert_string_equal(uuid, x.uuid);
+	assert_int_equal(c.type, GW_GUEST_X86_PV);
+	assert_int_equal(c.max_memkb, 64 * 1024);
+	assert_int_equal(c.max_vcpus, 2);
+	assert_ok(gw_config_build(&c, &err), &err);
+	assert_ok(gw_config_parse_json(&back, c.text, c.text_len, &err), &err);
+	assert_string_equal(back.name, "web1");
+	assert_memory_equal(back.uuid, c.uuid, 16);
+	gw_config_free(&back);
+	gw_config_free(&c);
+
+	x = (struct gw_xend_config){.uuid = "web", .memory = 32};
+	assert_ok(gw_config_from_xend(&c, &x, &err), &err);
+	assert_null(c.name);
+	assert_null(c.kernel);
+	assert_int_equal(gw_get_le64(c.uuid) | gw_get_le64(c.uuid + 8), 0);
+	assert_int_equal(c.max_memkb, 32 * 1024);
+	assert_int_equal(c.max_vcpus, 1);
+	assert_int_equal(c.type, GW_GUEST_NONE);
+	gw_config_free(&c);
+
+	x = (struct gw_xend_config){.maxmem = UINT64_MAX, .vcpus = UINT64_MAX};
+	assert_ok(gw_config_from_xend(&c, &x, &err), &err);
+	assert_int_equal(c.max_memkb, 64 * 1024);
+	assert_int_equal(c.max_vcpus, 8192);
+	gw_config_free(&c);
+}
+
 static void test_hostile(void **state)
 {
 	static const struct {
@@ -210,9 +259,10 @@ static void test_find(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_real),	   cmocka_unit_test(test_build),
-		cmocka_unit_test(test_text),	   cmocka_unit_test(test_hostile),
-		cmocka_unit_test(test_rename_odd), cmocka_unit_test(test_find),
+		cmocka_unit_test(test_real),	cmocka_unit_test(test_build),
+		cmocka_unit_test(test_text),	cmocka_unit_test(test_xend),
+		cmocka_unit_test(test_hostile), cmocka_unit_test(test_rename_odd),
+		cmocka_unit_test(test_find),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -7,6 +7,13 @@
 #include "items.h"
 #include "walked.h"
 
+static void on_xend(void *opaque, uint64_t offset, const struct gw_xend *xend)
+{
+	struct items *items = opaque;
+
+	gw_summary_xend(&items->summary, offset, xend);
+}
+
 static void on_item(void *opaque, const struct gw_examined_item *item)
 {
 	struct items *items = opaque;
@@ -42,7 +49,12 @@ static void on_record(void *opaque, const struct gw_examined_record *record)
 
 struct gw_examined items_walk(const uint8_t *data, size_t len, struct items *items)
 {
-	const struct gw_examine_sink sink = {.opaque = items, .item = on_item, .record = on_record};
+	const struct gw_examine_sink sink = {
+		.opaque = items,
+		.xend = on_xend,
+		.item = on_item,
+		.record = on_record,
+	};
 	struct counting c = {.data = data, .len = len};
 	struct gw_error err = GW_ERROR_INIT;
 	struct gw_examined sum;

@@ -16,6 +16,10 @@ static void knows_magics(void **unused)
 	assert_int_equal(gw_detect("", 0), GW_FILE_EMPTY);
 	assert_int_equal(gw_detect("x", 1), GW_FILE_UNKNOWN);
 	assert_int_equal(gw_detect(gw_xlfile_magic, GW_XLFILE_MAGIC_SIZE), GW_FILE_XL);
+	assert_int_equal(gw_detect("LinuxGuestRecord\0\0\4\0", 20), GW_FILE_XEND);
+	assert_int_equal(gw_detect("LinuxGue", 8), GW_FILE_XEND);
+	assert_int_equal(gw_detect("LinuxGu", 7), GW_FILE_UNKNOWN);
+	assert_int_equal(gw_detect("LinuxGuestRekord", 16), GW_FILE_UNKNOWN);
 	assert_int_equal(gw_detect("LibxlFmt\0\0\0\2", 12), GW_FILE_STREAM);
 	assert_int_equal(gw_detect(ones, 8), GW_FILE_IMAGE);
 	assert_int_equal(gw_detect(ones, 7), GW_FILE_UNKNOWN);
@@ -58,6 +62,7 @@ static void names_all(void **unused)
 	for (int f = GW_FILE_EMPTY; f <= GW_FILE_ELF; f++)
 		assert_non_null(gw_file_format_name((enum gw_file_format)f));
 	assert_true(gw_file_format_is_read(GW_FILE_XL));
+	assert_true(gw_file_format_is_read(GW_FILE_XEND));
 	assert_true(gw_file_format_is_read(GW_FILE_LEGACY));
 	assert_false(gw_file_format_is_read(GW_FILE_QEMU));
 }

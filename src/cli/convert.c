@@ -148,11 +148,21 @@ const struct gw_verb gw_verb_convert = {
 		"Writes the image IN to OUT as one of version 3, which Xen 4.14 and later restore, "
 		"and godwit too. IN may be an xl file, a libxl stream or a libxc image, of version "
 		"2 (Xen 4.6 to 4.13) or 3, or what Xen 4.5 and before wrote: \"legacy\" images, "
-		"alone or in an xl file. What a legacy image does not say, who saved which kind of "
+		"alone, in an xl file, or in a file of \"xm save\". What a legacy image does not "
+		"say, who saved which kind of "
 		"guest, is found out from its content.\n\n"
 		"An image that verify finds errors in is refused, and so is a legacy one that "
 		"holds what version 3 cannot carry. What the result does not have although IN had "
 		"it is told on standard error.\n\n"
+		"A file of \"xm save\" (xend, Xen 3.x to 4.4) becomes a libxl stream. Its config "
+		"is "
+		"dropped: xend's language is not xl's (\"godwit inspect\" shows it). \"xl "
+		"restore\" "
+		"takes no stream without xl's header, so use --to xl, write a config for xl, and "
+		"give it both: \"xl restore CONFIG OUT\". The header that --to xl writes has no "
+		"config; \"xl restore OUT\" alone refuses it. xend ran HVM guests with qemu-dm, "
+		"whose state only that device model reads: CONFIG then has to say "
+		"device_model_version=\"qemu-xen-traditional\".\n\n"
 		"Of an image with checkpoints (Remus, COLO) the result is a plain image: the state "
 		"of the last complete one, even if IN breaks off behind it.\n\n"
 		"The image goes through as it comes, from pipe to pipe, too, and never more is "
@@ -172,10 +182,11 @@ const struct gw_verb gw_verb_convert = {
 			{"guest", 0, GW_KIND_CHOICE, .choices = "pv|hvm",
 			 .help = "legacy images: the kind of guest"},
 			{"to", 0, GW_KIND_CHOICE, .choices = "xl|libxl|libxc",
-			 .help = "what OUT is to be: an xl file (if IN has a config), a libxl "
+			 .help = "what OUT is to be: an xl file (if IN has a config; of a file of "
+				 "xend without one), a libxl "
 				 "stream, or a libxc image, which has no state of a device model. "
-				 "Unless given, what IN is; of a legacy image alone, a libxl "
-				 "stream"},
+				 "Unless given, what IN is; of a legacy image alone or of xend, a "
+				 "libxl stream"},
 			{0},
 		},
 	.positionals =
@@ -189,6 +200,9 @@ const struct gw_verb gw_verb_convert = {
 		(const struct gw_example[]){
 			{"godwit convert old.save new.save && xl restore new.save",
 			 "Restores what Xen 4.4 saved on a Xen of today."},
+			{"godwit convert --to xl xm.save new.save && xl restore web1.cfg new.save",
+			 "Restores what \"xm save\" of Xen 4.1 wrote, with a config written for "
+			 "xl."},
 			{"ssh oldhost cat /srv/web1.save | godwit convert - - | ssh newhost \"cat "
 			 ">web1.save\"",
 			 "Converts on the way."},

@@ -31,8 +31,9 @@ struct gw_conv {
 	bool read_some; /* the last bring or move consumed something although it failed */
 
 	/* of the input */
-	bool has_xl, has_stream;
+	bool has_xl, has_xend, has_stream;
 	struct gw_xlfile xl;
+	uint32_t xend_config_len;
 	struct gw_stream_header stream;
 
 	/* Rounds behind the first wait until they are complete: pages here, what is behind them
@@ -47,6 +48,12 @@ struct gw_conv {
 
 /* input.c */
 
+/*
+ * A read that did not bring all: 0 if the input has ended there, -1 if something else is wrong. An
+ * input that is damaged in its compression has not ended: once asked for nothing in particular it
+ * says so.
+ */
+int gw_conv_judge_read(struct gw_channel *in, struct gw_error *failure, struct gw_error *err);
 /* Brings len bytes (to NULL: passes over them). 1 done; 0 the input ended before them or inside;
  * -1. */
 int gw_conv_bring(struct gw_conv *c, void *to, uint64_t len, struct gw_error *err);

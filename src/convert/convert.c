@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * A conversion from the outside: what the input is, which layers the result has, the xl header.
+ * A conversion from the outside: what the input is, which layers the result has, the
+ * header in front.
  */
 #include "convert/conversion.h"
 
@@ -8,6 +9,7 @@
 
 #include "base/clock.h"
 #include "base/util.h"
+#include "convert/xend.h"
 
 /* The optional data, in pieces: its length is only a claim. 1, 0, -1 as gw_conv_bring(). */
 static int bring_optional(struct gw_conv *c, struct gw_error *err)
@@ -50,7 +52,18 @@ static int read_xl(struct gw_conv *c, struct gw_error *err)
 	return rc < 0 ? -1 : gw_xlfile_rules(&c->xl, &c->findings, c->in_start, err);
 }
 
-enum kind { K_NOTHING, K_XL, K_STREAM, K_IMAGE, K_LEGACY };
+static int read_xend(struct gw_conv *c, struct gw_error *err)
+{
+	struct gw_xend xend = {0};
+	int rc = gw_xend_read(c->in, &c->findings, &xend, err);
+
+	c->has_xend = true;
+	c->xend_config_len = (uint32_t)xend.config.len;
+	gw_xend_free(&xend);
+	return rc;
+}
+
+enum kind { K_NOTHING, K_XL, K_XEND, K_STREAM, K_IMAGE, K_LEGACY };
 
 /* By as few bytes as any of them has: whoever sends may wait for an answer behind the last. */
 static int detect(struct gw_conv *c, enum kind *kind, struct gw_error *err)
@@ -65,6 +78,8 @@ static int detect(struct gw_conv *c, enum kind *kind, struct gw_error *err)
 		*kind = K_NOTHING;
 	else if (gw_xlfile_is_magic(first, sizeof(first)))
 		*kind = K_XL;
+	else if (gw_xend_is_magic(first, sizeof(first)))
+		*kind = K_XEND;
 	else if (memcmp(first, "LibxlFmt", 8) == 0)
 		*kind = K_STREAM;
 	else if (memcmp(first, "\xff\xff\xff\xff\xff\xff\xff\xff", 8) == 0)
@@ -72,17 +87,18 @@ static int detect(struct gw_conv *c, enum kind *kind, struct gw_error *err)
 	return 0;
 }
 
-/* What follows the xl header is what its flag says. */
-static int check_behind_xl(struct gw_conv *c, enum kind kind, struct gw_error *err)
+/* What follows is what the xl header's flag says; xend had nothing but legacy images. */
+static int check_behind(struct gw_conv *c, enum kind kind, struct gw_error *err)
 {
-	bool v2 = c->xl.mandatory_flags & GW_XLFILE_STREAM_V2;
+	bool v2 = c->has_xl && c->xl.mandatory_flags & GW_XLFILE_STREAM_V2;
+	const char *header = c->has_xl ? "xl" : "xend";
 
 	if (kind == (v2 ? K_STREAM : K_LEGACY))
 		return 0;
 	if (kind == K_NOTHING)
-		return gw_fail(err, GW_TRUNCATED, "the input ends behind the xl header");
+		return gw_fail(err, GW_TRUNCATED, "the input ends behind the %s header", header);
 	return gw_fail(err, GW_INVALID,
-		       "behind the xl header, which announces %s, stands something else",
+		       "behind the %s header, which announces %s, stands something else", header,
 		       v2 ? "a libxl stream" : "a legacy image");
 }
 
@@ -98,7 +114,7 @@ static int choose_form(struct gw_conv *c, enum kind kind, struct gw_error *err)
 	size_t len;
 
 	c->done->to = c->args->to == GW_CONVERT_SAME ? outermost(c, kind) : c->args->to;
-	if (c->args->to != GW_CONVERT_XL || gw_xlfile_config(&c->xl, &len))
+	if (c->args->to != GW_CONVERT_XL || c->has_xend || gw_xlfile_config(&c->xl, &len))
 		return 0;
 	return gw_fail(err, GW_USAGE, "an xl file needs a config, and %s has none to carry over",
 		       c->in->name);
@@ -121,17 +137,38 @@ static int check_source(const struct gw_conv *c, enum kind kind, struct gw_error
 	return 0;
 }
 
+/* What stands in front of the image, and what the image is. */
+static int read_front(struct gw_conv *c, enum kind *kind, struct gw_error *err)
+{
+	if (detect(c, kind, err) < 0)
+		return -1;
+	if (*kind != K_XL && *kind != K_XEND)
+		return 0;
+	if ((*kind == K_XL ? read_xl(c, err) : read_xend(c, err)) < 0 || detect(c, kind, err) < 0)
+		return -1;
+	return check_behind(c, *kind, err);
+}
+
+static void tell_xend(struct gw_conv *c)
+{
+	if (c->has_xend)
+		gw_conv_dropped(c,
+				"the config is dropped, %u bytes: it is in xend's own language, "
+				"which no toolstack of today reads%s",
+				c->xend_config_len,
+				c->done->to == GW_CONVERT_XL
+					? "; \"xl restore\" needs one of xl's beside the result"
+					: "");
+}
+
 static int convert(struct gw_conv *c, struct gw_error *err)
 {
 	enum kind kind;
 
-	if (detect(c, &kind, err) < 0)
+	if (read_front(c, &kind, err) < 0 || check_source(c, kind, err) < 0 ||
+	    choose_form(c, kind, err) < 0)
 		return -1;
-	if (kind == K_XL &&
-	    (read_xl(c, err) < 0 || detect(c, &kind, err) < 0 || check_behind_xl(c, kind, err) < 0))
-		return -1;
-	if (check_source(c, kind, err) < 0 || choose_form(c, kind, err) < 0)
-		return -1;
+	tell_xend(c);
 	switch (kind) {
 	case K_STREAM:
 		return gw_conv_stream(c, err);

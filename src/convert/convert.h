@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * Rewriting a stored or arriving image as one of version 3: legacy images, images of version 2, and
- * the layers around either. Domains are not known here.
+ * the layers around either (of xend's header nothing is left). Domains are not known here.
  *
  * A legacy stream is converted as it comes, without reading ahead. What of it may still be taken
  * back by a later checkpoint waits: the tail of each round in memory, the pages of rounds behind
@@ -24,10 +24,13 @@
 #include "format/legacy.h"
 
 enum gw_convert_form {
-	GW_CONVERT_SAME, /* the outermost layer of the input; of a bare legacy image: libxl */
+	GW_CONVERT_SAME, /* the outermost layer of the input; of a legacy image that is bare or
+			    xend's: libxl */
 	GW_CONVERT_LIBXC,
 	GW_CONVERT_LIBXL,
-	GW_CONVERT_XL, /* the input must have a config to carry over */
+	/* The input must have a config to carry over, or be a file of xend: the header then has
+	 * none, and xl wants a config of its own beside the result. */
+	GW_CONVERT_XL,
 };
 
 enum gw_convert_source { GW_CONVERT_ANY, GW_CONVERT_LEGACY, GW_CONVERT_V2, GW_CONVERT_V3 };

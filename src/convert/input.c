@@ -13,18 +13,13 @@
 
 #define SPOOL_AT_ONCE ((size_t)64 << 10)
 
-/*
- * A read that did not bring all: 0 if the input has ended there, -1 if something else is wrong. An
- * input that is damaged in its compression has not ended: once asked for nothing in particular it
- * says so.
- */
-static int judge(struct gw_conv *c, struct gw_error *failure, struct gw_error *err)
+int gw_conv_judge_read(struct gw_channel *in, struct gw_error *failure, struct gw_error *err)
 {
 	uint8_t byte;
 
 	if (failure->code == GW_TRUNCATED) {
 		gw_error_clear(failure);
-		if (gw_channel_read_some(c->in, &byte, 1, failure) >= 0)
+		if (gw_channel_read_some(in, &byte, 1, failure) >= 0)
 			return 0;
 	}
 	if (err && err->code == GW_OK)
@@ -43,7 +38,7 @@ int gw_conv_bring(struct gw_conv *c, void *to, uint64_t len, struct gw_error *er
 	rc = to ? gw_channel_read(c->in, to, (size_t)len, &failure)
 		: gw_channel_skip(c->in, len, &failure);
 	c->read_some = c->in->read_pos != before;
-	return rc >= 0 ? rc : judge(c, &failure, err);
+	return rc >= 0 ? rc : gw_conv_judge_read(c->in, &failure, err);
 }
 
 int gw_conv_move(struct gw_conv *c, uint64_t len, struct gw_error *err)
@@ -56,7 +51,7 @@ int gw_conv_move(struct gw_conv *c, uint64_t len, struct gw_error *err)
 		return 1;
 	rc = gw_channel_move(c->in, c->out, len, &failure);
 	c->read_some = c->in->read_pos != before;
-	return rc >= 0 ? rc : judge(c, &failure, err);
+	return rc >= 0 ? rc : gw_conv_judge_read(c->in, &failure, err);
 }
 
 int gw_conv_tee(struct gw_conv *c, uint64_t len, struct gw_tee *tee, uint64_t offset,
@@ -67,7 +62,7 @@ int gw_conv_tee(struct gw_conv *c, uint64_t len, struct gw_tee *tee, uint64_t of
 	int rc = gw_channel_tee(c->in, c->out, len, tee, offset, &failure);
 
 	c->read_some = c->in->read_pos != before;
-	return rc >= 0 ? rc : judge(c, &failure, err);
+	return rc >= 0 ? rc : gw_conv_judge_read(c->in, &failure, err);
 }
 
 int gw_conv_spool(struct gw_conv *c, struct gw_spool *spool, uint64_t len, struct gw_error *err)
@@ -95,7 +90,7 @@ ssize_t gw_conv_peek(struct gw_conv *c, uint8_t *buf, size_t len, struct gw_erro
 		ssize_t n = gw_channel_read_some(c->in, buf + have, len - have, &failure);
 
 		if (n < 0)
-			return judge(c, &failure, err);
+			return gw_conv_judge_read(c->in, &failure, err);
 		if (n == 0)
 			break;
 		have += (size_t)n;

@@ -19,12 +19,14 @@ int gw_conv_put(struct gw_conv *c, const void *data, size_t len, struct gw_error
 	return len ? gw_channel_write(c->out, data, len, err) : 0;
 }
 
-/* The config, of whatever kind, is carried over with all that stands around it. */
+/* The config, of whatever kind, is carried over with all that stands around it. Without one the
+ * header says no more than what follows. */
 static int begin_xl(struct gw_conv *c, struct gw_error *err)
 {
 	uint8_t raw[GW_XLFILE_HEADER_SIZE];
 	struct gw_xlfile xl = c->xl;
 
+	xl.byteorder = GW_XLFILE_BYTEORDER;
 	xl.mandatory_flags |= GW_XLFILE_STREAM_V2;
 	gw_xlfile_header_encode(&xl, raw);
 	if (gw_conv_put(c, raw, sizeof(raw), err) < 0)

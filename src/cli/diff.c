@@ -18,7 +18,8 @@ const char *gw_diff_type_name(unsigned type)
 	return name ? name : "reserved";
 }
 
-static int compare(struct gw_diff_run *run, struct gw_channel *a, struct gw_channel *b)
+static int compare(struct gw_diff_run *run, const struct gw_diff_input *a,
+		   const struct gw_diff_input *b)
 {
 	const struct gw_toolstack ts = {
 		.opaque = &run->cli->out,
@@ -45,6 +46,15 @@ static int compare(struct gw_diff_run *run, struct gw_channel *a, struct gw_chan
 	return gw_diff_is_equal(&found) ? GW_EXIT_OK : GW_EXIT_BAD;
 }
 
+static int open_image(struct gw_cli *cli, const char *path, struct gw_diff_input *image,
+		      struct gw_xend *xend, struct gw_error *err)
+{
+	image->in = gw_cli_open_current(cli, path, xend, err);
+	if (xend->has_header)
+		image->xend = xend;
+	return image->in ? 0 : -1;
+}
+
 static int run(struct gw_cli *cli, const struct gw_args *args)
 {
 	struct gw_diff_run run = {
@@ -55,17 +65,22 @@ static int run(struct gw_cli *cli, const struct gw_args *args)
 		.all = gw_args_flag(args, "all"),
 		.details = gw_args_flag(args, "pages"),
 	};
+	struct gw_xend xend_a = {0}, xend_b = {0};
 	struct gw_error err = GW_ERROR_INIT;
-	struct gw_channel *a, *b;
+	struct gw_diff_input a = {0}, b = {0};
 	int status;
 
 	if (strcmp(run.file_a, "-") == 0 && strcmp(run.file_b, "-") == 0)
 		return gw_cli_say(cli, GW_EXIT_USAGE, "A and B cannot both be standard input");
-	a = gw_cli_open_current(cli, run.file_a, &err);
-	b = a ? gw_cli_open_current(cli, run.file_b, &err) : NULL;
-	status = b ? compare(&run, a, b) : gw_cli_fail(cli, &err);
-	gw_channel_close(a);
-	gw_channel_close(b);
+	if (open_image(cli, run.file_a, &a, &xend_a, &err) < 0 ||
+	    open_image(cli, run.file_b, &b, &xend_b, &err) < 0)
+		status = gw_cli_fail(cli, &err);
+	else
+		status = compare(&run, &a, &b);
+	gw_channel_close(a.in);
+	gw_channel_close(b.in);
+	gw_xend_free(&xend_a);
+	gw_xend_free(&xend_b);
 	return status;
 }
 

@@ -42,7 +42,7 @@ static int run(struct gw_cli *cli, const struct gw_args *args)
 		return gw_cli_say(cli, GW_EXIT_USAGE, "%s",
 				  core ? "--raw and --core exclude each other"
 				       : "which form is missing: --raw or --core");
-	in = gw_cli_open_current(cli, from, &err);
+	in = gw_cli_open_current(cli, from, NULL, &err);
 	rc = in ? export_to(cli, in, to, core ? GW_EXPORT_CORE : GW_EXPORT_RAW, &exported, &err)
 		: -1;
 	gw_channel_close(in);

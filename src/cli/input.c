@@ -5,6 +5,7 @@
 #include "cli/input.h"
 
 #include "convert/convert.h"
+#include "convert/xend.h"
 #include "examine/detect.h"
 #include "format/xlfile.h"
 
@@ -21,12 +22,19 @@ struct gw_channel *gw_cli_open(struct gw_cli *cli, const char *path, struct gw_e
 	return in;
 }
 
-/* Looks at the first bytes and gives them back: 1 a legacy image begins, with or without xl's
- * header; 0; -1. */
-static int is_legacy(struct gw_channel *in, struct gw_error *err)
+static bool announces_legacy(const uint8_t *first, size_t have)
+{
+	struct gw_xlfile xl = {0};
+
+	return have >= GW_XLFILE_HEADER_SIZE && gw_xlfile_header_decode(first, &xl, NULL) == 0 &&
+	       !(xl.mandatory_flags & GW_XLFILE_STREAM_V2);
+}
+
+/* Looks at the first bytes and gives them back: what begins there, with or without a header, has to
+ * be converted (LEGACY, XL, XEND), or has not (UNKNOWN). 0 or -1. */
+static int detect_legacy(struct gw_channel *in, enum gw_file_format *format, struct gw_error *err)
 {
 	uint8_t first[GW_DETECT_BYTES];
-	struct gw_xlfile xl = {0};
 	size_t have = 0;
 	ssize_t n = 1;
 
@@ -37,16 +45,11 @@ static int is_legacy(struct gw_channel *in, struct gw_error *err)
 		have += (size_t)n;
 	}
 	gw_channel_unread(in, first, have);
-	switch (gw_detect(first, have)) {
-	case GW_FILE_LEGACY:
-		return 1;
-	case GW_FILE_XL:
-		return have >= GW_XLFILE_HEADER_SIZE &&
-		       gw_xlfile_header_decode(first, &xl, NULL) == 0 &&
-		       !(xl.mandatory_flags & GW_XLFILE_STREAM_V2);
-	default:
-		return 0;
-	}
+	*format = gw_detect(first, have);
+	if (*format != GW_FILE_LEGACY && *format != GW_FILE_XEND &&
+	    (*format != GW_FILE_XL || !announces_legacy(first, have)))
+		*format = GW_FILE_UNKNOWN;
+	return 0;
 }
 
 static struct gw_channel *converted(struct gw_cli *cli, struct gw_channel *in, struct gw_error *err)
@@ -66,16 +69,32 @@ static struct gw_channel *converted(struct gw_cli *cli, struct gw_channel *in, s
 	return ch;
 }
 
-struct gw_channel *gw_cli_open_current(struct gw_cli *cli, const char *path, struct gw_error *err)
+/* What the conversion of in gives, or in itself. NULL: in is still the caller's. */
+static struct gw_channel *current(struct gw_cli *cli, struct gw_channel *in, struct gw_xend *xend,
+				  struct gw_error *err)
 {
-	struct gw_channel *in = gw_cli_open(cli, path, err), *ch = in;
-	int legacy = in ? is_legacy(in, err) : -1;
+	enum gw_file_format format;
 
-	if (legacy > 0)
-		ch = converted(cli, in, err);
-	if (in && (legacy < 0 || !ch)) {
-		gw_channel_close(in);
+	if (detect_legacy(in, &format, err) < 0)
 		return NULL;
-	}
+	if (format == GW_FILE_UNKNOWN)
+		return in;
+	if (format == GW_FILE_XEND && gw_xend_read(in, NULL, xend, err) < 0)
+		return NULL;
+	return converted(cli, in, err);
+}
+
+struct gw_channel *gw_cli_open_current(struct gw_cli *cli, const char *path, struct gw_xend *xend,
+				       struct gw_error *err)
+{
+	struct gw_channel *in = gw_cli_open(cli, path, err), *ch;
+	struct gw_xend unwanted = {0};
+
+	if (!in)
+		return NULL;
+	ch = current(cli, in, xend ? xend : &unwanted, err);
+	gw_xend_free(&unwanted);
+	if (!ch)
+		gw_channel_close(in);
 	return ch;
 }

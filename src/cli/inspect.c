@@ -273,12 +273,17 @@ static int run(struct gw_cli *cli, const struct gw_args *args)
 		.platform = gw_args_flag(args, "platform"),
 	};
 	struct gw_error err = GW_ERROR_INIT;
+	struct gw_xend xend = {0};
 	struct gw_channel *in;
 	int status;
 
 	/* A legacy image shows contents only as what it is converted to. */
-	in = inspect.pages || inspect.page_tables ? gw_cli_open_current(cli, inspect.file, &err)
-						  : gw_cli_open(cli, inspect.file, &err);
+	in = inspect.pages || inspect.page_tables
+		     ? gw_cli_open_current(cli, inspect.file, &xend, &err)
+		     : gw_cli_open(cli, inspect.file, &err);
+	if (xend.has_header)
+		gw_summary_xend(&inspect.summary, 0, &xend);
+	gw_xend_free(&xend);
 
 	inspect.narrowed = inspect.one_vcpu || inspect.params || inspect.policy || inspect.memory ||
 			   inspect.page_tables || inspect.platform;

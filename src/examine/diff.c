@@ -70,8 +70,9 @@ static int read_both(struct gw_diff *d, struct gw_error *err)
 	return 0;
 }
 
-int gw_diff(struct gw_channel *a, struct gw_channel *b, const struct gw_diff_sink *sink,
-	    const struct gw_toolstack *ts, struct gw_diffed *found, struct gw_error *err)
+int gw_diff(const struct gw_diff_input *a, const struct gw_diff_input *b,
+	    const struct gw_diff_sink *sink, const struct gw_toolstack *ts, struct gw_diffed *found,
+	    struct gw_error *err)
 {
 	/* A summary is too large for the stack. */
 	GW_FREE_ON_EXIT struct gw_diff *d = calloc(1, sizeof(*d));
@@ -80,8 +81,12 @@ int gw_diff(struct gw_channel *a, struct gw_channel *b, const struct gw_diff_sin
 	*found = (struct gw_diffed){0};
 	if (!d)
 		return gw_fail_errno(err, "memory for a comparison");
-	d->a.in = a;
-	d->b.in = b;
+	d->a.in = a->in;
+	d->b.in = b->in;
+	if (a->xend)
+		gw_summary_xend(&d->a.summary, 0, a->xend);
+	if (b->xend)
+		gw_summary_xend(&d->b.summary, 0, b->xend);
 	d->a.ts = d->b.ts = d->ts = ts;
 	d->sink = sink;
 	d->found = found;

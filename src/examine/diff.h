@@ -17,10 +17,18 @@
 
 #include "examine/examine.h"
 
+/* An image to compare. */
+struct gw_diff_input {
+	struct gw_channel *in;
+	/* What stood before a legacy image that in converts, for its config. NULL: nothing did; the
+	 * header of xl is in in. */
+	const struct gw_xend *xend;
+};
+
 /* What of a domain differs. */
 enum gw_diff_part {
 	GW_DIFF_GUEST,	    /* its type */
-	GW_DIFF_CONFIG,	    /* in the xl header; field: the member's path in the JSON */
+	GW_DIFF_CONFIG,	    /* in the header in front; field: the member's path in the JSON */
 	GW_DIFF_PV,	    /* width and page-table levels */
 	GW_DIFF_P2M,	    /* frames of a PV guest's P2M */
 	GW_DIFF_CPUID,	    /* number, subleaf: of the leaf; field: the register */
@@ -106,7 +114,8 @@ static inline bool gw_diff_is_equal(const struct gw_diffed *found)
  * bytes per page. A cut-off round is a warning to ts->log, other broken rules are information;
  * progress goes to ts->progress.
  */
-int gw_diff(struct gw_channel *a, struct gw_channel *b, const struct gw_diff_sink *sink,
-	    const struct gw_toolstack *ts, struct gw_diffed *found, struct gw_error *err);
+int gw_diff(const struct gw_diff_input *a, const struct gw_diff_input *b,
+	    const struct gw_diff_sink *sink, const struct gw_toolstack *ts, struct gw_diffed *found,
+	    struct gw_error *err);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The configs of two xl headers: member by member if both are JSON, else line by line. What a
- * member means is not known here.
+ * The configs of two headers: member by member if both are JSON, else line by line, each list of an
+ * S-expression of xend's on a line of its own. What a member means is not known here.
  */
 #include "examine/diff_internal.h"
 
@@ -13,6 +13,7 @@
 #include <jansson.h>
 
 #include "base/util.h"
+#include "format/sxp.h"
 
 struct configs {
 	struct gw_diff *d;
@@ -113,9 +114,8 @@ static char *line(const char **text, const char *end)
 	return strndup(from, (size_t)((stop ? stop : end) - from));
 }
 
-static void compare_lines(struct gw_diff *d)
+static void compare_lines(struct gw_diff *d, const struct gw_buffer *ca, const struct gw_buffer *cb)
 {
-	const struct gw_buffer *ca = &d->a.summary.config, *cb = &d->b.summary.config;
 	const char *a = (const char *)ca->data, *end_a = a + ca->len;
 	const char *b = (const char *)cb->data, *end_b = b + cb->len;
 	char field[32];
@@ -134,6 +134,25 @@ static void compare_lines(struct gw_diff *d)
 	x.field = NULL;
 	if (d->found->differences == before)
 		gw_diff_buffers(d, &x, ca->data, ca->len, cb->data, cb->len);
+}
+
+/* The config in lines: as it is, or laid out in *room. */
+static const struct gw_buffer *lines_of(const struct gw_summary *s, struct gw_buffer *room)
+{
+	const char *text = (const char *)s->config.data;
+
+	return s->config_is_xend && gw_sxp_lay_out(text, s->config.len, room, NULL) == 0
+		       ? room
+		       : &s->config;
+}
+
+static void compare_texts(struct gw_diff *d)
+{
+	struct gw_buffer room_a = {0}, room_b = {0};
+
+	compare_lines(d, lines_of(&d->a.summary, &room_a), lines_of(&d->b.summary, &room_b));
+	gw_buffer_free(&room_a);
+	gw_buffer_free(&room_b);
 }
 
 static int compare_json(struct gw_diff *d, const json_t *a, const json_t *b, struct gw_error *err)
@@ -163,7 +182,7 @@ int gw_diff_config(struct gw_diff *d, struct gw_error *err)
 	if (json_a && json_b)
 		rc = compare_json(d, json_a, json_b, err);
 	else
-		compare_lines(d);
+		compare_texts(d);
 	json_decref(json_a);
 	json_decref(json_b);
 	return rc;

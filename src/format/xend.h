@@ -26,13 +26,13 @@ extern const char gw_xend_magic[GW_XEND_MAGIC_SIZE + 1];
 
 /* Zeroed, then filled by want and got. */
 struct gw_xend {
-	int32_t config_len; /* as the header says */
+	bool has_header;    /* those 20 bytes are there */
+	int32_t config_len; /* as they say */
 	struct gw_buffer config;
 
 	/* private */
 	uint8_t raw[GW_XEND_HEADER_SIZE];
 	size_t wanted;
-	bool has_header;
 };
 
 bool gw_xend_is_magic(const void *first_bytes, size_t len); /* at least 8 bytes decide */

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: LGPL-2.1-or-later
 #
-# Files of xend ("xm save"): shown, verified. None was recorded: xend.py puts a header as xend writes it before
+# Files of xend ("xm save"): shown, verified, converted, compared, exported. None was recorded: xend.py puts a header as xend writes it before
 # recorded images.
 . "$(dirname "$0")/lib.sh"
 requires xz python3
@@ -69,3 +69,62 @@ made hostile hvm xen-code/leg40_hvm_w64_1024 "w${esc}b"
 run_expect 0 "$GODWIT" inspect hostile
 out_has 'Name          w\x1bb'
 ! grep -q "$esc" out err || fail "an escape character came through"
+
+# Converted: what comes of the bare image, and the config is told as dropped. From a pipe, too.
+made xend-remus hvm xen-code-more/leg44_hvm_w32_remus3_comp_256
+for name in xend-hvm xend-pv xend-qemu xend-remus; do
+	run_expect 0 "$GODWIT" convert $name.bare new.bare
+	run_expect 0 "$GODWIT" convert $name new
+	err_has "warning: the config is dropped, "
+	[ "$(wc -l <err)" -eq 1 ] || fail "it says something else, too"
+	cmp new new.bare || fail "$name: another than that of the bare image"
+	"$GODWIT" convert - - <$name 2>err | cmp - new || fail "$name: a file differs from standard input"
+	cat $name | "$GODWIT" convert - - 2>err | cat | cmp - new || fail "$name: a pipe differs from a file"
+	run_expect 0 "$GODWIT" verify new
+	out_has "ok: libxl stream v2, libxc image v3"
+done
+run_expect 0 "$GODWIT" convert --to libxc xend-qemu new
+err_has "the config is dropped"
+err_has "the state of the device model is dropped, 2051 bytes"
+# What "xl restore CONFIG FILE" takes: xl's header with the one flag that matters, no optional data, the stream.
+run_expect 0 "$GODWIT" convert --to xl xend-qemu new
+err_has '"xl restore" needs one of xl'"'"'s beside the result'
+printf 'Xen saved domain, xl format\n \0 \r\4\3\2\1\2\0\0\0\0\0\0\0\0\0\0\0' >head
+head -c 48 new | cmp - head || fail "another header"
+run_expect 0 "$GODWIT" convert xend-qemu.bare stream
+tail -c +49 new | cmp - stream || fail "another stream behind the header"
+run_expect 0 "$GODWIT" verify new
+out_has "new: ok: xl file, libxl stream v2"
+run_expect 2 "$GODWIT" convert --to xl xend-qemu.bare none
+run_expect 1 "$GODWIT" convert --from v2 xend-qemu none
+run_expect 1 "$GODWIT" convert bad none
+err_has "the config is said to have -1 bytes"
+run_expect 1 "$GODWIT" convert cut none
+[ ! -e none ] || fail "a refused conversion left something"
+
+# Compared: configs list by list, images as what they become.
+run_expect 0 "$GODWIT" diff xend-hvm xend-hvm
+out_has "no difference"
+err_is_empty
+made other hvm xen-code/leg40_hvm_w64_1024 web2 32
+run_expect 1 "$GODWIT" diff xend-hvm other
+err_is_empty
+out_has "web1"
+[ "$(grep -c '^config ' out)" -eq 3 ] || fail "the configs differ in name, maxmem and memory"
+run_expect 1 "$GODWIT" diff xend-hvm xend-hvm.bare
+[ "$(grep -c '^config' out)" -eq 1 ] || fail "only one has a config"
+# A cut is told with its place in the file.
+head -c 2000000 xend-hvm >cut
+run_expect 1 "$GODWIT" diff xend-hvm cut
+err_has "0x1e8480"
+
+# Exported, with pages.
+run_expect 0 "$GODWIT" export --raw xend-pv raw
+err_is_empty
+run_expect 0 "$GODWIT" export --raw xend-pv.bare raw.bare
+cmp raw raw.bare || fail "the memory is another"
+run_expect 0 "$GODWIT" inspect --pages xend-pv
+err_is_empty
+out_has "Name          mail-2"
+out_has "converted from a legacy image"
+out_has "239 pages: "

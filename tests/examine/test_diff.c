@@ -34,6 +34,7 @@ struct told {
 	int rc;
 	void (*between)(struct told *told); /* both were read */
 	struct gw_channel *a;
+	const struct gw_xend *xend_a, *xend_b; /* what stood before the images */
 };
 
 static void on_images(void *opaque, const struct gw_diffed *found)
@@ -122,7 +123,8 @@ static void compare(struct told *t, const struct gw_buffer *a, const struct gw_b
 	struct gw_channel *from_b = files & 2 ? file_channel(b) : pipe_channel(b);
 
 	t->a = from_a;
-	t->rc = gw_diff(from_a, from_b, &sink, &ts, &t->found, &t->err);
+	t->rc = gw_diff(&(struct gw_diff_input){from_a, t->xend_a},
+			&(struct gw_diff_input){from_b, t->xend_b}, &sink, &ts, &t->found, &t->err);
 	assert_int_equal(gw_buffer_append(&t->lines, NULL, 1, NULL), 0);
 	gw_channel_close(from_a);
 	gw_channel_close(from_b);
@@ -421,6 +423,51 @@ static void configs(void **unused)
 	gw_buffer_free(&image);
 }
 
+/* Those of xend: list by list, whatever stands between them. */
+static void configs_of_xend(void **unused)
+{
+	static const struct {
+		const char *a, *b, *lines, *values;
+	} cases[] = {
+		{"(domain (name a) (vcpus 1))", "(domain(name a)\n  (vcpus 1)) # the same", "", ""},
+		{"(domain (domid 1) (name a))", "(domain (domid 2) (name a))",
+		 "config 0 - line 2\n", "    (domid 1)|    (domid 2)||;"},
+		{"(domain (name a))", "(domain (name a) (vcpus 1))",
+		 "config 0 - line 2\nconfig 0 - line 3\n",
+		 "    (name a))|    (name a)||;none|    (vcpus 1))||;"},
+		{"(domain (name a)", "(domain (name b)", "config 0 - line 1\n",
+		 "(domain (name a)|(domain (name b)||;"},
+		{"(domain (name a))", NULL, "config 0 - -\n", "|none||;"},
+		{NULL, NULL, "", ""},
+	};
+	struct gw_buffer image;
+	struct model a;
+
+	make(&a, true);
+	image = model_plain_image(&a);
+	for (size_t i = 0; i < GW_ARRAY_SIZE(cases); i++) {
+		struct gw_xend xend_a = {0}, xend_b = {0};
+		struct told t = {0};
+
+		if (cases[i].a) {
+			gw_buffer_append(&xend_a.config, cases[i].a, strlen(cases[i].a), NULL);
+			t.xend_a = &xend_a;
+		}
+		if (cases[i].b) {
+			gw_buffer_append(&xend_b.config, cases[i].b, strlen(cases[i].b), NULL);
+			t.xend_b = &xend_b;
+		}
+		compare(&t, &image, &image, 3, false);
+		assert_ok(t.rc, &t.err);
+		assert_string_equal(lines(&t), cases[i].lines);
+		assert_string_equal(t.values, cases[i].values);
+		forget(&t);
+		gw_xend_free(&xend_a);
+		gw_xend_free(&xend_b);
+	}
+	gw_buffer_free(&image);
+}
+
 /* Adds a record of entries without contents before the END of an image. */
 static void add_entries(struct gw_buffer *image, const uint64_t *entries, size_t n)
 {
@@ -566,6 +613,7 @@ int main(void)
 		cmocka_unit_test(fields_of_one_side),
 		cmocka_unit_test(matches_in_order),
 		cmocka_unit_test(configs),
+		cmocka_unit_test(configs_of_xend),
 		cmocka_unit_test(pages_stay),
 		cmocka_unit_test(is_bounded),
 		cmocka_unit_test(what_fails),

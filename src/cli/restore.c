@@ -52,7 +52,9 @@ const struct gw_verb gw_verb_restore = {
 		"it run on where it was suspended. FILE may be compressed (zstd, xz, gzip), and "
 		"may "
 		"be a bare libxl stream or libxc image if --name gives the domain a name. What "
-		"Xen 4.5 and before saved is converted while it is read (godwit-convert(1)).\n\n"
+		"Xen 4.5 and before saved is converted while it is read (godwit-convert(1)). Of a "
+		"file of \"xm save\" the domain gets the name, uuid, memory and vCPUs that xend's "
+		"config gives it, but no devices.\n\n"
 		"What the guest prints goes to standard output and the command ends when the "
 		"domain "
 		"does, as with \"godwit run\".",

@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * A domain from an image: finds out what stands in front (xl's header, a libxl stream, a bare
- * image), makes the domain its config describes, and lets the engine fill it.
+ * A domain from an image: finds out what stands in front (xl's or xend's header, a libxl stream, a
+ * bare image), makes the domain its config describes, and lets the engine fill it.
  */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/bytes.h"
+#include "base/util.h"
+#include "convert/xend.h"
 #include "domain/process_private.h"
 #include "examine/detect.h"
 #include "format/image.h"
@@ -187,9 +189,43 @@ static int config_of_nothing(struct gw_process *p, struct gw_config *config,
 			    : gw_fail(err, GW_NO_MEMORY, "no memory");
 }
 
-/* No magic: a legacy image, or nothing that is known. */
+/* xend gives it to an HVM guest beside its maxmem, 4 MiB unless told otherwise. */
+static uint64_t video_memkb(const struct gw_xend_config *xend)
+{
+	return (xend->videoram ? GW_MIN(xend->videoram, (uint64_t)1024) : 4) * 1024;
+}
+
+/* What the config says; the kind of the guest is what its image says. Nothing else depends on it:
+ * one that cannot be read is as good as none. */
+static int config_of_xend(struct gw_process *p, struct gw_config *config,
+			  const struct gw_xend *xend, enum gw_guest_type type, struct gw_error *err)
+{
+	struct gw_error why = GW_ERROR_INIT;
+	struct gw_xend_config said;
+	int ret =
+		gw_xend_config_read((const char *)xend->config.data, xend->config.len, &said, &why);
+
+	said.guest = type;
+	if (ret == 0)
+		ret = gw_config_from_xend(config, &said, &why);
+	if (ret == 0 && type == GW_GUEST_X86_HVM)
+		config->max_memkb += video_memkb(&said);
+	if (ret == 0)
+		ret = gw_config_build(config, &why);
+	if (ret == 0)
+		return 0;
+	gw_config_free(config);
+	if (p->args.name)
+		return config_of_nothing(p, config, type, err);
+	return gw_fail(err, GW_USAGE,
+		       "the config in front of this image cannot be read (%s): give "
+		       "--name",
+		       why.text);
+}
+
+/* No magic: a legacy image, or nothing that is known. xend: what stood in front of it, or NULL. */
 static int read_bare_legacy(struct gw_process *p, struct gw_job *job, struct gw_config *config,
-			    struct gw_error *err)
+			    const struct gw_xend *xend, struct gw_error *err)
 {
 	struct gw_legacy_kind kind = {0};
 	struct gw_error why = GW_ERROR_INIT;
@@ -200,13 +236,27 @@ static int read_bare_legacy(struct gw_process *p, struct gw_job *job, struct gw_
 		return gw_fail(err, why.code, "%s", why.text);
 	if (got <= 0 || gw_detect(first, sizeof(first)) != GW_FILE_LEGACY)
 		return gw_fail(err, GW_INVALID,
-			       "neither an xl save file, nor a libxl stream, nor a libxc image, "
-			       "nor a legacy image");
+			       xend ? "behind the xend header stands no legacy image"
+				    : "neither a file of xl or xend, nor a libxl stream, nor a "
+				      "libxc image, nor a legacy image");
 	gw_channel_unread(job->ch, first, sizeof(first));
 	if (gw_legacy_detect(first, sizeof(first), &kind, err) < 0 ||
-	    config_of_nothing(p, config, kind.guest, err) < 0)
+	    (xend ? config_of_xend(p, config, xend, kind.guest, err)
+		  : config_of_nothing(p, config, kind.guest, err)) < 0)
 		return -1;
 	return read_converted(job, kind.guest, err);
+}
+
+static int read_xend_header(struct gw_process *p, struct gw_job *job, struct gw_config *config,
+			    struct gw_error *err)
+{
+	struct gw_xend xend = {0};
+	int ret = gw_xend_read(job->ch, NULL, &xend, err);
+
+	if (ret == 0)
+		ret = read_bare_legacy(p, job, config, &xend, err);
+	gw_xend_free(&xend);
+	return ret;
 }
 
 static int read_front(struct gw_process *p, struct gw_job *job, struct gw_config *config,
@@ -223,10 +273,12 @@ static int read_front(struct gw_process *p, struct gw_job *job, struct gw_config
 	if (gw_xlfile_is_magic(first, sizeof(first)))
 		return read_xl_header(config, job, first, err);
 	gw_channel_unread(job->ch, first, sizeof(first));
+	if (gw_xend_is_magic(first, sizeof(first)))
+		return read_xend_header(p, job, config, err);
 	if (gw_get_be64(first) == UINT64_MAX)
 		job->layer = GW_LAYER_LIBXC;
 	else if (memcmp(first, "LibxlFmt", 8) != 0)
-		return read_bare_legacy(p, job, config, err);
+		return read_bare_legacy(p, job, config, NULL, err);
 	return config_of_nothing(p, config, GW_GUEST_X86_HVM, err);
 }
 

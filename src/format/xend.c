@@ -115,6 +115,14 @@ static void take_value(struct reading *r)
 		take_number(r, &c->vcpus);
 }
 
+static void take_image_value(struct reading *r)
+{
+	if (!strcmp(r->inner, "kernel"))
+		take_text(r, r->config->kernel, sizeof(r->config->kernel));
+	else if (!strcmp(r->inner, "videoram"))
+		take_number(r, &r->config->videoram);
+}
+
 static void count_device(struct gw_xend_config *c, const char *kind)
 {
 	size_t i = 0;
@@ -172,9 +180,8 @@ static int take_atom(struct reading *r, struct gw_error *err)
 	default:
 		if (nth == 0)
 			take_key(r, r->inner, sizeof(r->inner));
-		else if (nth == 1 && r->nr[2] == 2 && !strcmp(r->key, "image") &&
-			 !strcmp(r->inner, "kernel"))
-			take_text(r, r->config->kernel, sizeof(r->config->kernel));
+		else if (nth == 1 && r->nr[2] == 2 && !strcmp(r->key, "image"))
+			take_image_value(r);
 	}
 	return 0;
 }

@@ -60,7 +60,8 @@ struct gw_xend_config {
 	/* "" if it does not say, or if it is too long or no text. */
 	char name[GW_XEND_TEXT_MAX], uuid[GW_XEND_TEXT_MAX], kernel[GW_XEND_TEXT_MAX];
 	uint64_t memory, maxmem, vcpus; /* the first two in MiB; 0: it does not say */
-	enum gw_guest_type guest;	/* NONE: it does not say */
+	uint64_t videoram; /* MiB; an HVM guest has it beside its maxmem; 0: it does not say */
+	enum gw_guest_type guest; /* NONE: it does not say */
 	/* In the order in which they come; kinds for which there is no room are left out. */
 	struct gw_xend_devices devices[GW_XEND_KINDS_MAX];
 	size_t nr_devices;

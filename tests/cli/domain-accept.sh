@@ -114,8 +114,51 @@ head -c 3000000 legacy.64 >cut
 restores 1 cut
 where=$("$GODWIT" verify cut 2>&1 | sed -n 's/.*\(legacy image chunk .*\) \[.*/\1/p')
 err_has "${where:?}"
+# The same behind xend's header: the name is its config's, and --name goes before it.
+python3 "$here/xend.py" hvm bare.64 xend.64 tpvh 4 && python3 "$here/xend.py" hvm bare.32 xend.32 other 4 ||
+	fail "xend.py"
+runs_on "$GODWIT" restore -d xend.64
+run_expect 0 "$GODWIT" restore -d xend.32
+assert_state other running
+"$GODWIT" destroy other
+runs_on "$GODWIT" restore -d --name tpvh xend.32
+runs_on "$GODWIT" restore -d - <xend.64
+run_expect 0 "$GODWIT" restore -d --paused xend.64
+run_expect 0 "$GODWIT" save tpvh again.save
+run_expect 0 "$GODWIT" inspect again.save
+out_has "Name          tpvh"
+out_has "UUID          0e2d4a44-5c1c-9d5b-27f3-6fbc6ec4d14f"
+# With its video memory.
+out_has "Config        1 vCPU, 8192 KiB"
+restores 1 xend.64 --accept v3,v2,converted
+err_has "the legacy format of Xen 4.5 and before: not taken in here"
+head -c 1000 xend.64 >cut
+restores 1 cut
+err_has "xend header at offset 0x3e8: the input ends inside the header or its config"
+head -c 3000000 xend.64 >cut
+restores 1 cut
+err_has "0x2dc6c0"
+# A config that cannot be read is as good as none.
+{ printf 'LinuxGuestRecord\0\0\0\007'; printf '(domain'; cat bare.64; } >no-sxp
+restores 2 no-sxp
+err_has "cannot be read (it ends inside a list, 1 deep): give --name"
+runs_on "$GODWIT" restore -d --name tpvh no-sxp
+{ printf 'LinuxGuestRecord\377\377\377\377'; cat bare.64; } >bad
+restores 1 bad --name tpvh
+err_has "the config is said to have -1 bytes"
+{ printf 'LinuxGuestRecord\0\0\0\010'; printf '(domain)'; cat bare.64; } >no-name
+restores 2 no-name
+err_has "the config has no name: give --name"
+{ printf 'LinuxGuestRecord\0\0\0\010'; printf '(domain)'; cat tiny.save; } >not-legacy
+restores 1 not-legacy
+err_has "behind the xend header stands no legacy image"
 receiver
 send legacy.64
+until_true 10 is_state tpvh running
+[ "$(counter tpvh)" -ge $((0x1d95)) ] || fail "the counter is $(counter tpvh)"
+"$GODWIT" destroy tpvh
+receiver
+send xend.64
 until_true 10 is_state tpvh running
 [ "$(counter tpvh)" -ge $((0x1d95)) ] || fail "the counter is $(counter tpvh)"
 "$GODWIT" destroy tpvh

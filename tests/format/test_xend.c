@@ -327,6 +327,7 @@ static void configs_of_xend(void **state)
 	assert_int_equal(c.memory, 512);
 	assert_int_equal(c.maxmem, 768);
 	assert_int_equal(c.vcpus, 2);
+	assert_int_equal(c.videoram, 4);
 	assert_int_equal(c.guest, GW_GUEST_X86_HVM);
 	assert_int_equal(c.nr_devices, 4);
 	assert_string_equal(c.devices[0].kind, "vif");
@@ -339,6 +340,7 @@ static void configs_of_xend(void **state)
 	assert_string_equal(c.name, "mail-2");
 	assert_string_equal(c.kernel, "/boot/vmlinuz-2.6.32-5-xen-amd64");
 	assert_int_equal(c.vcpus, 1);
+	assert_int_equal(c.videoram, 0);
 	assert_int_equal(c.guest, GW_GUEST_X86_PV);
 	assert_int_equal(c.nr_devices, 1);
 	assert_string_equal(c.devices[0].kind, "tap2");

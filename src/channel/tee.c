@@ -24,6 +24,8 @@ void gw_tee_close(struct gw_tee *t)
 		close(t->pipe[1]);
 	}
 	t->open = false;
+	free(t->buffer);
+	t->buffer = NULL;
 }
 
 static int open_pipe(struct gw_tee *t)
@@ -86,18 +88,16 @@ static void store(struct gw_tee *t, size_t len, uint64_t offset)
 static ssize_t by_buffer(struct gw_channel *in, struct gw_channel *out, uint64_t len,
 			 struct gw_tee *t, uint64_t offset, struct gw_error *err)
 {
-	size_t room = (size_t)GW_MIN(len, (uint64_t)BUFFER_SIZE);
-	GW_FREE_ON_EXIT uint8_t *buffer = malloc(room);
 	ssize_t n;
 
-	if (!buffer)
+	if (!t->buffer && !(t->buffer = malloc(BUFFER_SIZE)))
 		return gw_fail_errno(err, "a buffer between %s and %s", in->name, out->name);
-	n = gw_channel_read_some(in, buffer, room, err);
+	n = gw_channel_read_some(in, t->buffer, (size_t)GW_MIN(len, (uint64_t)BUFFER_SIZE), err);
 	if (n <= 0)
 		return n;
-	if (gw_channel_write(out, buffer, (size_t)n, err))
+	if (gw_channel_write(out, t->buffer, (size_t)n, err))
 		return -1;
-	gw_write_at(t->fd, offset, buffer, (size_t)n, WHAT, &t->why);
+	gw_write_at(t->fd, offset, t->buffer, (size_t)n, WHAT, &t->why);
 	return n;
 }
 

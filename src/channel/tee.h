@@ -17,7 +17,8 @@ struct gw_tee {
 
 	/* private */
 	bool open;
-	int pipe[2]; /* between a pipe and the file */
+	int pipe[2];	 /* between a pipe and the file */
+	uint8_t *buffer; /* where there is no pipe */
 };
 
 void gw_tee_close(struct gw_tee *tee);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * What every unit test includes first: cmocka and its headers in their right order, and
- * the one way in which tests check a call that fills a gw_error.
+ * What every unit test includes first: cmocka and its headers in their right order, the one way in
+ * which tests check a call that fills a gw_error, and that in which their lists grow.
  */
 #ifndef GW_TESTS_GWTEST_H
 #define GW_TESTS_GWTEST_H
@@ -34,5 +34,16 @@
 			fail_msg("\"%s\" does not contain \"%s\"", (err)->text, (part));           \
 		gw_error_clear(err);                                                               \
 	} while (0)
+
+/* A list that grows one by one: with room for another element behind the n that it has. Not more
+ * often than n doubles, because under ASan every realloc() is a copy. */
+static inline void *room_for_one(void *list, size_t n, size_t size)
+{
+	if (n & (n - 1))
+		return list;
+	list = reallocarray(list, n ? 2 * n : 1, size);
+	assert_non_null(list);
+	return list;
+}
 
 #endif

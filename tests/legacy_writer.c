@@ -47,8 +47,7 @@ struct legacy_made_event *legacy_expect(struct legacy_maker *k, enum gw_legacy_e
 	struct legacy_made *m = k->made;
 	struct legacy_made_event *e;
 
-	m->events = reallocarray(m->events, m->nr_events + 1, sizeof(*m->events));
-	assert_non_null(m->events);
+	m->events = room_for_one(m->events, m->nr_events, sizeof(*m->events));
 	e = &m->events[m->nr_events++];
 	*e = (struct legacy_made_event){
 		.event = event,
@@ -63,8 +62,7 @@ void legacy_note_entry(struct legacy_maker *k, uint64_t entry)
 {
 	struct legacy_made *m = k->made;
 
-	m->entries = reallocarray(m->entries, m->nr_entries + 1, sizeof(*m->entries));
-	assert_non_null(m->entries);
+	m->entries = room_for_one(m->entries, m->nr_entries, sizeof(*m->entries));
 	m->entries[m->nr_entries++] = entry;
 }
 
@@ -161,8 +159,7 @@ static void keep_round(struct legacy_maker *k)
 	struct legacy_made_round *r;
 	size_t n = m->p2m_size;
 
-	m->rounds = reallocarray(m->rounds, m->nr_rounds + 1, sizeof(*m->rounds));
-	assert_non_null(m->rounds);
+	m->rounds = room_for_one(m->rounds, m->nr_rounds, sizeof(*m->rounds));
 	r = &m->rounds[m->nr_rounds++];
 	*r = k->now;
 	r->end = k->out.bytes.len;

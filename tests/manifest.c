@@ -72,8 +72,7 @@ struct manifest manifest_load(const char *name)
 	     line = strtok_r(NULL, "\n", &save)) {
 		if (line[0] == '#')
 			continue;
-		m.pages = reallocarray(m.pages, m.nr + 1, sizeof(*m.pages));
-		assert_non_null(m.pages);
+		m.pages = room_for_one(m.pages, m.nr, sizeof(*m.pages));
 		m.pages[m.nr] = parse_line(line);
 		assert_true(m.nr == 0 || m.pages[m.nr - 1].pfn < m.pages[m.nr].pfn);
 		m.nr++;

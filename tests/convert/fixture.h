@@ -24,12 +24,12 @@ struct outcome {
 
 /* args: all but channels and toolstack; NULL: nothing in particular. */
 void convert(struct outcome *o, const void *data, size_t len, const struct gw_convert_args *args);
-/* The same over channels of the caller's. */
+/* The same over channels of the caller's. out may be NULL: what comes out is then in o->out. */
 void convert_channels(struct outcome *o, struct gw_channel *in, struct gw_channel *out,
 		      const struct gw_convert_args *args);
 void outcome_free(struct outcome *o);
-/* A channel that gives these bytes (copied), or takes some. */
-struct gw_channel *memory_of(const void *data, size_t len);
+/* A channel that gives these bytes, which have to outlive it. */
+struct gw_channel *source_of(const void *data, size_t len);
 
 /* A record of either layer, as it lies there. */
 struct seen_record {
@@ -39,6 +39,7 @@ struct seen_record {
 	const uint8_t *body; /* NULL if length is 0 */
 };
 
+/* No guest here has more. */
 #define SEEN_PFNS (1u << 20)
 
 struct seen {
@@ -52,12 +53,19 @@ struct seen {
 	struct seen_record *records;
 	size_t nr;
 	bool ended; /* the image, with its END */
-	/* By pfn: type of the last entry, NEVER if none came; last contents, NULL if none. */
+	/* By pfn up to the highest that came: 1 + type of the last entry, 0 if none came; last
+	 * contents, NULL if none. */
+	uint64_t nr_pfns;
+	uint64_t room;
 	uint8_t *types;
 	const uint8_t **pages;
 };
 
 #define NEVER 0xff
+
+/* The type of its last entry, NEVER if none came; its last contents, NULL if none. */
+unsigned seen_type(const struct seen *s, uint64_t pfn);
+const uint8_t *seen_page(const struct seen *s, uint64_t pfn);
 
 /* Takes it apart; what cannot be, or is not as the specification wants it (padding, reserved
  * fields, counts), fails the test. */

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "../format/realdata.h"
+#include "../bytes.h"
 #include "../legacy_writer.h"
 #include "base/clock.h"
 #include "base/util.h"
@@ -66,7 +67,7 @@ static struct verdict verify(const void *data, size_t len)
 {
 	struct verdict v = {0};
 	const struct gw_examine_sink sink = {.opaque = &v, .finding = on_finding};
-	struct gw_channel *in = memory_of(data, len);
+	struct gw_channel *in = source_of(data, len);
 	struct gw_error err = GW_ERROR_INIT;
 	struct gw_examined sum;
 
@@ -199,16 +200,16 @@ static void inputs_that_fail(void **state)
 	for (int i = 0; i < 150; i++) {
 		struct legacy_made *made = some_image();
 		struct gw_fault_plan plan = GW_FAULT_PLAN_INIT;
-		struct gw_channel *in, *out = memory_of("", 0);
 		struct gw_error err = GW_ERROR_INIT;
+		struct gw_channel *in;
 		struct outcome o;
 
 		plan.seed = next();
 		plan.read.most = 1 + (uint32_t)(next() % 70000);
 		plan.read.error_at = next() % made->bytes.len;
-		in = gw_channel_fault(memory_of(made->bytes.data, made->bytes.len), &plan, &err);
+		in = gw_channel_fault(source_of(made->bytes.data, made->bytes.len), &plan, &err);
 		assert_non_null(in);
-		convert_channels(&o, in, out, NULL);
+		convert_channels(&o, in, NULL, NULL);
 		assert_fails(o.rc, &o.err, GW_SYSTEM, "Input/output error");
 		if (o.out.len) {
 			struct verdict v = verify(o.out.data, o.out.len);
@@ -217,7 +218,6 @@ static void inputs_that_fail(void **state)
 		}
 		outcome_free(&o);
 		gw_channel_close(in);
-		gw_channel_close(out);
 		legacy_made_free(made);
 	}
 	assert_int_equal(count_fds(), before);
@@ -241,11 +241,9 @@ static void outputs_that_fail(void **state)
 		plan.write.most = 1 + (uint32_t)(next() % 70000);
 		plan.write.error_at = next() % whole.out.len;
 		plan.write.errnum = next() % 2 ? ENOSPC : EPIPE;
-		in = memory_of(made->bytes.data, made->bytes.len);
-		out = gw_channel_fault(memory_of("", 0), &plan, &err);
+		in = source_of(made->bytes.data, made->bytes.len);
+		out = gw_channel_fault(bytes_sink("failing", NULL), &plan, &err);
 		assert_non_null(out);
-		free(out->name);
-		out->name = strdup("failing");
 		convert_channels(&o, in, out, NULL);
 		assert_fails(o.rc, &o.err, plan.write.errnum == EPIPE ? GW_PEER : GW_SYSTEM,
 			     "writing failing at byte");
@@ -266,22 +264,21 @@ static void short_turns(void **state)
 	for (int i = 0; i < 10; i++) {
 		struct legacy_made *made = some_image();
 		struct gw_fault_plan plan = GW_FAULT_PLAN_INIT;
-		struct gw_channel *in, *out = memory_of("", 0);
 		struct gw_error err = GW_ERROR_INIT;
+		struct gw_channel *in;
 		struct outcome whole, o;
 
 		convert(&whole, made->bytes.data, made->bytes.len, NULL);
 		plan.seed = next();
 		plan.read.most = 1 + (uint32_t)(next() % 200);
-		in = gw_channel_fault(memory_of(made->bytes.data, made->bytes.len), &plan, &err);
-		convert_channels(&o, in, out, NULL);
+		in = gw_channel_fault(source_of(made->bytes.data, made->bytes.len), &plan, &err);
+		convert_channels(&o, in, NULL, NULL);
 		assert_int_equal(o.rc, 0);
 		assert_int_equal(o.out.len, whole.out.len);
 		assert_memory_equal(o.out.data, whole.out.data, o.out.len);
 		outcome_free(&o);
 		outcome_free(&whole);
 		gw_channel_close(in);
-		gw_channel_close(out);
 		legacy_made_free(made);
 	}
 }
@@ -302,19 +299,18 @@ static void cancelled(void **state)
 		struct gw_error err = GW_ERROR_INIT;
 		struct gw_cancel *cancel = gw_cancel_new(&err);
 		struct gw_convert_args args = {.cancel = cancel};
-		struct gw_channel *in, *out;
+		struct gw_channel *in, *out = NULL;
 		struct outcome o;
 		pthread_t thread;
 		int fds[2];
 
 		assert_int_equal(pipe(fds), 0);
 		if (writing) {
-			in = memory_of(file.data, file.len);
+			in = source_of(file.data, file.len);
 			out = gw_channel_from_fd(fds[1], true, "full", &err);
 		} else {
 			assert_int_equal(write(fds[1], file.data, 5000), 5000);
 			in = gw_channel_from_fd(fds[0], true, "slow", &err);
-			out = memory_of("", 0);
 		}
 		assert_int_equal(pthread_create(&thread, NULL, cancel_soon, cancel), 0);
 		convert_channels(&o, in, out, &args);

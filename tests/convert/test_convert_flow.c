@@ -279,7 +279,7 @@ static void a_channel_reads_the_same(void **state)
 		snprintf(name, sizeof(name), "xen-code/%s.xz", names[i]);
 		file = realdata_load(realdata_path(name));
 		convert(&whole, file.data, file.len, NULL);
-		args.in = i ? memory_of(file.data, file.len) : file_of(&file);
+		args.in = i ? source_of(file.data, file.len) : file_of(&file);
 		ch = gw_convert_channel(&args, &done, &err);
 		assert_non_null(ch);
 		got = malloc(whole.out.len);
@@ -306,7 +306,7 @@ static void a_channel_reads_the_same(void **state)
 static void a_channel_over_a_bad_image(void **state)
 {
 	struct gw_buffer file = realdata_load(realdata_path("xen-code/leg45_hvm_w64_1024.xz"));
-	struct gw_convert_args args = {.in = memory_of(file.data, file.len / 2)};
+	struct gw_convert_args args = {.in = source_of(file.data, file.len / 2)};
 	struct gw_error err = GW_ERROR_INIT;
 	struct gw_channel *ch = gw_convert_channel(&args, NULL, &err);
 	uint8_t buf[65536];

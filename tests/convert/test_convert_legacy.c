@@ -30,9 +30,9 @@ struct trip {
 
 static void check_page(struct trip *t, uint64_t pfn)
 {
-	uint8_t was = t->round->types[pfn], is = t->s.types[pfn];
+	unsigned was = t->round->types[pfn], is = seen_type(&t->s, pfn);
 	const uint8_t *memory = t->round->memory + pfn * GW_PAGE_SIZE;
-	const uint8_t *page = t->s.pages[pfn];
+	const uint8_t *page = seen_page(&t->s, pfn);
 
 	if (t->round->unmapped[pfn]) {
 		if (is != GW_PAGE_XTAB)
@@ -210,9 +210,8 @@ static void check_result(struct trip *t, const struct outcome *o)
 	assert_int_equal(t->s.header.type, t->made->kind.guest);
 	for (uint64_t pfn = 0; pfn < t->made->p2m_size; pfn++)
 		check_page(t, pfn);
-	for (uint64_t pfn = t->made->p2m_size; pfn < SEEN_PFNS; pfn++)
-		if (t->s.types[pfn] != NEVER)
-			WRONG(t, "pfn 0x%llx is beyond the guest", (unsigned long long)pfn);
+	if (t->s.nr_pfns > t->made->p2m_size)
+		WRONG(t, "pfn 0x%llx is beyond the guest", (unsigned long long)t->s.nr_pfns - 1);
 	check_tsc(t);
 	if (t->made->kind.guest == GW_GUEST_X86_PV)
 		check_pv(t);
@@ -255,8 +254,8 @@ static void convert_between(struct outcome *o, const void *data, size_t len, enu
 			    const struct gw_convert_args *args)
 {
 	int fd;
-	struct gw_channel *in = ends == FILE_IN ? file_with(data, len, &fd) : memory_of(data, len);
-	struct gw_channel *out = ends == FILE_OUT ? file_with("", 0, &fd) : memory_of("", 0);
+	struct gw_channel *in = ends == FILE_IN ? file_with(data, len, &fd) : source_of(data, len);
+	struct gw_channel *out = ends == FILE_OUT ? file_with("", 0, &fd) : NULL;
 
 	convert_channels(o, in, out, args);
 	if (ends == FILE_OUT && o->rc == 0) {

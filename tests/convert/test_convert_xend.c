@@ -209,26 +209,25 @@ static void header_taken_before(void **state)
 {
 	struct gw_buffer image = realdata_load(realdata_path(samples[3]));
 	struct gw_buffer file = xend_file(sizeof(config) - 1, config, &image);
-	struct gw_channel *in, *out = memory_of("", 0);
+	struct gw_channel *in;
 	struct gw_error err = GW_ERROR_INIT;
 	struct gw_xend xend = {0};
 	struct outcome o, whole;
 
 	convert(&whole, file.data, file.len - 1, NULL);
 	assert_int_equal(whole.rc, -1);
-	in = memory_of(file.data, file.len - 1);
+	in = source_of(file.data, file.len - 1);
 	assert_ok(gw_xend_read(in, NULL, &xend, &err), &err);
 	assert_int_equal(in->read_pos, FRONT);
 	assert_int_equal(xend.config.len, sizeof(config) - 1);
 	assert_memory_equal(xend.config.data, config, sizeof(config) - 1);
-	convert_channels(&o, in, out, NULL);
+	convert_channels(&o, in, NULL, NULL);
 	assert_int_equal(o.rc, -1);
 	assert_string_equal(o.err.text, whole.err.text);
 	assert_non_null(strstr(o.err.text, "at offset 0x"));
 	assert_int_equal(o.done.in_bytes, file.len - 1 - FRONT);
 	assert_int_equal(o.done.dropped, whole.done.dropped - 1);
 	gw_channel_close(in);
-	gw_channel_close(out);
 	gw_xend_free(&xend);
 	outcome_free(&whole);
 	outcome_free(&o);

@@ -532,6 +532,7 @@ static struct gw_buffer image(const struct model *m, uint64_t *random)
 	/* Where the layers bring nothing, they make no difference. */
 	bool layers = m->layers || chance(&w, 30);
 
+	assert_non_null(gw_buffer_reserve(&w.out, 2 * MODEL_PFNS * GW_PAGE_SIZE, &w.err));
 	if (layers && chance(&w, 50))
 		gw_xlfile_append(&w.out, GW_XLFILE_JSON | GW_XLFILE_STREAM_V2, NULL, 0, &w.err);
 	if (layers) {

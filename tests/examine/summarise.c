@@ -4,18 +4,8 @@
  */
 #include "gwtest.h"
 
-#include "channel/memory.h"
+#include "bytes.h"
 #include "examine/summarise.h"
-
-static struct gw_channel *channel_of(const void *data, size_t len)
-{
-	struct gw_error err = GW_ERROR_INIT;
-	struct gw_channel *ch = gw_channel_memory("test", &err);
-
-	assert_non_null(ch);
-	assert_ok(gw_channel_write(ch, data, len, &err), &err);
-	return ch;
-}
 
 struct gw_summary *summarise(const void *data, size_t len, bool contents, bool tables)
 {
@@ -30,7 +20,7 @@ struct gw_summary *summarise(const void *data, size_t len, bool contents, bool t
 		.wants = gw_summary_wants,
 		.body = gw_summary_body,
 	};
-	struct gw_channel *ch = channel_of(data, len);
+	struct gw_channel *ch = bytes_source("test", data, len);
 	struct gw_error err = GW_ERROR_INIT;
 	struct gw_examined examined;
 
@@ -71,7 +61,7 @@ size_t place_of_record(const void *data, size_t len, enum gw_layer layer, uint32
 {
 	struct search s = {.layer = layer, .type = type, .n = n};
 	const struct gw_examine_sink sink = {.opaque = &s, .record = look};
-	struct gw_channel *ch = channel_of(data, len);
+	struct gw_channel *ch = bytes_source("test", data, len);
 	struct gw_error err = GW_ERROR_INIT;
 	struct gw_examined examined;
 

@@ -8,7 +8,7 @@
 #include "base/bytes.h"
 #include "base/util.h"
 #include "channel/fault.h"
-#include "channel/memory.h"
+#include "bytes.h"
 #include "examine/describe.h"
 #include "examine/examine.h"
 #include "examine/memory_map.h"
@@ -360,10 +360,7 @@ static void any_pace_and_failures(void **unused)
 
 	plan.read.most = 700;
 	plan.seed = 1;
-	ch = gw_channel_memory("memory", &err);
-	assert_non_null(ch);
-	assert_ok(gw_channel_write(ch, file.data, file.len, &err), &err);
-	ch = gw_channel_fault(ch, &plan, &err);
+	ch = gw_channel_fault(bytes_source("memory", file.data, file.len), &plan, &err);
 	assert_non_null(ch);
 	examine_channel(ch, &o);
 	assert_int_equal(o.sum.errors, 0);
@@ -371,10 +368,7 @@ static void any_pace_and_failures(void **unused)
 	gw_channel_close(ch);
 
 	plan.read.error_at = 100000;
-	ch = gw_channel_memory("memory", &err);
-	assert_non_null(ch);
-	assert_ok(gw_channel_write(ch, file.data, file.len, &err), &err);
-	ch = gw_channel_fault(ch, &plan, &err);
+	ch = gw_channel_fault(bytes_source("memory", file.data, file.len), &plan, &err);
 	assert_non_null(ch);
 	assert_fails(gw_examine(ch, &(struct gw_examine_sink){0}, &sum, &err), &err, GW_SYSTEM,
 		     "Input/output error");

@@ -416,22 +416,21 @@ static void mutate(uint8_t *data, const struct spots *spots, uint64_t *random)
 	}
 }
 
-/* Restores it, whatever it is, and saves it again if that worked. True if it worked. */
-static bool try(struct gw_host *host, const struct image *image)
+/* Restores it, whatever it is, and saves it again, to out, if that worked. True if it worked. */
+static bool try(struct gw_host *host, const struct image *image, struct gw_buffer *out)
 {
 	struct gw_error err = GW_ERROR_INIT;
 	struct restore_options how = {.checkpoint = ~0u};
 	struct save_options save = {0};
 	struct gw_domain *d = new_domain(host, image->type);
-	struct gw_buffer out = {0};
 	int r = restore_loop(image, d, &how, &err);
 
 	if (r < 0)
 		assert_true(err.code != GW_OK && err.text[0]);
 	gw_error_clear(&err);
+	gw_buffer_reset(out);
 	if (r == 0)
-		save_loop(d, &out, &save, &err);
-	gw_buffer_free(&out);
+		save_loop(d, out, &save, &err);
 	d->ops->destroy(d);
 	return r == 0;
 }
@@ -444,6 +443,7 @@ static void test_mutations(void **state)
 	struct gw_error err = GW_ERROR_INIT;
 	struct gw_host *host = gw_host_open("memory:?pages=5000", &err);
 	unsigned restored = 0, refused = 0;
+	struct gw_buffer out = {0};
 
 	print_message("GODWIT_SEED=%llu\n", (unsigned long long)random);
 	for (size_t i = 0; i < sizeof(images) / sizeof(images[0]); i++) {
@@ -455,7 +455,7 @@ static void test_mutations(void **state)
 		memcpy(good, image.data, image.len);
 		for (unsigned n = 0; n < 60; n++) {
 			mutate(image.data, &spots, &random);
-			if (try(host, &image))
+			if (try(host, &image, &out))
 				restored++;
 			else
 				refused++;
@@ -465,6 +465,7 @@ static void test_mutations(void **state)
 		free(spots.at);
 		free_image(&image);
 	}
+	gw_buffer_free(&out);
 	print_message("%u restored, %u refused\n", restored, refused);
 	assert_true(refused > 20);
 	assert_int_equal(host->ops->free_pages(host), 5000);

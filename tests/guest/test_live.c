@@ -8,7 +8,7 @@
 #include <sched.h>
 
 #include "base/bytes.h"
-#include "channel/memory.h"
+#include "bytes.h"
 #include "compare.h"
 #include "hypervisor/memory.h"
 #include "hypervisor/memory_guest.h"
@@ -135,7 +135,7 @@ static void save_by_engine(struct gw_domain *d, struct gw_memory_guest *guest,
 {
 	struct gw_error err = GW_ERROR_INIT;
 	struct gw_toolstack ts = {.opaque = d, .suspend = ts_suspend};
-	struct gw_channel *ch = gw_channel_memory("saved", &err);
+	struct gw_channel *ch = bytes_sink("saved", out);
 	struct gw_report report;
 	struct gw_save_args args = {.domain = d,
 				    .out = ch,
@@ -143,12 +143,8 @@ static void save_by_engine(struct gw_domain *d, struct gw_memory_guest *guest,
 				    .live = true,
 				    .precopy = {.downtime_ms = 1, .max_rounds = 8},
 				    .report = &report};
-	size_t len;
 
 	assert_ok(gw_save_image(&args, &err), &err);
-	const void *data = gw_channel_memory_data(ch, &len);
-
-	assert_ok(gw_buffer_append(out, data, len, &err), &err);
 	gw_channel_close(ch);
 	print_message("%llu steps, %u rounds\n", (unsigned long long)gw_memory_guest_steps(guest),
 		      report.rounds);
@@ -158,10 +154,9 @@ static void save_by_engine(struct gw_domain *d, struct gw_memory_guest *guest,
 static void restore_by_engine(const struct image *image, struct gw_domain *d)
 {
 	struct gw_error err = GW_ERROR_INIT;
-	struct gw_channel *ch = gw_channel_memory("stored", &err);
+	struct gw_channel *ch = bytes_source("stored", image->data, image->len);
 	struct gw_restore_args args = {.domain = d, .in = ch};
 
-	assert_ok(gw_channel_write(ch, image->data, image->len, &err), &err);
 	assert_ok(gw_restore_image(&args, &err), &err);
 	gw_channel_close(ch);
 }

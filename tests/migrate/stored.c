@@ -8,7 +8,7 @@
 #include <sys/mman.h>
 
 #include "base/bytes.h"
-#include "channel/memory.h"
+#include "bytes.h"
 #include "format/image.h"
 #include "format/realdata.h"
 #include "format/stream.h"
@@ -70,12 +70,7 @@ void stored_free(struct stored *s)
 
 struct gw_channel *stored_bytes(const void *data, size_t len)
 {
-	struct gw_error err = GW_ERROR_INIT;
-	struct gw_channel *ch = gw_channel_memory("stored", &err);
-
-	assert_non_null(ch);
-	assert_ok(gw_channel_write(ch, data, len, &err), &err);
-	return ch;
+	return bytes_source("stored", data, len);
 }
 
 struct gw_domain *stored_domain(enum gw_guest_type type, uint64_t max_pfns)
@@ -140,17 +135,12 @@ struct gw_buffer stored_save(struct gw_domain *d, bool live)
 {
 	struct gw_error err = GW_ERROR_INIT;
 	struct gw_toolstack ts = stored_toolstack(d);
-	struct gw_channel *out = gw_channel_memory("saved", &err);
-	struct gw_save_args args = {.domain = d, .out = out, .toolstack = &ts, .live = live};
+	struct gw_save_args args = {.domain = d, .toolstack = &ts, .live = live};
 	struct gw_buffer image = {0};
-	size_t len;
 
-	assert_non_null(out);
+	args.out = bytes_sink("saved", &image);
 	assert_ok(gw_save_image(&args, &err), &err);
-	const void *data = gw_channel_memory_data(out, &len);
-
-	assert_ok(gw_buffer_append(&image, data, len, &err), &err);
-	gw_channel_close(out);
+	gw_channel_close(args.out);
 	return image;
 }
 

@@ -6,7 +6,7 @@
  */
 #include "gwtest.h"
 
-#include "channel/memory.h"
+#include "bytes.h"
 #include "format/image.h"
 #include "hypervisor/memory.h"
 #include "hypervisor/memory_guest.h"
@@ -57,7 +57,7 @@ static int save(struct gw_domain *d, bool live, struct gw_report *report, struct
 		struct gw_error *err)
 {
 	struct gw_toolstack ts = stored_toolstack(d);
-	struct gw_channel *out = gw_channel_memory("saved", err);
+	struct gw_channel *out = bytes_sink("saved", image);
 	struct gw_save_args args = {
 		.domain = d,
 		.out = out,
@@ -66,15 +66,10 @@ static int save(struct gw_domain *d, bool live, struct gw_report *report, struct
 		.report = report,
 		.precopy = {.downtime_ms = 1, .max_rounds = 4, .bandwidth = 20 << 20},
 	};
-	size_t len;
-	int rc;
+	int rc = gw_save_image(&args, err);
 
-	assert_non_null(out);
-	rc = gw_save_image(&args, err);
-	const void *data = gw_channel_memory_data(out, &len);
-
-	if (rc == 0)
-		rc = gw_buffer_append(image, data, len, err);
+	if (rc < 0)
+		gw_buffer_free(image);
 	gw_channel_close(out);
 	return rc;
 }
@@ -189,12 +184,11 @@ static void test_deferred_table_is_sent(void **state)
 	struct gw_domain *d = running_domain(streams[1]);
 	struct stealthy s = {.d = d};
 	struct gw_toolstack ts = {.opaque = &s, .suspend = stealthy_suspend};
-	struct gw_channel *out = gw_channel_memory("saved", &err);
-	struct gw_save_args args = {.domain = d, .out = out, .toolstack = &ts, .live = true};
 	struct gw_buffer live = {0}, still = {0};
+	struct gw_channel *out = bytes_sink("saved", &live);
+	struct gw_save_args args = {.domain = d, .out = out, .toolstack = &ts, .live = true};
 	struct gw_report report;
 	uint64_t pfn = 0;
-	size_t len;
 
 	while (gw_page_table_level(gw_memory_page_type(d, pfn)) != 1)
 		pfn++;
@@ -202,9 +196,6 @@ static void test_deferred_table_is_sent(void **state)
 	s.was = *s.pte;
 	*s.pte = UINT64_C(0x380) << 12 | 1;
 	assert_ok(gw_save_image(&args, &err), &err);
-	const void *data = gw_channel_memory_data(out, &len);
-
-	assert_ok(gw_buffer_append(&live, data, len, &err), &err);
 	assert_ok(save(d, false, &report, &still, &err), &err);
 	check_same("deferred", &live, &still);
 	gw_channel_close(out);

@@ -18,8 +18,8 @@
 
 #include "base/clock.h"
 #include "base/util.h"
-#include "format/hvm_context.h"
-#include "format/image.h"
+#include "format/x86/hvm_context.h"
+#include "format/libxc/image.h"
 #include "migrate/engine.h"
 
 #define RUNS 3

@@ -9,10 +9,10 @@
 #include <string.h>
 
 #include "base/util.h"
-#include "format/hvm_context.h"
-#include "format/policy.h"
-#include "format/rules.h"
-#include "format/sxp.h"
+#include "format/x86/hvm_context.h"
+#include "format/x86/policy.h"
+#include "format/rules/rules.h"
+#include "format/xend/sxp.h"
 
 struct drive {
 	const uint8_t *data;

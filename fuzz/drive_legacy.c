@@ -9,8 +9,8 @@
 #include <string.h>
 
 #include "base/util.h"
-#include "format/legacy_delta.h"
-#include "format/rules.h"
+#include "format/legacy/delta.h"
+#include "format/rules/rules.h"
 
 struct drive {
 	const uint8_t *data;

@@ -9,7 +9,7 @@ status=0
 bad() { printf 'lint: %s\n' "$*"; status=1; }
 
 # Rooms from the bottom of the house to its top: a room includes from itself and those before it.
-rooms=(base format channel hypervisor guest migrate examine convert domain helper cli)
+rooms=(base format channel hypervisor guest migrate examine convert vmm helper cli)
 
 check_format() {
 	local f

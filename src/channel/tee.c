@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #include "base/util.h"
-#include "channel/at.h"
+#include "channel/offset_io.h"
 #include "channel/fd.h"
 
 #define BUFFER_SIZE ((size_t)256 << 10)

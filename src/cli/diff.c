@@ -3,7 +3,7 @@
  * godwit diff: what differs in two stored domains. How it is shown is in diff_text.c and
  * diff_json.c.
  */
-#include "cli/diff.h"
+#include "cli/diff/diff.h"
 
 #include <string.h>
 

@@ -8,7 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "domain/config.h"
+#include "vmm/config.h"
 
 static void in_place(void *opaque, const char *name)
 {

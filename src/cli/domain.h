@@ -10,8 +10,8 @@
 #include "cli/args.h"
 #include "cli/background.h"
 #include "cli/verb.h"
-#include "domain/client.h"
-#include "domain/process.h"
+#include "vmm/client.h"
+#include "vmm/process.h"
 
 /* A verb that becomes a domain's process. */
 struct gw_domain_verb {

@@ -8,7 +8,7 @@
 #include "cli/args.h"
 #include "cli/input.h"
 #include "cli/verb.h"
-#include "examine/export.h"
+#include "examine/export/export.h"
 
 static int export_to(struct gw_cli *cli, struct gw_channel *in, const char *path,
 		     enum gw_export_form form, struct gw_exported *exported, struct gw_error *err)

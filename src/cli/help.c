@@ -6,9 +6,9 @@
 #include <string.h>
 
 #include "cli/args.h"
-#include "cli/completion.h"
-#include "cli/manual.h"
-#include "cli/usage.h"
+#include "cli/help/completion.h"
+#include "cli/help/manual.h"
+#include "cli/help/usage.h"
 #include "cli/verb.h"
 
 static int run(struct gw_cli *cli, const struct gw_args *args)

@@ -7,7 +7,7 @@
 #include "convert/convert.h"
 #include "convert/xend.h"
 #include "examine/detect.h"
-#include "format/xlfile.h"
+#include "format/xl/file.h"
 
 struct gw_channel *gw_cli_open(struct gw_cli *cli, const char *path, struct gw_error *err)
 {

@@ -8,7 +8,7 @@
 #include <godwit/channel.h>
 
 #include "cli/verb.h"
-#include "format/xend.h"
+#include "format/xend/xend.h"
 
 /*
  * The file of that name ("-": standard input), decompressed if it is zstd, xz or gzip; reading it

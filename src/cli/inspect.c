@@ -3,7 +3,7 @@
  * godwit inspect: what is in a stored image. The walk and the list of records are here; what is
  * shown behind it is in inspect_text.c and inspect_json.c.
  */
-#include "cli/inspect.h"
+#include "cli/inspect/inspect.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -11,7 +11,7 @@
 
 #include "cli/args.h"
 #include "cli/input.h"
-#include "cli/inspect_memory.h"
+#include "cli/inspect/memory.h"
 #include "examine/describe.h"
 #include "examine/examine.h"
 

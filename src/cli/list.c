@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "cli/domain.h"
-#include "domain/config.h"
+#include "vmm/config.h"
 
 #define ANSWER_MS 2000
 

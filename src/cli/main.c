@@ -12,7 +12,7 @@
 
 #include "cli/args.h"
 #include "cli/interrupt.h"
-#include "cli/usage.h"
+#include "cli/help/usage.h"
 #include "cli/verb.h"
 #include "config.h"
 

@@ -11,10 +11,10 @@
 #include "cli/json.h"
 #include "cli/verb.h"
 #include "cli/verify_deep.h"
-#include "domain/config.h"
+#include "vmm/config.h"
 #include "examine/describe.h"
 #include "examine/examine.h"
-#include "examine/summary.h"
+#include "examine/summary/summary.h"
 
 struct verify {
 	struct gw_cli *cli;

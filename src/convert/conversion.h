@@ -9,11 +9,11 @@
 #include "channel/spool.h"
 #include "channel/tee.h"
 #include "convert/convert.h"
-#include "convert/slots.h"
-#include "format/image.h"
-#include "format/rules.h"
-#include "format/stream.h"
-#include "format/xlfile.h"
+#include "convert/page_store.h"
+#include "format/libxc/image.h"
+#include "format/rules/rules.h"
+#include "format/libxl/stream.h"
+#include "format/xl/file.h"
 
 /* What is behind the image in the libxl layer, of the round at hand and of the last complete one:
  * records as they came, or the bare state of a legacy device model. */

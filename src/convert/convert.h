@@ -21,7 +21,7 @@
 #include <godwit/error.h>
 #include <godwit/toolstack.h>
 
-#include "format/legacy.h"
+#include "format/legacy/legacy.h"
 
 enum gw_convert_form {
 	GW_CONVERT_SAME, /* the outermost layer of the input; of a legacy image that is bare or

@@ -10,8 +10,8 @@
 #include <godwit/hypervisor.h>
 
 #include "convert/conversion.h"
-#include "format/legacy_delta.h"
-#include "format/legacy_map.h"
+#include "format/legacy/delta.h"
+#include "format/legacy/map.h"
 
 struct gw_conv_legacy {
 	struct gw_conv *c;

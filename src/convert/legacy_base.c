@@ -9,8 +9,8 @@
 #include "convert/legacy.h"
 
 #include "base/util.h"
-#include "channel/at.h"
-#include "channel/back.h"
+#include "channel/offset_io.h"
+#include "channel/reread.h"
 
 static bool can_be_read_again(const struct gw_channel *in)
 {

@@ -7,7 +7,7 @@
 #define GW_CONVERT_TAIL_H
 
 #include "base/buffer.h"
-#include "format/image.h"
+#include "format/libxc/image.h"
 
 /* Of all that wait: more than any guest has. */
 #define GW_TAIL_MAX (UINT64_C(128) << 20)

@@ -9,7 +9,7 @@
 #include <godwit/channel.h>
 #include <godwit/error.h>
 
-#include "format/rules.h"
+#include "format/rules/rules.h"
 
 /*
  * Reads header and config, which come next, up to the first byte of the image behind them, and

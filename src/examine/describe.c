@@ -10,7 +10,7 @@
 #include <string.h>
 
 #include "base/util.h"
-#include "format/hvm_context.h"
+#include "format/x86/hvm_context.h"
 
 void gw_text_add(struct gw_text *t, const char *fmt, ...)
 {

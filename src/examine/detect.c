@@ -7,9 +7,9 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "format/legacy.h"
-#include "format/xend.h"
-#include "format/xlfile.h"
+#include "format/legacy/legacy.h"
+#include "format/xend/xend.h"
+#include "format/xl/file.h"
 
 static bool starts(const uint8_t *p, size_t len, const char *with)
 {

@@ -21,12 +21,12 @@
 #include <godwit/toolstack.h>
 
 #include "examine/detect.h"
-#include "format/image.h"
-#include "format/legacy.h"
-#include "format/rules.h"
-#include "format/stream.h"
-#include "format/xend.h"
-#include "format/xlfile.h"
+#include "format/libxc/image.h"
+#include "format/legacy/legacy.h"
+#include "format/rules/rules.h"
+#include "format/libxl/stream.h"
+#include "format/xend/xend.h"
+#include "format/xl/file.h"
 
 /*
  * A record on its way through the sink. Borrowed for the call. Those that a legacy image becomes

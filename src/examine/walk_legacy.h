@@ -8,8 +8,8 @@
 
 #include "channel/spool.h"
 #include "examine/walk.h"
-#include "format/legacy_delta.h"
-#include "format/legacy_map.h"
+#include "format/legacy/delta.h"
+#include "format/legacy/map.h"
 
 /* Number and offset of an item, which the records that come of it have, too. */
 struct gw_legacy_place {

@@ -13,7 +13,7 @@
 #include <godwit/hypervisor.h>
 
 #include "base/buffer.h"
-#include "format/image.h"
+#include "format/libxc/image.h"
 
 /* Answer of normalise: the page cannot be expressed now (a table with a foreign mfn while the guest
  * runs); send it later. */

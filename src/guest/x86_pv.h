@@ -6,7 +6,7 @@
 #ifndef GW_GUEST_X86_PV_H
 #define GW_GUEST_X86_PV_H
 
-#include "format/pv_layout.h"
+#include "format/x86/pv_layout.h"
 #include "guest/x86.h"
 
 /* x86_pv_p2m.c: the P2M a guest keeps in its memory, read while it may run. */

@@ -17,7 +17,7 @@
 
 #include "config.h"
 #include "convert/convert.h"
-#include "format/xlfile.h"
+#include "format/xl/file.h"
 
 /* Xen's script: 1 is the stream's fault, or a missing argument; 2 what the converter cannot do, or
  * a wrong one. */

@@ -7,8 +7,8 @@
 #include <godwit/hypervisor.h>
 
 #include "base/util.h"
-#include "hypervisor/emu.h"
-#include "hypervisor/memory.h"
+#include "hypervisor/emu/emu.h"
+#include "hypervisor/memory/memory.h"
 #include "hypervisor/uri.h"
 
 struct backend {

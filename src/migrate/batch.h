@@ -14,7 +14,7 @@
 
 #include <godwit/channel.h>
 
-#include "format/image.h"
+#include "format/libxc/image.h"
 #include "guest/guest.h"
 
 struct gw_batch {

@@ -11,7 +11,7 @@
 #include "base/bytes.h"
 #include "base/clock.h"
 #include "base/util.h"
-#include "format/xlfile.h"
+#include "format/xl/file.h"
 #include "migrate/frames_internal.h"
 
 #define PART_MS	  1000 /* for getting the last word out */

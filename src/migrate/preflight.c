@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "format/policy.h"
+#include "format/x86/policy.h"
 
 /* Room for the line that counts what did not fit. */
 #define TAIL 40

@@ -10,7 +10,7 @@
 #include <sys/uio.h>
 
 #include "channel/spool.h"
-#include "format/rules.h"
+#include "format/rules/rules.h"
 #include "guest/guest.h"
 #include "migrate/engine.h"
 

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "base/util.h"
-#include "format/stream.h"
+#include "format/libxl/stream.h"
 #include "migrate/restore_internal.h"
 
 struct stream_restore {

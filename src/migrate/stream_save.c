@@ -5,7 +5,7 @@
  */
 #include "migrate/engine.h"
 
-#include "format/stream.h"
+#include "format/libxl/stream.h"
 
 struct stream_save {
 	const struct gw_save_args *args; /* the caller's */

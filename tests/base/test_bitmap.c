@@ -2,7 +2,7 @@
  *
  * Bitmap walks against a bit-by-bit model, seeded.
  */
-#include "gwtest.h"
+#include "lib/gwtest.h"
 
 #include <time.h>
 

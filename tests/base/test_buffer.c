@@ -2,7 +2,7 @@
  *
  * The growable buffer.
  */
-#include "gwtest.h"
+#include "lib/gwtest.h"
 
 #include "base/buffer.h"
 #include "base/bytes.h"

@@ -2,7 +2,7 @@
  *
  * The cancel token: no wait outlives it, whether it was set before or during.
  */
-#include "gwtest.h"
+#include "lib/gwtest.h"
 
 #include <poll.h>
 #include <pthread.h>

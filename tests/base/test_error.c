@@ -2,7 +2,7 @@
  *
  * Recording failures: the first wins, contexts stack up, nothing overflows.
  */
-#include "gwtest.h"
+#include "lib/gwtest.h"
 
 #include <errno.h>
 

@@ -10,7 +10,7 @@
 #include <signal.h>
 #include <sys/resource.h>
 
-#include "channel/at.h"
+#include "channel/offset_io.h"
 
 static char *folder;
 

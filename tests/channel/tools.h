@@ -6,7 +6,7 @@
 #ifndef GW_TESTS_CHANNEL_TOOLS_H
 #define GW_TESTS_CHANNEL_TOOLS_H
 
-#include "gwtest.h"
+#include "lib/gwtest.h"
 
 #include <fcntl.h>
 #include <inttypes.h>

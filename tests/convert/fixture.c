@@ -6,9 +6,9 @@
 
 #include <unistd.h>
 
-#include "../format/realdata.h"
-#include "../bytes.h"
-#include "../manifest.h"
+#include "lib/realdata.h"
+#include "lib/bytes.h"
+#include "lib/manifest.h"
 #include "base/bytes.h"
 #include "base/util.h"
 #include "examine/examine.h"

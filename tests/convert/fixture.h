@@ -6,12 +6,12 @@
 #ifndef GW_TESTS_CONVERT_FIXTURE_H
 #define GW_TESTS_CONVERT_FIXTURE_H
 
-#include "gwtest.h"
+#include "lib/gwtest.h"
 
 #include "base/buffer.h"
 #include "convert/convert.h"
-#include "format/image.h"
-#include "format/stream.h"
+#include "format/libxc/image.h"
+#include "format/libxl/stream.h"
 
 /* What became of a conversion. */
 struct outcome {

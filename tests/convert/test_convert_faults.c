@@ -14,9 +14,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "../format/realdata.h"
-#include "../bytes.h"
-#include "../legacy_writer.h"
+#include "lib/realdata.h"
+#include "lib/bytes.h"
+#include "lib/legacy_writer.h"
 #include "base/clock.h"
 #include "base/util.h"
 #include "channel/fault.h"

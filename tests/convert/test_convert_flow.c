@@ -11,8 +11,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "../format/realdata.h"
-#include "../legacy_writer.h"
+#include "lib/realdata.h"
+#include "lib/legacy_writer.h"
 #include "base/bytes.h"
 #include "base/clock.h"
 #include "base/util.h"

@@ -8,11 +8,11 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "../legacy_writer.h"
+#include "lib/legacy_writer.h"
 #include "base/bytes.h"
 #include "base/clock.h"
 #include "base/util.h"
-#include "format/legacy_map.h"
+#include "format/legacy/map.h"
 
 #define WRONG(t, ...)                                                                              \
 	do {                                                                                       \

@@ -9,9 +9,9 @@
 
 #include "base/bytes.h"
 #include "base/clock.h"
-#include "convert/slots.h"
+#include "convert/page_store.h"
 #include "convert/tail.h"
-#include "format/image.h"
+#include "format/libxc/image.h"
 
 static uint64_t next(uint64_t *random)
 {

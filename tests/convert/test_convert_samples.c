@@ -8,10 +8,10 @@
 #include <dirent.h>
 #include <fnmatch.h>
 
-#include "../format/realdata.h"
+#include "lib/realdata.h"
 #include "base/bytes.h"
 #include "base/util.h"
-#include "format/xlfile.h"
+#include "format/xl/file.h"
 
 /* Streams of tests/data, by patterns of their names. Calls with the path below tests/data and the
  * unpacked bytes. Returns how many. */

@@ -6,11 +6,11 @@
  */
 #include "fixture.h"
 
-#include "../format/realdata.h"
+#include "lib/realdata.h"
 #include "base/bytes.h"
 #include "base/util.h"
 #include "convert/xend.h"
-#include "format/xlfile.h"
+#include "format/xl/file.h"
 
 static const char config[] = "(domain (name web1) (uuid 0e2d4a44-5c1c-9d5b-27f3-6fbc6ec4d14f) "
 			     "(maxmem 64) (image (hvm (kernel ''))))";

@@ -6,10 +6,10 @@
 
 #include "base/bytes.h"
 #include "base/util.h"
-#include "format/hvm_context.h"
-#include "format/image.h"
-#include "format/stream.h"
-#include "format/xlfile.h"
+#include "format/x86/hvm_context.h"
+#include "format/libxc/image.h"
+#include "format/libxl/stream.h"
+#include "format/xl/file.h"
 
 #define SHARED_WC_SEC 3076u
 

@@ -6,7 +6,7 @@
 #ifndef GW_TESTS_EXAMINE_DIFF_MODEL_H
 #define GW_TESTS_EXAMINE_DIFF_MODEL_H
 
-#include "gwtest.h"
+#include "lib/gwtest.h"
 
 #include <godwit/hypervisor.h>
 #include <godwit/policy.h>

@@ -2,7 +2,7 @@
  *
  * The sink of items.h.
  */
-#include "gwtest.h"
+#include "lib/gwtest.h"
 
 #include "items.h"
 #include "walked.h"

@@ -6,7 +6,7 @@
 #define GW_TESTS_EXAMINE_ITEMS_H
 
 #include "examine/examine.h"
-#include "examine/summary.h"
+#include "examine/summary/summary.h"
 
 #define ITEMS_MAX 4096u
 

@@ -2,9 +2,9 @@
  *
  * See summarise.h.
  */
-#include "gwtest.h"
+#include "lib/gwtest.h"
 
-#include "bytes.h"
+#include "lib/bytes.h"
 #include "examine/summarise.h"
 
 struct gw_summary *summarise(const void *data, size_t len, bool contents, bool tables)

@@ -5,7 +5,7 @@
 #ifndef GW_TESTS_EXAMINE_SUMMARISE_H
 #define GW_TESTS_EXAMINE_SUMMARISE_H
 
-#include "examine/summary.h"
+#include "examine/summary/summary.h"
 
 /* Contents and tables as wanted. The walk must not fail, whatever it finds. */
 struct gw_summary *summarise(const void *data, size_t len, bool contents, bool tables);

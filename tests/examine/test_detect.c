@@ -2,11 +2,11 @@
  *
  * Formats by their first bytes.
  */
-#include "gwtest.h"
+#include "lib/gwtest.h"
 
 #include "base/bytes.h"
 #include "examine/detect.h"
-#include "format/xlfile.h"
+#include "format/xl/file.h"
 
 static void knows_magics(void **unused)
 {

@@ -3,7 +3,7 @@
  * gw_diff() against a model: what differs between two domains, whatever way their images were
  * written and from whatever they are read.
  */
-#include "gwtest.h"
+#include "lib/gwtest.h"
 
 #include <fcntl.h>
 #include <unistd.h>
@@ -12,15 +12,15 @@
 
 #include "base/bytes.h"
 #include "base/util.h"
-#include "bytes.h"
+#include "lib/bytes.h"
 #include "diff_model.h"
-#include "examine/diff_internal.h"
-#include "format/hvm_context.h"
-#include "format/image.h"
-#include "format/stream.h"
-#include "format/xlfile.h"
+#include "examine/diff/internal.h"
+#include "format/x86/hvm_context.h"
+#include "format/libxc/image.h"
+#include "format/libxl/stream.h"
+#include "format/xl/file.h"
 
-#include "../format/realdata.h"
+#include "lib/realdata.h"
 
 /* What a comparison told. */
 struct told {

@@ -3,18 +3,18 @@
  * The walk: over real streams, cut and damaged in all places, from a channel that counts what is
  * read and what is passed over.
  */
-#include "gwtest.h"
+#include "lib/gwtest.h"
 
 #include "base/bytes.h"
 #include "base/util.h"
 #include "channel/fault.h"
-#include "bytes.h"
+#include "lib/bytes.h"
 #include "examine/describe.h"
 #include "examine/examine.h"
-#include "examine/memory_map.h"
-#include "examine/summary.h"
+#include "examine/memory/map.h"
+#include "examine/summary/summary.h"
 
-#include "../format/realdata.h"
+#include "lib/realdata.h"
 #include "walked.h"
 
 static const char *const streams[] = {

@@ -2,17 +2,17 @@
  *
  * The walk through legacy images that were recorded: over every one, cut and damaged in all places.
  */
-#include "gwtest.h"
+#include "lib/gwtest.h"
 
 #include <dirent.h>
 
 #include "base/bytes.h"
 #include "base/util.h"
-#include "examine/memory_map.h"
+#include "examine/memory/map.h"
 
-#include "../format/realdata.h"
+#include "lib/realdata.h"
 #include "items.h"
-#include "manifest.h"
+#include "lib/manifest.h"
 #include "walked.h"
 
 #define SAMPLES_MAX 64u

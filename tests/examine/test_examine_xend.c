@@ -3,12 +3,12 @@
  * The walk through files of xend: its header before recorded legacy images. No such file was
  * recorded; header and config are made here.
  */
-#include "gwtest.h"
+#include "lib/gwtest.h"
 
 #include "base/bytes.h"
 #include "base/util.h"
 
-#include "../format/realdata.h"
+#include "lib/realdata.h"
 #include "items.h"
 #include "walked.h"
 

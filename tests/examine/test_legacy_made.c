@@ -3,14 +3,14 @@
  * The walk through legacy images that are made here: an HVM guest of a few pages whose second round
  * is compressed, rightly or wrongly.
  */
-#include "gwtest.h"
+#include "lib/gwtest.h"
 
 #include "base/clock.h"
 #include "base/util.h"
 
 #include "items.h"
-#include "legacy_compress.h"
-#include "legacy_put.h"
+#include "lib/legacy_compress.h"
+#include "lib/legacy_put.h"
 #include "walked.h"
 
 #define PAGES 4u

@@ -2,12 +2,12 @@
  *
  * The memory map against a plain array, and its bounds.
  */
-#include "gwtest.h"
+#include "lib/gwtest.h"
 
 #include <godwit/hypervisor.h>
 
 #include "base/util.h"
-#include "examine/memory_map.h"
+#include "examine/memory/map.h"
 
 #define PFNS 20000u
 

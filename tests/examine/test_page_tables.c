@@ -4,13 +4,13 @@
  * (tests/data/README.md): the rule is written down here once more, held against the manifest's
  * hashes, and followed with nothing but arrays. Then tables made to be nasty.
  */
-#include "gwtest.h"
+#include "lib/gwtest.h"
 
 #include "base/bytes.h"
 #include "base/util.h"
 #include "examine/summarise.h"
-#include "format/realdata.h"
-#include "manifest.h"
+#include "lib/realdata.h"
+#include "lib/manifest.h"
 
 #define PFNS	   1024u
 #define GUEST_PFNS (PFNS - 16) /* those above are ballooned out */

@@ -3,13 +3,13 @@
  * What counts of an image with checkpoints, and what pages have in them: held against the manifests
  * that were made beside the streams, one for each checkpoint.
  */
-#include "gwtest.h"
+#include "lib/gwtest.h"
 
 #include "base/bytes.h"
 #include "base/util.h"
 #include "examine/summarise.h"
-#include "format/realdata.h"
-#include "manifest.h"
+#include "lib/realdata.h"
+#include "lib/manifest.h"
 
 #define PFNS 1024u
 

@@ -2,7 +2,7 @@
  *
  * The channel of walked.h, and a sink that keeps what it is told.
  */
-#include "gwtest.h"
+#include "lib/gwtest.h"
 
 #include "base/util.h"
 #include "channel/kind.h"

@@ -2,7 +2,7 @@
  *
  * Driving the legacy reader.
  */
-#include "gwtest.h"
+#include "lib/gwtest.h"
 
 #include "base/util.h"
 #include "legacy_feed.h"

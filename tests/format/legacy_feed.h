@@ -5,8 +5,8 @@
 #ifndef GW_TESTS_FORMAT_LEGACY_FEED_H
 #define GW_TESTS_FORMAT_LEGACY_FEED_H
 
-#include "format/legacy.h"
-#include "format/rules.h"
+#include "format/legacy/legacy.h"
+#include "format/rules/rules.h"
 
 struct legacy_feed {
 	struct gw_legacy_reader r;

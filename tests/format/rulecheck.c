@@ -2,7 +2,7 @@
  *
  * Collecting findings for the tests of the rules.
  */
-#include "gwtest.h"
+#include "lib/gwtest.h"
 
 #include "base/util.h"
 #include "rulecheck.h"

@@ -6,7 +6,7 @@
 #ifndef GW_TESTS_FORMAT_RULECHECK_H
 #define GW_TESTS_FORMAT_RULECHECK_H
 
-#include "format/rules.h"
+#include "format/rules/rules.h"
 
 struct seen {
 	char ids[600]; /* "id id id ", in order */

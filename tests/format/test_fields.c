@@ -3,16 +3,16 @@
  * Named fields: of the state of guests that Xen 4.17 saved, of entries of every length, and against
  * Xen's own headers where they are installed.
  */
-#include "gwtest.h"
+#include "lib/gwtest.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "base/bytes.h"
-#include "format/hvm_fields.h"
-#include "format/pv_fields.h"
-#include "format/pv_layout.h"
-#include "realdata.h"
+#include "format/x86/hvm_fields.h"
+#include "format/x86/pv_fields.h"
+#include "format/x86/pv_layout.h"
+#include "lib/realdata.h"
 
 #if __has_include(<xen/hvm/save.h>) && __has_include(<xen/xen.h>) && defined(__x86_64__)
 #define HAVE_XEN_HEADERS 1

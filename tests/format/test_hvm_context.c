@@ -3,11 +3,11 @@
  * HVM save records: the walk over blobs that are right and wrong, and the contexts of
  * guests that Xen 4.17 saved.
  */
-#include "gwtest.h"
+#include "lib/gwtest.h"
 
 #include "base/bytes.h"
-#include "format/hvm_context.h"
-#include "realdata.h"
+#include "format/x86/hvm_context.h"
+#include "lib/realdata.h"
 
 static struct gw_hvm_header some_header(void)
 {

@@ -3,11 +3,11 @@
  * The libxc image: headers, framing, bodies, the reader. The bytes below were worked out
  * by hand from the specification, not made by the code under test.
  */
-#include "gwtest.h"
+#include "lib/gwtest.h"
 
 #include "base/bytes.h"
 #include "base/util.h"
-#include "format/image.h"
+#include "format/libxc/image.h"
 
 /* The smallest well-formed v3 image of an HVM guest. */
 static const uint8_t smallest[] = {

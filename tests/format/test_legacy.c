@@ -4,18 +4,18 @@
  * what it says, and that the memory it makes is the manifest's at each checkpoint. A walk of the
  * test's own says how many bytes each item has; the reader is held to want none beyond.
  */
-#include "gwtest.h"
+#include "lib/gwtest.h"
 
 #include "base/bytes.h"
 #include "base/util.h"
-#include "format/image.h"
-#include "format/legacy.h"
-#include "format/legacy_delta.h"
-#include "format/pv_layout.h"
-#include "format/rules.h"
-#include "format/xlfile.h"
-#include "manifest.h"
-#include "realdata.h"
+#include "format/libxc/image.h"
+#include "format/legacy/legacy.h"
+#include "format/legacy/delta.h"
+#include "format/x86/pv_layout.h"
+#include "format/rules/rules.h"
+#include "format/xl/file.h"
+#include "lib/manifest.h"
+#include "lib/realdata.h"
 
 /* Words of `order`: runs of batches are one, so are runs of params. */
 struct sample {

@@ -3,13 +3,13 @@
  * Undoing the compression of Remus: each kind of byte, pages cut anywhere, what is not valid, and
  * random pages against a compressor that shares no code.
  */
-#include "gwtest.h"
+#include "lib/gwtest.h"
 
 #include <time.h>
 
 #include "base/util.h"
-#include "format/legacy_delta.h"
-#include "legacy_compress.h"
+#include "format/legacy/delta.h"
+#include "lib/legacy_compress.h"
 
 static uint64_t rng;
 

@@ -3,13 +3,13 @@
  * What the items of a legacy image become, byte for byte: the records of version 3, and the
  * xenstore keys of the toolstack record.
  */
-#include "gwtest.h"
+#include "lib/gwtest.h"
 
 #include "base/bytes.h"
 #include "base/util.h"
-#include "format/image.h"
-#include "format/legacy_map.h"
-#include "format/stream.h"
+#include "format/libxc/image.h"
+#include "format/legacy/map.h"
+#include "format/libxl/stream.h"
 
 static struct gw_legacy_reader reader(enum gw_guest_type guest, unsigned width)
 {

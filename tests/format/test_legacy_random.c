@@ -4,16 +4,16 @@
  * checkpoint is the writer's, no byte is wanted beyond the part at hand, and an image cut anywhere
  * is whole exactly behind its tails. GODWIT_SEED replays a run, GODWIT_IMAGES says how many.
  */
-#include "gwtest.h"
+#include "lib/gwtest.h"
 
 #include <time.h>
 
 #include "base/bytes.h"
 #include "base/util.h"
-#include "format/image.h"
-#include "format/legacy_delta.h"
-#include "format/rules.h"
-#include "legacy_writer.h"
+#include "format/libxc/image.h"
+#include "format/legacy/delta.h"
+#include "format/rules/rules.h"
+#include "lib/legacy_writer.h"
 
 struct trip {
 	const struct legacy_made *made;

@@ -3,11 +3,11 @@
  * The legacy reader where images are not as libxc writes them today: who saved whom, told or forced
  * or neither; headers of long ago; what it refuses, and that claimed lengths cost no memory.
  */
-#include "gwtest.h"
+#include "lib/gwtest.h"
 
 #include "base/util.h"
 #include "legacy_feed.h"
-#include "legacy_put.h"
+#include "lib/legacy_put.h"
 
 #define PV   GW_GUEST_X86_PV
 #define HVM  GW_GUEST_X86_HVM

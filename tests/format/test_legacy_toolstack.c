@@ -2,12 +2,12 @@
  *
  * The toolstack record of a legacy image and the xenstore keys that it becomes.
  */
-#include "gwtest.h"
+#include "lib/gwtest.h"
 
 #include "base/bytes.h"
 #include "base/util.h"
-#include "format/legacy_map.h"
-#include "format/stream.h"
+#include "format/legacy/map.h"
+#include "format/libxl/stream.h"
 
 static struct gw_buffer record_of(uint32_t version, uint32_t count)
 {

@@ -5,7 +5,7 @@
  * targets' seeds, made of real streams. GODWIT_SEED replays a run, GODWIT_MUTANTS says
  * how many (for each of the four layers).
  */
-#include "gwtest.h"
+#include "lib/gwtest.h"
 
 #include <dirent.h>
 #include <time.h>
@@ -13,7 +13,7 @@
 #include "base/bytes.h"
 #include "base/util.h"
 #include "drive.h"
-#include "realdata.h"
+#include "lib/realdata.h"
 
 #define MAX_SEEDS 32
 

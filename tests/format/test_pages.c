@@ -3,11 +3,11 @@
  * PAGE_DATA records at random: what the reader counts and what the rules find, against what looking
  * at one entry after the other finds. Runs of entries and their edges are where they could differ.
  */
-#include "gwtest.h"
+#include "lib/gwtest.h"
 
 #include "base/clock.h"
 #include "base/util.h"
-#include "format/rules.h"
+#include "format/rules/rules.h"
 
 #define ENTRIES_MAX 600u
 #define MAX_PFNS    UINT64_C(0x5000)

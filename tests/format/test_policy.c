@@ -2,12 +2,12 @@
  *
  * CPU policies: names of features, what one host has and another lacks.
  */
-#include "gwtest.h"
+#include "lib/gwtest.h"
 
 #include "base/util.h"
-#include "format/image.h"
-#include "format/policy.h"
-#include "realdata.h"
+#include "format/libxc/image.h"
+#include "format/x86/policy.h"
+#include "lib/realdata.h"
 
 #define NONE GW_CPUID_NO_SUBLEAF
 

@@ -3,9 +3,9 @@
  * What pv_layout.h says against structures as a C compiler lays them out: declared here after Xen's
  * public ABI as far as offsets depend on it, for both widths.
  */
-#include "gwtest.h"
+#include "lib/gwtest.h"
 
-#include "format/pv_layout.h"
+#include "format/x86/pv_layout.h"
 
 struct start_info64 {
 	char magic[32];

@@ -3,12 +3,12 @@
  * Sections of savevm streams: of streams made here, with and without footers and description, in
  * pieces of any size; of what only looks like a section; of one that a real QEMU wrote for Xen.
  */
-#include "gwtest.h"
+#include "lib/gwtest.h"
 
 #include "base/bytes.h"
 #include "base/util.h"
-#include "format/qemu_sections.h"
-#include "realdata.h"
+#include "format/qemu/sections.h"
+#include "lib/realdata.h"
 
 static uint64_t state = 0x9e3779b9;
 

@@ -8,15 +8,15 @@
  *
  * The files are those of tests/data; GODWIT_STREAMS may name a folder with more of them.
  */
-#include "gwtest.h"
+#include "lib/gwtest.h"
 
 #include <ftw.h>
 
 #include "base/bytes.h"
 #include "base/util.h"
-#include "format/hvm_context.h"
-#include "format/rules.h"
-#include "realdata.h"
+#include "format/x86/hvm_context.h"
+#include "format/rules/rules.h"
+#include "lib/realdata.h"
 
 struct trip {
 	const char *path;

@@ -3,12 +3,12 @@
  * The rules of the libxc image: each one is broken by an image made for it, and only it
  * speaks up. An image is written as a word of letters, one for each record.
  */
-#include "gwtest.h"
+#include "lib/gwtest.h"
 
 #include "base/bytes.h"
 #include "base/util.h"
-#include "format/hvm_context.h"
-#include "format/rules.h"
+#include "format/x86/hvm_context.h"
+#include "format/rules/rules.h"
 #include "rulecheck.h"
 
 static void append(struct gw_buffer *buf, uint32_t type, const void *body, size_t len)

@@ -3,10 +3,10 @@
  * The rules of the libxl stream, of the headers of xl and xend and of files as a whole: each one is
  * broken, and only it speaks up.
  */
-#include "gwtest.h"
+#include "lib/gwtest.h"
 
 #include "base/util.h"
-#include "format/rules.h"
+#include "format/rules/rules.h"
 #include "rulecheck.h"
 
 #define HVM GW_GUEST_X86_HVM

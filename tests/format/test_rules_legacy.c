@@ -2,12 +2,12 @@
  *
  * The rules of the legacy image: each one is broken, and only it speaks up.
  */
-#include "gwtest.h"
+#include "lib/gwtest.h"
 
 #include "base/util.h"
-#include "legacy_compress.h"
+#include "lib/legacy_compress.h"
 #include "legacy_feed.h"
-#include "legacy_put.h"
+#include "lib/legacy_put.h"
 #include "rulecheck.h"
 
 #define PV   GW_GUEST_X86_PV

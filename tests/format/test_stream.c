@@ -2,11 +2,11 @@
  *
  * The libxl stream and the header of xl.
  */
-#include "gwtest.h"
+#include "lib/gwtest.h"
 
 #include "base/bytes.h"
-#include "format/stream.h"
-#include "format/xlfile.h"
+#include "format/libxl/stream.h"
+#include "format/xl/file.h"
 
 /* Header and LIBXC_CONTEXT, worked out by hand. */
 static const uint8_t opening[] = {

@@ -4,7 +4,7 @@
  * writer (to_sxp() of XendConfig.py, show() of sxp.py, Xen 4.4): none was recorded. GODWIT_SEED
  * replays a run.
  */
-#include "gwtest.h"
+#include "lib/gwtest.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -13,9 +13,9 @@
 
 #include "base/bytes.h"
 #include "base/util.h"
-#include "format/rules.h"
-#include "format/sxp.h"
-#include "format/xend.h"
+#include "format/rules/rules.h"
+#include "format/xend/sxp.h"
+#include "format/xend/xend.h"
 
 static const char hvm_config[] =
 	"(domain (domid 7) (cpu_weight 256) (cpu_cap 0) (pool_name Pool-0) (bootloader '') "

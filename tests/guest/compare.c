@@ -2,11 +2,11 @@
  *
  * Comparisons of PV domains and images (compare.h).
  */
-#include "gwtest.h"
+#include "lib/gwtest.h"
 
 #include "base/bytes.h"
 #include "compare.h"
-#include "hypervisor/memory.h"
+#include "hypervisor/memory/memory.h"
 
 #define FRAME UINT64_C(0x000ffffffffff000)
 

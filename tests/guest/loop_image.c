@@ -2,13 +2,13 @@
  *
  * Images and manifests as the tests of the guest hooks see them.
  */
-#include "gwtest.h"
+#include "lib/gwtest.h"
 
 #include <inttypes.h>
 #include <nettle/sha2.h>
 
 #include "base/bytes.h"
-#include "format/realdata.h"
+#include "lib/realdata.h"
 #include "loop.h"
 
 struct image image_of(struct gw_buffer *buf, enum gw_guest_type type)

@@ -3,7 +3,7 @@
  * The small restore loop: every record goes to the hooks, every page into the domain, one at a
  * time.
  */
-#include "gwtest.h"
+#include "lib/gwtest.h"
 
 #include "base/util.h"
 #include "loop.h"

@@ -2,7 +2,7 @@
  *
  * The small save loop: live passes, then a final one with all that was put off.
  */
-#include "gwtest.h"
+#include "lib/gwtest.h"
 
 #include "base/bitmap.h"
 #include "base/util.h"

@@ -3,13 +3,13 @@
  * Streams that lie. What only a restore can see is refused with its own words, and nothing that
  * changes bytes of a real stream makes a restore do worse than fail.
  */
-#include "gwtest.h"
+#include "lib/gwtest.h"
 
 #include <time.h>
 
 #include "base/bytes.h"
 #include "compare.h"
-#include "hypervisor/memory.h"
+#include "hypervisor/memory/memory.h"
 
 #define PV64 "xen-code/v3_422_pv64_1024.xz"
 #define PV32 "xen-code/v3_422_pv32_live_1024.xz"

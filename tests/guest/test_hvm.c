@@ -4,10 +4,10 @@
  * through the save hooks out of it again. The pages of the rings start empty after a restore; all
  * others are what was sent.
  */
-#include "gwtest.h"
+#include "lib/gwtest.h"
 
 #include "base/bytes.h"
-#include "hypervisor/memory.h"
+#include "hypervisor/memory/memory.h"
 #include "loop.h"
 
 #define ALL (~0u)

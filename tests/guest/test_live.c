@@ -3,15 +3,15 @@
  * Live saves and checkpoints of guests that write all the while, their page tables too: what
  * arrives is what the guest had when it was suspended.
  */
-#include "gwtest.h"
+#include "lib/gwtest.h"
 
 #include <sched.h>
 
 #include "base/bytes.h"
-#include "bytes.h"
+#include "lib/bytes.h"
 #include "compare.h"
-#include "hypervisor/memory.h"
-#include "hypervisor/memory_guest.h"
+#include "hypervisor/memory/memory.h"
+#include "hypervisor/memory/guest.h"
 #include "migrate/engine.h"
 
 static const char *const pv_images[] = {

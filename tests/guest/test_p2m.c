@@ -2,13 +2,13 @@
  *
  * The P2M a PV guest keeps for itself, in both shapes and with all that can be wrong with it.
  */
-#include "gwtest.h"
+#include "lib/gwtest.h"
 
 #include "base/bytes.h"
 #include "base/util.h"
-#include "format/pv_layout.h"
+#include "format/x86/pv_layout.h"
 #include "guest/guest.h"
-#include "hypervisor/memory.h"
+#include "hypervisor/memory/memory.h"
 
 #define PFNS	4096u
 #define CR3	100u /* pfn of the root; then one table for each level below it */

@@ -3,11 +3,11 @@
  * Real PV streams through the restore hooks into a domain and through the save hooks out of it
  * again, twice, each time on other mfns.
  */
-#include "gwtest.h"
+#include "lib/gwtest.h"
 
 #include "base/bytes.h"
 #include "compare.h"
-#include "hypervisor/memory.h"
+#include "hypervisor/memory/memory.h"
 
 struct stream {
 	const char *image, *manifest;

@@ -8,9 +8,9 @@
 #include <unistd.h>
 
 #include "base/util.h"
-#include "format/image.h"
-#include "hypervisor/emu.h"
-#include "hypervisor/pvh_boot.h"
+#include "format/libxc/image.h"
+#include "hypervisor/emu/emu.h"
+#include "hypervisor/pvh/boot.h"
 
 void bench_require(void)
 {

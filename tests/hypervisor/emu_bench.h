@@ -6,13 +6,13 @@
 #ifndef GW_TESTS_EMU_BENCH_H
 #define GW_TESTS_EMU_BENCH_H
 
-#include "gwtest.h"
+#include "lib/gwtest.h"
 
 #include <pthread.h>
 
 #include <godwit/hypervisor.h>
 
-#include "format/hvm_context.h"
+#include "format/x86/hvm_context.h"
 
 struct guest {
 	struct gw_host *host;

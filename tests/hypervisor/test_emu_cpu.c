@@ -9,8 +9,8 @@
 
 #include "base/bytes.h"
 #include "base/util.h"
-#include "format/policy.h"
-#include "hypervisor/emu.h"
+#include "format/x86/policy.h"
+#include "hypervisor/emu/emu.h"
 
 static void run(struct guest *g, struct gw_hvm_cpu *cpu)
 {

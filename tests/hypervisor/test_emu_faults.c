@@ -6,7 +6,7 @@
 #include "emu_bench.h"
 
 #include "../../guests/layout.h"
-#include "hypervisor/emu.h"
+#include "hypervisor/emu/emu.h"
 
 #define PAGES 40
 

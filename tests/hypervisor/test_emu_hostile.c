@@ -7,9 +7,9 @@
 
 #include "base/bytes.h"
 #include "base/util.h"
-#include "hypervisor/emu.h"
-#include "hypervisor/pvh_boot.h"
-#include "hypervisor/pvh_elf.h"
+#include "hypervisor/emu/emu.h"
+#include "hypervisor/pvh/boot.h"
+#include "hypervisor/pvh/elf.h"
 
 #define HEAD 40
 

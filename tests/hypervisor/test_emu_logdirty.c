@@ -9,8 +9,8 @@
 #include <unistd.h>
 
 #include "base/bitmap.h"
-#include "hypervisor/emu.h"
-#include "hypervisor/emu_logdirty.h"
+#include "hypervisor/emu/emu.h"
+#include "hypervisor/emu/logdirty.h"
 
 #define MEM_PAGES 1024
 

@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #include "../../guests/layout.h"
-#include "hypervisor/emu.h"
+#include "hypervisor/emu/emu.h"
 
 static const char *const widths[] = {"32", "64"};
 

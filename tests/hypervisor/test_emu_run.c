@@ -9,7 +9,7 @@
 
 #include "../../guests/layout.h"
 #include "base/clock.h"
-#include "hypervisor/emu.h"
+#include "hypervisor/emu/emu.h"
 
 static const char *const widths[] = {"32", "64"};
 

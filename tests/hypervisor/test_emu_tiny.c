@@ -8,8 +8,8 @@
 
 #include "base/bitmap.h"
 #include "base/bytes.h"
-#include "format/image.h"
-#include "hypervisor/emu.h"
+#include "format/libxc/image.h"
+#include "hypervisor/emu/emu.h"
 
 #define COUNTER_PFN   0x200
 #define SAVED_COUNTER 0x1d95

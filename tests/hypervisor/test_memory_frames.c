@@ -3,12 +3,12 @@
  * The memory backend's frames: populate and its bounds, mapping, log-dirty, the M2P, what is
  * kept of an HVM domain.
  */
-#include "gwtest.h"
+#include "lib/gwtest.h"
 
 #include <godwit/hypervisor.h>
 
 #include "base/bitmap.h"
-#include "hypervisor/memory.h"
+#include "hypervisor/memory/memory.h"
 
 #define PFNS 3000
 

@@ -3,14 +3,14 @@
  * Page tables in the memory backend: pinning checks what a hypervisor checks, types are counted, a
  * failure leaves nothing behind, Xen's slots are filled.
  */
-#include "gwtest.h"
+#include "lib/gwtest.h"
 
 #include <godwit/hypervisor.h>
 
 #include "base/bytes.h"
-#include "format/image.h"
-#include "format/pv_layout.h"
-#include "hypervisor/memory.h"
+#include "format/libxc/image.h"
+#include "format/x86/pv_layout.h"
+#include "hypervisor/memory/memory.h"
 
 #define PFNS 64
 

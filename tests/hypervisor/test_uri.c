@@ -2,7 +2,7 @@
  *
  * Host uris: which backend, which options, and what is no uri.
  */
-#include "gwtest.h"
+#include "lib/gwtest.h"
 
 #include <godwit/hypervisor.h>
 

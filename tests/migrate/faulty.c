@@ -2,7 +2,7 @@
  *
  * The domain that fails when it is told to.
  */
-#include "gwtest.h"
+#include "lib/gwtest.h"
 
 #include <dirent.h>
 

@@ -2,7 +2,7 @@
  *
  * The relay's thread: one frame at a time, whichever side has one.
  */
-#include "gwtest.h"
+#include "lib/gwtest.h"
 
 #include <poll.h>
 #include <sys/socket.h>

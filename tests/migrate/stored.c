@@ -3,16 +3,16 @@
  * Stored streams, restored and looked at. The walk over an image here shares no code with the
  * engine.
  */
-#include "gwtest.h"
+#include "lib/gwtest.h"
 
 #include <sys/mman.h>
 
 #include "base/bytes.h"
-#include "bytes.h"
-#include "format/image.h"
-#include "format/realdata.h"
-#include "format/stream.h"
-#include "format/xlfile.h"
+#include "lib/bytes.h"
+#include "format/libxc/image.h"
+#include "lib/realdata.h"
+#include "format/libxl/stream.h"
+#include "format/xl/file.h"
 #include "migrate/stored.h"
 
 #define HVM_PFNS (UINT64_C(1) << 20)

@@ -5,14 +5,14 @@
  * error, or the restore names a rule that only a restore can see broken. GODWIT_SEED replays a run,
  * GODWIT_MUTANTS says how many.
  */
-#include "gwtest.h"
+#include "lib/gwtest.h"
 
 #include <time.h>
 
 #include "base/bytes.h"
 #include "base/util.h"
 #include "examine/examine.h"
-#include "format/stream.h"
+#include "format/libxl/stream.h"
 #include "migrate/stored.h"
 
 #define MAX_PARTS    256

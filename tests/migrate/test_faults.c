@@ -4,12 +4,12 @@
  * middle: each leaves nothing mapped, log-dirty off, no descriptor open, and the guest fit to run
  * on. Seeded: GODWIT_SEED.
  */
-#include "gwtest.h"
+#include "lib/gwtest.h"
 
 #include "base/bytes.h"
-#include "bytes.h"
+#include "lib/bytes.h"
 #include "channel/fault.h"
-#include "format/image.h"
+#include "format/libxc/image.h"
 #include "migrate/faulty.h"
 #include "migrate/stored.h"
 

@@ -3,7 +3,7 @@
  * Frames over a socketpair: what is sent arrives, what is malformed is refused by name, the
  * data channel keeps bytes in order, a hello tells a godwit from whatever else connects.
  */
-#include "gwtest.h"
+#include "lib/gwtest.h"
 
 #include <fcntl.h>
 #include <sys/socket.h>

@@ -4,12 +4,12 @@
  * foreign mappings: what is in the image is what the guest was when it was suspended. Seeded:
  * GODWIT_SEED.
  */
-#include "gwtest.h"
+#include "lib/gwtest.h"
 
-#include "bytes.h"
-#include "format/image.h"
-#include "hypervisor/memory.h"
-#include "hypervisor/memory_guest.h"
+#include "lib/bytes.h"
+#include "format/libxc/image.h"
+#include "hypervisor/memory/memory.h"
+#include "hypervisor/memory/guest.h"
 #include "migrate/stored.h"
 
 static uint64_t seed = 99;

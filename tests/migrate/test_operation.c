@@ -3,7 +3,7 @@
  * Operations: result, progress, the descriptor, cancel before, inside and behind the commit
  * window.
  */
-#include "gwtest.h"
+#include "lib/gwtest.h"
 
 #include <poll.h>
 #include <semaphore.h>

@@ -2,7 +2,7 @@
  *
  * The precopy policy over traces, and the pacing over a made-up clock.
  */
-#include "gwtest.h"
+#include "lib/gwtest.h"
 
 #include "migrate/precopy.h"
 

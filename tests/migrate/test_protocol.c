@@ -3,14 +3,14 @@
  * A migration between two godwits, both sides in threads with a relay between them: who owns the
  * domain after success, refusals, cancels, failures, and a connection cut at every frame.
  */
-#include "gwtest.h"
+#include "lib/gwtest.h"
 
 #include <stdatomic.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "format/policy.h"
-#include "hypervisor/memory.h"
+#include "format/x86/policy.h"
+#include "hypervisor/memory/memory.h"
 #include "migrate/faulty.h"
 #include "migrate/frames.h"
 #include "migrate/preflight.h"

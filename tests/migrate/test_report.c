@@ -2,11 +2,11 @@
  *
  * Reports as JSON and as text, and the reasons of a preflight.
  */
-#include "gwtest.h"
+#include "lib/gwtest.h"
 
 #include <jansson.h>
 
-#include "format/policy.h"
+#include "format/x86/policy.h"
 #include "migrate/preflight.h"
 #include "migrate/report.h"
 

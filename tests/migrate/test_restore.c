@@ -3,12 +3,12 @@
  * Every real stream restores, and the memory is what its manifest says; what is restored, saved
  * and restored again is the same.
  */
-#include "gwtest.h"
+#include "lib/gwtest.h"
 
-#include "format/image.h"
+#include "format/libxc/image.h"
 #include "guest/guest.h"
-#include "hypervisor/memory.h"
-#include "manifest.h"
+#include "hypervisor/memory/memory.h"
+#include "lib/manifest.h"
 #include "migrate/stored.h"
 
 static const struct {

@@ -3,16 +3,16 @@
  * Checkpointed streams on the receiving side: cut anywhere they restore to the last complete
  * checkpoint, or fail before the first; what is malformed is no failover. Seeded: GODWIT_SEED.
  */
-#include "gwtest.h"
+#include "lib/gwtest.h"
 
 #include <pthread.h>
 
 #include "base/bytes.h"
 #include "channel/fault.h"
-#include "format/image.h"
-#include "format/stream.h"
-#include "hypervisor/memory.h"
-#include "manifest.h"
+#include "format/libxc/image.h"
+#include "format/libxl/stream.h"
+#include "hypervisor/memory/memory.h"
+#include "lib/manifest.h"
 #include "migrate/stored.h"
 
 static const char *const names[] = {"hvm_remus3_1024", "libxl_hvm_remus3_1024"};

@@ -3,14 +3,14 @@
  * Saving: live under a guest that writes, checkpointed, verified, paced, of a nearly empty domain;
  * and what a save leaves behind when anything fails. Seeded: GODWIT_SEED.
  */
-#include "gwtest.h"
+#include "lib/gwtest.h"
 
 #include "base/bytes.h"
 #include "base/clock.h"
 #include "channel/kind.h"
-#include "bytes.h"
-#include "format/image.h"
-#include "hypervisor/memory.h"
+#include "lib/bytes.h"
+#include "format/libxc/image.h"
+#include "hypervisor/memory/memory.h"
 #include "migrate/faulty.h"
 #include "migrate/stored.h"
 

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * The guest's memory, as inspect shows it: the map, holes, what was resent, what is in the pages,
+ * page tables. For people in inspect_memory.c, for programs in inspect_memory_json.c.
+ */
+#ifndef GW_CLI_INSPECT_MEMORY_H
+#define GW_CLI_INSPECT_MEMORY_H
+
+#include "cli/inspect/inspect.h"
+
+/* Behind the walk: the trees of page tables, if they were asked for. */
+int gw_inspect_look_at_tables(struct gw_inspect *inspect, struct gw_error *err);
+
+int gw_inspect_memory_text(const struct gw_inspect *inspect, struct gw_error *err);
+int gw_inspect_tables_text(const struct gw_inspect *inspect, struct gw_error *err);
+
+int gw_inspect_memory_json(struct gw_inspect *inspect, struct gw_error *err);
+int gw_inspect_tables_json(struct gw_inspect *inspect, struct gw_error *err);
+
+/* "normal", "pinned L4", ...; "nothing" for a pfn that never came (-1). */
+const char *gw_inspect_type_name(int type);
+/* "above the last pfn", ... */
+const char *gw_inspect_fault_name(enum gw_table_fault_kind kind);
+
+#endif

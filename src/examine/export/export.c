@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * An export from end to end: the walk through the image, and the output. What of it counts is
+ * checkpoints.c's, where pages go export_memory.c's, what the ELF looks like export_core.c's.
+ */
+#include "examine/export/export.h"
+
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <godwit/hypervisor.h>
+
+#include "base/util.h"
+#include "examine/checkpoints.h"
+#include "examine/examine.h"
+#include "examine/export/internal.h"
+
+#define COPY_STEP (256u << 10)
+
+struct export
+{
+	const struct gw_toolstack *ts;
+	enum gw_export_form form;
+	struct gw_export_memory memory;
+	/* Of the round at hand, and of the last complete state. */
+	struct gw_export_vcpus vcpus, complete;
+	struct gw_checkpoints checkpoints;
+	struct gw_error bad;	 /* the first rule of level error that was broken */
+	struct gw_error failure; /* of a hook that cannot say so itself */
+};
+
+static int keep_vcpus(struct export *x, struct gw_error *err)
+{
+	gw_buffer_reset(&x->complete.list);
+	return gw_buffer_append(&x->complete.list, x->vcpus.list.data, x->vcpus.list.len, err);
+}
+
+static void checkpoint(struct export *x)
+{
+	if (keep_vcpus(x, &x->failure) == 0)
+		gw_export_memory_checkpoint(&x->memory, &x->failure);
+}
+
+/*
+ * The rules may yet refuse the record: then that is what is said. An HVM_CONTEXT that Xen would
+ * not take is only a warning of theirs, and no hindrance to raw memory.
+ */
+static void take_vcpus(struct export *x, const struct gw_record *rec)
+{
+	if (x->form == GW_EXPORT_CORE && gw_export_vcpus_record(&x->vcpus, rec, &x->failure) < 0)
+		gw_fail_in(&x->failure, "the registers of the vCPUs");
+}
+
+static void on_record(void *opaque, const struct gw_examined_record *record)
+{
+	struct export *x = opaque;
+
+	if (x->bad.code || x->failure.code)
+		return;
+	switch (gw_checkpoints_record(&x->checkpoints, record)) {
+	case GW_COUNTS_CHECKPOINT:
+		checkpoint(x);
+		break;
+	case GW_COUNTS_END:
+		keep_vcpus(x, &x->failure);
+		break;
+	default:
+		if (record->layer == GW_LAYER_LIBXC && !record->pages)
+			take_vcpus(x, record->rec);
+		break;
+	}
+}
+
+static void on_stream(void *opaque, uint64_t offset, const struct gw_stream_header *header)
+{
+	struct export *x = opaque;
+
+	(void)offset;
+	(void)header;
+	gw_checkpoints_stream(&x->checkpoints);
+}
+
+static void on_finding(void *opaque, const struct gw_finding *finding)
+{
+	struct export *x = opaque;
+
+	gw_checkpoints_finding(finding, &x->ts->log, &x->bad);
+}
+
+static int on_page(void *opaque, uint64_t pfn, unsigned type, const uint8_t *contents,
+		   struct gw_error *err)
+{
+	struct export *x = opaque;
+
+	/* VERIFY: what follows was sent before. */
+	if (x->bad.code || x->failure.code || x->checkpoints.verifying)
+		return 0;
+	return gw_export_memory_add(&x->memory, pfn, type, contents, err);
+}
+
+static void on_progress(void *opaque, const struct gw_progress *progress)
+{
+	struct export *x = opaque;
+
+	if (x->ts->progress)
+		x->ts->progress(x->ts->opaque, progress);
+}
+
+static int read_image(struct export *x, struct gw_channel *in, struct gw_error *err)
+{
+	const struct gw_examine_sink sink = {
+		.opaque = x,
+		.stream = on_stream,
+		.record = on_record,
+		.finding = on_finding,
+		.page = on_page,
+		.progress = on_progress,
+	};
+	struct gw_examined examined;
+
+	if (gw_examine(in, &sink, &examined, err) < 0)
+		return -1;
+	if (x->bad.code)
+		return gw_fail(err, x->bad.code, "%s", x->bad.text);
+	if (x->failure.code) {
+		*err = x->failure;
+		return -1;
+	}
+	return gw_checkpoints_over(&x->checkpoints, err);
+}
+
+/* A file that starts here can be written anywhere; whatever else there is, in order only. */
+static bool is_fresh_file(const struct gw_channel *out)
+{
+	struct stat st;
+
+	return out->fd >= 0 && fstat(out->fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_size == 0 &&
+	       lseek(out->fd, 0, SEEK_CUR) == 0 && strcmp(out->name, "standard output") != 0;
+}
+
+static int copy_out(int fd, struct gw_channel *out, uint64_t size, struct gw_error *err)
+{
+	struct gw_channel *from = NULL;
+	struct gw_buffer step = {0};
+	void *room = gw_buffer_reserve(&step, COPY_STEP, err);
+	int rc = room ? 0 : -1;
+
+	if (rc == 0 && lseek(fd, 0, SEEK_SET) < 0)
+		rc = gw_fail_errno(err, "reading the memory back");
+	if (rc == 0) {
+		from = gw_channel_from_fd(fd, false, "the memory", err);
+		rc = from ? 0 : -1;
+	}
+	while (rc == 0 && size) {
+		size_t n = (size_t)GW_MIN(size, (uint64_t)COPY_STEP);
+
+		if (gw_channel_read(from, room, n, err) != 1)
+			rc = gw_fail(err, GW_SYSTEM, "the memory could not be read back");
+		else
+			rc = gw_channel_write(out, room, n, err);
+		size -= n;
+	}
+	gw_channel_close(from);
+	gw_buffer_free(&step);
+	return rc;
+}
+
+static bool count_pages(void *opaque, const struct gw_map_run *run)
+{
+	uint64_t *pages = opaque;
+
+	if (gw_page_is_populated(run->type))
+		*pages += run->last - run->first + 1;
+	return true;
+}
+
+/* Everything into the file under memory. */
+static int fill(struct export *x, struct gw_channel *in, struct gw_exported *exported,
+		struct gw_error *err)
+{
+	if (read_image(x, in, err) < 0 ||
+	    gw_export_memory_finish(&x->memory, &exported->bytes, err) < 0)
+		return -1;
+	if (x->form == GW_EXPORT_CORE &&
+	    gw_export_core(x->memory.fd, &x->memory.map, &x->complete, &exported->bytes, err) < 0)
+		return -1;
+	exported->vcpus = (unsigned)gw_export_nr_vcpus(&x->complete);
+	exported->checkpoints = x->checkpoints.complete;
+	return gw_memory_map_runs(&x->memory.map, count_pages, &exported->pages, err);
+}
+
+static int deliver(struct gw_channel *out, struct gw_spool *scratch, uint64_t size,
+		   struct gw_error *err)
+{
+	if (scratch->open) {
+		if (copy_out(scratch->fd, out, size, err) < 0)
+			return -1;
+	} else if (fsync(out->fd) < 0) {
+		/* The channel does so only for what passed through it. */
+		return gw_fail_errno(err, "making %s durable", out->name);
+	}
+	return gw_channel_finish(out, err);
+}
+
+int gw_export(struct gw_channel *in, struct gw_channel *out, enum gw_export_form form,
+	      const struct gw_toolstack *ts, struct gw_exported *exported, struct gw_error *err)
+{
+	struct export x = {
+		.ts = ts,
+		.form = form,
+		.memory.start = form == GW_EXPORT_CORE ? GW_CORE_MEMORY_START : 0,
+	};
+	struct gw_spool scratch = {0};
+	int rc = 0;
+
+	*exported = (struct gw_exported){0};
+	if (!is_fresh_file(out))
+		rc = gw_spool_begin(&scratch, err);
+	x.memory.fd = scratch.open ? scratch.fd : out->fd;
+	if (rc == 0)
+		rc = fill(&x, in, exported, err);
+	if (rc == 0)
+		rc = deliver(out, &scratch, exported->bytes, err);
+	gw_export_memory_free(&x.memory);
+	gw_buffer_free(&x.vcpus.list);
+	gw_buffer_free(&x.complete.list);
+	gw_spool_close(&scratch);
+	return rc;
+}

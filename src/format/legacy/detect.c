@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * Who saved whom, told from the first bytes of a legacy image, which says it nowhere.
+ */
+#include "format/legacy/internal.h"
+
+#include "base/bytes.h"
+
+/* What the bytes are, in one reading of them. */
+struct reading {
+	unsigned width;
+	uint64_t p2m_size;
+	bool marker;	/* of the extended info: a PV guest's */
+	uint64_t value; /* the long behind p2m_size */
+	int32_t id;	/* of the chunk behind p2m_size, if it is one */
+};
+
+const char *gw_legacy_kind_text(const struct gw_legacy_kind *kind)
+{
+	bool wide = kind->width == 8;
+
+	switch (kind->guest) {
+	case GW_GUEST_X86_PV:
+		return wide ? "a PV guest saved by 64-bit tools"
+			    : "a PV guest saved by 32-bit tools";
+	case GW_GUEST_X86_HVM:
+		return wide ? "an HVM guest saved by 64-bit tools"
+			    : "an HVM guest saved by 32-bit tools";
+	default:
+		return wide ? "a guest saved by 64-bit tools" : "a guest saved by 32-bit tools";
+	}
+}
+
+static struct reading read_as(const uint8_t *first, unsigned width)
+{
+	struct reading as = {.width = width};
+
+	as.id = (int32_t)gw_get_le32(first + width);
+	if (width == 8) {
+		as.p2m_size = gw_get_le64(first);
+		as.value = gw_get_le64(first + 8);
+		as.marker = as.value == UINT64_MAX;
+	} else {
+		as.p2m_size = gw_get_le32(first);
+		as.value = gw_get_le32(first + 4);
+		as.marker = as.value == UINT32_MAX;
+	}
+	return as;
+}
+
+/* Without a marker a PV image has the first frame of the P2M there, and that is never pfn 0. */
+static bool may_be_frame(const struct reading *as)
+{
+	return as->value > 0 && as->value < as->p2m_size;
+}
+
+static enum gw_guest_type looks_like(const struct reading *as)
+{
+	if (as->marker)
+		return GW_GUEST_X86_PV;
+	return gw_legacy_id_is_known(as->id) ? GW_GUEST_X86_HVM : GW_GUEST_NONE;
+}
+
+static int check_width(const uint8_t *first, const struct gw_legacy_kind *seen, unsigned forced,
+		       struct gw_error *err)
+{
+	if (forced == 0 || forced == seen->width)
+		return 0;
+	if (forced == 8)
+		return gw_fail(err, GW_INVALID,
+			       "64-bit tools would have saved a guest of 0x%llx pages; it looks "
+			       "like %s",
+			       (unsigned long long)gw_get_le64(first), gw_legacy_kind_text(seen));
+	return gw_fail(err, GW_INVALID,
+		       "32-bit tools write no 0 behind the size of the guest; it looks like %s",
+		       gw_legacy_kind_text(seen));
+}
+
+static int not_pv(const struct reading *as, const struct gw_legacy_kind *seen, struct gw_error *err)
+{
+	return gw_fail(err, GW_INVALID,
+		       "0x%llx stands where a PV guest has its extended info or, of Xen 3.0, the "
+		       "first frame of its P2M (below 0x%llx); it looks like %s",
+		       (unsigned long long)as->value, (unsigned long long)as->p2m_size,
+		       gw_legacy_kind_text(seen));
+}
+
+static int check_guest(const struct reading *as, const struct gw_legacy_kind *seen,
+		       enum gw_guest_type forced, struct gw_error *err)
+{
+	if (forced == GW_GUEST_X86_PV && !as->marker && !may_be_frame(as))
+		return not_pv(as, seen, err);
+	if (forced == GW_GUEST_X86_HVM && as->marker)
+		return gw_fail(err, GW_INVALID,
+			       "the extended info of a PV guest stands where an HVM guest has its "
+			       "first chunk; it looks like %s",
+			       gw_legacy_kind_text(seen));
+	if (forced != GW_GUEST_X86_PV && seen->guest == GW_GUEST_NONE)
+		return gw_fail(err, GW_INVALID,
+			       "behind the size of the guest stands 0x%llx, neither the extended "
+			       "info of a PV guest nor a chunk of an HVM guest (%d)%s",
+			       (unsigned long long)as->value, as->id,
+			       may_be_frame(as) && forced == GW_GUEST_NONE
+				       ? "; it may be a PV guest that Xen 3.0 saved"
+				       : "");
+	return 0;
+}
+
+int gw_legacy_detect(const uint8_t *first, size_t len, struct gw_legacy_kind *kind,
+		     struct gw_error *err)
+{
+	struct gw_legacy_kind seen;
+	struct reading as;
+
+	if (len < 8)
+		return gw_fail(err, GW_TRUNCATED, "%zu bytes are too few for a legacy image", len);
+	if (gw_get_le64(first) == UINT64_MAX)
+		return gw_fail(err, GW_INVALID,
+			       "it begins with the marker of an image of version 2 or 3");
+	/* No guest has 2^32 pages, and what follows the size is never 0. */
+	seen.width = gw_get_le32(first + 4) ? 4 : 8;
+	if (len < 2 * (size_t)seen.width)
+		return gw_fail(err, GW_TRUNCATED, "%zu bytes are too few for a legacy image", len);
+	as = read_as(first, seen.width);
+	seen.guest = looks_like(&as);
+	if (as.p2m_size == 0 || as.p2m_size > GW_LEGACY_P2M_MAX)
+		return gw_fail(err, GW_INVALID,
+			       "it begins with 0x%llx, expected the size of a guest, 1 to 0x%x "
+			       "pages",
+			       (unsigned long long)as.p2m_size, GW_LEGACY_P2M_MAX);
+	if (check_width(first, &seen, kind->width, err) < 0 ||
+	    check_guest(&as, &seen, kind->guest, err) < 0)
+		return -1;
+	kind->width = seen.width;
+	if (kind->guest == GW_GUEST_NONE)
+		kind->guest = seen.guest;
+	return 0;
+}

@@ -1,0 +1,261 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * The libxc image, v2 and v3 (docs/specs/libxc-migration-stream of Xen): headers, record
+ * framing, record bodies. Bytes to structs and back, no system call; where the bytes come
+ * from is the caller's business. Whether a record may stand where it stands is not decided
+ * here: see rules.h.
+ *
+ * The reader never asks for a byte beyond the record at hand, and page contents never
+ * pass through it: it says how many follow and the caller takes them from its channel.
+ */
+#ifndef GW_FORMAT_LIBXC_IMAGE_H
+#define GW_FORMAT_LIBXC_IMAGE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <godwit/error.h>
+#include <godwit/hypervisor.h>
+#include <godwit/policy.h>
+
+#include "base/buffer.h"
+
+#define GW_IMAGE_HEADER_SIZE  24 /* image header */
+#define GW_DOMAIN_HEADER_SIZE 16 /* domain header */
+#define GW_RECORD_HEADER_SIZE 8
+#define GW_RECORD_MAX	      UINT32_C(0x08000000) /* 128 MiB, of a body */
+#define GW_RECORD_OPTIONAL    UINT32_C(0x80000000)
+#define GW_BATCH_MAX	      1024u /* pfns in a PAGE_DATA that we write; readers have no such bound */
+
+enum gw_record_type {
+	GW_REC_END = 0x00,
+	GW_REC_PAGE_DATA = 0x01,
+	GW_REC_X86_PV_INFO = 0x02,
+	GW_REC_X86_PV_P2M_FRAMES = 0x03,
+	GW_REC_X86_PV_VCPU_BASIC = 0x04,
+	GW_REC_X86_PV_VCPU_EXTENDED = 0x05,
+	GW_REC_X86_PV_VCPU_XSAVE = 0x06,
+	GW_REC_SHARED_INFO = 0x07,
+	GW_REC_X86_TSC_INFO = 0x08,
+	GW_REC_HVM_CONTEXT = 0x09,
+	GW_REC_HVM_PARAMS = 0x0a,
+	GW_REC_TOOLSTACK = 0x0b,
+	GW_REC_X86_PV_VCPU_MSRS = 0x0c,
+	GW_REC_VERIFY = 0x0d,
+	GW_REC_CHECKPOINT = 0x0e,
+	GW_REC_CHECKPOINT_DIRTY_PFN_LIST = 0x0f,
+	GW_REC_STATIC_DATA_END = 0x10,
+	GW_REC_X86_CPUID_POLICY = 0x11,
+	GW_REC_X86_MSR_POLICY = 0x12,
+	/* Godwit's own, optional (docs/format.md): Xen-ABI state of a guest that was paused by
+	   force. */
+	GW_REC_GODWIT_XENABI = 0x80675801,
+};
+
+/* "PAGE_DATA", "GODWIT_XENABI"; for unknown types NULL. */
+const char *gw_record_name(uint32_t type);
+
+struct gw_image_header {
+	uint32_t version;    /* 2 or 3 */
+	uint16_t options;    /* bit 0: big endian */
+	uint16_t reserved1;  /* 0 */
+	uint32_t reserved2;  /* 0 */
+	uint32_t type;	     /* enum gw_guest_type, as read */
+	uint16_t page_shift; /* 12 */
+	uint16_t reserved3;  /* 0 */
+	uint32_t xen_major;  /* 0: converted from a legacy stream */
+	uint32_t xen_minor;
+};
+
+/* Both headers, GW_IMAGE_HEADER_SIZE + GW_DOMAIN_HEADER_SIZE bytes. */
+void gw_image_header_encode(const struct gw_image_header *h, uint8_t *raw);
+/* Fills h with whatever stands there; fails (GW_INVALID) only if marker or id are not those of an
+ * image. */
+int gw_image_header_decode(const uint8_t *raw, struct gw_image_header *h, struct gw_error *err);
+
+/* A record's body, as offered by the reader or about to be written. data is borrowed. */
+struct gw_record {
+	uint32_t type;
+	uint32_t length; /* of the body, without padding */
+	const uint8_t *data;
+	uint64_t offset;    /* of the record's header, from the first byte of the image */
+	uint64_t number;    /* 0 for the first record after the headers */
+	uint8_t padding[8]; /* the padding bytes as read; gw_record_padding(length) of them */
+};
+
+static inline uint32_t gw_record_padding(uint32_t length)
+{
+	return -length & 7u;
+}
+
+/* Header of a record of this type and body length. */
+void gw_record_header_encode(uint8_t raw[GW_RECORD_HEADER_SIZE], uint32_t type, uint32_t length);
+void gw_record_header_decode(const uint8_t raw[GW_RECORD_HEADER_SIZE], uint32_t *type,
+			     uint32_t *length);
+/* Appends header, body and padding. Fails if length exceeds GW_RECORD_MAX. */
+int gw_record_append(struct gw_buffer *buf, uint32_t type, const void *body, size_t length,
+		     struct gw_error *err);
+
+/* PAGE_DATA entries, section "PAGE_DATA". */
+#define GW_PAGE_ENTRY_PFN_MASK UINT64_C(0x000fffffffffffff)
+#define GW_PAGE_ENTRY_RESERVED UINT64_C(0x0ff0000000000000)
+static inline uint64_t gw_page_entry(uint64_t pfn, unsigned type)
+{
+	return (uint64_t)type << 60 | pfn;
+}
+static inline uint64_t gw_page_entry_pfn(uint64_t entry)
+{
+	return entry & GW_PAGE_ENTRY_PFN_MASK;
+}
+static inline unsigned gw_page_entry_type(uint64_t entry)
+{
+	return (unsigned)(entry >> 60);
+}
+/*
+ * How many of n entries (at least 1 of them), from the first on, have one type and the same
+ * reserved bits, and pfns that follow each other: most records are one such run, and what holds
+ * for its first and its last entry holds for all between.
+ */
+static inline size_t gw_page_entry_run(const uint64_t *entries, size_t n)
+{
+	uint64_t to_last_pfn = GW_PAGE_ENTRY_PFN_MASK - gw_page_entry_pfn(entries[0]);
+	size_t run = 1;
+
+	n = to_last_pfn < n ? (size_t)to_last_pfn + 1 : n;
+	while (run < n && entries[run] == entries[0] + run)
+		run++;
+	return run;
+}
+/*
+ * Record header + count + entries of a PAGE_DATA record, 16 + 8 * n bytes into raw; the pages
+ * follow it on the wire, with no padding. Returns the bytes written.
+ */
+size_t gw_page_data_head_encode(uint8_t *raw, size_t n, const uint64_t *entries, size_t nr_pages);
+
+/*
+ * Bodies of the other records: decode fails with GW_INVALID when the body has not the shape its
+ * type demands (the text says expected and found, without "where": rules.c adds that).
+ */
+struct gw_pv_info {
+	uint8_t guest_width; /* 4 or 8 */
+	uint8_t pt_levels;   /* 3 or 4 */
+	uint8_t reserved[6];
+};
+int gw_pv_info_decode(const struct gw_record *rec, struct gw_pv_info *info, struct gw_error *err);
+void gw_pv_info_encode(uint8_t raw[8], const struct gw_pv_info *info);
+
+/* Frame i of the list (0..count-1) is at gw_p2m_frames_get(rec, i). */
+struct gw_p2m_frames {
+	uint32_t start_pfn, end_pfn;
+	uint32_t count;
+};
+int gw_p2m_frames_decode(const struct gw_record *rec, unsigned guest_width,
+			 struct gw_p2m_frames *frames, struct gw_error *err);
+uint64_t gw_p2m_frames_get(const struct gw_record *rec, uint32_t i);
+/* Appends the record; frames->count pfns. */
+int gw_p2m_frames_append(struct gw_buffer *buf, const struct gw_p2m_frames *frames,
+			 const uint64_t *pfns, struct gw_error *err);
+
+/* Common to X86_PV_VCPU_BASIC, _EXTENDED, _XSAVE, _MSRS. blob is inside rec->data. */
+struct gw_vcpu_blob {
+	uint32_t vcpu_id, reserved;
+	const uint8_t *blob;
+	uint32_t blob_len; /* 0: the empty form of the erratum */
+};
+int gw_vcpu_blob_decode(const struct gw_record *rec, unsigned guest_width,
+			struct gw_vcpu_blob *vcpu, struct gw_error *err);
+/* Appends the record of this type. */
+int gw_vcpu_blob_append(struct gw_buffer *buf, uint32_t type, const struct gw_vcpu_blob *vcpu,
+			struct gw_error *err);
+
+int gw_tsc_info_decode(const struct gw_record *rec, struct gw_tsc_info *tsc, struct gw_error *err);
+void gw_tsc_info_encode(uint8_t raw[24], const struct gw_tsc_info *tsc);
+
+/* HVM_PARAMS: count entries of index and value. */
+int gw_hvm_params_decode(const struct gw_record *rec, uint32_t *count, struct gw_error *err);
+void gw_hvm_params_get(const struct gw_record *rec, uint32_t i, uint64_t *index, uint64_t *value);
+int gw_hvm_params_append(struct gw_buffer *buf, uint32_t count, const uint64_t *index,
+			 const uint64_t *value, struct gw_error *err);
+/* "STORE_PFN" for 1, ...; NULL if it has no name. */
+const char *gw_hvm_param_name(uint64_t index);
+/* The params a saver looks at, in the order Xen sends them (section 2.2 of the facts: 16 of them).
+ */
+extern const uint32_t gw_hvm_params_saved[16];
+
+/* X86_CPUID_POLICY and X86_MSR_POLICY replace the matching half of policy. */
+int gw_cpuid_policy_decode(const struct gw_record *rec, struct gw_policy *policy,
+			   struct gw_error *err);
+int gw_msr_policy_decode(const struct gw_record *rec, struct gw_policy *policy,
+			 struct gw_error *err);
+/* Appends the two records, each omitted if empty. */
+int gw_policy_append(struct gw_buffer *buf, const struct gw_policy *policy, struct gw_error *err);
+
+/* CHECKPOINT_DIRTY_PFN_LIST: length / 8 pfns. */
+int gw_dirty_pfn_list_decode(const struct gw_record *rec, uint64_t *count, struct gw_error *err);
+uint64_t gw_dirty_pfn_list_get(const struct gw_record *rec, uint64_t i);
+
+/*
+ * The reader: a pull machine without input of its own. Loop: gw_image_reader_want() says where the
+ * next bytes go and how many exactly; bring them (gw_channel_read; none if that is 0 and no
+ * pages_done is owed); gw_image_reader_got() digests them and may report an event.
+ */
+enum gw_image_event {
+	GW_IMAGE_MORE,	 /* nothing to report yet: go on */
+	GW_IMAGE_HEADER, /* reader->header is filled */
+	/*
+	 * The header of a record with a body is in (reader->rec: type, length, offset, number); a
+	 * record without one comes as GW_IMAGE_RECORD (or GW_IMAGE_PAGES) at once. Its body can be
+	 * taken whole (do nothing, a GW_IMAGE_RECORD or GW_IMAGE_PAGES follows) or be passed over
+	 * with gw_image_reader_skip_body(). A length above GW_RECORD_MAX is an error of got().
+	 */
+	GW_IMAGE_RECORD_HEAD,
+	GW_IMAGE_RECORD, /* a whole record that is not PAGE_DATA: reader->rec with data */
+	/*
+	 * A PAGE_DATA record's entries are in reader->entries[0..nr_entries-1]; nr_pages of them
+	 * carry data, and data_len bytes of the record remain. If well_formed, data_len == 4096 *
+	 * nr_pages. If not (count 0, count beyond the record, wrong length), claimed_count is what
+	 * the record said, and nr_entries is 0 if the record has no room for that many. The caller
+	 * takes or skips data_len bytes (padding of a wrong length included), then calls
+	 * gw_image_reader_pages_done().
+	 */
+	GW_IMAGE_PAGES,
+	GW_IMAGE_DONE, /* the got() after that which delivered the END record: want nothing more */
+};
+
+struct gw_image_reader {
+	struct gw_image_header header;
+	struct gw_record rec;
+	const uint64_t *entries; /* host byte order */
+	size_t nr_entries, nr_pages;
+	uint32_t claimed_count, reserved; /* of GW_IMAGE_PAGES, as the record has them */
+	uint64_t data_len;
+	bool well_formed;
+	uint64_t offset; /* bytes of the image digested so far */
+
+	/* private */
+	int state;
+	struct gw_buffer buf;
+	size_t need;
+	uint64_t left, records;
+};
+
+void gw_image_reader_init(struct gw_image_reader *r);
+void gw_image_reader_free(struct gw_image_reader *r);
+/* Where the next bytes go, and how many: *len 0 means that the caller owes a pages_done, or that
+ * all is done. -1: no memory. */
+int gw_image_reader_want(struct gw_image_reader *r, void **to, size_t *len, struct gw_error *err);
+/* The bytes wanted are there. 0 with *event, or -1 (the framing is lost: nothing after this can be
+ * read). */
+int gw_image_reader_got(struct gw_image_reader *r, enum gw_image_event *event,
+			struct gw_error *err);
+/* After GW_IMAGE_RECORD_HEAD: the caller passes over *len bytes (body and padding) itself. */
+void gw_image_reader_skip_body(struct gw_image_reader *r, uint64_t *len);
+void gw_image_reader_pages_done(struct gw_image_reader *r);
+/*
+ * True between records (and before the headers), also after want() when not one of the wanted bytes
+ * came: input that ends here is a clean end, not a cut inside something.
+ */
+bool gw_image_reader_at_boundary(const struct gw_image_reader *r);
+
+#endif

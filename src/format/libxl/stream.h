@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * The libxl stream, v2 (docs/specs/libxl-migration-stream of Xen): header, records, the
+ * bodies of its six record types. Framing is that of the image's records; the image itself
+ * stands in-band behind LIBXC_CONTEXT and is not of this file.
+ */
+#ifndef GW_FORMAT_LIBXL_STREAM_H
+#define GW_FORMAT_LIBXL_STREAM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <godwit/error.h>
+
+#include "format/libxc/image.h"
+
+#define GW_STREAM_HEADER_SIZE 16
+#define GW_STREAM_VERSION     2
+#define GW_STREAM_BIG_ENDIAN  UINT32_C(1)
+#define GW_STREAM_CONVERTED   UINT32_C(2) /* from a legacy stream */
+#define GW_STREAM_BODY_MAX    (1u << 20)  /* of a body that the reader delivers whole */
+
+enum gw_stream_record_type {
+	GW_STREAM_END = 0,
+	GW_STREAM_LIBXC_CONTEXT = 1,
+	GW_STREAM_EMULATOR_XENSTORE_DATA = 2,
+	GW_STREAM_EMULATOR_CONTEXT = 3,
+	GW_STREAM_CHECKPOINT_END = 4,
+	GW_STREAM_CHECKPOINT_STATE = 5,
+};
+
+enum gw_emulator { GW_EMULATOR_UNKNOWN = 0, GW_EMULATOR_TRADITIONAL = 1, GW_EMULATOR_UPSTREAM = 2 };
+
+/* Of a device model's state: more than any has, less than what could exhaust a host. */
+#define GW_EMULATOR_MAX (256u << 20)
+
+struct gw_stream_header {
+	uint32_t version;
+	uint32_t options;
+};
+
+const char *gw_stream_record_name(uint32_t type);
+const char *gw_emulator_name(uint32_t id);
+
+void gw_stream_header_encode(const struct gw_stream_header *h, uint8_t raw[GW_STREAM_HEADER_SIZE]);
+/* Fails only if the ident is not "LibxlFmt". */
+int gw_stream_header_decode(const uint8_t raw[GW_STREAM_HEADER_SIZE], struct gw_stream_header *h,
+			    struct gw_error *err);
+
+/* EMULATOR_XENSTORE_DATA and EMULATOR_CONTEXT: data points behind the two ids. */
+struct gw_emulator_data {
+	uint32_t emulator_id, index;
+	const uint8_t *data;
+	size_t len;
+};
+int gw_emulator_data_decode(const struct gw_record *rec, struct gw_emulator_data *emu,
+			    struct gw_error *err);
+/* Key and value number i of xenstore data: 1, 0 when there are no more, -1 if a string has no end
+ * or the last no value. */
+int gw_xenstore_pair(const struct gw_emulator_data *emu, size_t *pos, const char **key,
+		     const char **value, struct gw_error *err);
+/* Appends a record of either type with these contents. */
+int gw_emulator_data_append(struct gw_buffer *buf, uint32_t type,
+			    const struct gw_emulator_data *emu, struct gw_error *err);
+
+/* CHECKPOINT_STATE: "NEW", "SVM_SUSPENDED", "SVM_READY", "SVM_RESUMED" for 0 to 3, NULL otherwise.
+ */
+const char *gw_checkpoint_state_name(uint32_t control_id);
+int gw_checkpoint_state_decode(const struct gw_record *rec, uint32_t *control_id,
+			       struct gw_error *err);
+int gw_checkpoint_state_append(struct gw_buffer *buf, uint32_t control_id, struct gw_error *err);
+
+/*
+ * The reader of this layer's records (want / got as in image.h). It stops (GW_STREAM_CONTEXT) right
+ * behind a LIBXC_CONTEXT record (reader->rec), and after the caller said gw_stream_reader_resume()
+ * it goes on behind the image. In a checkpointed stream the image is left behind each CHECKPOINT
+ * and entered again behind CHECKPOINT_END (COLO: behind the CHECKPOINT_STATE after it); there the
+ * caller simply stops asking this reader until its next resume(). Bodies up to GW_STREAM_BODY_MAX
+ * are delivered whole; longer ones, and all EMULATOR_CONTEXT bodies, are announced with
+ * GW_STREAM_BODY: the caller takes or skips body_left bytes itself, then calls
+ * gw_stream_reader_body_done().
+ */
+enum gw_stream_event {
+	GW_STREAM_MORE,
+	GW_STREAM_HEADER,
+	GW_STREAM_RECORD,  /* reader->rec with data */
+	GW_STREAM_BODY,	   /* reader->rec with data NULL; the first min(length, 8) bytes are in
+			      body_head */
+	GW_STREAM_CONTEXT, /* an image begins here */
+	GW_STREAM_DONE,	   /* the got() after that which delivered END */
+};
+
+struct gw_stream_reader {
+	struct gw_stream_header header;
+	struct gw_record rec; /* number and offset count within this layer, the image's bytes
+				 included in offsets via base */
+	uint8_t body_head[8];
+	uint64_t body_left; /* GW_STREAM_BODY: bytes (body and padding) behind body_head */
+	uint64_t offset;    /* bytes digested, without the image's own */
+
+	/* private */
+	int state;
+	struct gw_buffer buf;
+	size_t need;
+	uint64_t left, records, base;
+};
+
+void gw_stream_reader_init(struct gw_stream_reader *r);
+void gw_stream_reader_free(struct gw_stream_reader *r);
+int gw_stream_reader_want(struct gw_stream_reader *r, void **to, size_t *len, struct gw_error *err);
+int gw_stream_reader_got(struct gw_stream_reader *r, enum gw_stream_event *event,
+			 struct gw_error *err);
+void gw_stream_reader_body_done(struct gw_stream_reader *r);
+/* image_bytes: how many bytes of the image were between (so that offsets stay true). */
+void gw_stream_reader_resume(struct gw_stream_reader *r, uint64_t image_bytes);
+bool gw_stream_reader_at_boundary(const struct gw_stream_reader *r);
+
+#endif

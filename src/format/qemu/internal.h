@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * What the files about savevm streams share. Others use qemu_sections.h.
+ */
+#ifndef GW_FORMAT_QEMU_INTERNAL_H
+#define GW_FORMAT_QEMU_INTERNAL_H
+
+#include "format/qemu/sections.h"
+
+/* What looks like the header of a section, in the order of the stream. */
+struct gw_qemu_seen {
+	uint64_t offset;
+	uint32_t id, instance, version;
+	bool behind_footer; /* of the section footer_id */
+	uint32_t footer_id;
+	char name[GW_QEMU_NAME_MAX + 1];
+};
+
+size_t gw_qemu_header_size(size_t name_len);
+
+/* A new section of the list; NULL if there is no room. */
+struct gw_qemu_section *gw_qemu_list(struct gw_qemu_sections *q, const char *name);
+/* This is where it is. */
+void gw_qemu_place(struct gw_qemu_section *s, const struct gw_qemu_seen *seen);
+
+/* Lists what the description says. False, with an empty list, if it is none. */
+bool gw_qemu_describe(struct gw_qemu_sections *q);
+
+#endif

@@ -1,0 +1,335 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * Looking at a savevm stream through a window that moves over it. What the description says is in
+ * qemu_description.c.
+ */
+#include "format/qemu/internal.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/bytes.h"
+#include "base/util.h"
+
+#define MAGIC	    UINT32_C(0x5145564d) /* "QEVM" */
+#define HEADER_SIZE 8u
+
+enum {
+	SECTION_EOF = 0x00,
+	SECTION_START = 0x01,
+	SECTION_FULL = 0x04,
+	SECTION_DESCRIPTION = 0x06,
+	SECTION_CONFIGURATION = 0x07,
+	SECTION_FOOTER = 0x7e,
+};
+
+/* Numbers in the header of a section are small. */
+#define IDS_MAX	     0xffffu
+#define VERSIONS_MAX 0xffu
+
+/* Its mark and an id. */
+#define FOOTER_SIZE 5
+/* What must be in the window, unless the stream ends: the longest header. */
+#define AHEAD (1u + 4u + 1u + GW_QEMU_NAME_MAX + 4u + 4u)
+
+void gw_qemu_sections_begin(struct gw_qemu_sections *q, uint64_t total)
+{
+	gw_qemu_sections_free(q);
+	q->total = total;
+	q->begun = true;
+}
+
+static bool is_name(const uint8_t *text, size_t len)
+{
+	for (size_t i = 0; i < len; i++) {
+		bool letter = (text[i] | 0x20) >= 'a' && (text[i] | 0x20) <= 'z';
+		bool digit = text[i] >= '0' && text[i] <= '9';
+
+		if (!letter && !digit && (i == 0 || !memchr("_-./:,@+ ", text[i], 9)))
+			return false;
+	}
+	return len >= 2;
+}
+
+size_t gw_qemu_header_size(size_t name_len)
+{
+	return 1 + 4 + 1 + name_len + 4 + 4;
+}
+
+/* Is this the header of a section? */
+static bool read_header(const uint8_t *p, size_t len, struct gw_qemu_seen *seen)
+{
+	size_t n;
+
+	if (len < gw_qemu_header_size(2) || (p[0] != SECTION_FULL && p[0] != SECTION_START))
+		return false;
+	n = p[5];
+	seen->id = gw_get_be32(p + 1);
+	if (seen->id > IDS_MAX || len < gw_qemu_header_size(n) || !is_name(p + 6, n))
+		return false;
+	seen->instance = gw_get_be32(p + 6 + n);
+	seen->version = gw_get_be32(p + 10 + n);
+	memcpy(seen->name, p + 6, n);
+	seen->name[n] = 0;
+	return seen->instance <= IDS_MAX && seen->version <= VERSIONS_MAX;
+}
+
+static int note(struct gw_qemu_sections *q, const struct gw_qemu_seen *seen, struct gw_error *err)
+{
+	if (q->nr_seen == 4 * GW_QEMU_SECTIONS_MAX) {
+		q->left_out++;
+		return 0;
+	}
+	if (q->nr_seen == q->cap_seen) {
+		size_t cap = q->cap_seen ? q->cap_seen * 2 : 64;
+		struct gw_qemu_seen *list = reallocarray(q->seen, cap, sizeof(*list));
+
+		if (!list)
+			return gw_fail_errno(err, "the sections of a device model's state");
+		q->seen = list;
+		q->cap_seen = cap;
+	}
+	q->seen[q->nr_seen++] = *seen;
+	return 0;
+}
+
+/* The bytes before the place p of the window are a footer. */
+static bool behind_footer(const struct gw_qemu_sections *q, const uint8_t *p, uint32_t *id)
+{
+	if (p - q->window < FOOTER_SIZE || p[-FOOTER_SIZE] != SECTION_FOOTER)
+		return false;
+	*id = gw_get_be32(p - FOOTER_SIZE + 1);
+	return true;
+}
+
+/* Sections end at p, where EOF should be. */
+static void end_at(struct gw_qemu_sections *q, const uint8_t *p)
+{
+	q->end = q->base + (uint64_t)(p - q->window);
+	q->closed = behind_footer(q, p, &q->last_footer);
+}
+
+/* One place, with what is known to be behind it. */
+static int look_at(struct gw_qemu_sections *q, const uint8_t *p, size_t len, struct gw_error *err)
+{
+	struct gw_qemu_seen seen = {.offset = q->next};
+
+	/* A description fills the stream exactly, and stands behind EOF. */
+	if (p[0] == SECTION_DESCRIPTION && len > 5 && p[5] == '{' && p[-1] == SECTION_EOF &&
+	    gw_get_be32(p + 1) <= GW_QEMU_DESCRIPTION_MAX &&
+	    q->next + 5 + gw_get_be32(p + 1) == q->total) {
+		end_at(q, p - 1);
+		q->described = true;
+		return gw_buffer_append(&q->description, p + 5, len - 5, err);
+	}
+	if (!read_header(p, len, &seen))
+		return 0;
+	seen.behind_footer = behind_footer(q, p, &seen.footer_id);
+	return note(q, &seen, err);
+}
+
+/* The stream's header, and a CONFIGURATION behind it, which has the machine's name. */
+static void look_at_head(struct gw_qemu_sections *q)
+{
+	const uint8_t *p = q->window + HEADER_SIZE;
+	uint32_t n;
+
+	q->first = HEADER_SIZE;
+	q->is_qemu = q->have >= HEADER_SIZE && gw_get_be32(q->window) == MAGIC;
+	if (!q->is_qemu)
+		return;
+	q->version = gw_get_be32(q->window + 4);
+	if (q->have < HEADER_SIZE + 5 || p[0] != SECTION_CONFIGURATION)
+		return;
+	n = gw_get_be32(p + 1);
+	if (n > GW_QEMU_NAME_MAX || q->have < HEADER_SIZE + 5 + n)
+		return;
+	memcpy(q->machine, p + 5, n);
+	/* Its subsections, if there are any, are looked through like all else. */
+	q->first += 5 + n;
+}
+
+/* All places in the window that have enough behind them; last: all. */
+static int look(struct gw_qemu_sections *q, bool last, struct gw_error *err)
+{
+	size_t drop;
+
+	if (!q->next) {
+		if (!last && q->have < HEADER_SIZE + 5 + GW_QEMU_NAME_MAX)
+			return 0;
+		look_at_head(q);
+		q->next = q->first;
+	}
+	for (; q->is_qemu && !q->described; q->next++) {
+		size_t i = (size_t)(q->next - q->base);
+
+		if (i >= q->have || (!last && q->have - i < AHEAD))
+			break;
+		if (look_at(q, q->window + i, q->have - i, err) < 0)
+			return -1;
+	}
+	/* A header may look back at a footer, a description at EOF and a footer. */
+	drop = q->next > q->base + FOOTER_SIZE + 1 ? (size_t)(q->next - q->base) - FOOTER_SIZE - 1
+						   : 0;
+	drop = GW_MIN(drop, q->have);
+	memmove(q->window, q->window + drop, q->have - drop);
+	q->have -= drop;
+	q->base += drop;
+	return 0;
+}
+
+int gw_qemu_sections_add(struct gw_qemu_sections *q, const uint8_t *data, size_t len,
+			 struct gw_error *err)
+{
+	while (len) {
+		size_t n = GW_MIN(len, sizeof(q->window) - q->have);
+
+		if (q->described)
+			return gw_buffer_append(&q->description, data, len, err);
+		if (q->next && !q->is_qemu)
+			return 0;
+		memcpy(q->window + q->have, data, n);
+		q->have += n;
+		data += n;
+		len -= n;
+		if (look(q, false, err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+static const struct gw_qemu_seen *seen_at(const struct gw_qemu_sections *q, uint64_t offset)
+{
+	for (size_t i = 0; i < q->nr_seen; i++)
+		if (q->seen[i].offset == offset)
+			return &q->seen[i];
+	return NULL;
+}
+
+struct gw_qemu_section *gw_qemu_list(struct gw_qemu_sections *q, const char *name)
+{
+	struct gw_qemu_section *s = &q->list[q->nr];
+
+	if (q->nr == GW_QEMU_SECTIONS_MAX) {
+		q->left_out++;
+		return NULL;
+	}
+	q->nr++;
+	*s = (struct gw_qemu_section){0};
+	snprintf(s->name, sizeof(s->name), "%s", name);
+	return s;
+}
+
+void gw_qemu_place(struct gw_qemu_section *s, const struct gw_qemu_seen *seen)
+{
+	s->instance = seen->instance;
+	s->version = seen->version;
+	s->id = seen->id;
+	s->offset = seen->offset;
+	s->placed = true;
+}
+
+static void list_seen(struct gw_qemu_sections *q, const struct gw_qemu_seen *seen)
+{
+	struct gw_qemu_section *s = gw_qemu_list(q, seen->name);
+
+	if (s)
+		gw_qemu_place(s, seen);
+}
+
+static bool is_listed(const struct gw_qemu_sections *q, const struct gw_qemu_seen *seen)
+{
+	for (size_t i = 0; i < q->nr; i++)
+		if (q->list[i].id == seen->id ||
+		    (q->list[i].instance == seen->instance && !strcmp(q->list[i].name, seen->name)))
+			return true;
+	return false;
+}
+
+/*
+ * The first, and each behind the footer of the one before. False if that does not lead to EOF: then
+ * there are no footers, or what was taken for one was a device's data.
+ */
+static bool list_by_footers(struct gw_qemu_sections *q)
+{
+	const struct gw_qemu_seen *last = seen_at(q, q->first);
+	uint64_t left_out;
+
+	if (!last || !q->closed)
+		return false;
+	left_out = q->left_out;
+	list_seen(q, last);
+	for (size_t i = 0; i < q->nr_seen; i++) {
+		const struct gw_qemu_seen *seen = &q->seen[i];
+
+		if (seen->offset > last->offset && seen->behind_footer &&
+		    seen->footer_id == last->id && !is_listed(q, seen)) {
+			list_seen(q, seen);
+			last = seen;
+		}
+	}
+	if (last->id == q->last_footer)
+		return true;
+	q->nr = 0;
+	q->left_out = left_out;
+	return false;
+}
+
+/* The first, and what looks like a header and is no section once more. */
+static bool list_by_look(struct gw_qemu_sections *q)
+{
+	if (!seen_at(q, q->first))
+		return false;
+	for (size_t i = 0; i < q->nr_seen; i++)
+		if (!is_listed(q, &q->seen[i]))
+			list_seen(q, &q->seen[i]);
+	return true;
+}
+
+/* Each reaches to the next. */
+static void fill_sizes(struct gw_qemu_sections *q)
+{
+	for (size_t i = 0; i < q->nr; i++) {
+		uint64_t to = i + 1 == q->nr	      ? q->end
+			      : q->list[i + 1].placed ? q->list[i + 1].offset
+						      : 0;
+
+		if (q->list[i].placed && to > q->list[i].offset)
+			q->list[i].size = to - q->list[i].offset;
+	}
+}
+
+int gw_qemu_sections_end(struct gw_qemu_sections *q, struct gw_error *err)
+{
+	if (!q->begun || q->ended)
+		return 0;
+	q->ended = true;
+	if (!q->described && look(q, true, err) < 0)
+		return -1;
+	if (!q->is_qemu)
+		return 0;
+	/* Whole, it ends with EOF; cut, nobody knows where its last section ends. */
+	if (!q->described && q->base + q->have == q->total && q->have &&
+	    q->window[q->have - 1] == SECTION_EOF)
+		end_at(q, q->window + q->have - 1);
+	q->list = calloc(GW_QEMU_SECTIONS_MAX, sizeof(*q->list));
+	if (!q->list)
+		return gw_fail_errno(err, "the sections of a device model's state");
+	if (q->described && gw_qemu_describe(q))
+		q->found_by = GW_QEMU_DESCRIPTION;
+	else if (list_by_footers(q))
+		q->found_by = GW_QEMU_FOOTERS;
+	else if (list_by_look(q))
+		q->found_by = GW_QEMU_LOOK;
+	fill_sizes(q);
+	return 0;
+}
+
+void gw_qemu_sections_free(struct gw_qemu_sections *q)
+{
+	free(q->list);
+	free(q->seen);
+	gw_buffer_free(&q->description);
+	*q = (struct gw_qemu_sections){0};
+}

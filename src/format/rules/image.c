@@ -1,0 +1,430 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * The rules for the libxc image: headers, which record may stand where, rounds and ends. Bodies
+ * that belong to one kind of guest are judged in rules_pv.c and rules_hvm.c, pages in
+ * rules_pages.c.
+ */
+#include "format/rules/image.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/bytes.h"
+#include "base/util.h"
+
+struct gw_image_rules *gw_image_rules_new(const struct gw_findings *out, uint64_t base,
+					  enum gw_image_kind kind, uint64_t max_pfns)
+{
+	struct gw_image_rules *rules = calloc(1, sizeof(*rules));
+
+	if (!rules)
+		return NULL;
+	rules->reporter = (struct gw_reporter){.out = out, .base = base};
+	rules->kind = kind;
+	rules->max_pfns = max_pfns ? max_pfns : DEFAULT_MAX_PFNS;
+	return rules;
+}
+
+void gw_image_rules_free(struct gw_image_rules *rules)
+{
+	free(rules);
+}
+
+const struct gw_image_facts *gw_image_rules_facts(const struct gw_image_rules *rules)
+{
+	return &rules->facts;
+}
+
+int gw_image_broken(struct gw_image_rules *rules, enum gw_rule_number number,
+		    const struct gw_record *rec, struct gw_error *err, const char *text)
+{
+	return gw_broken(&rules->reporter, number, rec->offset, rec, err, "%s", text);
+}
+
+/* Offsets of the fields of the two headers. */
+#define AT_VERSION    12
+#define AT_OPTIONS    16
+#define AT_RESERVED1  18
+#define AT_RESERVED2  20
+#define AT_TYPE	      24
+#define AT_PAGE_SHIFT 28
+#define AT_RESERVED3  30
+#define AT_XEN_MAJOR  32
+
+static int check_reserved_fields(struct gw_image_rules *rules, const struct gw_image_header *h,
+				 struct gw_error *err)
+{
+	struct gw_reporter *r = &rules->reporter;
+	int rc = 0;
+
+	if (h->options & ~1u)
+		rc |= gw_broken(r, R_IMAGE_RESERVED, AT_OPTIONS, NULL, err,
+				"reserved option bits 0x%x", h->options & ~1u);
+	if (h->reserved1)
+		rc |= gw_broken(r, R_IMAGE_RESERVED, AT_RESERVED1, NULL, err,
+				"reserved field of the image header is 0x%x", h->reserved1);
+	if (h->reserved2)
+		rc |= gw_broken(r, R_IMAGE_RESERVED, AT_RESERVED2, NULL, err,
+				"reserved field of the image header is 0x%x", h->reserved2);
+	if (h->reserved3)
+		rc |= gw_broken(r, R_IMAGE_RESERVED, AT_RESERVED3, NULL, err,
+				"reserved field of the domain header is 0x%x", h->reserved3);
+	return rc;
+}
+
+int gw_image_rules_header(struct gw_image_rules *rules, const struct gw_image_header *h,
+			  struct gw_error *err)
+{
+	struct gw_reporter *r = &rules->reporter;
+	int rc = check_reserved_fields(rules, h, err);
+
+	rules->facts.version = h->version;
+	rules->facts.type = (enum gw_guest_type)h->type;
+	if (h->version != 2 && h->version != 3)
+		rc |= gw_broken(r, R_IMAGE_VERSION, AT_VERSION, NULL, err,
+				"version %u, expected 2 or 3", h->version);
+	if (h->options & 1)
+		rc |= gw_broken(r, R_IMAGE_ENDIAN, AT_OPTIONS, NULL, err, "it is big-endian");
+	if (h->type != GW_GUEST_X86_PV && h->type != GW_GUEST_X86_HVM) {
+		rc |= gw_broken(r, R_IMAGE_GUEST, AT_TYPE, NULL, err,
+				"guest type %u, expected 1 (x86 PV) or 2 (x86 HVM)", h->type);
+		rules->facts.type = GW_GUEST_NONE;
+	}
+	if (h->page_shift != GW_PAGE_SHIFT)
+		rc |= gw_broken(r, R_IMAGE_PAGE_SIZE, AT_PAGE_SHIFT, NULL, err,
+				"page shift %u, expected 12", h->page_shift);
+	if (h->xen_major == 0)
+		rc |= gw_broken(r, R_IMAGE_CONVERTED, AT_XEN_MAJOR, NULL, err,
+				"it was converted from a legacy image, by version %u",
+				h->xen_minor);
+	return rc;
+}
+
+/* What a type of record is to the rules of place. */
+enum traits {
+	T_EMPTY = 1,  /* has no body */
+	T_STATIC = 2, /* static data: before its end */
+	T_STATE = 4,  /* memory, registers, ...: in version 3 behind the end of static data */
+	T_V3 = 8,     /* of version 3 */
+	T_PV = 16,    /* PV guests only */
+	T_HVM = 32,   /* HVM guests only */
+	T_REFUSED = 64,
+	T_KNOWN = 128,
+};
+
+static unsigned traits_of(uint32_t type)
+{
+	static const uint8_t traits[] = {
+		[GW_REC_END] = T_KNOWN | T_EMPTY,
+		[GW_REC_PAGE_DATA] = T_KNOWN,
+		[GW_REC_X86_PV_INFO] = T_KNOWN | T_STATIC | T_PV,
+		[GW_REC_X86_PV_P2M_FRAMES] = T_KNOWN | T_PV,
+		[GW_REC_X86_PV_VCPU_BASIC] = T_KNOWN | T_STATE | T_PV,
+		[GW_REC_X86_PV_VCPU_EXTENDED] = T_KNOWN | T_STATE | T_PV,
+		[GW_REC_X86_PV_VCPU_XSAVE] = T_KNOWN | T_STATE | T_PV,
+		[GW_REC_SHARED_INFO] = T_KNOWN | T_STATE | T_PV,
+		[GW_REC_X86_TSC_INFO] = T_KNOWN | T_STATE,
+		[GW_REC_HVM_CONTEXT] = T_KNOWN | T_STATE | T_HVM,
+		[GW_REC_HVM_PARAMS] = T_KNOWN | T_STATE | T_HVM,
+		[GW_REC_TOOLSTACK] = T_REFUSED,
+		[GW_REC_X86_PV_VCPU_MSRS] = T_KNOWN | T_STATE | T_PV,
+		[GW_REC_VERIFY] = T_KNOWN | T_EMPTY,
+		[GW_REC_CHECKPOINT] = T_KNOWN | T_EMPTY,
+		[GW_REC_CHECKPOINT_DIRTY_PFN_LIST] = T_REFUSED,
+		[GW_REC_STATIC_DATA_END] = T_KNOWN | T_EMPTY | T_V3,
+		[GW_REC_X86_CPUID_POLICY] = T_KNOWN | T_STATIC | T_V3,
+		[GW_REC_X86_MSR_POLICY] = T_KNOWN | T_STATIC | T_V3,
+	};
+
+	return type < GW_ARRAY_SIZE(traits) ? traits[type] : 0;
+}
+
+/* A type that no restore takes. */
+static int check_unknown(struct gw_image_rules *rules, const struct gw_record *rec,
+			 struct gw_error *err)
+{
+	if (rec->type == GW_REC_TOOLSTACK)
+		return gw_image_broken(rules, R_RECORD_TOOLSTACK, rec, err,
+				       "no Xen restores this record");
+	if (rec->type == GW_REC_CHECKPOINT_DIRTY_PFN_LIST)
+		return gw_image_broken(rules, R_RECORD_BACK_CHANNEL, rec, err,
+				       "it belongs to the back channel of COLO");
+	if (!(rec->type & GW_RECORD_OPTIONAL))
+		return gw_image_broken(rules, R_RECORD_TYPE, rec, err, "unknown mandatory record");
+	if (rules->facts.checkpoints)
+		return gw_image_broken(rules, R_RECORD_OPTIONAL_ROUND, rec, err,
+				       "unknown optional record behind the first CHECKPOINT");
+	return gw_broken(&rules->reporter, R_RECORD_OPTIONAL, rec->offset, rec, err,
+			 "unknown optional record of %u bytes, passed over", rec->length);
+}
+
+/* Rules about the place of a record whose type is known. */
+static int check_place(struct gw_image_rules *rules, const struct gw_record *rec, unsigned traits,
+		       struct gw_error *err)
+{
+	struct gw_reporter *r = &rules->reporter;
+	bool v3 = rules->facts.version >= 3;
+	int rc = 0;
+
+	if (traits & T_PV && rules->facts.type == GW_GUEST_X86_HVM)
+		rc |= gw_image_broken(rules, R_RECORD_GUEST, rec, err,
+				      "a record of PV guests, the image is that of an HVM guest");
+	if (traits & T_HVM && rules->facts.type == GW_GUEST_X86_PV)
+		rc |= gw_image_broken(rules, R_RECORD_GUEST, rec, err,
+				      "a record of HVM guests, the image is that of a PV guest");
+	if (traits & T_EMPTY && rec->length)
+		rc |= gw_broken(r, R_RECORD_LENGTH, rec->offset, rec, err,
+				"length is %u, expected 0", rec->length);
+	if (traits & T_V3 && !v3)
+		rc |= gw_broken(r, R_STATIC_V2, rec->offset, rec, err,
+				"a record of version 3, the image has version %u",
+				rules->facts.version);
+	if (traits & T_STATIC && rules->facts.static_data_end)
+		rc |= gw_image_broken(rules, R_STATIC_LATE, rec, err,
+				      "static data behind its end: it would never be applied");
+	if (traits & T_STATE && v3 && !rules->facts.static_data_end)
+		rc |= gw_image_broken(rules, R_STATIC_EARLY, rec, err,
+				      "no STATIC_DATA_END was before it");
+	return rc;
+}
+
+int gw_rules_memory_begins(struct gw_image_rules *rules, const struct gw_record *rec,
+			   struct gw_error *err)
+{
+	struct gw_image_facts *facts = &rules->facts;
+
+	if (facts->static_data_end)
+		return 0;
+	if (facts->version >= 3)
+		return gw_image_broken(rules, R_STATIC_MISSING, rec, err,
+				       "no STATIC_DATA_END was before it");
+	facts->static_data_end = facts->static_data_inferred = true;
+	return gw_image_broken(rules, R_STATIC_INFERRED, rec, err,
+			       "an image of version 2: static data is over here");
+}
+
+static int check_static_end(struct gw_image_rules *rules, const struct gw_record *rec,
+			    struct gw_error *err)
+{
+	if (rules->facts.static_data_end)
+		return gw_image_broken(rules, R_STATIC_TWICE, rec, err,
+				       "static data was over before");
+	rules->facts.static_data_end = true;
+	return 0;
+}
+
+static int check_cpuid(struct gw_image_rules *rules, const struct gw_record *rec,
+		       struct gw_error *err)
+{
+	int rc = 0;
+
+	if (rec->length == 0 || rec->length % 24)
+		rc = gw_broken(&rules->reporter, R_POLICY_BODY, rec->offset, rec, err,
+			       "length is %u, expected a multiple of 24 above 0", rec->length);
+	if (rules->cpuid_seen)
+		rc |= gw_image_broken(rules, R_POLICY_REPEATED, rec, err, "there was one before");
+	rules->cpuid_seen = true;
+	return rc;
+}
+
+static int check_msrs(struct gw_image_rules *rules, const struct gw_record *rec,
+		      struct gw_error *err)
+{
+	int rc = 0;
+
+	if (rules->msrs_seen)
+		rc = gw_image_broken(rules, R_POLICY_REPEATED, rec, err, "there was one before");
+	rules->msrs_seen = true;
+	if (rec->length == 0 || rec->length % 16)
+		return rc | gw_broken(&rules->reporter, R_POLICY_BODY, rec->offset, rec, err,
+				      "length is %u, expected a multiple of 16 above 0",
+				      rec->length);
+	for (uint32_t at = 0; at < rec->length; at += 16)
+		if (gw_get_le32(rec->data + at + 4))
+			rc |= gw_broken(&rules->reporter, R_POLICY_FLAGS, rec->offset, rec, err,
+					"MSR 0x%x has flags 0x%x", gw_get_le32(rec->data + at),
+					gw_get_le32(rec->data + at + 4));
+	return rc;
+}
+
+static int check_tsc(struct gw_image_rules *rules, const struct gw_record *rec,
+		     struct gw_error *err)
+{
+	struct gw_error why = GW_ERROR_INIT;
+	struct gw_tsc_info tsc;
+	int rc = 0;
+
+	if (rules->round_tsc)
+		rc = gw_image_broken(rules, R_RECORD_REPEATED, rec, err, "there was one before");
+	rules->round_tsc = rules->tsc_seen = true;
+	if (gw_tsc_info_decode(rec, &tsc, &why) < 0)
+		return rc | gw_image_broken(rules, R_TSC_BODY, rec, err, why.text);
+	if (gw_get_le32(rec->data + 20))
+		rc |= gw_image_broken(rules, R_RECORD_RESERVED, rec, err,
+				      "the reserved field is not 0");
+	return rc;
+}
+
+static int check_xenabi(struct gw_image_rules *rules, const struct gw_record *rec,
+			struct gw_error *err)
+{
+	int rc = 0;
+
+	if (!rules->xenabi_seen)
+		rc = gw_image_broken(rules, R_XENABI, rec, err,
+				     "a guest that was paused by force: not for stock Xen");
+	if (rules->xenabi_seen || rules->facts.checkpoints)
+		rc |= gw_image_broken(rules, R_XENABI_PLACE, rec, err,
+				      "there may be one, before the first CHECKPOINT");
+	if (rec->length == 0)
+		rc |= gw_image_broken(rules, R_XENABI_PLACE, rec, err, "it is empty");
+	rules->xenabi_seen = rules->facts.not_for_stock_xen = true;
+	return rc;
+}
+
+/* An END or a CHECKPOINT comes: is the guest's state whole? Later rounds build on the first. */
+static int check_complete(struct gw_image_rules *rules, const struct gw_record *rec,
+			  struct gw_error *err)
+{
+	int rc = 0;
+
+	if (rules->facts.checkpoints)
+		return 0;
+	if (!rules->facts.static_data_end && rules->facts.version >= 3)
+		rc |= gw_image_broken(rules, R_STATIC_MISSING, rec, err,
+				      "no STATIC_DATA_END was before it");
+	if (!rules->tsc_seen)
+		rc |= gw_image_broken(rules, R_TSC_MISSING, rec, err,
+				      "no X86_TSC_INFO was before it");
+	if (rules->facts.type == GW_GUEST_X86_PV)
+		rc |= gw_rules_pv_complete(rules, rec, err);
+	if (rules->facts.type == GW_GUEST_X86_HVM)
+		rc |= gw_rules_hvm_complete(rules, rec, err);
+	return rc;
+}
+
+static int check_end(struct gw_image_rules *rules, const struct gw_record *rec,
+		     struct gw_error *err)
+{
+	int rc = check_complete(rules, rec, err);
+
+	rules->facts.ended = true;
+	/* END itself was counted. */
+	if (rules->facts.checkpoints && rules->round_records > 1)
+		rc |= gw_broken(&rules->reporter, R_CHECKPOINT_THEN_END, rec->offset, rec, err,
+				"%llu records since CHECKPOINT %llu are not applied",
+				(unsigned long long)rules->round_records - 1,
+				(unsigned long long)rules->facts.checkpoints);
+	return rc;
+}
+
+static int check_checkpoint(struct gw_image_rules *rules, const struct gw_record *rec,
+			    struct gw_error *err)
+{
+	int rc = check_complete(rules, rec, err);
+
+	if (rules->kind == GW_IMAGE_PLAIN)
+		rc |= gw_image_broken(rules, R_CHECKPOINT_PLAIN, rec, err,
+				      "the image was announced as a plain one");
+	rules->facts.checkpoints++;
+	rules->round_records = 0;
+	rules->round_params = 0;
+	rules->round_context = rules->round_params_seen = false;
+	rules->round_tsc = rules->round_shared_info = false;
+	gw_rules_pv_new_round(rules);
+	return rc;
+}
+
+static int check_body(struct gw_image_rules *rules, const struct gw_record *rec, unsigned traits,
+		      struct gw_error *err)
+{
+	if (traits & T_PV)
+		return gw_rules_pv_record(rules, rec, err);
+	if (traits & T_HVM)
+		return gw_rules_hvm_record(rules, rec, err);
+	switch (rec->type) {
+	case GW_REC_END:
+		return check_end(rules, rec, err);
+	case GW_REC_CHECKPOINT:
+		return check_checkpoint(rules, rec, err);
+	case GW_REC_STATIC_DATA_END:
+		return check_static_end(rules, rec, err);
+	case GW_REC_X86_CPUID_POLICY:
+		return check_cpuid(rules, rec, err);
+	case GW_REC_X86_MSR_POLICY:
+		return check_msrs(rules, rec, err);
+	case GW_REC_X86_TSC_INFO:
+		return check_tsc(rules, rec, err);
+	case GW_REC_VERIFY:
+		rules->facts.verify_mode = true;
+		return GW_BROKEN_ONCE(&rules->reporter, R_VERIFY_MODE, rec->offset, rec, err,
+				      "pages from here on are only compared");
+	default:
+		return 0;
+	}
+}
+
+int gw_rules_any_record(struct gw_image_rules *rules, const struct gw_record *rec,
+			struct gw_error *err)
+{
+	int rc = 0;
+
+	if (rules->facts.ended)
+		rc |= gw_image_broken(rules, R_RECORD_AFTER_END, rec, err, "END was before it");
+	if (rules->xenabi_seen && !rules->facts.checkpoints && rec->type != GW_REC_END &&
+	    rec->type != GW_REC_CHECKPOINT && rec->type != GW_REC_GODWIT_XENABI)
+		rc |= gw_image_broken(rules, R_XENABI_PLACE, rec, err,
+				      "GODWIT_XENABI was before it, only END or CHECKPOINT may "
+				      "follow that");
+	rules->round_records++;
+	return rc;
+}
+
+int gw_image_rules_record(struct gw_image_rules *rules, const struct gw_record *rec,
+			  struct gw_error *err)
+{
+	unsigned traits = traits_of(rec->type);
+	int rc = gw_rules_any_record(rules, rec, err);
+
+	if (!gw_padding_is_zero(rec))
+		rc |= gw_image_broken(rules, R_RECORD_PADDING, rec, err, "non-zero padding");
+	if (rec->type == GW_REC_GODWIT_XENABI)
+		return rc | check_xenabi(rules, rec, err);
+	if (!(traits & T_KNOWN))
+		return rc | check_unknown(rules, rec, err);
+	/* A stray record of the other kind of guest is not looked into. */
+	if ((traits & T_PV && rules->facts.type != GW_GUEST_X86_PV) ||
+	    (traits & T_HVM && rules->facts.type != GW_GUEST_X86_HVM))
+		return rc | check_place(rules, rec, traits, err);
+	rc |= check_place(rules, rec, traits, err);
+	return rc | check_body(rules, rec, traits, err);
+}
+
+int gw_image_rules_end(struct gw_image_rules *rules, bool at_boundary,
+		       const struct gw_record *inside, uint64_t offset, struct gw_error *err)
+{
+	struct gw_reporter *r = &rules->reporter;
+	unsigned long long checkpoints = rules->facts.checkpoints;
+
+	if (rules->facts.ended)
+		return 0;
+	if (checkpoints && at_boundary && rules->round_records == 0)
+		return gw_broken(r, R_IMAGE_CHECKPOINTED, offset, NULL, err,
+				 "it ends behind CHECKPOINT %llu and is whole up to it",
+				 checkpoints);
+	if (checkpoints)
+		return gw_cut(r, R_IMAGE_CUT_ROUND, inside, offset, err,
+			      "the input ends in round %llu; it is whole up to CHECKPOINT %llu",
+			      checkpoints + 1, checkpoints);
+	return gw_cut(r, R_IMAGE_TRUNCATED, inside, offset, err, "the input ends %s, before END",
+		      at_boundary ? "between two records" : "inside a record");
+}
+
+int gw_image_rules_framing(struct gw_image_rules *rules, uint64_t offset,
+			   const struct gw_record *rec, const char *text, struct gw_error *err)
+{
+	/* Without a header there is no image at all. */
+	enum gw_rule_number number = rules->facts.version ? R_RECORD_FRAMING : R_IMAGE_HEADER;
+
+	return gw_broken(&rules->reporter, number, offset, rec, err, "%s", text);
+}

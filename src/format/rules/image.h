@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * The image checker's state, shared by its files: rules_image.c (headers, order, rounds),
+ * rules_pages.c, rules_pv.c, rules_hvm.c. Others use rules.h.
+ */
+#ifndef GW_FORMAT_RULES_IMAGE_H
+#define GW_FORMAT_RULES_IMAGE_H
+
+#include "format/rules/internal.h"
+
+#define MAX_VCPUS	 8192u		     /* of a PV guest; Xen's own limit */
+#define DEFAULT_MAX_PFNS (UINT64_C(1) << 36) /* 256 TiB */
+
+struct gw_image_rules {
+	struct gw_reporter reporter;
+	enum gw_image_kind kind;
+	uint64_t max_pfns;
+	struct gw_image_facts facts;
+
+	bool pages_seen;  /* a PAGE_DATA, in any round */
+	bool params_seen; /* HVM_PARAMS, in any round; likewise the next ones */
+	bool store_seen;  /* with a STORE_PFN */
+	bool context_seen, shared_info_seen, tsc_seen, p2m_seen, pv_info_seen;
+	bool cpuid_seen, msrs_seen, xenabi_seen;
+	uint64_t p2m_highest_frame; /* the greatest pfn that is a frame of the P2M */
+
+	/* Of the round under way; cleared by CHECKPOINT. */
+	uint64_t round_records;
+	uint64_t round_params; /* bit per index below 64 */
+	bool round_context, round_params_seen, round_tsc, round_shared_info;
+	uint8_t vcpus[MAX_VCPUS]; /* bit per kind of record, see rules_pv.c */
+};
+
+/* For rules whose text needs no numbers. */
+int gw_image_broken(struct gw_image_rules *rules, enum gw_rule_number number,
+		    const struct gw_record *rec, struct gw_error *err, const char *text);
+
+/* Rules for every record, PAGE_DATA included; counts it. */
+int gw_rules_any_record(struct gw_image_rules *rules, const struct gw_record *rec,
+			struct gw_error *err);
+/* Memory begins with this record: static data must be over by now, or is, by the rule for
+ * version 2. */
+int gw_rules_memory_begins(struct gw_image_rules *rules, const struct gw_record *rec,
+			   struct gw_error *err);
+
+/* The body of a record of PV guests ; its place was judged. */
+int gw_rules_pv_record(struct gw_image_rules *rules, const struct gw_record *rec,
+		       struct gw_error *err);
+/* What a PV image must have before this END or CHECKPOINT. */
+int gw_rules_pv_complete(struct gw_image_rules *rules, const struct gw_record *rec,
+			 struct gw_error *err);
+void gw_rules_pv_new_round(struct gw_image_rules *rules);
+
+/* The same for HVM guests. */
+int gw_rules_hvm_record(struct gw_image_rules *rules, const struct gw_record *rec,
+			struct gw_error *err);
+int gw_rules_hvm_complete(struct gw_image_rules *rules, const struct gw_record *rec,
+			  struct gw_error *err);
+
+#endif

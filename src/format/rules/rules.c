@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * Reporting: how a broken rule becomes a finding, a text and an error. The rules
+ * are in rules_table.c, the checkers in the rules_*.c files.
+ */
+#include "format/rules/internal.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/util.h"
+
+const struct gw_rule *gw_rules(size_t *count)
+{
+	*count = GW_NR_RULES;
+	return gw_rules_table;
+}
+
+const char *gw_level_name(enum gw_level level)
+{
+	static const char *const names[] = {"note", "warning", "error"};
+
+	return (size_t)level < GW_ARRAY_SIZE(names) ? names[level] : "unknown";
+}
+
+const char *gw_layer_name(enum gw_layer layer)
+{
+	static const char *const names[] = {"file",	    "xl header",   "xend header",
+					    "libxl stream", "libxc image", "legacy image"};
+
+	return (size_t)layer < GW_ARRAY_SIZE(names) ? names[layer] : "unknown";
+}
+
+static const char *type_name(enum gw_layer layer, uint32_t type, char unknown[24])
+{
+	const char *name;
+
+	switch (layer) {
+	case GW_LAYER_LIBXL:
+		name = gw_stream_record_name(type);
+		break;
+	case GW_LAYER_LEGACY:
+		name = gw_legacy_id_name((int32_t)type);
+		break;
+	default:
+		name = gw_record_name(type);
+	}
+	if (name)
+		return name;
+	if (layer == GW_LAYER_LEGACY)
+		snprintf(unknown, 24, "id %d", (int32_t)type);
+	else
+		snprintf(unknown, 24, "type 0x%08x", type);
+	return unknown;
+}
+
+/* What a part of the layer is called. */
+static const char *part_name(enum gw_layer layer)
+{
+	switch (layer) {
+	case GW_LAYER_LIBXL:
+		return "stream record";
+	case GW_LAYER_LEGACY:
+		return "legacy image chunk";
+	default:
+		return "image record";
+	}
+}
+
+char *gw_finding_format(const struct gw_finding *finding, char *text, size_t size)
+{
+	enum gw_layer layer = finding->rule->layer;
+	unsigned long long offset = finding->offset;
+	char unknown[24];
+
+	if (finding->has_record)
+		snprintf(text, size, "%s %llu (%s) at offset 0x%llx: %s", part_name(layer),
+			 (unsigned long long)finding->record_number,
+			 type_name(layer, finding->record_type, unknown), offset, finding->text);
+	else
+		snprintf(text, size, "%s at offset 0x%llx: %s", gw_layer_name(layer), offset,
+			 finding->text);
+	return text;
+}
+
+/* What ended too early is another kind of failure than what is wrong. */
+static enum gw_code code_of(const struct gw_rule *rule)
+{
+	size_t number = (size_t)(rule - gw_rules_table);
+
+	return number == R_XL_TRUNCATED || number == R_XEND_TRUNCATED ||
+			       number == R_STREAM_TRUNCATED || number == R_IMAGE_TRUNCATED ||
+			       number == R_LEGACY_TRUNCATED
+		       ? GW_TRUNCATED
+		       : GW_INVALID;
+}
+
+static int deliver(const struct gw_findings *out, const struct gw_finding *finding,
+		   struct gw_error *err)
+{
+	char text[600];
+
+	if (out && out->report)
+		out->report(out->opaque, finding);
+	if (finding->level < GW_LEVEL_ERROR)
+		return 0;
+	return gw_fail(err, code_of(finding->rule), "%s",
+		       gw_finding_format(finding, text, sizeof(text)));
+}
+
+int gw_broken(struct gw_reporter *reporter, enum gw_rule_number number, uint64_t offset,
+	      const struct gw_record *rec, struct gw_error *err, const char *fmt, ...)
+{
+	struct gw_finding finding = {
+		.rule = &gw_rules_table[number],
+		.level = gw_rules_table[number].level,
+		.offset = reporter->base + offset,
+		.has_record = rec,
+		.record_number = rec ? rec->number : 0,
+		.record_type = rec ? rec->type : 0,
+	};
+	bool tell = reporter->times[number] < GW_FINDINGS_PER_RULE;
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(finding.text, sizeof(finding.text), fmt, ap);
+	va_end(ap);
+	if (tell && ++reporter->times[number] == GW_FINDINGS_PER_RULE) {
+		size_t len = strlen(finding.text);
+
+		snprintf(finding.text + len, sizeof(finding.text) - len,
+			 " (no more of this kind are reported)");
+	}
+	return deliver(tell ? reporter->out : NULL, &finding, err);
+}
+
+int gw_cut(struct gw_reporter *reporter, enum gw_rule_number number, const struct gw_record *inside,
+	   uint64_t offset, struct gw_error *err, const char *fmt, ...)
+{
+	char text[sizeof(((struct gw_finding *)NULL)->text)];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	if (!inside)
+		return gw_broken(reporter, number, offset, NULL, err, "%s", text);
+	return gw_broken(reporter, number, inside->offset, inside, err, "%s (at 0x%llx)", text,
+			 (unsigned long long)(reporter->base + offset));
+}
+
+int gw_report(const struct gw_findings *out, const char *id, uint64_t offset, struct gw_error *err,
+	      const char *fmt, ...)
+{
+	struct gw_finding finding = {.offset = offset};
+	va_list ap;
+
+	for (size_t i = 0; i < GW_NR_RULES; i++)
+		if (!strcmp(gw_rules_table[i].id, id))
+			finding.rule = &gw_rules_table[i];
+	assert(finding.rule);
+	finding.level = finding.rule->level;
+	va_start(ap, fmt);
+	vsnprintf(finding.text, sizeof(finding.text), fmt, ap);
+	va_end(ap);
+	return deliver(out, &finding, err);
+}
+
+bool gw_padding_is_zero(const struct gw_record *rec)
+{
+	for (uint32_t i = 0; i < gw_record_padding(rec->length); i++)
+		if (rec->padding[i])
+			return false;
+	return true;
+}

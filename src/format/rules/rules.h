@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * Every rule of every layer, once. verify reports what they find, restore obeys them: both
+ * feed the same checker with the same records, so what one calls an error the other refuses.
+ * No checker here needs a domain; the rules that only a restore can see broken are in the table,
+ * too, and checked where it happens.
+ */
+#ifndef GW_FORMAT_RULES_RULES_H
+#define GW_FORMAT_RULES_RULES_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "format/libxc/image.h"
+#include "format/legacy/legacy.h"
+#include "format/libxl/stream.h"
+#include "format/xend/xend.h"
+#include "format/xl/file.h"
+
+enum gw_level {
+	GW_LEVEL_NOTE,	  /* worth knowing */
+	GW_LEVEL_WARNING, /* breaks the specification, but released Xens wrote it and read it back
+			   */
+	GW_LEVEL_ERROR,	  /* restore refuses */
+};
+
+enum gw_layer {
+	GW_LAYER_FILE,
+	GW_LAYER_XL,
+	GW_LAYER_XEND,
+	GW_LAYER_LIBXL,
+	GW_LAYER_LIBXC,
+	GW_LAYER_LEGACY,
+};
+
+/* A rule of the table in rules.c. Ids are stable words ("page-data-count") for JSON and tests. */
+struct gw_rule {
+	const char *id;
+	enum gw_layer layer;
+	enum gw_level level;
+	const char *text;   /* what is demanded, one sentence */
+	const char *source; /* where it is written: "libxc-migration-stream, PAGE_DATA" */
+	bool deep;	    /* no checker here sees it broken, only a restore does */
+};
+
+const struct gw_rule *gw_rules(size_t *count);
+const char *gw_level_name(enum gw_level level);
+/* "file", "xl header", "xend header", "libxl stream", "libxc image", "legacy image" */
+const char *gw_layer_name(enum gw_layer layer);
+
+/* A rule broken somewhere. */
+struct gw_finding {
+	const struct gw_rule *rule;
+	enum gw_level level;
+	uint64_t offset; /* from the first byte of the input, not of the layer */
+	bool has_record;
+	uint64_t record_number; /* within its layer */
+	uint32_t record_type;	/* legacy image: reader->id */
+	char text[400]; /* expected and found: "count 5000 needs 40008 bytes, record has 4104" */
+};
+
+/* "image record 12 (PAGE_DATA) at offset 0x4a10: count 5000 needs ..." Returns text. */
+char *gw_finding_format(const struct gw_finding *finding, char *text, size_t size);
+
+/*
+ * Receives findings; verify collects them, restore stops at the first error. A checker reports a
+ * rule that is broken again and again a few dozen times at most, some warnings once.
+ */
+struct gw_findings {
+	void (*report)(void *opaque, const struct gw_finding *finding);
+	void *opaque;
+};
+
+/* The state of one image as the checker knows it. Zeroed by init; frees its memory in free. */
+enum gw_image_kind { GW_IMAGE_PLAIN, GW_IMAGE_CHECKPOINTED, GW_IMAGE_ANY };
+struct gw_image_rules;
+
+/*
+ * base: offset of the image's first byte in the input, for messages. kind: what the container
+ * promises (ANY for a bare file: CHECKPOINT records make it checkpointed). max_pfns: bound for pfns
+ * (0: the checker's own, 2^36). Borrowed out. NULL: no memory.
+ */
+struct gw_image_rules *gw_image_rules_new(const struct gw_findings *out, uint64_t base,
+					  enum gw_image_kind kind, uint64_t max_pfns);
+void gw_image_rules_free(struct gw_image_rules *rules);
+
+/*
+ * Each returns 0, or -1 if a rule of level error was broken. err then holds the first such finding,
+ * formatted: GW_TRUNCATED for an input that ended too early, else GW_INVALID. Offsets are counted
+ * from the first byte of the layer, as those of records are.
+ */
+int gw_image_rules_header(struct gw_image_rules *rules, const struct gw_image_header *h,
+			  struct gw_error *err);
+/* A whole record other than PAGE_DATA, before it is applied. */
+int gw_image_rules_record(struct gw_image_rules *rules, const struct gw_record *rec,
+			  struct gw_error *err);
+/* A PAGE_DATA record whose entries are in: the reader after GW_IMAGE_PAGES. */
+int gw_image_rules_pages(struct gw_image_rules *rules, const struct gw_image_reader *reader,
+			 struct gw_error *err);
+/*
+ * The image is over: the END record was read, or input ended. at_boundary: not inside a record;
+ * inside: the record that was cut, if its header was read, else NULL; offset: where the input
+ * ended. A checkpointed image that ends after a CHECKPOINT is whole up to it. What should have come
+ * before an END or a CHECKPOINT and did not was reported with that record.
+ */
+int gw_image_rules_end(struct gw_image_rules *rules, bool at_boundary,
+		       const struct gw_record *inside, uint64_t offset, struct gw_error *err);
+/* The framing is lost, or another layer's fault at this offset, in the given record if rec is not
+ * NULL. */
+int gw_image_rules_framing(struct gw_image_rules *rules, uint64_t offset,
+			   const struct gw_record *rec, const char *text, struct gw_error *err);
+
+/* What the rules learned on the way, for restore and inspect. */
+struct gw_image_facts {
+	unsigned version;
+	enum gw_guest_type type;
+	unsigned pv_width; /* 0 unknown */
+	uint64_t pv_max_pfn;
+	bool static_data_end;	   /* seen or inferred */
+	bool static_data_inferred; /* by the rule for v2 */
+	bool verify_mode;
+	uint64_t checkpoints;	/* CHECKPOINT records seen */
+	bool ended;		/* END seen */
+	bool not_for_stock_xen; /* carries a record that a stock Xen would ignore to the guest's
+				   harm */
+};
+const struct gw_image_facts *gw_image_rules_facts(const struct gw_image_rules *rules);
+
+/* The libxl layer: the same calls. */
+struct gw_stream_rules;
+struct gw_stream_rules *gw_stream_rules_new(const struct gw_findings *out, uint64_t base);
+void gw_stream_rules_free(struct gw_stream_rules *rules);
+int gw_stream_rules_header(struct gw_stream_rules *rules, const struct gw_stream_header *h,
+			   struct gw_error *err);
+/* guest: from the image header once it is known, else GW_GUEST_NONE. */
+int gw_stream_rules_record(struct gw_stream_rules *rules, const struct gw_record *rec,
+			   enum gw_guest_type guest, struct gw_error *err);
+/* The same for a record whose body was only announced (GW_STREAM_BODY): its ids are judged too. */
+int gw_stream_rules_body(struct gw_stream_rules *rules, const struct gw_stream_reader *reader,
+			 enum gw_guest_type guest, struct gw_error *err);
+/* The config in front says that this guest is PVH: it has no device model to miss. */
+void gw_stream_rules_pvh(struct gw_stream_rules *rules);
+/* A CHECKPOINT of the image inside hands control to this layer until CHECKPOINT_END. */
+void gw_stream_rules_checkpoint(struct gw_stream_rules *rules);
+int gw_stream_rules_end(struct gw_stream_rules *rules, bool at_boundary,
+			const struct gw_record *inside, uint64_t offset, struct gw_error *err);
+
+/* The legacy image: fed with every event of its reader, before it is applied. */
+struct gw_legacy_rules;
+struct gw_legacy_rules *gw_legacy_rules_new(const struct gw_findings *out, uint64_t base);
+void gw_legacy_rules_free(struct gw_legacy_rules *rules);
+int gw_legacy_rules_event(struct gw_legacy_rules *rules, const struct gw_legacy_reader *r,
+			  enum gw_legacy_event event, struct gw_error *err);
+/* The reader cannot go on (text is its error), or compressed contents are not valid, or at the end
+ * of a body not complete. */
+int gw_legacy_rules_framing(struct gw_legacy_rules *rules, const struct gw_legacy_reader *r,
+			    const char *text, struct gw_error *err);
+/* Input ended at this offset. At a boundary behind a whole state it is no error; inside a later
+ * round that round is lost, which is a warning. */
+int gw_legacy_rules_end(struct gw_legacy_rules *rules, const struct gw_legacy_reader *r,
+			bool at_boundary, uint64_t offset, struct gw_error *err);
+/* It ended before the device model's record, gw_legacy_reader_without_model(): a warning. */
+int gw_legacy_rules_no_model(struct gw_legacy_rules *rules, const struct gw_legacy_reader *r,
+			     struct gw_error *err);
+
+/* The xl header and its optional data. */
+int gw_xlfile_rules(const struct gw_xlfile *xl, const struct gw_findings *out, uint64_t base,
+		    struct gw_error *err);
+
+/* The xend header and its config. */
+int gw_xend_rules(const struct gw_xend *xend, const struct gw_findings *out, uint64_t base,
+		  struct gw_error *err);
+
+/* A finding of one layer that no checker above makes (unknown file format, bytes behind the end).
+ * id must be in the table. */
+int gw_report(const struct gw_findings *out, const char *id, uint64_t offset, struct gw_error *err,
+	      const char *fmt, ...) GW_PRINTF(5, 6);
+
+#endif

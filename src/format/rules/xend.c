@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * The rules for the header of xend. Its config is only held against what every config is like.
+ */
+#include "format/rules/internal.h"
+
+/* Offsets in the header. */
+#define AT_LENGTH GW_XEND_MAGIC_SIZE
+#define AT_CONFIG GW_XEND_HEADER_SIZE
+
+int gw_xend_rules(const struct gw_xend *xend, const struct gw_findings *out, uint64_t base,
+		  struct gw_error *err)
+{
+	struct gw_reporter r = {.out = out, .base = base};
+	struct gw_error why = GW_ERROR_INIT;
+	struct gw_xend_config config;
+
+	if (xend->config_len < 0)
+		return gw_broken(&r, R_XEND_LENGTH, AT_LENGTH, NULL, err,
+				 "the config is said to have %d bytes", xend->config_len);
+	if ((uint32_t)xend->config_len > GW_XEND_CONFIG_MAX)
+		return gw_broken(&r, R_XEND_SIZE, AT_LENGTH, NULL, err,
+				 "the config is said to have %d bytes, at most %u expected",
+				 xend->config_len, GW_XEND_CONFIG_MAX);
+	/* A cut config is the caller's finding; what is there of it says nothing. */
+	if (xend->config.len < (size_t)xend->config_len)
+		return 0;
+	if (gw_xend_config_read((const char *)xend->config.data, xend->config.len, &config, &why) ==
+	    0)
+		return 0;
+	return gw_broken(&r, R_XEND_CONFIG, AT_CONFIG, NULL, err,
+			 "the config is no S-expression of a domain: %s", why.text);
+}

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * The feature table as policy.c walks it; others use policy.h.
+ */
+#ifndef GW_FORMAT_X86_CPU_FEATURES_H
+#define GW_FORMAT_X86_CPU_FEATURES_H
+
+#include "format/x86/policy.h"
+
+#define GW_MSR_ARCH_CAPABILITIES UINT32_C(0x10a) /* gw_arch_caps_names names its bits */
+
+/* Bits of leaf 1 edx that AMD repeats in 0x80000001 edx. */
+#define GW_CPU_FEATURES_COPIED UINT32_C(0x0183f3ff)
+
+/* A register of CPUID whose bits are features. */
+struct gw_cpu_feature_word {
+	uint32_t leaf, subleaf;
+	enum gw_cpuid_reg reg;
+	/* Bits that are no demand: they mirror state (osxsave), topology (htt), another word, or a
+	 * lack. */
+	uint32_t no_demand;
+	const char *names[32];
+};
+
+extern const struct gw_cpu_feature_word gw_cpu_feature_words[];
+extern const size_t gw_cpu_nr_feature_words;
+extern const char *const gw_arch_caps_names[64];
+
+/* Leaves without subleaves are written with either number. */
+static inline bool gw_cpuid_same_subleaf(uint32_t a, uint32_t b)
+{
+	return (a == GW_CPUID_NO_SUBLEAF ? 0 : a) == (b == GW_CPUID_NO_SUBLEAF ? 0 : b);
+}
+
+#endif

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * What a CPU policy says, leaf by leaf: names of features, and whether one policy can be
+ * had where another is offered. The policy itself is in godwit/policy.h, its wire form in image.h.
+ */
+#ifndef GW_FORMAT_X86_POLICY_H
+#define GW_FORMAT_X86_POLICY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <godwit/error.h>
+#include <godwit/policy.h>
+
+enum gw_cpuid_reg { GW_EAX, GW_EBX, GW_ECX, GW_EDX };
+
+/* A bit of CPUID that says "the CPU can do this". */
+struct gw_cpu_feature {
+	const char *name; /* Xen's, in lower case: "sse4_2", "avx512_vbmi"; mostly Linux's too */
+	uint32_t leaf, subleaf; /* subleaf GW_CPUID_NO_SUBLEAF: the leaf has none */
+	enum gw_cpuid_reg reg;
+	unsigned bit;
+};
+
+/*
+ * Looks a feature up by name. Case and the separators '.', '-', '_' do not count ("SSE4.2",
+ * "sse4_2" and "sse42" are one), and the names under which Linux or QEMU know some others are taken
+ * too ("pni", "lzcnt"). False if there is none.
+ */
+bool gw_cpu_feature_find(const char *name, struct gw_cpu_feature *feature);
+/* The feature's name, or NULL for a bit without one. */
+const char *gw_cpu_feature_name(uint32_t leaf, uint32_t subleaf, enum gw_cpuid_reg reg,
+				unsigned bit);
+/* "ARCH_CAPABILITIES", as the manuals call it; NULL for an MSR without a name here. */
+const char *gw_msr_name(uint32_t index);
+/* Feature number i of the table; false behind the last. */
+bool gw_cpu_feature_get(size_t i, struct gw_cpu_feature *feature);
+
+/* The leaf, or NULL. Subleaf 0 and GW_CPUID_NO_SUBLEAF find one another. */
+const struct gw_cpuid_leaf *gw_policy_leaf(const struct gw_policy *policy, uint32_t leaf,
+					   uint32_t subleaf);
+/* NULL if the policy does not name the MSR. */
+const struct gw_msr_entry *gw_policy_msr(const struct gw_policy *policy, uint32_t index);
+uint32_t gw_cpuid_leaf_reg(const struct gw_cpuid_leaf *leaf, enum gw_cpuid_reg reg);
+
+bool gw_policy_has_feature(const struct gw_policy *policy, const struct gw_cpu_feature *feature);
+/*
+ * Sets or clears one feature (and the copy that AMD keeps of some of leaf 1 in 0x80000001); what
+ * depends on it stays as it is. Setting adds the leaf if need be.
+ */
+int gw_policy_set_feature(struct gw_policy *policy, const struct gw_cpu_feature *feature, bool on,
+			  struct gw_error *err);
+
+/* Something wanted that is not offered. */
+struct gw_policy_lack {
+	bool is_msr;
+	uint32_t leaf, subleaf; /* or the MSR in leaf */
+	enum gw_cpuid_reg reg;
+	int bit;	  /* -1: not a single bit */
+	const char *name; /* of the feature; "vendor", "max leaf"; NULL if it has none */
+	char text[160];	  /* "CPU feature sse4_2 (CPUID leaf 0x1 ecx bit 20)" */
+};
+
+/*
+ * Reports all that a guest with the policy wanted would miss where at most offered can be had, and
+ * returns how many that were: feature bits (not those that only mirror the machine's state or
+ * topology), another vendor, greater maximum leaves, bits of MSRs. What Xen refuses when the policy
+ * is set is a part of it. An empty wanted wants nothing.
+ */
+int gw_policy_compare(const struct gw_policy *wanted, const struct gw_policy *offered,
+		      void (*report)(void *opaque, const struct gw_policy_lack *lack),
+		      void *opaque);
+
+#endif

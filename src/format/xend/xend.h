@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * The header that xend, the toolstack of Xen 3.x to 4.4, puts before a legacy image that it saves
+ * ("xm save") or migrates: a signature, a length, and the domain's config as an S-expression. What
+ * follows is the image alone; of an HVM guest the device model's state ends the file (legacy.h).
+ * No Xen of today reads any of it. How S-expressions are spelled is not of this file (sxp.h).
+ */
+#ifndef GW_FORMAT_XEND_XEND_H
+#define GW_FORMAT_XEND_XEND_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <godwit/error.h>
+#include <godwit/hypervisor.h>
+
+#include "base/buffer.h"
+
+#define GW_XEND_MAGIC_SIZE  16
+#define GW_XEND_HEADER_SIZE 20
+/* Of a config; larger is refused. xend knows no limit, but its configs have some KiB. */
+#define GW_XEND_CONFIG_MAX (1u << 20)
+
+extern const char gw_xend_magic[GW_XEND_MAGIC_SIZE + 1];
+
+/* Zeroed, then filled by want and got. */
+struct gw_xend {
+	bool has_header;    /* those 20 bytes are there */
+	int32_t config_len; /* as they say */
+	struct gw_buffer config;
+
+	/* private */
+	uint8_t raw[GW_XEND_HEADER_SIZE];
+	size_t wanted;
+};
+
+bool gw_xend_is_magic(const void *first_bytes, size_t len); /* at least 8 bytes decide */
+
+/*
+ * Where the next bytes of header and config go, and how many exactly; *len 0: there is no more to
+ * bring, because all is there or because the length is none to follow (gw_xend_rules()). Memory
+ * follows the bytes that arrive. 0 or -1.
+ */
+int gw_xend_want(struct gw_xend *xend, void **to, size_t *len, struct gw_error *err);
+/* Those bytes are there. -1: the magic is wrong. */
+int gw_xend_got(struct gw_xend *xend, struct gw_error *err);
+void gw_xend_free(struct gw_xend *xend);
+
+#define GW_XEND_TEXT_MAX  256u
+#define GW_XEND_KINDS_MAX 16u
+
+struct gw_xend_devices {
+	char kind[16]; /* "vbd", "vif", "tap2", "vfb", ... */
+	uint32_t count;
+};
+
+/* What a config says of its domain: of what it says twice the first, as xend reads it. */
+struct gw_xend_config {
+	/* "" if it does not say, or if it is too long or no text. */
+	char name[GW_XEND_TEXT_MAX], uuid[GW_XEND_TEXT_MAX], kernel[GW_XEND_TEXT_MAX];
+	uint64_t memory, maxmem, vcpus; /* the first two in MiB; 0: it does not say */
+	uint64_t videoram; /* MiB; an HVM guest has it beside its maxmem; 0: it does not say */
+	enum gw_guest_type guest; /* NONE: it does not say */
+	/* In the order in which they come; kinds for which there is no room are left out. */
+	struct gw_xend_devices devices[GW_XEND_KINDS_MAX];
+	size_t nr_devices;
+};
+
+/* -1 (GW_INVALID): it is not one list that begins with "domain"; *config is then empty. */
+int gw_xend_config_read(const char *text, size_t len, struct gw_xend_config *config,
+			struct gw_error *err);
+
+#endif

@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * The HVM context of an emulated domain: the CPU entry is the machine's, every other is kept and
+ * given back byte for byte.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "hypervisor/emu/domain.h"
+
+static int encode(struct gw_emu *e, struct gw_buffer *out, struct gw_error *err)
+{
+	struct gw_hvm_walk walk;
+	struct gw_hvm_entry entry;
+	struct gw_hvm_cpu cpu = e->cpu;
+	uint8_t raw[GW_HVM_CPU_SIZE];
+	int rc;
+
+	if (e->cpu_in_uc)
+		gw_emu_regs_store(e, &cpu);
+#if defined(__x86_64__)
+	/* The guest reads this machine's own counter. */
+	cpu.tsc = __builtin_ia32_rdtsc();
+#endif
+	gw_hvm_cpu_encode(raw, &cpu);
+	gw_hvm_walk_init(&walk, e->context.data, e->context.len);
+	while ((rc = gw_hvm_walk_next(&walk, &entry, err)) > 0) {
+		bool ours = entry.typecode == GW_HVM_CPU;
+
+		if (gw_hvm_entry_append(out, entry.typecode, entry.instance,
+					ours ? raw : entry.data, ours ? sizeof(raw) : entry.length,
+					err) < 0)
+			return -1;
+	}
+	return rc;
+}
+
+int gw_emu_context_get(struct gw_emu *e, void **blob, size_t *len, struct gw_error *err)
+{
+	struct gw_buffer out = {0};
+	int rc;
+
+	if (gw_emu_need_stopped(e, "reading its vCPU state", err) < 0)
+		return -1;
+	if (!e->have_cpu)
+		return gw_fail(err, GW_USAGE, "domain %u has no vCPU state yet", e->d.domid);
+	rc = e->ran ? encode(e, &out, err)
+		    : gw_buffer_append(&out, e->context.data, e->context.len, err);
+	if (rc < 0) {
+		gw_buffer_free(&out);
+		return -1;
+	}
+	*blob = out.data;
+	*len = out.len;
+	return 0;
+}
+
+static int find_cpu(const void *blob, size_t len, struct gw_hvm_cpu *cpu, struct gw_error *err)
+{
+	struct gw_hvm_walk walk;
+	struct gw_hvm_entry entry;
+	unsigned cpus = 0;
+	int rc;
+
+	gw_hvm_walk_init(&walk, blob, len);
+	while ((rc = gw_hvm_walk_next(&walk, &entry, err)) > 0) {
+		if (entry.typecode != GW_HVM_CPU)
+			continue;
+		if (entry.instance || cpus++)
+			return gw_fail(
+				err, GW_UNSUPPORTED,
+				"the HVM context has more than one vCPU; the built-in machine "
+				"has one");
+		if (gw_hvm_cpu_decode(&entry, cpu, err) < 0)
+			return -1;
+	}
+	if (rc == 0 && !cpus)
+		return gw_fail(err, GW_INVALID, "the HVM context has no CPU entry");
+	return rc;
+}
+
+int gw_emu_context_set(struct gw_emu *e, const void *blob, size_t len, struct gw_error *err)
+{
+	struct gw_buffer copy = {0};
+	struct gw_hvm_cpu cpu;
+	bool long_mode;
+
+	if (gw_emu_need_stopped(e, "writing its vCPU state", err) < 0 ||
+	    find_cpu(blob, len, &cpu, err) < 0 || gw_emu_regs_check(&cpu, &long_mode, err) < 0 ||
+	    gw_buffer_append(&copy, blob, len, err) < 0)
+		return -1;
+	gw_buffer_free(&e->context);
+	e->context = copy;
+	e->cpu = cpu;
+	e->have_cpu = true;
+	e->cpu_in_uc = e->ran = false;
+	gw_emu_vcpu_reset(e);
+	return 0;
+}

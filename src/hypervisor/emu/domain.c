@@ -1,0 +1,402 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * The emulated domain: its birth and end, and its table, which is a line or two above the files
+ * that do the work.
+ */
+#include "hypervisor/emu/domain.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "base/clock.h"
+#include "base/util.h"
+
+static int op_info(struct gw_domain *d, struct gw_domain_info *info, struct gw_error *err)
+{
+	struct gw_emu *e = gw_emu_of(d);
+
+	pthread_mutex_lock(&e->lock);
+	*info = (struct gw_domain_info){.type = d->type,
+					.paused = e->pauses > 0,
+					.shutdown = e->running ? GW_SHUTDOWN_NONE : e->shutdown,
+					.nr_pages = __atomic_load_n(&e->mem.nr, __ATOMIC_RELAXED)};
+	pthread_mutex_unlock(&e->lock);
+	return 0;
+}
+
+static int op_nr_pfns(struct gw_domain *d, uint64_t *nr, struct gw_error *err)
+{
+	const struct gw_emu_memory *mem = &gw_emu_of(d)->mem;
+
+	/* Before it has memory (it is being restored) nothing but the window bounds what it may
+	 * use. */
+	*nr = mem->top ? mem->top : mem->window;
+	return 0;
+}
+
+static int op_page_types(struct gw_domain *d, size_t n, const uint64_t *gfns, uint8_t *types,
+			 struct gw_error *err)
+{
+	const struct gw_emu *e = gw_emu_of(d);
+
+	for (size_t i = 0; i < n; i++)
+		types[i] = gw_emu_memory_has(&e->mem, gfns[i]) ? GW_PAGE_NOTAB : GW_PAGE_XTAB;
+	return 0;
+}
+
+static int op_map(struct gw_domain *d, size_t n, const uint64_t *gfns, bool writable, void **pages,
+		  struct gw_mapping *mapping, struct gw_error *err)
+{
+	struct gw_emu *e = gw_emu_of(d);
+	struct gw_emu_writer *writer;
+
+	if (gw_emu_memory_open(&e->mem, n, gfns, writable, pages, &writer, err) < 0)
+		return -1;
+	*mapping = (struct gw_mapping){.private_data = writer};
+	return 0;
+}
+
+static void op_unmap(struct gw_domain *d, struct gw_mapping *mapping)
+{
+	struct gw_emu *e = gw_emu_of(d);
+	struct gw_emu_writer *writer = mapping->private_data;
+
+	if (!writer)
+		return;
+	for (size_t i = 0; i < writer->n; i++) {
+		/* While it was open, cleans took its pages as written; these are for the last one.
+		 */
+		if (e->dirty.ops == &gw_emu_dirty_hook)
+			gw_emu_dirty_mark(e, writer->gfns[i]);
+		if (e->engine.uc)
+			gw_emu_stale(e, writer->gfns[i]);
+	}
+	gw_emu_memory_close(&e->mem, writer);
+	*mapping = (struct gw_mapping){0};
+}
+
+static int op_populate(struct gw_domain *d, size_t n, const uint64_t *pfns, uint64_t *gfns,
+		       struct gw_error *err)
+{
+	struct gw_emu *e = gw_emu_of(d);
+	int rc = -1;
+
+	gw_emu_pause(e);
+	for (size_t i = 0; i < n; i++)
+		if (pfns[i] == e->xen.shared_info_gfn) {
+			gw_fail(err, GW_INVALID,
+				"pfn 0x%llx cannot have a page: the guest's shared info is there",
+				(unsigned long long)pfns[i]);
+			goto out;
+		}
+	if (gw_emu_memory_add(&e->mem, n, pfns, err) < 0 || gw_emu_dirty_added(e, n, pfns, err) < 0)
+		goto out;
+	if (n && gfns != pfns)
+		memcpy(gfns, pfns, n * sizeof(*gfns));
+	e->stale_pieces = true;
+	rc = 0;
+out:
+	gw_emu_release(e);
+	return rc;
+}
+
+static int op_depopulate(struct gw_domain *d, size_t n, const uint64_t *gfns, struct gw_error *err)
+{
+	struct gw_emu *e = gw_emu_of(d);
+	int rc = 0;
+
+	gw_emu_pause(e);
+	for (size_t i = 0; i < n && !rc; i++) {
+		rc = gw_emu_memory_remove(&e->mem, gfns[i], err);
+		gw_emu_dirty_mark(e, gfns[i]);
+	}
+	e->stale_pieces = true;
+	gw_emu_release(e);
+	return rc;
+}
+
+static int op_logdirty_start(struct gw_domain *d, struct gw_error *err)
+{
+	return gw_emu_dirty_start(gw_emu_of(d), err);
+}
+
+static int op_logdirty_clean(struct gw_domain *d, uint64_t *bitmap, uint64_t nbits, uint64_t *dirty,
+			     struct gw_error *err)
+{
+	return gw_emu_dirty_clean(gw_emu_of(d), bitmap, nbits, dirty, err);
+}
+
+static int op_logdirty_peek(struct gw_domain *d, uint64_t *dirty, struct gw_error *err)
+{
+	return gw_emu_dirty_peek(gw_emu_of(d), dirty, err);
+}
+
+static void op_logdirty_stop(struct gw_domain *d)
+{
+	gw_emu_dirty_stop(gw_emu_of(d));
+}
+
+static int op_get_policy(struct gw_domain *d, struct gw_policy *policy, struct gw_error *err)
+{
+	return gw_policy_copy(policy, &gw_emu_of(d)->policy, err);
+}
+
+static int op_set_policy(struct gw_domain *d, const struct gw_policy *policy, struct gw_error *err)
+{
+	struct gw_emu *e = gw_emu_of(d);
+
+	if (gw_emu_need_stopped(e, "setting its CPU policy", err) < 0)
+		return -1;
+	return gw_emu_policy_set(e, policy, err);
+}
+
+static int op_get_tsc(struct gw_domain *d, struct gw_tsc_info *tsc, struct gw_error *err)
+{
+	struct gw_emu *e = gw_emu_of(d);
+
+	*tsc = e->tsc;
+	/* Guest time has not passed in a domain that did not run yet. */
+	if (e->ran)
+		tsc->nsec += gw_clock_ns() - e->tsc_set_at;
+	return 0;
+}
+
+static int op_set_tsc(struct gw_domain *d, const struct gw_tsc_info *tsc, struct gw_error *err)
+{
+	struct gw_emu *e = gw_emu_of(d);
+
+	e->tsc = *tsc;
+	e->tsc_set_at = gw_clock_ns();
+	return 0;
+}
+
+static int op_get_xenabi(struct gw_domain *d, void **blob, size_t *len, struct gw_error *err)
+{
+	return gw_emu_xenabi_get(gw_emu_of(d), blob, len, err);
+}
+
+static int op_set_xenabi(struct gw_domain *d, const void *blob, size_t len, struct gw_error *err)
+{
+	return gw_emu_xenabi_set(gw_emu_of(d), blob, len, err);
+}
+
+/* Whatever would keep the domain from running is found while the sender still has it. */
+static int op_restored(struct gw_domain *d, struct gw_error *err)
+{
+	struct gw_emu *e = gw_emu_of(d);
+
+	if (gw_emu_need_stopped(e, "completing its restore", err) < 0)
+		return -1;
+	return gw_emu_engine_prepare(e, err);
+}
+
+static int op_pause(struct gw_domain *d, struct gw_error *err)
+{
+	gw_emu_pause(gw_emu_of(d));
+	return 0;
+}
+
+static int op_unpause(struct gw_domain *d, struct gw_error *err)
+{
+	return gw_emu_unpause(gw_emu_of(d), err);
+}
+
+static int op_suspend(struct gw_domain *d, int timeout_ms, const struct gw_cancel *cancel,
+		      struct gw_error *err)
+{
+	return gw_emu_suspend(gw_emu_of(d), timeout_ms, cancel, err);
+}
+
+static int op_resume(struct gw_domain *d, struct gw_error *err)
+{
+	return gw_emu_resume(gw_emu_of(d), err);
+}
+
+static void free_emu(struct gw_emu *e)
+{
+	gw_emu_engine_close(e);
+	gw_emu_memory_free(&e->mem);
+	if (e->xen.shared_info)
+		munmap(e->xen.shared_info, GW_PAGE_SIZE);
+	gw_policy_free(&e->host_policy);
+	gw_policy_free(&e->policy);
+	gw_buffer_free(&e->context);
+	free(e);
+}
+
+static void op_destroy(struct gw_domain *d)
+{
+	struct gw_emu *e = gw_emu_of(d);
+
+	gw_emu_dirty_stop(e);
+	gw_emu_vcpu_end(e);
+	free_emu(e);
+}
+
+static int op_get_context(struct gw_domain *d, void **blob, size_t *len, struct gw_error *err)
+{
+	return gw_emu_context_get(gw_emu_of(d), blob, len, err);
+}
+
+static int op_set_context(struct gw_domain *d, const void *blob, size_t len, struct gw_error *err)
+{
+	return gw_emu_context_set(gw_emu_of(d), blob, len, err);
+}
+
+static int check_param(uint32_t index, struct gw_error *err)
+{
+	if (index >= GW_EMU_PARAMS)
+		return gw_fail(err, GW_INVALID, "HVM param %u: Xen has none above %u", index,
+			       GW_EMU_PARAMS - 1);
+	return 0;
+}
+
+static int op_get_param(struct gw_domain *d, uint32_t index, uint64_t *value, struct gw_error *err)
+{
+	if (check_param(index, err) < 0)
+		return -1;
+	*value = gw_emu_of(d)->params[index];
+	return 0;
+}
+
+static int op_set_param(struct gw_domain *d, uint32_t index, uint64_t value, struct gw_error *err)
+{
+	if (check_param(index, err) < 0)
+		return -1;
+	gw_emu_of(d)->params[index] = value;
+	return 0;
+}
+
+static const struct gw_x86_hvm_ops hvm_ops = {
+	.get_context = op_get_context,
+	.set_context = op_set_context,
+	.get_param = op_get_param,
+	.set_param = op_set_param,
+};
+
+static const struct gw_domain_ops domain_ops = {
+	.info = op_info,
+	.nr_pfns = op_nr_pfns,
+	.page_types = op_page_types,
+	.map = op_map,
+	.unmap = op_unmap,
+	.populate = op_populate,
+	.depopulate = op_depopulate,
+	.logdirty_start = op_logdirty_start,
+	.logdirty_clean = op_logdirty_clean,
+	.logdirty_peek = op_logdirty_peek,
+	.logdirty_stop = op_logdirty_stop,
+	.get_policy = op_get_policy,
+	.set_policy = op_set_policy,
+	.get_tsc = op_get_tsc,
+	.set_tsc = op_set_tsc,
+	.get_xenabi = op_get_xenabi,
+	.set_xenabi = op_set_xenabi,
+	.restored = op_restored,
+	.pause = op_pause,
+	.unpause = op_unpause,
+	.suspend = op_suspend,
+	.resume = op_resume,
+	.destroy = op_destroy,
+};
+
+/* The guest reads the counter of the machine it runs on: its frequency is this one's. */
+static uint32_t tsc_khz(void)
+{
+#if defined(__x86_64__)
+	uint64_t from = gw_clock_ns(), ticks = __builtin_ia32_rdtsc(), to;
+
+	do
+		to = gw_clock_ns();
+	while (to - from < 1000000);
+	return (uint32_t)((__builtin_ia32_rdtsc() - ticks) * 1000000 / (to - from));
+#else
+	return 1000000;
+#endif
+}
+
+static int init(struct gw_emu *e, const struct gw_domain_config *config,
+		const struct gw_policy *policy, struct gw_error *err)
+{
+	void *page;
+
+	e->u = gw_unicorn_get(err);
+	if (!e->u || gw_emu_memory_init(&e->mem, config->max_pfns, err) < 0 ||
+	    gw_policy_copy(&e->host_policy, policy, err) < 0 ||
+	    gw_policy_copy(&e->policy, policy, err) < 0)
+		return -1;
+	page = mmap(NULL, GW_PAGE_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (page == MAP_FAILED)
+		return gw_fail_errno(err, "mapping a domain's shared info page");
+	e->xen.shared_info = page;
+	e->tsc = (struct gw_tsc_info){.khz = tsc_khz()};
+	e->tsc_set_at = gw_clock_ns();
+	return 0;
+}
+
+struct gw_emu *gw_emu_new(const struct gw_domain_config *config, const struct gw_policy *policy,
+			  enum gw_emu_dirty_kind kind, unsigned yield_us, uint32_t domid,
+			  struct gw_error *err)
+{
+	struct gw_emu *e = calloc(1, sizeof(*e));
+
+	if (!e) {
+		gw_fail(err, GW_NO_MEMORY, "no memory for a domain");
+		return NULL;
+	}
+	e->d = (struct gw_domain){
+		.ops = &domain_ops, .type = GW_GUEST_X86_HVM, .hvm = &hvm_ops, .domid = domid};
+	e->dirty.kind = kind;
+	e->dirty.uffd = e->dirty.pagemap = -1;
+	e->yield_us = yield_us;
+	e->stale_first = 1;
+	e->xen.shared_info_gfn = e->xen.hypercall_gfn = GW_INVALID_PFN;
+	if (init(e, config, policy, err) < 0) {
+		free_emu(e);
+		return NULL;
+	}
+	if (gw_emu_vcpu_start(e, err) < 0) {
+		gw_emu_vcpu_end(e);
+		free_emu(e);
+		return NULL;
+	}
+	return e;
+}
+
+bool gw_emu_is(const struct gw_domain *d)
+{
+	return d->ops == &domain_ops;
+}
+
+void gw_emu_set_console(struct gw_domain *d, gw_emu_console_fn *fn, void *opaque)
+{
+	struct gw_emu *e = gw_emu_of(d);
+
+	e->console = fn;
+	e->console_opaque = opaque;
+}
+
+void gw_emu_set_shutdown(struct gw_domain *d, gw_emu_shutdown_fn *fn, void *opaque)
+{
+	struct gw_emu *e = gw_emu_of(d);
+
+	e->on_shutdown = fn;
+	e->shutdown_opaque = opaque;
+}
+
+const char *gw_emu_crash_text(const struct gw_domain *d)
+{
+	return gw_container_of(d, const struct gw_emu, d)->crash;
+}
+
+unsigned gw_emu_suspend_port(struct gw_domain *d)
+{
+	struct gw_emu *e = gw_emu_of(d);
+	unsigned port;
+
+	pthread_mutex_lock(&e->lock);
+	port = e->xen.suspend_port;
+	pthread_mutex_unlock(&e->lock);
+	return port;
+}

@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * The emulated domain as its own files share it. Nothing outside src/hypervisor/emu_*.c
+ * includes this; emu.h is for the others.
+ *
+ * Who may touch what: the run state is guarded by lock. Everything about the processor (engine,
+ * cpu, xen) belongs to the vCPU's thread while it runs, and to whoever has seen running false
+ * under lock while it does not.
+ */
+#ifndef GW_HYPERVISOR_EMU_DOMAIN_H
+#define GW_HYPERVISOR_EMU_DOMAIN_H
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <godwit/hypervisor.h>
+
+#include "base/buffer.h"
+#include "format/x86/hvm_context.h"
+#include "hypervisor/emu/emu.h"
+#include "hypervisor/emu/logdirty.h"
+#include "hypervisor/emu/memory.h"
+#include "hypervisor/emu/unicorn.h"
+
+#define GW_EMU_PARAMS	     64
+#define GW_EMU_PORTS	     1024 /* what a 32-bit guest's shared info has bits for */
+#define GW_EMU_WRMSR_SITES   64
+#define GW_EMU_MSR_HYPERCALL UINT32_C(0x40000000)
+
+/* What the processor has of the memory: pieces mapped into Unicorn, ascending. */
+struct gw_emu_piece {
+	uint64_t gfn, count;
+	void *host;
+};
+
+enum gw_emu_stop {
+	GW_EMU_STOP_NONE,	 /* asked to, or no reason at all: go on when allowed */
+	GW_EMU_STOP_CRASH,	 /* the guest is over: gw_emu_crash() was called */
+	GW_EMU_STOP_RETRANSLATE, /* hooks changed: go on with what is translated anew */
+};
+
+struct gw_emu_engine {
+	uc_engine *uc;
+	bool long_mode; /* opened for 64-bit long mode, else 32-bit protected mode */
+	struct gw_emu_piece *pieces;
+	size_t nr_pieces;
+	uint64_t wrmsr_sites[GW_EMU_WRMSR_SITES]; /* addresses where Unicorn exits */
+	unsigned nr_sites;
+	uint64_t scanned; /* rip of the last scan at entry */
+	enum gw_emu_stop stop;
+	uint64_t forget_from, forget_to;	       /* with STOP_RETRANSLATE: the block */
+	uint16_t loaded_selectors[GW_HVM_NR_SEGMENTS]; /* as Unicorn read them back then */
+	uc_hook write_hook;
+	bool write_hooked;
+};
+
+/* An event channel: all that this machine has are unbound ones, waiting for the domain named. */
+struct gw_emu_port {
+	bool open;
+	uint32_t remote;
+};
+
+/* What Xen knows of the guest that is not in its memory or registers. */
+struct gw_emu_xen {
+	uint8_t *shared_info;	  /* a page of ours, not of the guest's memory */
+	uint64_t shared_info_gfn; /* where the guest sees it; GW_INVALID_PFN: nowhere */
+	uint64_t hypercall_gfn;	  /* GW_INVALID_PFN: the guest registered none here */
+	struct gw_emu_port ports[GW_EMU_PORTS];
+	unsigned suspend_port;	/* 0: none announced */
+	bool suspend_withdrawn; /* a request was taken back that the guest may have seen */
+};
+
+struct gw_emu {
+	struct gw_domain d; /* first */
+	const struct gw_unicorn *u;
+	struct gw_emu_memory mem;
+	struct gw_emu_dirty dirty;
+	struct gw_policy host_policy, policy;
+	struct gw_tsc_info tsc; /* as it was at tsc_set_at, monotonic ns */
+	uint64_t tsc_set_at;
+	uint64_t params[GW_EMU_PARAMS];
+	unsigned yield_us;
+
+	struct gw_emu_engine engine;
+	struct gw_emu_xen xen;
+	/* The last context given, and the CPU record in it. Registers Unicorn has none for stay
+	 * here. */
+	struct gw_buffer context;
+	struct gw_hvm_cpu cpu;
+	bool have_cpu;	/* a context was given */
+	bool cpu_in_uc; /* the engine holds the registers; cpu is what they were loaded from */
+	bool ran;	/* since the context was given */
+
+	pthread_t thread;
+	bool thread_started;
+	pthread_mutex_t lock;
+	pthread_cond_t cond;
+	unsigned pauses;
+	bool running, blocked, quit;
+	bool kicked;	   /* a stop was asked for since the last entry; atomic */
+	bool stale_pieces; /* pages came or went */
+	/* Pages written by others than the guest, with translations perhaps; none if first > last.
+	 * mem.lock. */
+	uint64_t stale_first, stale_last;
+	enum gw_shutdown_reason shutdown;
+	bool announced;	 /* the shutdown was told to shutdown_fd and on_shutdown */
+	int shutdown_fd; /* eventfd, readable while shut down */
+	char crash[500];
+
+	gw_emu_console_fn *console;
+	void *console_opaque;
+	gw_emu_shutdown_fn *on_shutdown;
+	void *shutdown_opaque;
+};
+
+#define gw_emu_of(domain) gw_container_of(domain, struct gw_emu, d)
+
+/* emu_domain.c */
+struct gw_emu *gw_emu_new(const struct gw_domain_config *config, const struct gw_policy *policy,
+			  enum gw_emu_dirty_kind kind, unsigned yield_us, uint32_t domid,
+			  struct gw_error *err);
+
+/* emu_vcpu.c: the thread. The two table entries, and the same for use inside. */
+int gw_emu_vcpu_start(struct gw_emu *e, struct gw_error *err);
+void gw_emu_vcpu_end(struct gw_emu *e);
+void gw_emu_pause(struct gw_emu *e);
+/* A new state was put into the stopped vCPU: it is not suspended, blocked or crashed any more. */
+void gw_emu_vcpu_reset(struct gw_emu *e);
+/* Undoes a pause of our own, without the checks of a caller's unpause. */
+void gw_emu_release(struct gw_emu *e);
+int gw_emu_unpause(struct gw_emu *e, struct gw_error *err);
+int gw_emu_suspend(struct gw_emu *e, int timeout_ms, const struct gw_cancel *cancel,
+		   struct gw_error *err);
+int gw_emu_resume(struct gw_emu *e, struct gw_error *err);
+/* Fails with GW_BUSY unless the vCPU is stopped for good until someone unpauses or resumes. */
+int gw_emu_need_stopped(struct gw_emu *e, const char *what, struct gw_error *err);
+/* In the vCPU's thread: no more instructions until an event is pending. */
+void gw_emu_block(struct gw_emu *e);
+/* In the vCPU's thread: the guest is over, or suspended. */
+void gw_emu_shut_down(struct gw_emu *e, enum gw_shutdown_reason reason);
+/* The same, by the machine: fills crash. */
+void gw_emu_crash(struct gw_emu *e, const char *fmt, ...) GW_PRINTF(2, 3);
+
+/* emu_engine.c: Unicorn with its hooks. Opens it and loads registers and memory if need be. */
+int gw_emu_engine_prepare(struct gw_emu *e, struct gw_error *err);
+void gw_emu_engine_close(struct gw_emu *e);
+/* The machine or the host wrote this page: what was translated from it may be old. Any thread. */
+void gw_emu_stale(struct gw_emu *e, uint64_t gfn);
+/* One entry: runs until something happens and deals with it. */
+void gw_emu_engine_run(struct gw_emu *e);
+
+/* emu_pieces.c: makes what Unicorn has mapped what the guest's memory is. */
+int gw_emu_pieces_sync(struct gw_emu *e, struct gw_error *err);
+
+/* emu_regs.c: registers between the CPU record and Unicorn. */
+int gw_emu_regs_check(const struct gw_hvm_cpu *cpu, bool *long_mode, struct gw_error *err);
+int gw_emu_regs_load(struct gw_emu *e, struct gw_error *err);
+void gw_emu_regs_store(struct gw_emu *e, struct gw_hvm_cpu *cpu);
+uint64_t gw_emu_reg(struct gw_emu *e, enum gw_hvm_gpr reg);
+void gw_emu_set_reg(struct gw_emu *e, enum gw_hvm_gpr reg, uint64_t value);
+uint64_t gw_emu_rip(struct gw_emu *e);
+void gw_emu_set_rip(struct gw_emu *e, uint64_t rip);
+
+/* emu_walk.c: guest memory by virtual address, as the processor would see it. 0 or -1. */
+int gw_emu_translate(struct gw_emu *e, uint64_t va, uint64_t *pa);
+int gw_emu_copy_in(struct gw_emu *e, void *to, uint64_t va, size_t len);
+int gw_emu_copy_out(struct gw_emu *e, uint64_t va, const void *from, size_t len);
+/* Sets the gfn of each page table the processor could walk to now, in a bitmap of mem.window bits.
+ */
+void gw_emu_walk_tables(struct gw_emu *e, uint64_t *bitmap);
+
+/* emu_hypercall.c */
+void gw_emu_hypercall(struct gw_emu *e);
+void gw_emu_set_hypercall_page(struct gw_emu *e, uint64_t value);
+
+/* emu_evtchn.c. raise: sets the port pending in the shared info; any thread. */
+int gw_emu_evtchn_op(struct gw_emu *e, uint64_t cmd, uint64_t arg);
+void gw_emu_evtchn_raise(struct gw_emu *e, unsigned port);
+void gw_emu_evtchn_withdraw(struct gw_emu *e, unsigned port);
+bool gw_emu_evtchn_pending(const struct gw_emu *e);
+
+/* emu_insn.c: instructions Unicorn does not know. True if it was one and is done. */
+bool gw_emu_insn(struct gw_emu *e);
+
+/* emu_policy.c */
+int gw_emu_policy_host(struct gw_policy *policy, const char *lack, struct gw_error *err);
+int gw_emu_policy_set(struct gw_emu *e, const struct gw_policy *policy, struct gw_error *err);
+void gw_emu_cpuid(const struct gw_emu *e, uint32_t leaf, uint32_t subleaf, uint32_t regs[4]);
+
+/* emu_context.c, emu_xenabi.c */
+int gw_emu_context_get(struct gw_emu *e, void **blob, size_t *len, struct gw_error *err);
+int gw_emu_context_set(struct gw_emu *e, const void *blob, size_t len, struct gw_error *err);
+int gw_emu_xenabi_get(struct gw_emu *e, void **blob, size_t *len, struct gw_error *err);
+int gw_emu_xenabi_set(struct gw_emu *e, const void *blob, size_t len, struct gw_error *err);
+
+#endif

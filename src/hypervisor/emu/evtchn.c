@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * Event channels: enough of them for a guest that wants to be asked to suspend. Events are seen
+ * by looking at the shared info page (two-level layout of public/xen.h); no interrupt is
+ * delivered. The last port the guest left unbound for domain 0 is where it is asked
+ * (docs/guest-abi.md).
+ */
+#include <errno.h>
+
+#include "base/bytes.h"
+#include "hypervisor/emu/domain.h"
+
+#define DOMID_SELF 0x7ff0
+
+/* EVTCHNOP_* of public/event_channel.h. */
+#define OP_CLOSE  3
+#define OP_SEND	  4
+#define OP_STATUS 5
+#define OP_ALLOC  6
+#define OP_UNMASK 9
+
+#define STATUS_CLOSED  0
+#define STATUS_UNBOUND 1
+
+/* Offsets in struct shared_info and its vcpu_info[0]; the words are unsigned long. */
+#define UPCALL_PENDING 0
+#define PENDING	       0x800
+
+static unsigned word_bits(const struct gw_emu *e)
+{
+	return e->engine.long_mode ? 64 : 32;
+}
+
+/* Bits of one byte are the same bits in either word size: the guest is little endian. */
+static void set_bit_at(uint8_t *page, size_t offset, unsigned bit)
+{
+	__atomic_fetch_or(&page[offset + bit / 8], (uint8_t)(1u << bit % 8), __ATOMIC_SEQ_CST);
+}
+
+static void clear_bit_at(uint8_t *page, size_t offset, unsigned bit)
+{
+	__atomic_fetch_and(&page[offset + bit / 8], (uint8_t) ~(1u << bit % 8), __ATOMIC_SEQ_CST);
+}
+
+static bool bit_at(const uint8_t *page, size_t offset, unsigned bit)
+{
+	return __atomic_load_n(&page[offset + bit / 8], __ATOMIC_SEQ_CST) >> bit % 8 & 1;
+}
+
+void gw_emu_evtchn_raise(struct gw_emu *e, unsigned port)
+{
+	uint8_t *page = e->xen.shared_info;
+	size_t selector = word_bits(e) / 8; /* vcpu_info.evtchn_pending_sel */
+	size_t mask = PENDING + word_bits(e) * word_bits(e) / 8;
+
+	e->xen.suspend_withdrawn = false;
+	set_bit_at(page, PENDING, port);
+	if (bit_at(page, mask, port))
+		return;
+	set_bit_at(page, selector, port / word_bits(e));
+	__atomic_store_n(&page[UPCALL_PENDING], 1, __ATOMIC_SEQ_CST);
+}
+
+void gw_emu_evtchn_withdraw(struct gw_emu *e, unsigned port)
+{
+	clear_bit_at(e->xen.shared_info, PENDING, port);
+	/* The guest may have seen it already: its suspend call is then answered "cancelled". */
+	e->xen.suspend_withdrawn = true;
+}
+
+bool gw_emu_evtchn_pending(const struct gw_emu *e)
+{
+	return __atomic_load_n(&e->xen.shared_info[UPCALL_PENDING], __ATOMIC_SEQ_CST);
+}
+
+static int alloc_unbound(struct gw_emu *e, uint64_t arg)
+{
+	uint8_t op[8]; /* u16 dom, remote_dom; u32 port out */
+	uint32_t remote;
+	unsigned port = 1;
+
+	if (gw_emu_copy_in(e, op, arg, sizeof(op)) < 0)
+		return -EFAULT;
+	if (gw_get_le16(op) != DOMID_SELF && gw_get_le16(op) != e->d.domid)
+		return -EPERM;
+	remote = gw_get_le16(op + 2);
+	while (port < GW_EMU_PORTS && e->xen.ports[port].open)
+		port++;
+	if (port == GW_EMU_PORTS)
+		return -ENOSPC;
+	gw_put_le32(op + 4, port);
+	if (gw_emu_copy_out(e, arg, op, sizeof(op)) < 0)
+		return -EFAULT;
+	e->xen.ports[port] = (struct gw_emu_port){.open = true, .remote = remote};
+	clear_bit_at(e->xen.shared_info, PENDING, port);
+	if (remote == 0)
+		e->xen.suspend_port = port;
+	return 0;
+}
+
+/* The open port whose number stands at arg; 0 or -errno. */
+static int port_at(struct gw_emu *e, uint64_t arg, unsigned *port)
+{
+	uint8_t raw[4];
+
+	if (gw_emu_copy_in(e, raw, arg, sizeof(raw)) < 0)
+		return -EFAULT;
+	*port = gw_get_le32(raw);
+	return *port && *port < GW_EMU_PORTS && e->xen.ports[*port].open ? 0 : -EINVAL;
+}
+
+static int close_port(struct gw_emu *e, uint64_t arg)
+{
+	unsigned port;
+	int rc = port_at(e, arg, &port);
+
+	if (rc)
+		return rc;
+	e->xen.ports[port] = (struct gw_emu_port){0};
+	clear_bit_at(e->xen.shared_info, PENDING, port);
+	if (port == e->xen.suspend_port)
+		e->xen.suspend_port = 0;
+	return 0;
+}
+
+/* Nobody is at the other end of an unbound port: Xen takes such an event and drops it. */
+static int send(struct gw_emu *e, uint64_t arg)
+{
+	unsigned port;
+
+	return port_at(e, arg, &port);
+}
+
+static int status(struct gw_emu *e, uint64_t arg)
+{
+	uint8_t op[24] = {0}; /* u16 dom, u32 port; u32 status, vcpu, union */
+	uint32_t port;
+
+	if (gw_emu_copy_in(e, op, arg, 8) < 0)
+		return -EFAULT;
+	if (gw_get_le16(op) != DOMID_SELF)
+		return -EPERM;
+	port = gw_get_le32(op + 4);
+	if (port >= GW_EMU_PORTS)
+		return -EINVAL;
+	gw_put_le32(op + 8, e->xen.ports[port].open ? STATUS_UNBOUND : STATUS_CLOSED);
+	gw_put_le16(op + 16, (uint16_t)e->xen.ports[port].remote);
+	return gw_emu_copy_out(e, arg, op, sizeof(op)) < 0 ? -EFAULT : 0;
+}
+
+static int unmask(struct gw_emu *e, uint64_t arg)
+{
+	unsigned port;
+	int rc = port_at(e, arg, &port);
+
+	if (rc)
+		return rc;
+	clear_bit_at(e->xen.shared_info, PENDING + word_bits(e) * word_bits(e) / 8, port);
+	if (bit_at(e->xen.shared_info, PENDING, port))
+		gw_emu_evtchn_raise(e, port);
+	return 0;
+}
+
+int gw_emu_evtchn_op(struct gw_emu *e, uint64_t cmd, uint64_t arg)
+{
+	int rc = -ENOSYS;
+
+	/* suspend() looks at the ports from another thread. */
+	pthread_mutex_lock(&e->lock);
+	if (cmd == OP_ALLOC)
+		rc = alloc_unbound(e, arg);
+	else if (cmd == OP_CLOSE)
+		rc = close_port(e, arg);
+	else if (cmd == OP_SEND)
+		rc = send(e, arg);
+	else if (cmd == OP_STATUS)
+		rc = status(e, arg);
+	else if (cmd == OP_UNMASK)
+		rc = unmask(e, arg);
+	pthread_mutex_unlock(&e->lock);
+	return rc;
+}

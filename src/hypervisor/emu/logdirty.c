@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * Log-dirty of an emulated domain: what both ways share. The marks are of writes that are nobody's
+ * store: the machine filling a page, pages that came while logging.
+ */
+#include "hypervisor/emu/logdirty.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/bitmap.h"
+#include "hypervisor/emu/domain.h"
+
+int gw_emu_dirty_kind_parse(const char *word, enum gw_emu_dirty_kind *kind, struct gw_error *err)
+{
+	if (!strcmp(word, "uffd"))
+		*kind = GW_EMU_DIRTY_UFFD;
+	else if (!strcmp(word, "hook"))
+		*kind = GW_EMU_DIRTY_HOOK;
+	else
+		return gw_fail(err, GW_USAGE, "logdirty is \"uffd\" or \"hook\", not \"%s\"", word);
+	return 0;
+}
+
+void gw_emu_dirty_mark(struct gw_emu *e, uint64_t gfn)
+{
+	uint64_t *marks = __atomic_load_n(&e->dirty.marks, __ATOMIC_ACQUIRE);
+
+	if (marks && gfn < e->mem.window)
+		__atomic_fetch_or(&marks[gfn / 64], UINT64_C(1) << (gfn % 64), __ATOMIC_ACQ_REL);
+}
+
+static const struct gw_emu_dirty_ops *choose(struct gw_emu *e)
+{
+	if (e->dirty.kind == GW_EMU_DIRTY_HOOK)
+		return &gw_emu_dirty_hook;
+	if (e->dirty.kind == GW_EMU_DIRTY_UFFD || gw_emu_dirty_uffd_probe(NULL) == 0)
+		return &gw_emu_dirty_uffd;
+	return &gw_emu_dirty_hook;
+}
+
+int gw_emu_dirty_start(struct gw_emu *e, struct gw_error *err)
+{
+	const struct gw_emu_dirty_ops *ops = choose(e);
+	uint64_t *marks;
+
+	gw_emu_dirty_stop(e);
+	marks = gw_bitmap_new(e->mem.window);
+	if (!marks)
+		return gw_fail(err, GW_NO_MEMORY, "no memory to log dirty pages");
+	/* The vCPU's thread marks too: the bitmap comes and goes while it is out. */
+	gw_emu_pause(e);
+	__atomic_store_n(&e->dirty.marks, marks, __ATOMIC_RELEASE);
+	e->dirty.ops = ops;
+	gw_emu_release(e);
+	/* Protecting much memory takes its time, and the guest can run meanwhile. */
+	if (ops->start(e, err) == 0)
+		return 0;
+	gw_emu_dirty_stop(e);
+	return -1;
+}
+
+void gw_emu_dirty_stop(struct gw_emu *e)
+{
+	if (!e->dirty.ops)
+		return;
+	e->dirty.ops->stop(e);
+	gw_emu_pause(e);
+	e->dirty.ops = NULL;
+	free(e->dirty.marks);
+	__atomic_store_n(&e->dirty.marks, NULL, __ATOMIC_RELEASE);
+	gw_emu_release(e);
+}
+
+int gw_emu_dirty_clean(struct gw_emu *e, uint64_t *bitmap, uint64_t nbits, uint64_t *dirty,
+		       struct gw_error *err)
+{
+	uint64_t *fresh, n = nbits < e->mem.window ? nbits : e->mem.window;
+	int rc;
+
+	if (!e->dirty.ops)
+		return gw_fail(err, GW_USAGE, "domain %u does not log dirty pages", e->d.domid);
+	fresh = gw_bitmap_new(e->mem.window);
+	if (!fresh)
+		return gw_fail(err, GW_NO_MEMORY, "no memory to collect dirty pages");
+	rc = e->dirty.ops->collect(e, fresh, true, err);
+	if (rc < 0) {
+		/* What was forgotten on the way is still owed. */
+		for (uint64_t gfn = 0;
+		     (gfn = gw_bitmap_next_set(fresh, e->mem.window, gfn)) < e->mem.window; gfn++)
+			gw_emu_dirty_mark(e, gfn);
+	} else {
+		*dirty = gw_bitmap_count(fresh, n);
+		gw_bitmap_or(bitmap, fresh, n);
+	}
+	free(fresh);
+	return rc;
+}
+
+int gw_emu_dirty_peek(struct gw_emu *e, uint64_t *dirty, struct gw_error *err)
+{
+	uint64_t *fresh;
+	int rc;
+
+	if (!e->dirty.ops)
+		return gw_fail(err, GW_USAGE, "domain %u does not log dirty pages", e->d.domid);
+	fresh = gw_bitmap_new(e->mem.window);
+	if (!fresh)
+		return gw_fail(err, GW_NO_MEMORY, "no memory to count dirty pages");
+	rc = e->dirty.ops->collect(e, fresh, false, err);
+	if (!rc)
+		*dirty = gw_bitmap_count(fresh, e->mem.window);
+	free(fresh);
+	return rc;
+}
+
+int gw_emu_dirty_added(struct gw_emu *e, size_t n, const uint64_t *gfns, struct gw_error *err)
+{
+	if (!e->dirty.ops)
+		return 0;
+	for (size_t i = 0; i < n; i++)
+		gw_emu_dirty_mark(e, gfns[i]);
+	return e->dirty.ops->added(e, n, gfns, err);
+}
+
+void gw_emu_dirty_take_marks(struct gw_emu *e, uint64_t *bitmap, bool forget)
+{
+	uint64_t *marks = e->dirty.marks;
+
+	for (uint64_t w = 0; w < GW_BITMAP_WORDS(e->mem.window); w++) {
+		/* Reading first keeps untouched words of a large bitmap from being written. */
+		uint64_t word = __atomic_load_n(&marks[w], __ATOMIC_ACQUIRE);
+
+		if (word && forget)
+			word = __atomic_exchange_n(&marks[w], 0, __ATOMIC_ACQ_REL);
+		bitmap[w] |= word;
+	}
+}

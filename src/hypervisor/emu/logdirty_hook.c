@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * Log-dirty where the kernel cannot help: Unicorn calls on every store of the guest's, before it is
+ * made. A mark taken between that call and the store would miss it, so cleaning stops the vCPU for
+ * the moment of taking the marks; outside an entry no store is under way.
+ *
+ * The processor sets accessed and dirty bits in page tables without a store. The tables it can
+ * reach when the marks are taken count as written; a table reachable only through a CR3 that was
+ * in use and is not any more does not.
+ */
+#include "base/bitmap.h"
+#include "hypervisor/emu/domain.h"
+
+static void on_write(uc_engine *uc, uc_mem_type type, uint64_t va, int size, int64_t value,
+		     void *opaque)
+{
+	struct gw_emu *e = opaque;
+	uint64_t pa, last = va + (uint64_t)(size > 0 ? size - 1 : 0);
+
+	if (gw_emu_translate(e, va, &pa) == 0)
+		gw_emu_dirty_mark(e, pa / GW_PAGE_SIZE);
+	if (last / GW_PAGE_SIZE != va / GW_PAGE_SIZE && gw_emu_translate(e, last, &pa) == 0)
+		gw_emu_dirty_mark(e, pa / GW_PAGE_SIZE);
+}
+
+bool gw_emu_dirty_attach(struct gw_emu *e)
+{
+	bool want = e->dirty.ops == &gw_emu_dirty_hook;
+	struct gw_emu_engine *eng = &e->engine;
+
+	if (want == eng->write_hooked)
+		return false;
+	if (!want)
+		e->u->hook_del(eng->uc, eng->write_hook);
+	else if (e->u->hook_add(eng->uc, &eng->write_hook, UC_HOOK_MEM_WRITE, (void *)on_write, e,
+				(uint64_t)1, (uint64_t)0) != UC_ERR_OK)
+		return false;
+	eng->write_hooked = want;
+	return true;
+}
+
+/* The hook itself is put in at the next entry. */
+static int start(struct gw_emu *e, struct gw_error *err)
+{
+	return 0;
+}
+
+static void stop(struct gw_emu *e)
+{
+}
+
+static int collect(struct gw_emu *e, uint64_t *bitmap, bool forget, struct gw_error *err)
+{
+	if (forget)
+		gw_emu_pause(e);
+	gw_emu_dirty_take_marks(e, bitmap, forget);
+	if (forget)
+		gw_emu_walk_tables(e, bitmap);
+	pthread_mutex_lock(&e->mem.lock);
+	for (const struct gw_emu_writer *w = e->mem.writers; w; w = w->next)
+		for (size_t i = 0; i < w->n; i++)
+			gw_bitmap_set(bitmap, w->gfns[i]);
+	pthread_mutex_unlock(&e->mem.lock);
+	if (forget)
+		gw_emu_release(e);
+	return 0;
+}
+
+static int added(struct gw_emu *e, size_t n, const uint64_t *gfns, struct gw_error *err)
+{
+	return 0;
+}
+
+const struct gw_emu_dirty_ops gw_emu_dirty_hook = {"hook", start, collect, stop, added};

@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * Log-dirty by the kernel: userfaultfd write protection that resolves itself (WP_ASYNC) and
+ * PAGEMAP_SCAN, which lists the pages written since and protects them again in one step. It sees
+ * every store of this process and every copy the kernel makes into guest memory. Linux 6.7 and
+ * later.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/userfaultfd.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "base/bitmap.h"
+#include "base/util.h"
+#include "hypervisor/emu/domain.h"
+
+/* Newer than the headers of the oldest system this builds on; values are the kernel's ABI. */
+#define FEATURE_WP_SHMEM       (UINT64_C(1) << 12)
+#define FEATURE_WP_UNPOPULATED (UINT64_C(1) << 13)
+#define FEATURE_WP_ASYNC       (UINT64_C(1) << 15)
+#define OPEN_USER_MODE_ONLY    1
+
+#define SCAN_WP_MATCHING (UINT64_C(1) << 0)
+#define SCAN_CHECK_WP	 (UINT64_C(1) << 1)
+#define CATEGORY_WRITTEN (UINT64_C(1) << 1)
+
+struct scan_region {
+	uint64_t start, end, categories;
+};
+
+struct scan_arg {
+	uint64_t size, flags, start, end, walk_end, vec, vec_len, max_pages;
+	uint64_t category_inverted, category_mask, category_anyof_mask, return_mask;
+};
+
+#define IOCTL_SCAN _IOWR('f', 16, struct scan_arg)
+
+#define REGIONS 512
+
+static int open_uffd(struct gw_error *err)
+{
+	struct uffdio_api api = {.api = UFFD_API,
+				 .features = FEATURE_WP_ASYNC | FEATURE_WP_UNPOPULATED |
+					     FEATURE_WP_SHMEM};
+	/* Faults are resolved by the kernel whoever makes them, so that user mode alone will do. */
+	int fd = (int)syscall(SYS_userfaultfd, O_CLOEXEC | O_NONBLOCK | OPEN_USER_MODE_ONLY);
+
+	if (fd < 0)
+		return gw_fail_errno(err, "opening userfaultfd");
+	if (ioctl(fd, UFFDIO_API, &api) < 0) {
+		gw_fail_errno(err, "asking userfaultfd for asynchronous write protection");
+		close(fd);
+		return -1;
+	}
+	return fd;
+}
+
+static int watch(int fd, const void *base, size_t len, struct gw_error *err)
+{
+	struct uffdio_register reg = {.range = {(uintptr_t)base, len},
+				      .mode = UFFDIO_REGISTER_MODE_WP};
+
+	if (ioctl(fd, UFFDIO_REGISTER, &reg) < 0)
+		return gw_fail_errno(err, "registering guest memory with userfaultfd");
+	return 0;
+}
+
+static int protect(int fd, const void *at, size_t len, struct gw_error *err)
+{
+	struct uffdio_writeprotect wp = {.range = {(uintptr_t)at, len},
+					 .mode = UFFDIO_WRITEPROTECT_MODE_WP};
+
+	/* EAGAIN: the address space changes under the call; the kernel asks to try again. */
+	while (ioctl(fd, UFFDIO_WRITEPROTECT, &wp) < 0)
+		if (errno != EAGAIN && errno != EINTR)
+			return gw_fail_errno(err, "write-protecting guest memory");
+	return 0;
+}
+
+/* Calls found for each range in [at, at + len) that matches. */
+static int scan(int pagemap, struct scan_arg arg, const void *at, size_t len,
+		int (*found)(void *opaque, uint64_t start, uint64_t end, struct gw_error *err),
+		void *opaque, struct gw_error *err)
+{
+	struct scan_region regions[REGIONS];
+	uint64_t end = (uintptr_t)at + len;
+
+	arg.size = sizeof(arg);
+	arg.start = (uintptr_t)at;
+	arg.end = end;
+	arg.vec = (uintptr_t)regions;
+	arg.vec_len = REGIONS;
+	while (arg.start < end) {
+		int n = ioctl(pagemap, IOCTL_SCAN, &arg);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return gw_fail_errno(err, "reading which pages were written");
+		for (int i = 0; i < n; i++)
+			if (found(opaque, regions[i].start, regions[i].end, err) < 0)
+				return -1;
+		arg.start = arg.walk_end;
+	}
+	return 0;
+}
+
+struct collecting {
+	struct gw_emu *e;
+	uint64_t *bitmap;
+};
+
+static int note(void *opaque, uint64_t start, uint64_t end, struct gw_error *err)
+{
+	struct collecting *c = opaque;
+	uint64_t base = (uintptr_t)c->e->mem.base;
+
+	gw_bitmap_set_range(c->bitmap, (start - base) / GW_PAGE_SIZE, (end - start) / GW_PAGE_SIZE);
+	return 0;
+}
+
+/*
+ * Asked for nothing but written pages, the kernel lists whatever is not protected: pages it took
+ * out of the page table since they were written too (reclaim; the unit test makes one).
+ */
+static struct scan_arg written(bool forget)
+{
+	return (struct scan_arg){.flags = forget ? SCAN_WP_MATCHING | SCAN_CHECK_WP : 0,
+				 .category_mask = CATEGORY_WRITTEN,
+				 .return_mask = CATEGORY_WRITTEN};
+}
+
+static int collect(struct gw_emu *e, uint64_t *bitmap, bool forget, struct gw_error *err)
+{
+	struct collecting c = {e, bitmap};
+	uint64_t first, n;
+
+	gw_emu_dirty_take_marks(e, bitmap, forget);
+	for (uint64_t at = 0; (n = gw_emu_memory_run(&e->mem, at, &first)); at = first + n)
+		if (scan(e->dirty.pagemap, written(forget), gw_emu_memory_page(&e->mem, first),
+			 n * GW_PAGE_SIZE, note, &c, err) < 0)
+			return -1;
+	return 0;
+}
+
+static void stop(struct gw_emu *e)
+{
+	/* Closing it takes all protection away. */
+	if (e->dirty.uffd >= 0)
+		close(e->dirty.uffd);
+	if (e->dirty.pagemap >= 0)
+		close(e->dirty.pagemap);
+	e->dirty.uffd = e->dirty.pagemap = -1;
+}
+
+static int start(struct gw_emu *e, struct gw_error *err)
+{
+	uint64_t first, n;
+
+	e->dirty.pagemap = -1;
+	e->dirty.uffd = open_uffd(err);
+	if (e->dirty.uffd < 0)
+		return -1;
+	e->dirty.pagemap = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
+	if (e->dirty.pagemap < 0)
+		return gw_fail_errno(err, "opening /proc/self/pagemap");
+	if (watch(e->dirty.uffd, e->mem.base, e->mem.window * GW_PAGE_SIZE, err) < 0)
+		return -1;
+	for (uint64_t at = 0; (n = gw_emu_memory_run(&e->mem, at, &first)); at = first + n)
+		if (protect(e->dirty.uffd, gw_emu_memory_page(&e->mem, first), n * GW_PAGE_SIZE,
+			    err) < 0)
+			return -1;
+	return 0;
+}
+
+static int added(struct gw_emu *e, size_t n, const uint64_t *gfns, struct gw_error *err)
+{
+	for (size_t i = 0, run; i < n; i += run) {
+		for (run = 1; i + run < n && gfns[i + run] == gfns[i] + run;)
+			run++;
+		if (protect(e->dirty.uffd, gw_emu_memory_page(&e->mem, gfns[i]), run * GW_PAGE_SIZE,
+			    err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+const struct gw_emu_dirty_ops gw_emu_dirty_uffd = {"uffd", start, collect, stop, added};
+
+static int count(void *opaque, uint64_t from, uint64_t to, struct gw_error *err)
+{
+	*(uint64_t *)opaque += (to - from) / GW_PAGE_SIZE;
+	return 0;
+}
+
+/* Two pages, one written: does the scan say so? */
+static int try_it(int uffd, int pagemap, uint8_t *pages, struct gw_error *err)
+{
+	uint64_t first = 0, second = 0;
+
+	if (watch(uffd, pages, 2 * GW_PAGE_SIZE, err) < 0 ||
+	    protect(uffd, pages, 2 * GW_PAGE_SIZE, err) < 0)
+		return -1;
+	*(volatile uint8_t *)pages = 1;
+	if (scan(pagemap, written(true), pages, 2 * GW_PAGE_SIZE, count, &first, err) < 0 ||
+	    scan(pagemap, written(true), pages, 2 * GW_PAGE_SIZE, count, &second, err) < 0)
+		return -1;
+	if (first != 1 || second != 0)
+		return gw_fail(err, GW_UNSUPPORTED,
+			       "this kernel's asynchronous write protection miscounts");
+	return 0;
+}
+
+static int probe(struct gw_error *err)
+{
+	GW_CLOSE_ON_EXIT int uffd = open_uffd(err);
+	GW_CLOSE_ON_EXIT int pagemap = -1;
+	uint8_t *pages;
+	int rc;
+
+	if (uffd < 0)
+		return -1;
+	pagemap = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
+	if (pagemap < 0)
+		return gw_fail_errno(err, "opening /proc/self/pagemap");
+	pages = mmap(NULL, 2 * GW_PAGE_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1,
+		     0);
+	if (pages == MAP_FAILED)
+		return gw_fail_errno(err, "mapping two pages");
+	rc = try_it(uffd, pagemap, pages, err);
+	munmap(pages, 2 * GW_PAGE_SIZE);
+	return rc;
+}
+
+static struct {
+	pthread_once_t once;
+	struct gw_error problem;
+} probed = {.once = PTHREAD_ONCE_INIT};
+
+static void probe_once(void)
+{
+	probe(&probed.problem);
+}
+
+int gw_emu_dirty_uffd_probe(struct gw_error *err)
+{
+	pthread_once(&probed.once, probe_once);
+	if (probed.problem.code == GW_OK)
+		return 0;
+	return gw_fail(err, GW_UNSUPPORTED, "%s", probed.problem.text);
+}

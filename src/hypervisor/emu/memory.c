@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * The memory of an emulated domain. The memfd is sparse: a window of 4 GiB with 4 MiB in it
+ * costs 4 MiB, so that a gfn's place is a multiplication and neighbours are neighbours.
+ */
+#include "hypervisor/emu/memory.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "base/bitmap.h"
+#include "base/util.h"
+
+/* A PVH guest's special pages lie below 4 GiB however little memory it has. */
+#define GFNS_BELOW_4G UINT64_C(0x100000)
+/* 16 TiB of guest; beyond it the address space of this process would be the limit. */
+#define PAGES_MAX UINT64_C(0x100000000)
+
+int gw_emu_memory_init(struct gw_emu_memory *m, uint64_t max_pages, struct gw_error *err)
+{
+	GW_CLOSE_ON_EXIT int fd = -1;
+
+	if (!max_pages || max_pages > PAGES_MAX)
+		return gw_fail(err, GW_USAGE,
+			       "a domain of the built-in machine has 1 to %llu pages, not %llu",
+			       (unsigned long long)PAGES_MAX, (unsigned long long)max_pages);
+	*m = (struct gw_emu_memory){.max = max_pages, .window = GFNS_BELOW_4G + max_pages};
+	pthread_mutex_init(&m->lock, NULL);
+	m->present = gw_bitmap_new(m->window);
+	if (!m->present)
+		return gw_fail(err, GW_NO_MEMORY, "no memory for the bitmap of a domain's pages");
+	fd = memfd_create("godwit-guest", MFD_CLOEXEC);
+	if (fd < 0)
+		return gw_fail_errno(err, "creating a domain's memory");
+	if (ftruncate(fd, (off_t)(m->window * GW_PAGE_SIZE)) < 0)
+		return gw_fail_errno(err, "giving a domain's memory a window of %llu pages",
+				     (unsigned long long)m->window);
+	void *base = mmap(NULL, m->window * GW_PAGE_SIZE, PROT_READ | PROT_WRITE,
+			  MAP_SHARED | MAP_NORESERVE, fd, 0);
+	if (base == MAP_FAILED)
+		return gw_fail_errno(err, "mapping a domain's memory, a window of %llu pages",
+				     (unsigned long long)m->window);
+	m->base = base;
+	/* A core of this process is not the place for a guest's memory. */
+	madvise(base, m->window * GW_PAGE_SIZE, MADV_DONTDUMP);
+	return 0;
+}
+
+void gw_emu_memory_free(struct gw_emu_memory *m)
+{
+	if (m->base)
+		munmap(m->base, m->window * GW_PAGE_SIZE);
+	free(m->present);
+	while (m->writers) {
+		struct gw_emu_writer *w = m->writers;
+
+		m->writers = w->next;
+		free(w);
+	}
+	pthread_mutex_destroy(&m->lock);
+}
+
+static void set_present(struct gw_emu_memory *m, uint64_t gfn)
+{
+	__atomic_fetch_or(&m->present[gfn / 64], UINT64_C(1) << (gfn % 64), __ATOMIC_RELAXED);
+	__atomic_fetch_add(&m->nr, 1, __ATOMIC_RELAXED);
+}
+
+static void clear_present(struct gw_emu_memory *m, uint64_t gfn)
+{
+	__atomic_fetch_and(&m->present[gfn / 64], ~(UINT64_C(1) << (gfn % 64)), __ATOMIC_RELAXED);
+	__atomic_fetch_sub(&m->nr, 1, __ATOMIC_RELAXED);
+}
+
+static int check_add(const struct gw_emu_memory *m, size_t i, uint64_t gfn, size_t n,
+		     struct gw_error *err)
+{
+	if (gfn >= m->window)
+		return gw_fail(
+			err, GW_INVALID,
+			"pfn 0x%llx is beyond what this domain can have: its pfns end at 0x%llx",
+			(unsigned long long)gfn, (unsigned long long)m->window - 1);
+	if (gw_emu_memory_has(m, gfn))
+		return gw_fail(err, GW_INVALID, "pfn 0x%llx already has a page",
+			       (unsigned long long)gfn);
+	if (m->nr >= m->max)
+		return gw_fail(err, GW_INVALID,
+			       "page %zu of %zu to be added is one too many: the domain has its "
+			       "%llu pages",
+			       i + 1, n, (unsigned long long)m->max);
+	return 0;
+}
+
+int gw_emu_memory_add(struct gw_emu_memory *m, size_t n, const uint64_t *gfns, struct gw_error *err)
+{
+	for (size_t i = 0; i < n; i++) {
+		/* Setting bits on the way finds a gfn named twice; an error takes them back. */
+		if (check_add(m, i, gfns[i], n, err) < 0) {
+			while (i-- > 0)
+				clear_present(m, gfns[i]);
+			return -1;
+		}
+		set_present(m, gfns[i]);
+	}
+	for (size_t i = 0; i < n; i++)
+		m->top = GW_MAX(m->top, gfns[i] + 1);
+	return 0;
+}
+
+int gw_emu_memory_remove(struct gw_emu_memory *m, uint64_t gfn, struct gw_error *err)
+{
+	if (!gw_emu_memory_has(m, gfn))
+		return 0;
+	/* Frees the page of the memfd: what is added there again reads zero. */
+	if (madvise(gw_emu_memory_page(m, gfn), GW_PAGE_SIZE, MADV_REMOVE) < 0)
+		return gw_fail_errno(err, "taking away the page of pfn 0x%llx",
+				     (unsigned long long)gfn);
+	clear_present(m, gfn);
+	return 0;
+}
+
+int gw_emu_memory_open(struct gw_emu_memory *m, size_t n, const uint64_t *gfns, bool writable,
+		       void **pages, struct gw_emu_writer **writer, struct gw_error *err)
+{
+	*writer = NULL;
+	for (size_t i = 0; i < n; i++) {
+		if (!gw_emu_memory_has(m, gfns[i]))
+			return gw_fail(err, GW_INVALID,
+				       "gfn 0x%llx cannot be mapped: it has no page",
+				       (unsigned long long)gfns[i]);
+		pages[i] = gw_emu_memory_page(m, gfns[i]);
+	}
+	if (!writable)
+		return 0;
+	struct gw_emu_writer *w = malloc(sizeof(*w) + n * sizeof(w->gfns[0]));
+	if (!w)
+		return gw_fail(err, GW_NO_MEMORY, "no memory to map %zu pages", n);
+	w->n = n;
+	if (n)
+		memcpy(w->gfns, gfns, n * sizeof(w->gfns[0]));
+	pthread_mutex_lock(&m->lock);
+	w->next = m->writers;
+	m->writers = w;
+	pthread_mutex_unlock(&m->lock);
+	*writer = w;
+	return 0;
+}
+
+void gw_emu_memory_close(struct gw_emu_memory *m, struct gw_emu_writer *writer)
+{
+	pthread_mutex_lock(&m->lock);
+	for (struct gw_emu_writer **p = &m->writers; *p; p = &(*p)->next)
+		if (*p == writer) {
+			*p = writer->next;
+			free(writer);
+			break;
+		}
+	pthread_mutex_unlock(&m->lock);
+}
+
+uint64_t gw_emu_memory_run(const struct gw_emu_memory *m, uint64_t from, uint64_t *first)
+{
+	*first = gw_bitmap_next_set(m->present, m->top, from);
+	return gw_bitmap_next_clear(m->present, m->top, *first) - *first;
+}

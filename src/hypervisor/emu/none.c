@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * The built-in machine in a build without it.
+ */
+#include "hypervisor/emu/emu.h"
+
+struct gw_host *gw_emu_host_open(const char *query, struct gw_error *err)
+{
+	gw_fail(err, GW_UNSUPPORTED,
+		"this godwit was built without the built-in machine (Unicorn's headers were not "
+		"there)");
+	return NULL;
+}
+
+bool gw_emu_is(const struct gw_domain *d)
+{
+	return false;
+}
+
+void gw_emu_set_console(struct gw_domain *d, gw_emu_console_fn *fn, void *opaque)
+{
+}
+
+void gw_emu_set_shutdown(struct gw_domain *d, gw_emu_shutdown_fn *fn, void *opaque)
+{
+}
+
+const char *gw_emu_crash_text(const struct gw_domain *d)
+{
+	return "";
+}
+
+unsigned gw_emu_suspend_port(struct gw_domain *d)
+{
+	return 0;
+}

@@ -1,0 +1,298 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * The thread that is a domain's vCPU, and everything that stops it or lets it go: pauses, which
+ * nest, blocking, the guest's own shutdown, suspend and resume. What it executes is in
+ * emu_engine.c.
+ */
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/util.h"
+#include "hypervisor/emu/domain.h"
+
+static bool may_run(const struct gw_emu *e)
+{
+	return !e->pauses && e->shutdown == GW_SHUTDOWN_NONE &&
+	       (!e->blocked || gw_emu_evtchn_pending(e));
+}
+
+/* With lock, which is let go for the call: tells of a shutdown once the vCPU has really stopped. */
+static void announce(struct gw_emu *e)
+{
+	const uint64_t one = 1;
+	enum gw_shutdown_reason reason = e->shutdown;
+
+	e->announced = true;
+	while (write(e->shutdown_fd, &one, sizeof(one)) < 0 && errno == EINTR)
+		;
+	if (!e->on_shutdown)
+		return;
+	pthread_mutex_unlock(&e->lock);
+	e->on_shutdown(e->shutdown_opaque, reason);
+	pthread_mutex_lock(&e->lock);
+}
+
+static void *vcpu_main(void *opaque)
+{
+	struct gw_emu *e = opaque;
+
+	pthread_mutex_lock(&e->lock);
+	while (!e->quit) {
+		if (may_run(e)) {
+			e->running = true;
+			e->blocked = false;
+			__atomic_store_n(&e->kicked, false, __ATOMIC_RELEASE);
+			pthread_mutex_unlock(&e->lock);
+			gw_emu_engine_run(e);
+			pthread_mutex_lock(&e->lock);
+			continue;
+		}
+		e->running = false;
+		pthread_cond_broadcast(&e->cond);
+		if (e->shutdown != GW_SHUTDOWN_NONE && !e->announced)
+			announce(e);
+		else
+			pthread_cond_wait(&e->cond, &e->lock);
+	}
+	e->running = false;
+	pthread_cond_broadcast(&e->cond);
+	pthread_mutex_unlock(&e->lock);
+	return NULL;
+}
+
+static void init_cond(pthread_cond_t *cond)
+{
+	pthread_condattr_t attr;
+
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_cond_init(cond, &attr);
+	pthread_condattr_destroy(&attr);
+}
+
+int gw_emu_vcpu_start(struct gw_emu *e, struct gw_error *err)
+{
+	sigset_t all, before;
+	int rc;
+
+	pthread_mutex_init(&e->lock, NULL);
+	init_cond(&e->cond);
+	e->pauses = 1;
+	e->shutdown = GW_SHUTDOWN_NONE;
+	e->shutdown_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (e->shutdown_fd < 0)
+		return gw_fail_errno(err, "creating a domain's event descriptor");
+	/* Signals are for the threads of whoever uses the library. */
+	sigfillset(&all);
+	pthread_sigmask(SIG_BLOCK, &all, &before);
+	rc = pthread_create(&e->thread, NULL, vcpu_main, e);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	if (rc) {
+		errno = rc;
+		return gw_fail_errno(err, "creating the thread of a vCPU");
+	}
+	e->thread_started = true;
+	return 0;
+}
+
+/* With lock: returns when the thread is out of the guest. */
+static void wait_stopped(struct gw_emu *e)
+{
+	/* Cleared only when the thread is let go again, which our caller's pause or quit prevents.
+	 */
+	__atomic_store_n(&e->kicked, true, __ATOMIC_RELEASE);
+	pthread_cond_broadcast(&e->cond);
+	while (e->running)
+		pthread_cond_wait(&e->cond, &e->lock);
+}
+
+void gw_emu_vcpu_end(struct gw_emu *e)
+{
+	pthread_mutex_lock(&e->lock);
+	e->quit = true;
+	if (e->thread_started)
+		wait_stopped(e);
+	pthread_mutex_unlock(&e->lock);
+	if (e->thread_started)
+		pthread_join(e->thread, NULL);
+	if (e->shutdown_fd >= 0)
+		close(e->shutdown_fd);
+	pthread_cond_destroy(&e->cond);
+	pthread_mutex_destroy(&e->lock);
+}
+
+void gw_emu_pause(struct gw_emu *e)
+{
+	pthread_mutex_lock(&e->lock);
+	e->pauses++;
+	wait_stopped(e);
+	pthread_mutex_unlock(&e->lock);
+}
+
+void gw_emu_release(struct gw_emu *e)
+{
+	pthread_mutex_lock(&e->lock);
+	e->pauses--;
+	pthread_cond_broadcast(&e->cond);
+	pthread_mutex_unlock(&e->lock);
+}
+
+int gw_emu_unpause(struct gw_emu *e, struct gw_error *err)
+{
+	int rc = 0;
+
+	pthread_mutex_lock(&e->lock);
+	if (!e->pauses)
+		rc = gw_fail(err, GW_USAGE, "domain %u is not paused", e->d.domid);
+	else if (e->pauses == 1 && e->shutdown == GW_SHUTDOWN_NONE)
+		/* The thread does not run, so the processor is ours. */
+		rc = gw_emu_engine_prepare(e, err);
+	if (!rc)
+		e->pauses--;
+	pthread_cond_broadcast(&e->cond);
+	pthread_mutex_unlock(&e->lock);
+	return rc;
+}
+
+int gw_emu_need_stopped(struct gw_emu *e, const char *what, struct gw_error *err)
+{
+	bool stopped;
+
+	pthread_mutex_lock(&e->lock);
+	stopped = !e->running && (e->pauses || e->shutdown != GW_SHUTDOWN_NONE);
+	pthread_mutex_unlock(&e->lock);
+	if (!stopped)
+		return gw_fail(err, GW_BUSY, "domain %u runs: %s needs it paused", e->d.domid,
+			       what);
+	return 0;
+}
+
+void gw_emu_block(struct gw_emu *e)
+{
+	pthread_mutex_lock(&e->lock);
+	e->blocked = true;
+	pthread_mutex_unlock(&e->lock);
+}
+
+void gw_emu_shut_down(struct gw_emu *e, enum gw_shutdown_reason reason)
+{
+	pthread_mutex_lock(&e->lock);
+	e->shutdown = reason;
+	e->announced = false;
+	pthread_mutex_unlock(&e->lock);
+}
+
+void gw_emu_crash(struct gw_emu *e, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(e->crash, sizeof(e->crash), fmt, ap);
+	va_end(ap);
+	gw_emu_shut_down(e, GW_SHUTDOWN_CRASH);
+}
+
+/* Readies the descriptor for the next shutdown. */
+static void drain(int fd)
+{
+	uint64_t n;
+
+	while (read(fd, &n, sizeof(n)) < 0 && errno == EINTR)
+		;
+}
+
+void gw_emu_vcpu_reset(struct gw_emu *e)
+{
+	pthread_mutex_lock(&e->lock);
+	e->shutdown = GW_SHUTDOWN_NONE;
+	e->blocked = false;
+	e->crash[0] = '\0';
+	drain(e->shutdown_fd);
+	pthread_mutex_unlock(&e->lock);
+}
+
+static int wait_suspended(struct gw_emu *e, unsigned port, int timeout_ms,
+			  const struct gw_cancel *cancel, struct gw_error *err)
+{
+	int rc = gw_cancel_wait(cancel, e->shutdown_fd, POLLIN, timeout_ms, err);
+	enum gw_shutdown_reason reason;
+
+	pthread_mutex_lock(&e->lock);
+	/* A guest that is just giving up its vCPU when the time is over has still answered. */
+	if (rc <= 0)
+		gw_emu_evtchn_withdraw(e, port);
+	while (e->shutdown != GW_SHUTDOWN_NONE && e->running)
+		pthread_cond_wait(&e->cond, &e->lock);
+	reason = e->shutdown;
+	pthread_mutex_unlock(&e->lock);
+	if (reason == GW_SHUTDOWN_SUSPEND) {
+		/* Even if cancelled meanwhile: who asked has to know that there is something to
+		 * resume. */
+		gw_error_clear(err);
+		return 1;
+	}
+	if (rc < 0)
+		return -1;
+	if (reason != GW_SHUTDOWN_NONE)
+		return gw_fail(err, GW_GUEST,
+			       "domain %u shut down (reason %d) instead of suspending%s%s",
+			       e->d.domid, reason, e->crash[0] ? ": " : "", e->crash);
+	return gw_fail(err, GW_GUEST, "domain %u did not suspend within %d ms of being asked",
+		       e->d.domid, timeout_ms);
+}
+
+int gw_emu_suspend(struct gw_emu *e, int timeout_ms, const struct gw_cancel *cancel,
+		   struct gw_error *err)
+{
+	unsigned port;
+	int rc = 0;
+
+	pthread_mutex_lock(&e->lock);
+	port = e->xen.suspend_port;
+	if (e->shutdown == GW_SHUTDOWN_SUSPEND && !e->running)
+		rc = 1;
+	else if (e->shutdown != GW_SHUTDOWN_NONE)
+		rc = gw_fail(err, GW_GUEST, "domain %u has shut down (reason %d)%s%s", e->d.domid,
+			     e->shutdown, e->crash[0] ? ": " : "", e->crash);
+	else if (port && e->pauses)
+		rc = gw_fail(err, GW_BUSY, "domain %u is paused and cannot answer", e->d.domid);
+	else if (port)
+		gw_emu_evtchn_raise(e, port);
+	pthread_cond_broadcast(&e->cond);
+	pthread_mutex_unlock(&e->lock);
+	if (rc || !port)
+		return rc;
+	return wait_suspended(e, port, timeout_ms, cancel, err);
+}
+
+int gw_emu_resume(struct gw_emu *e, struct gw_error *err)
+{
+	int rc = 0;
+
+	pthread_mutex_lock(&e->lock);
+	if (e->shutdown != GW_SHUTDOWN_SUSPEND || e->running) {
+		rc = gw_fail(err, GW_USAGE, "domain %u is not suspended: nothing to resume",
+			     e->d.domid);
+	} else {
+		/* The suspend call is still open; 1 is how Xen says "cancelled" to it. */
+		if (e->cpu_in_uc)
+			gw_emu_set_reg(e, GW_HVM_RAX, 1);
+		else
+			e->cpu.gpr[GW_HVM_RAX] = 1;
+		e->ran = true;
+		drain(e->shutdown_fd);
+		rc = e->pauses ? 0 : gw_emu_engine_prepare(e, err);
+		if (!rc)
+			e->shutdown = GW_SHUTDOWN_NONE;
+	}
+	pthread_cond_broadcast(&e->cond);
+	pthread_mutex_unlock(&e->lock);
+	return rc;
+}

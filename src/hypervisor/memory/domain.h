@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * What the files of the memory backend share: a domain's inside. Nobody else includes it.
+ */
+#ifndef GW_HYPERVISOR_MEMORY_DOMAIN_H
+#define GW_HYPERVISOR_MEMORY_DOMAIN_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <godwit/hypervisor.h>
+
+#include "base/buffer.h"
+#include "format/x86/pv_layout.h"
+
+#define GW_MEMORY_HVM_PARAMS   39u /* HVM_NR_PARAMS of Xen 4.17 and later */
+#define GW_MEMORY_VCPU_RECORDS 4u  /* BASIC, EXTENDED, XSAVE, MSRS */
+
+/* Frames of a PV machine below this are Xen's own. */
+#define GW_MEMORY_XEN_FRAMES 0x400u
+
+struct gw_memory_host {
+	struct gw_host base;
+	uint64_t limit; /* pages */
+	uint64_t seed;
+	_Atomic uint64_t used; /* pages of all its domains */
+	_Atomic unsigned refs; /* the opener's and one for each domain */
+	_Atomic uint32_t next_domid;
+};
+
+/*
+ * The machine's frames as far as they are this domain's. An address range is reserved for all of
+ * them; the kernel gives memory only to those that were written. HVM: frame i is pfn i.
+ */
+struct gw_memory_frames {
+	uint8_t *base;	/* of frame 0 */
+	uint8_t *state; /* GW_MEMORY_HELD | type */
+	uint64_t nr;
+	uint64_t populated;
+};
+#define GW_MEMORY_HELD 0x80u /* the domain has this frame */
+
+/* PV only. */
+struct gw_memory_pv {
+	const struct gw_pv_layout *layout;
+	uint64_t *m2p;	/* frames.nr entries, GW_INVALID_PFN where there is none */
+	uint64_t *p2m;	/* max_pfns entries, 0: none (mfn 0 is Xen's) */
+	uint32_t *refs; /* of a frame as a page table; frames.nr entries */
+	/* The permutation mfns come from. */
+	uint64_t seed, cursor;
+	unsigned bits;
+	uint64_t shared_mfn, compat_mfn0;
+	uint8_t *shared;	 /* its page */
+	struct gw_buffer *vcpus; /* GW_MEMORY_VCPU_RECORDS for each vCPU */
+	bool start_info_in_pfns;
+};
+
+struct gw_memory_hvm {
+	struct gw_buffer context;
+	uint64_t params[GW_MEMORY_HVM_PARAMS];
+};
+
+struct gw_memory_domain {
+	struct gw_domain base;
+	struct gw_memory_host *host;
+	uint64_t max_pages; /* it may have, wherever they are */
+	uint64_t max_pfns;  /* one past the highest that may have one */
+	uint64_t top;	    /* one past the highest that ever had one */
+	bool built;	    /* what top was when it was restored is all it needs */
+	unsigned vcpus;
+	/*
+	 * Guards all that changes while the guest of memory_guest.c runs: each of its steps holds
+	 * it. frames.state is also read without it, one byte at a time.
+	 */
+	pthread_mutex_t lock;
+	_Atomic unsigned wanted; /* how many wait for the lock: the guest stands back for them */
+	pthread_cond_t changed;	 /* paused, shutdown, or whether the guest shall end */
+	unsigned paused;
+	enum gw_shutdown_reason shutdown;
+	struct gw_memory_frames frames;
+	uint64_t *dirty; /* by pfn; NULL: log-dirty is off */
+	struct gw_policy policy;
+	struct gw_tsc_info tsc;
+	struct gw_buffer xenabi;
+	struct gw_memory_pv pv;
+	struct gw_memory_hvm hvm;
+	/* The guest, told with the lock held that it shall get ready to be saved. */
+	void (*on_suspend)(void *opaque);
+	void *on_suspend_opaque;
+};
+
+static inline struct gw_memory_domain *gw_memory_of(struct gw_domain *d)
+{
+	return (struct gw_memory_domain *)d;
+}
+
+static inline void gw_memory_lock(struct gw_memory_domain *m)
+{
+	atomic_fetch_add(&m->wanted, 1);
+	pthread_mutex_lock(&m->lock);
+	atomic_fetch_sub(&m->wanted, 1);
+}
+
+static inline void gw_memory_unlock(struct gw_memory_domain *m)
+{
+	pthread_mutex_unlock(&m->lock);
+}
+
+static inline bool gw_memory_is_pv(const struct gw_memory_domain *m)
+{
+	return m->base.type == GW_GUEST_X86_PV;
+}
+
+static inline unsigned gw_memory_state(const struct gw_memory_domain *m, uint64_t gfn)
+{
+	if (gfn >= m->frames.nr)
+		return 0;
+	return __atomic_load_n(&m->frames.state[gfn], __ATOMIC_RELAXED);
+}
+
+static inline void gw_memory_set_state(struct gw_memory_domain *m, uint64_t gfn, unsigned state)
+{
+	__atomic_store_n(&m->frames.state[gfn], (uint8_t)state, __ATOMIC_RELAXED);
+}
+
+static inline uint8_t *gw_memory_frame(const struct gw_memory_domain *m, uint64_t gfn)
+{
+	return m->frames.base + gfn * GW_PAGE_SIZE;
+}
+
+/* memory_frames.c. All with the lock held unless they say otherwise. */
+void *gw_memory_reserve(uint64_t bytes, struct gw_error *err); /* zeroed, untouched */
+void gw_memory_release(void *p, uint64_t bytes);
+int gw_memory_frames_init(struct gw_memory_domain *m, struct gw_error *err);
+void gw_memory_frames_free(struct gw_memory_domain *m);
+uint64_t gw_memory_pfn_to_gfn(struct gw_memory_domain *m, uint64_t pfn);
+void gw_memory_log(struct gw_memory_domain *m, uint64_t pfn);
+void gw_memory_log_gfn(struct gw_memory_domain *m, uint64_t gfn);
+/* Entries of gw_domain_ops; they take the lock. */
+int gw_memory_page_types(struct gw_domain *d, size_t n, const uint64_t *gfns, uint8_t *types,
+			 struct gw_error *err);
+int gw_memory_map(struct gw_domain *d, size_t n, const uint64_t *gfns, bool writable, void **pages,
+		  struct gw_mapping *mapping, struct gw_error *err);
+void gw_memory_unmap(struct gw_domain *d, struct gw_mapping *mapping);
+int gw_memory_populate(struct gw_domain *d, size_t n, const uint64_t *pfns, uint64_t *gfns,
+		       struct gw_error *err);
+int gw_memory_depopulate(struct gw_domain *d, size_t n, const uint64_t *gfns, struct gw_error *err);
+int gw_memory_logdirty_start(struct gw_domain *d, struct gw_error *err);
+int gw_memory_logdirty_clean(struct gw_domain *d, uint64_t *bitmap, uint64_t nbits, uint64_t *dirty,
+			     struct gw_error *err);
+int gw_memory_logdirty_peek(struct gw_domain *d, uint64_t *dirty, struct gw_error *err);
+void gw_memory_logdirty_stop(struct gw_domain *d);
+
+/* memory_mfn.c: mfns and what the machine knows of them. */
+int gw_memory_mfn_init(struct gw_memory_domain *m, uint64_t seed, struct gw_error *err);
+void gw_memory_mfn_free(struct gw_memory_domain *m);
+uint64_t
+gw_memory_mfn_frames(uint64_t max_pfns); /* how many frames the machine has for so many pfns */
+/* A free frame, taken; the caller sees to it that there is one. */
+uint64_t gw_memory_mfn_take(struct gw_memory_domain *m);
+
+/* memory_tables.c: page tables in use. With the lock held. */
+int gw_memory_get_table(struct gw_memory_domain *m, uint64_t mfn, unsigned level,
+			struct gw_error *err);
+void gw_memory_put_table(struct gw_memory_domain *m, uint64_t mfn);
+
+/* memory_pv.c, memory_pv_kernel.c */
+extern const struct gw_x86_pv_ops gw_memory_pv_ops;
+int gw_memory_pv_init(struct gw_memory_domain *m, unsigned width, uint64_t seed,
+		      struct gw_error *err);
+void gw_memory_pv_free(struct gw_memory_domain *m);
+struct gw_buffer *gw_memory_pv_vcpu(struct gw_memory_domain *m, uint32_t vcpu, uint32_t record);
+int gw_memory_pin(struct gw_domain *d, size_t n, const uint64_t *mfns, const uint8_t *types,
+		  struct gw_error *err);
+/* True if a PV kernel keeps something in this page that a rewrite would break. */
+bool gw_memory_kernel_needs(struct gw_memory_domain *m, uint64_t pfn);
+void gw_memory_kernel_suspend(struct gw_memory_domain *m);
+void gw_memory_kernel_resume(struct gw_memory_domain *m);
+int gw_memory_kernel_restored(struct gw_memory_domain *m, struct gw_error *err);
+
+/* memory_hvm.c */
+extern const struct gw_x86_hvm_ops gw_memory_hvm_ops;
+void gw_memory_hvm_free(struct gw_memory_domain *m);
+
+#endif

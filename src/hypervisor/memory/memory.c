@@ -1,0 +1,447 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * The memory backend's host and its domains' life. Memory is in memory_frames.c, each kind of guest
+ * in its own file.
+ */
+#include "hypervisor/memory/memory.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/util.h"
+#include "hypervisor/memory/domain.h"
+#include "hypervisor/uri.h"
+
+/* What a domain here can have at most: frame numbers of Xen's interfaces end there anyway. */
+#define MAX_PFNS    (UINT64_C(1) << 32)
+#define MAX_PFNS_PV (UINT64_C(1) << 28)
+#define MAX_VCPUS   4096u
+
+/* An HVM guest's pages may stand anywhere below 4 GiB, and what finds no place there above. */
+#define HVM_PFNS_BELOW_4G UINT64_C(0x100000)
+
+static struct gw_memory_host *host_of(struct gw_host *host)
+{
+	return (struct gw_memory_host *)host;
+}
+
+static void release_host(struct gw_memory_host *h)
+{
+	if (atomic_fetch_sub(&h->refs, 1) == 1)
+		free(h);
+}
+
+static int info(struct gw_domain *d, struct gw_domain_info *out, struct gw_error *err)
+{
+	struct gw_memory_domain *m = gw_memory_of(d);
+
+	gw_memory_lock(m);
+	*out = (struct gw_domain_info){
+		.type = d->type,
+		.paused = m->paused > 0,
+		.shutdown = m->shutdown,
+		.max_vcpu_id = m->vcpus - 1,
+		.nr_pages = m->frames.populated,
+	};
+	gw_memory_unlock(m);
+	return 0;
+}
+
+static int nr_pfns(struct gw_domain *d, uint64_t *nr, struct gw_error *err)
+{
+	struct gw_memory_domain *m = gw_memory_of(d);
+
+	gw_memory_lock(m);
+	*nr = m->built ? m->top : m->max_pfns;
+	gw_memory_unlock(m);
+	return 0;
+}
+
+static int get_policy(struct gw_domain *d, struct gw_policy *policy, struct gw_error *err)
+{
+	return gw_policy_copy(policy, &gw_memory_of(d)->policy, err);
+}
+
+static int set_policy(struct gw_domain *d, const struct gw_policy *policy, struct gw_error *err)
+{
+	struct gw_policy copy = {0};
+
+	if (gw_policy_copy(&copy, policy, err) < 0)
+		return -1;
+	gw_policy_free(&gw_memory_of(d)->policy);
+	gw_memory_of(d)->policy = copy;
+	return 0;
+}
+
+static int get_tsc(struct gw_domain *d, struct gw_tsc_info *tsc, struct gw_error *err)
+{
+	*tsc = gw_memory_of(d)->tsc;
+	return 0;
+}
+
+static int set_tsc(struct gw_domain *d, const struct gw_tsc_info *tsc, struct gw_error *err)
+{
+	gw_memory_of(d)->tsc = *tsc;
+	return 0;
+}
+
+static int get_xenabi(struct gw_domain *d, void **blob, size_t *len, struct gw_error *err)
+{
+	const struct gw_buffer *kept = &gw_memory_of(d)->xenabi;
+
+	*blob = NULL;
+	*len = 0;
+	if (kept->len == 0)
+		return 0;
+	*blob = malloc(kept->len);
+	if (!*blob)
+		return gw_fail_errno(err, "state of %zu bytes", kept->len);
+	memcpy(*blob, kept->data, kept->len);
+	*len = kept->len;
+	return 0;
+}
+
+static int set_xenabi(struct gw_domain *d, const void *blob, size_t len, struct gw_error *err)
+{
+	struct gw_buffer *kept = &gw_memory_of(d)->xenabi;
+
+	gw_buffer_reset(kept);
+	return gw_buffer_append(kept, blob, len, err);
+}
+
+static int restored(struct gw_domain *d, struct gw_error *err)
+{
+	struct gw_memory_domain *m = gw_memory_of(d);
+	int r = 0;
+
+	gw_memory_lock(m);
+	m->shutdown = GW_SHUTDOWN_NONE;
+	/* Nothing runs here that could ask for more. */
+	m->built = !gw_memory_is_pv(m);
+	if (gw_memory_is_pv(m))
+		r = gw_memory_kernel_restored(m, err);
+	gw_memory_unlock(m);
+	return r;
+}
+
+/* The guest of memory_guest.c takes each step with the lock held: whoever has it knows that none
+ * runs. */
+static int pause_domain(struct gw_domain *d, struct gw_error *err)
+{
+	struct gw_memory_domain *m = gw_memory_of(d);
+
+	gw_memory_lock(m);
+	m->paused++;
+	gw_memory_unlock(m);
+	return 0;
+}
+
+static int unpause(struct gw_domain *d, struct gw_error *err)
+{
+	struct gw_memory_domain *m = gw_memory_of(d);
+	int r = 0;
+
+	gw_memory_lock(m);
+	if (m->paused > 0)
+		m->paused--;
+	else
+		r = gw_fail(err, GW_USAGE, "domain %u is not paused", d->domid);
+	pthread_cond_broadcast(&m->changed);
+	gw_memory_unlock(m);
+	return r;
+}
+
+static int suspend(struct gw_domain *d, int timeout_ms, const struct gw_cancel *cancel,
+		   struct gw_error *err)
+{
+	struct gw_memory_domain *m = gw_memory_of(d);
+
+	if (gw_cancel_is_set(cancel))
+		return gw_fail(err, GW_CANCELLED, "cancelled while suspending domain %u", d->domid);
+	gw_memory_lock(m);
+	if (m->shutdown == GW_SHUTDOWN_NONE) {
+		if (m->on_suspend)
+			m->on_suspend(m->on_suspend_opaque);
+		if (gw_memory_is_pv(m))
+			gw_memory_kernel_suspend(m);
+		m->shutdown = GW_SHUTDOWN_SUSPEND;
+	}
+	gw_memory_unlock(m);
+	return 1;
+}
+
+static int resume(struct gw_domain *d, struct gw_error *err)
+{
+	struct gw_memory_domain *m = gw_memory_of(d);
+	int r = 0;
+
+	gw_memory_lock(m);
+	if (m->shutdown == GW_SHUTDOWN_SUSPEND) {
+		if (gw_memory_is_pv(m))
+			gw_memory_kernel_resume(m);
+		m->shutdown = GW_SHUTDOWN_NONE;
+	} else {
+		r = gw_fail(err, GW_USAGE, "domain %u is not suspended", d->domid);
+	}
+	pthread_cond_broadcast(&m->changed);
+	gw_memory_unlock(m);
+	return r;
+}
+
+static void destroy(struct gw_domain *d)
+{
+	struct gw_memory_domain *m = gw_memory_of(d);
+
+	if (gw_memory_is_pv(m))
+		gw_memory_pv_free(m);
+	gw_memory_hvm_free(m);
+	gw_memory_frames_free(m);
+	gw_policy_free(&m->policy);
+	gw_buffer_free(&m->xenabi);
+	pthread_mutex_destroy(&m->lock);
+	pthread_cond_destroy(&m->changed);
+	release_host(m->host);
+	free(m);
+}
+
+static const struct gw_domain_ops domain_ops = {
+	.info = info,
+	.nr_pfns = nr_pfns,
+	.page_types = gw_memory_page_types,
+	.map = gw_memory_map,
+	.unmap = gw_memory_unmap,
+	.populate = gw_memory_populate,
+	.depopulate = gw_memory_depopulate,
+	.logdirty_start = gw_memory_logdirty_start,
+	.logdirty_clean = gw_memory_logdirty_clean,
+	.logdirty_peek = gw_memory_logdirty_peek,
+	.logdirty_stop = gw_memory_logdirty_stop,
+	.get_policy = get_policy,
+	.set_policy = set_policy,
+	.get_tsc = get_tsc,
+	.set_tsc = set_tsc,
+	.get_xenabi = get_xenabi,
+	.set_xenabi = set_xenabi,
+	.restored = restored,
+	.pause = pause_domain,
+	.unpause = unpause,
+	.suspend = suspend,
+	.resume = resume,
+	.destroy = destroy,
+};
+
+/* It demands nothing of a CPU, so it offers no policy: an empty one limits nothing. */
+static int host_policy(struct gw_host *host, struct gw_policy *policy, struct gw_error *err)
+{
+	*policy = (struct gw_policy){0};
+	return 0;
+}
+
+static unsigned guest_types(struct gw_host *host)
+{
+	return 1u << GW_GUEST_X86_PV | 1u << GW_GUEST_X86_HVM;
+}
+
+static uint64_t free_pages(struct gw_host *host)
+{
+	struct gw_memory_host *h = host_of(host);
+	uint64_t used = h->used;
+
+	return used < h->limit ? h->limit - used : 0;
+}
+
+static int check_config(const struct gw_domain_config *c, struct gw_error *err)
+{
+	bool pv = c->type == GW_GUEST_X86_PV;
+	uint64_t max = pv ? MAX_PFNS_PV : MAX_PFNS;
+
+	if (!pv && c->type != GW_GUEST_X86_HVM)
+		return gw_fail(err, GW_UNSUPPORTED, "a domain of guest type %d", (int)c->type);
+	if (c->max_pfns == 0 || c->max_pfns > max)
+		return gw_fail(err, GW_USAGE,
+			       "a domain of %" PRIu64 " pages: from 1 to %" PRIu64 " can be held",
+			       c->max_pfns, max);
+	if (c->vcpus == 0 || c->vcpus > MAX_VCPUS)
+		return gw_fail(err, GW_USAGE, "a domain of %u vCPUs: from 1 to %u can be held",
+			       c->vcpus, MAX_VCPUS);
+	return 0;
+}
+
+static uint64_t seed_of(const struct gw_memory_host *h, const struct gw_domain_config *c)
+{
+	if (c->seed)
+		return c->seed;
+	return gw_get_le64(c->uuid) ^ gw_get_le64(c->uuid + 8) ^ h->seed;
+}
+
+static struct gw_domain *create(struct gw_host *host, const struct gw_domain_config *c,
+				struct gw_error *err)
+{
+	struct gw_memory_host *h = host_of(host);
+
+	if (check_config(c, err) < 0)
+		return NULL;
+	struct gw_memory_domain *m = calloc(1, sizeof(*m));
+
+	if (!m) {
+		gw_fail_errno(err, "a domain");
+		return NULL;
+	}
+	bool pv = c->type == GW_GUEST_X86_PV;
+
+	m->base = (struct gw_domain){
+		.ops = &domain_ops,
+		.type = c->type,
+		.hvm = pv ? NULL : &gw_memory_hvm_ops,
+		.pv = pv ? &gw_memory_pv_ops : NULL,
+		.domid = atomic_fetch_add(&h->next_domid, 1),
+	};
+	m->host = h;
+	atomic_fetch_add(&h->refs, 1);
+	m->max_pages = c->max_pfns;
+	m->max_pfns = c->max_pfns + (pv ? 0 : HVM_PFNS_BELOW_4G);
+	m->vcpus = c->vcpus;
+	m->paused = 1;
+	m->shutdown = GW_SHUTDOWN_NONE;
+	pthread_mutex_init(&m->lock, NULL);
+	pthread_cond_init(&m->changed, NULL);
+	if (gw_memory_frames_init(m, err) < 0 ||
+	    (pv && gw_memory_pv_init(m, c->pv_width, seed_of(h, c), err) < 0)) {
+		destroy(&m->base);
+		return NULL;
+	}
+	return &m->base;
+}
+
+static void close_host(struct gw_host *host)
+{
+	release_host(host_of(host));
+}
+
+static const struct gw_host_ops host_ops = {
+	.name = "memory",
+	.policy = host_policy,
+	.guest_types = guest_types,
+	.free_pages = free_pages,
+	.create = create,
+	.close = close_host,
+};
+
+static int read_options(struct gw_memory_host *h, const char *query, struct gw_error *err)
+{
+	struct gw_uri_pair pair;
+	int more;
+
+	while ((more = gw_uri_next(&query, &pair, err)) > 0) {
+		int r;
+
+		if (strcmp(pair.key, "pages") == 0)
+			r = gw_uri_number(&pair, UINT64_MAX, &h->limit, err);
+		else if (strcmp(pair.key, "seed") == 0)
+			r = gw_uri_number(&pair, UINT64_MAX, &h->seed, err);
+		else
+			r = gw_fail(err, GW_USAGE,
+				    "host option \"%s\": memory: knows \"pages\" and \"seed\"",
+				    pair.key);
+		if (r < 0)
+			return -1;
+	}
+	return more;
+}
+
+struct gw_host *gw_memory_host_open(const char *query, struct gw_error *err)
+{
+	struct gw_memory_host *h = calloc(1, sizeof(*h));
+
+	if (!h) {
+		gw_fail_errno(err, "the host memory:");
+		return NULL;
+	}
+	long pages = sysconf(_SC_AVPHYS_PAGES);
+
+	h->base.ops = &host_ops;
+	h->limit = pages > 0 ? (uint64_t)pages : UINT64_MAX;
+	h->refs = 1;
+	h->next_domid = 1;
+	if (read_options(h, query, err) < 0) {
+		free(h);
+		return NULL;
+	}
+	return &h->base;
+}
+
+uint64_t gw_memory_gfn(struct gw_domain *d, uint64_t pfn)
+{
+	return gw_memory_pfn_to_gfn(gw_memory_of(d), pfn);
+}
+
+void *gw_memory_page(struct gw_domain *d, uint64_t pfn)
+{
+	uint64_t gfn = gw_memory_gfn(d, pfn);
+
+	return gfn == GW_INVALID_PFN ? NULL : gw_memory_frame(gw_memory_of(d), gfn);
+}
+
+unsigned gw_memory_page_type(struct gw_domain *d, uint64_t pfn)
+{
+	uint64_t gfn = gw_memory_gfn(d, pfn);
+
+	return gfn == GW_INVALID_PFN ? GW_PAGE_XTAB : gw_memory_state(gw_memory_of(d), gfn) & 0xf;
+}
+
+uint64_t gw_memory_next(struct gw_domain *d, uint64_t pfn)
+{
+	for (; pfn < gw_memory_of(d)->max_pfns; pfn++)
+		if (gw_memory_gfn(d, pfn) != GW_INVALID_PFN)
+			return pfn;
+	return GW_INVALID_PFN;
+}
+
+void gw_memory_touch(struct gw_domain *d, uint64_t pfn)
+{
+	struct gw_memory_domain *m = gw_memory_of(d);
+
+	gw_memory_lock(m);
+	gw_memory_log(m, pfn);
+	gw_memory_unlock(m);
+}
+
+int gw_memory_set_type(struct gw_domain *d, uint64_t pfn, unsigned level, struct gw_error *err)
+{
+	struct gw_memory_domain *m = gw_memory_of(d);
+	int r = 0;
+
+	gw_memory_lock(m);
+	uint64_t mfn = gw_memory_pfn_to_gfn(m, pfn);
+
+	if (mfn == GW_INVALID_PFN)
+		r = gw_fail(err, GW_USAGE, "pfn %#" PRIx64 " has no page", pfn);
+	else if (level > 0)
+		r = gw_memory_get_table(m, mfn, level, err);
+	else if (m->pv.refs[mfn] > 0)
+		gw_memory_put_table(m, mfn);
+	else
+		r = gw_fail(err, GW_USAGE, "pfn %#" PRIx64 " is no page table", pfn);
+	gw_memory_unlock(m);
+	return r;
+}
+
+int gw_memory_unpin(struct gw_domain *d, uint64_t pfn, struct gw_error *err)
+{
+	struct gw_memory_domain *m = gw_memory_of(d);
+	int r = 0;
+
+	gw_memory_lock(m);
+	uint64_t mfn = gw_memory_pfn_to_gfn(m, pfn);
+
+	if (mfn != GW_INVALID_PFN && (gw_memory_state(m, mfn) & GW_PAGE_PINNED)) {
+		gw_memory_set_state(m, mfn, gw_memory_state(m, mfn) & ~(unsigned)GW_PAGE_PINNED);
+		gw_memory_put_table(m, mfn);
+	} else {
+		r = gw_fail(err, GW_USAGE, "pfn %#" PRIx64 " is not pinned", pfn);
+	}
+	gw_memory_unlock(m);
+	return r;
+}

@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * Reading lists of generations and the site's file, and judging an image by them.
+ */
+#include "vmm/accept.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/util.h"
+
+#define SEPARATORS   ", \t"
+#define LINE_MAX_LEN 1024
+
+static const struct {
+	const char *name, *title;
+} generations[GW_NR_GENERATIONS] = {
+	[GW_GENERATION_V3] = {"v3", "version 3"},
+	[GW_GENERATION_V2] = {"v2", "version 2, which Xen 4.6 to 4.13 wrote"},
+	[GW_GENERATION_LEGACY] = {"legacy", "the legacy format of Xen 4.5 and before"},
+	[GW_GENERATION_CONVERTED] = {"converted", "version 3, converted from a legacy image"},
+};
+
+const char *gw_generation_name(enum gw_generation generation)
+{
+	return generations[generation].name;
+}
+
+enum gw_generation gw_generation_of(const struct gw_image_header *header)
+{
+	if (header->xen_major == 0)
+		return GW_GENERATION_CONVERTED;
+	return header->version < 3 ? GW_GENERATION_V2 : GW_GENERATION_V3;
+}
+
+static int find(const char *word, size_t len)
+{
+	for (int i = 0; i < GW_NR_GENERATIONS; i++)
+		if (strlen(generations[i].name) == len && !memcmp(generations[i].name, word, len))
+			return i;
+	return -1;
+}
+
+int gw_generations_parse(const char *list, unsigned *set, struct gw_error *err)
+{
+	unsigned found = 0;
+
+	for (const char *at = list + strspn(list, SEPARATORS); *at;) {
+		size_t len = strcspn(at, SEPARATORS);
+		int generation = find(at, len);
+
+		if (generation < 0)
+			return gw_fail(err, GW_USAGE,
+				       "\"%.*s\" is no generation of images: v3, v2, legacy, "
+				       "converted",
+				       (int)GW_MIN(len, (size_t)40), at);
+		found |= 1u << generation;
+		at += len;
+		at += strspn(at, SEPARATORS);
+	}
+	if (!found)
+		return gw_fail(err, GW_USAGE,
+			       "an empty list; expected some of v3, v2, legacy, "
+			       "converted");
+	*set = found;
+	return 0;
+}
+
+/* Takes blanks off both ends, in place. */
+static char *trim(char *text)
+{
+	size_t len;
+
+	text += strspn(text, " \t\r\n");
+	len = strlen(text);
+	while (len > 0 && strchr(" \t\r\n", text[len - 1]))
+		text[--len] = '\0';
+	return text;
+}
+
+/* One line: "accept = v3, v2", "warn = legacy", a comment, or nothing. */
+static int read_line(struct gw_acceptance *a, char *line, const char *path, struct gw_error *err)
+{
+	char *key, *value;
+	unsigned accept = 0;
+
+	line[strcspn(line, "#")] = '\0';
+	key = trim(line);
+	if (!*key)
+		return 0;
+	value = strchr(key, '=');
+	if (!value)
+		return gw_fail(err, GW_USAGE, "expected \"accept = ...\" or \"warn = ...\"");
+	*value++ = '\0';
+	key = trim(key);
+	value = trim(value);
+	if (!strcmp(key, "warn")) {
+		a->warn = 0;
+		return *value ? gw_generations_parse(value, &a->warn, err) : 0;
+	}
+	if (strcmp(key, "accept") != 0)
+		return gw_fail(err, GW_USAGE, "there is no setting \"%.40s\": accept, warn", key);
+	if (gw_generations_parse(value, &accept, err) < 0)
+		return -1;
+	a->refuse = GW_GENERATIONS_ALL & ~accept;
+	snprintf(a->refused_by, sizeof(a->refused_by), "accept = %.60s in %.120s", value, path);
+	return 0;
+}
+
+static int read_file(struct gw_acceptance *a, FILE *file, const char *path, struct gw_error *err)
+{
+	char line[LINE_MAX_LEN];
+
+	for (unsigned number = 1; fgets(line, sizeof(line), file); number++) {
+		int rc = strchr(line, '\n') || feof(file)
+				 ? read_line(a, line, path, err)
+				 : gw_fail(err, GW_USAGE, "a line of more than %zu characters",
+					   sizeof(line) - 2);
+
+		if (rc < 0)
+			return gw_fail_in(err, "%s, line %u", path, number);
+	}
+	return ferror(file) ? gw_fail_errno(err, "reading %s", path) : 0;
+}
+
+int gw_acceptance_load(struct gw_acceptance *acceptance, struct gw_error *err)
+{
+	const char *named = getenv("GODWIT_CONF");
+	const char *path = named && *named ? named : GW_SITE_CONF;
+	FILE *file = fopen(path, "re");
+	int rc;
+
+	*acceptance = (struct gw_acceptance){0};
+	if (!file && errno == ENOENT && path != named)
+		return 0;
+	if (!file)
+		return gw_fail_errno(err, "%s", path);
+	rc = read_file(acceptance, file, path, err);
+	fclose(file);
+	return rc;
+}
+
+int gw_acceptance_override(struct gw_acceptance *acceptance, const char *list, struct gw_error *err)
+{
+	unsigned accept = 0;
+
+	if (!list)
+		return 0;
+	if (gw_generations_parse(list, &accept, err) < 0)
+		return gw_fail_in(err, "--accept");
+	acceptance->refuse = GW_GENERATIONS_ALL & ~accept;
+	snprintf(acceptance->refused_by, sizeof(acceptance->refused_by), "--accept %.120s", list);
+	return 0;
+}
+
+int gw_acceptance_check(const struct gw_acceptance *acceptance, enum gw_generation generation,
+			const struct gw_log *log, struct gw_error *err)
+{
+	const char *title = generations[generation].title;
+
+	if (acceptance->refuse & (1u << generation))
+		return gw_fail(err, GW_REFUSED, "the image is of %s: not taken in here (%s)", title,
+			       acceptance->refused_by);
+	if (acceptance->warn & (1u << generation))
+		gw_logf(log, GW_LOG_WARNING,
+			"the image is of %s: it is taken in, but may not be for much longer",
+			title);
+	return 0;
+}

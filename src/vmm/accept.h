@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * Which generations of images this host takes in, and at which it warns: from the command line, or
+ * from the site's /etc/godwit/godwit.conf. How an image is read is not known here.
+ */
+#ifndef GW_VMM_ACCEPT_H
+#define GW_VMM_ACCEPT_H
+
+#include <godwit/error.h>
+#include <godwit/log.h>
+
+#include "format/libxc/image.h"
+
+#define GW_SITE_CONF "/etc/godwit/godwit.conf"
+
+/* Who wrote an image, as far as an operator may want to retire it. Each image is of one. */
+enum gw_generation {
+	GW_GENERATION_V3,	 /* Xen 4.14 and later */
+	GW_GENERATION_V2,	 /* Xen 4.6 to 4.13 */
+	GW_GENERATION_LEGACY,	 /* Xen 4.5 and before: converted in passing */
+	GW_GENERATION_CONVERTED, /* was converted before it came here (xen_major is 0) */
+	GW_NR_GENERATIONS,
+};
+
+/* Sets of generations are bits, 1u << generation. */
+#define GW_GENERATIONS_ALL ((1u << GW_NR_GENERATIONS) - 1)
+
+/* Zeroed: all are taken in. */
+struct gw_acceptance {
+	unsigned refuse, warn;
+	char refused_by[200]; /* what said so, for messages: "--accept v3" */
+};
+
+/* "v3", "v2", "legacy", "converted" */
+const char *gw_generation_name(enum gw_generation generation);
+/* Of an image that has a header. */
+enum gw_generation gw_generation_of(const struct gw_image_header *header);
+
+/* "v3,v2": a list of names separated by commas and spaces, at least one. GW_USAGE names what is
+ * wrong. */
+int gw_generations_parse(const char *list, unsigned *set, struct gw_error *err);
+
+/*
+ * The site's settings: everything is accepted and nothing warned of where there is no file.
+ * $GODWIT_CONF names another file, which then must be there. A line that makes no sense fails
+ * (GW_USAGE), as it would otherwise let in what was to be kept out.
+ */
+int gw_acceptance_load(struct gw_acceptance *acceptance, struct gw_error *err);
+/* --accept (NULL: not given) in place of the site's. */
+int gw_acceptance_override(struct gw_acceptance *acceptance, const char *list,
+			   struct gw_error *err);
+
+/* 0, with a warning to log if one is wanted; or -1 with GW_REFUSED. */
+int gw_acceptance_check(const struct gw_acceptance *acceptance, enum gw_generation generation,
+			const struct gw_log *log, struct gw_error *err);
+
+#endif

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * A domain's config: the libxl_domain_config JSON that stands before a saved image, and the few
+ * fields of it that godwit acts on. The text is kept byte for byte and only spliced where a
+ * field changes, so that what real xl wrote is what real xl gets back. The header around
+ * the text is format/xlfile.h's; xend's own language is format/xend.h's.
+ */
+#ifndef GW_VMM_CONFIG_H
+#define GW_VMM_CONFIG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <godwit/error.h>
+#include <godwit/hypervisor.h>
+
+#include "format/xend/xend.h"
+
+#define GW_NAME_MAX 64 /* bytes of a name, terminator included */
+
+/* Zeroed is empty. Strings are owned; NULL when the config does not say. */
+struct gw_config {
+	char *text; /* JSON without its NUL, text_len bytes (a NUL follows all the same) */
+	size_t text_len;
+	char *name;
+	uint8_t uuid[16];
+	enum gw_guest_type type; /* PVH counts as HVM */
+	bool pvh;
+	uint64_t max_memkb;
+	unsigned max_vcpus;
+	char *kernel;
+	char *cmdline;
+};
+
+/* Reads the JSON that xl saves: c_info and b_info must be there, every other field of theirs is
+ * passed by. */
+int gw_config_parse_json(struct gw_config *config, const char *text, size_t len,
+			 struct gw_error *err);
+
+/*
+ * Reads the text config of xl before 4.5 (name, memory, maxmem, vcpus, type, builder, pvh, uuid,
+ * kernel; other lines are passed by), and builds JSON from it.
+ */
+int gw_config_parse_text(struct gw_config *config, const char *text, size_t len,
+			 struct gw_error *err);
+
+/*
+ * Takes over what xend's config says (name, uuid, guest, memory, vCPUs, kernel), and leaves the
+ * rest at its default where nothing was said. No text is built: the caller may know better, then
+ * gw_config_build().
+ */
+int gw_config_from_xend(struct gw_config *config, const struct gw_xend_config *xend,
+			struct gw_error *err);
+
+/* Builds text from the fields: what xl would save for such a domain. A zeroed uuid gets a random
+ * one. */
+int gw_config_build(struct gw_config *config, struct gw_error *err);
+
+/* Another name, in the field and in the text; nothing else of the text changes. */
+int gw_config_rename(struct gw_config *config, const char *name, struct gw_error *err);
+
+/* What a host creates the domain from. Borrows the name. */
+void gw_config_to_hypervisor(const struct gw_config *config, struct gw_domain_config *out);
+
+void gw_config_free(struct gw_config *config);
+
+/* 36 characters and a NUL. */
+void gw_uuid_format(const uint8_t uuid[16], char out[37]);
+
+#endif

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * One connection of the control protocol, either end: JSON objects, one a line, with
+ * descriptors beside them (docs/control.md). What the objects mean is not of this file.
+ */
+#ifndef GW_VMM_CONN_H
+#define GW_VMM_CONN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include <jansson.h>
+
+#include <godwit/error.h>
+
+#include "base/buffer.h"
+
+#define GW_CONN_LINE_MAX 65536u	    /* bytes of a line, newline included */
+#define GW_CONN_OUT_MAX	 (1u << 20) /* bytes a peer may leave unread before it is dropped */
+#define GW_CONN_FDS_MAX	 4	    /* descriptors received and not yet taken */
+
+struct gw_conn {
+	int fd;
+	struct gw_buffer in, out;
+	size_t out_pos; /* bytes of out already sent */
+	int fds[GW_CONN_FDS_MAX];
+	unsigned nr_fds;
+};
+
+/* Takes the descriptor over. */
+void gw_conn_init(struct gw_conn *conn, int fd);
+/* Closes everything, descriptors nobody took included. */
+void gw_conn_close(struct gw_conn *conn);
+
+/* What has arrived, without waiting: 1 some bytes, 0 the peer is gone, -1 with err. 1 as well when
+ * nothing was there. */
+int gw_conn_receive(struct gw_conn *conn, struct gw_error *err);
+/* The next object: 1 (its reference is the caller's), 0 no whole line yet, -1 if the peer talks no
+ * protocol. */
+int gw_conn_next(struct gw_conn *conn, json_t **message, struct gw_error *err);
+/* The oldest descriptor that came, now the caller's; -1 if there is none. */
+int gw_conn_take_fd(struct gw_conn *conn);
+
+/* Queues an object (its reference is taken over). -1 if the peer reads nothing, or it is no JSON.
+ */
+int gw_conn_queue(struct gw_conn *conn, json_t *message, struct gw_error *err);
+/* Sends what is queued, without waiting. -1 if the peer is gone. */
+int gw_conn_flush(struct gw_conn *conn, struct gw_error *err);
+bool gw_conn_has_output(const struct gw_conn *conn);
+
+/* Sends one object and, unless fd is -1, a descriptor with it; waits until it is sent. The
+ * reference is taken over. */
+int gw_conn_send(struct gw_conn *conn, json_t *message, int fd, struct gw_error *err);
+
+#endif

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * What the guest printed: a ring of the last 64 KiB, and readers that each follow it at their own
+ * pace. A reader that falls behind loses the oldest bytes; the guest never waits for one.
+ */
+#ifndef GW_VMM_CONSOLE_H
+#define GW_VMM_CONSOLE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include <godwit/error.h>
+
+#define GW_CONSOLE_SIZE 65536u
+
+struct gw_console;
+
+struct gw_console *gw_console_new(struct gw_error *err);
+void gw_console_free(struct gw_console *console);
+
+/* Any thread, and never waits. */
+void gw_console_put(struct gw_console *console, const void *bytes, size_t len);
+
+/* Readable whenever something was put since gw_console_quiet(). */
+int gw_console_fd(const struct gw_console *console);
+void gw_console_quiet(struct gw_console *console);
+
+/* Where a new reader begins: the oldest byte that is kept, or (live) behind the newest. */
+uint64_t gw_console_oldest(struct gw_console *console);
+uint64_t gw_console_newest(struct gw_console *console);
+
+/*
+ * Copies up to len bytes from position *pos (moved up to the oldest byte if that is past it).
+ * Does not move *pos behind them: add what was written. Returns how many.
+ */
+size_t gw_console_peek(struct gw_console *console, uint64_t *pos, void *to, size_t len);
+
+#endif

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * Finds where a member's value stands in JSON text, so that one value can be replaced
+ * without touching a byte of the rest.
+ */
+#ifndef GW_VMM_JSON_SPLICE_H
+#define GW_VMM_JSON_SPLICE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/*
+ * The value of object[outer][inner] in text, which must be valid JSON (a parser accepted it): true
+ * and
+ * [*start, *end) its bytes, quotes included. False if there is none, or if a key on the way is
+ * spelled with escapes.
+ */
+bool gw_json_find(const char *text, size_t len, const char *outer, const char *inner, size_t *start,
+		  size_t *end);
+
+#endif

@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * What clients of the control socket can ask for (docs/control.md).
+ */
+#include <string.h>
+
+#include "base/util.h"
+#include "vmm/options.h"
+#include "vmm/process_private.h"
+
+/* Says which operation stands in the way, if one does. */
+static int check_idle(const struct gw_process *p, struct gw_error *err)
+{
+	if (p->job)
+		return gw_fail(err, GW_BUSY, "the domain is %s just now: wait, or cancel that",
+			       p->job->kind->state);
+	if (atomic_load(&p->phase) == GW_PHASE_EMPTY)
+		return gw_fail(err, GW_BUSY, "the domain is not in place yet");
+	if (atomic_load(&p->phase) == GW_PHASE_SAVED)
+		return gw_fail(err, GW_BUSY, "the domain is being saved just now");
+	return 0;
+}
+
+static int check_decided(const struct gw_process *p, struct gw_error *err)
+{
+	char id[33];
+
+	if (check_idle(p, err) < 0)
+		return -1;
+	if (atomic_load(&p->phase) != GW_PHASE_UNDECIDED)
+		return 0;
+	gw_migration_id_format(&p->migration, id);
+	return gw_fail(err, GW_REFUSED,
+		       "it is not known which side has the domain after migration %s: make sure "
+		       "that the other side's copy does not run, then \"godwit resume --claim\" or "
+		       "\"godwit destroy\" it here",
+		       id);
+}
+
+static int do_info(struct gw_process *p, struct gw_session *s, const json_t *message,
+		   struct gw_error *err)
+{
+	gw_session_reply(s, "info", gw_process_info(p));
+	return 0;
+}
+
+static int do_pause(struct gw_process *p, struct gw_session *s, const json_t *message,
+		    struct gw_error *err)
+{
+	if (check_decided(p, err) < 0)
+		return -1;
+	if (!p->paused && p->domain->ops->pause(p->domain, err) < 0)
+		return -1;
+	p->paused = true;
+	gw_session_reply(s, "pause", NULL);
+	return 0;
+}
+
+static int do_resume(struct gw_process *p, struct gw_session *s, const json_t *message,
+		     struct gw_error *err)
+{
+	bool claim = json_is_true(json_object_get(message, "claim"));
+
+	if (claim && check_idle(p, err) < 0)
+		return -1;
+	if (!claim && check_decided(p, err) < 0)
+		return -1;
+	if (claim && atomic_load(&p->phase) != GW_PHASE_UNDECIDED)
+		return gw_fail(err, GW_REFUSED,
+			       "there is nothing to claim: no migration of this "
+			       "domain was left undecided");
+	if (claim) {
+		if (p->side == GW_SIDE_SOURCE && gw_domain_toolstack_undo(&p->saved, err) < 0)
+			return -1;
+		if (p->side == GW_SIDE_DESTINATION && p->domain->ops->unpause(p->domain, err) < 0)
+			return -1;
+		atomic_store(&p->phase, GW_PHASE_LIVE);
+		p->paused = false;
+	} else if (p->paused) {
+		if (p->domain->ops->unpause(p->domain, err) < 0)
+			return -1;
+		p->paused = false;
+	}
+	gw_session_reply(s, "resume", NULL);
+	return 0;
+}
+
+static int do_destroy(struct gw_process *p, struct gw_session *s, const json_t *message,
+		      struct gw_error *err)
+{
+	if (p->job && gw_operation_cancel(p->job->op, err) < 0)
+		return -1;
+	p->destroyer = s;
+	p->destroy_wanted = true;
+	if (!p->job)
+		gw_process_finish(p, GW_END_DESTROYED);
+	return 0;
+}
+
+static int do_console(struct gw_process *p, struct gw_session *s, const json_t *message,
+		      struct gw_error *err)
+{
+	bool live_only = false, follow = true;
+
+	if (gw_option_bool(message, "live_only", &live_only, err) < 0 ||
+	    gw_option_bool(message, "follow", &follow, err) < 0)
+		return -1;
+	gw_session_reply(s, "console", NULL);
+	s->console = true;
+	s->console_pos = live_only ? gw_console_newest(p->console) : gw_console_oldest(p->console);
+	s->console_until = follow ? UINT64_MAX : gw_console_newest(p->console);
+	return 0;
+}
+
+static int do_save(struct gw_process *p, struct gw_session *s, const json_t *message,
+		   struct gw_error *err)
+{
+	return check_decided(p, err) < 0 ? -1 : gw_save_request(p, s, message, err);
+}
+
+static int do_keep(struct gw_process *p, struct gw_session *s, const json_t *message,
+		   struct gw_error *err)
+{
+	const char *keep = json_string_value(json_object_get(message, "then"));
+
+	if (atomic_load(&p->phase) != GW_PHASE_SAVED || p->saver != s)
+		return gw_fail(err, GW_USAGE, "this client has saved nothing");
+	if (!keep || (strcmp(keep, "destroy") != 0 && strcmp(keep, "run") != 0 &&
+		      strcmp(keep, "pause") != 0))
+		return gw_fail(err, GW_USAGE, "then: expected destroy, run or pause");
+	gw_save_settle(p, keep);
+	return 0;
+}
+
+static int do_migrate(struct gw_process *p, struct gw_session *s, const json_t *message,
+		      struct gw_error *err)
+{
+	return check_decided(p, err) < 0 ? -1 : gw_migrate_request(p, s, message, err);
+}
+
+static int do_cancel(struct gw_process *p, struct gw_session *s, const json_t *message,
+		     struct gw_error *err)
+{
+	if (!p->job)
+		return gw_fail(err, GW_TOO_LATE, "there is no operation to cancel");
+	if (gw_operation_cancel(p->job->op, err) < 0)
+		return -1;
+	gw_session_reply(s, "cancel", NULL);
+	return 0;
+}
+
+static const struct {
+	const char *name;
+	/* Answers s itself, at once or later; -1: the caller says why not. */
+	int (*fn)(struct gw_process *p, struct gw_session *s, const json_t *message,
+		  struct gw_error *err);
+} requests[] = {
+	{"info", do_info},	 {"pause", do_pause},	{"resume", do_resume},
+	{"destroy", do_destroy}, {"save", do_save},	{"keep", do_keep},
+	{"migrate", do_migrate}, {"cancel", do_cancel}, {"console", do_console},
+};
+
+void gw_request(struct gw_process *p, struct gw_session *s, const json_t *message)
+{
+	const char *name = json_string_value(json_object_get(message, "request"));
+	struct gw_error err = GW_ERROR_INIT;
+
+	for (size_t i = 0; name && i < GW_ARRAY_SIZE(requests); i++) {
+		if (strcmp(name, requests[i].name) != 0)
+			continue;
+		if (requests[i].fn(p, s, message, &err) < 0)
+			gw_session_fail(s, name, &err);
+		return;
+	}
+	gw_fail(&err, GW_USAGE, "unknown request \"%.40s\"", name ? name : "");
+	gw_session_fail(s, name ? name : "", &err);
+}

@@ -1,0 +1,346 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * Names, locks and sockets in the runtime folder.
+ */
+#include "vmm/runtime.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+
+#include "base/util.h"
+#include "vmm/config.h"
+
+static int runtime_path(char **path, struct gw_error *err)
+{
+	const char *dir = getenv("GODWIT_RUNTIME_DIR");
+	const char *xdg = getenv("XDG_RUNTIME_DIR");
+	int n;
+
+	if (dir && *dir)
+		n = asprintf(path, "%s", dir);
+	else if (geteuid() == 0)
+		n = asprintf(path, "/run/godwit");
+	else if (xdg && *xdg)
+		n = asprintf(path, "%s/godwit", xdg);
+	else
+		return gw_fail(err, GW_USAGE,
+			       "no runtime folder: set XDG_RUNTIME_DIR or GODWIT_RUNTIME_DIR");
+	return n < 0 ? gw_fail(err, GW_NO_MEMORY, "no memory") : 0;
+}
+
+static int check_folder(const struct gw_runtime *rt, struct gw_error *err)
+{
+	struct stat st;
+
+	if (fstat(rt->fd, &st) < 0)
+		return gw_fail_errno(err, "%s", rt->path);
+	if (st.st_uid != geteuid())
+		return gw_fail(err, GW_REFUSED,
+			       "the runtime folder %s belongs to user %u, not to %u", rt->path,
+			       (unsigned)st.st_uid, (unsigned)geteuid());
+	if (st.st_mode & 077)
+		return gw_fail(
+			err, GW_REFUSED,
+			"the runtime folder %s has mode %03o: others may enter it, expected 700",
+			rt->path, (unsigned)(st.st_mode & 0777));
+	return 0;
+}
+
+int gw_runtime_open(struct gw_runtime *rt, struct gw_error *err)
+{
+	rt->fd = -1;
+	rt->path = NULL;
+	if (runtime_path(&rt->path, err) < 0)
+		return -1;
+	if (mkdir(rt->path, 0700) < 0 && errno != EEXIST) {
+		gw_fail_errno(err, "cannot create the runtime folder %s", rt->path);
+		goto fail;
+	}
+	rt->fd = open(rt->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (rt->fd < 0) {
+		gw_fail_errno(err, "cannot open the runtime folder %s", rt->path);
+		goto fail;
+	}
+	if (check_folder(rt, err) == 0)
+		return 0;
+fail:
+	gw_runtime_close(rt);
+	return -1;
+}
+
+void gw_runtime_close(struct gw_runtime *rt)
+{
+	if (rt->fd >= 0)
+		close(rt->fd);
+	free(rt->path);
+	rt->fd = -1;
+	rt->path = NULL;
+}
+
+bool gw_name_is_valid(const char *name)
+{
+	static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				      "0123456789._+-";
+	size_t len = strlen(name);
+
+	return len > 0 && len < GW_NAME_MAX && *name != '.' && *name != '-' &&
+	       strspn(name, allowed) == len;
+}
+
+int gw_name_check(const char *name, struct gw_error *err)
+{
+	if (gw_name_is_valid(name))
+		return 0;
+	return gw_fail(
+		err, GW_USAGE,
+		"\"%.80s\" cannot be a domain's name here: 1 to %d letters, digits and ._+-, "
+		"not beginning with a dot or hyphen",
+		name, GW_NAME_MAX - 1);
+}
+
+/* Room for the longest file of a name. */
+struct file_name {
+	char text[GW_NAME_MAX + 8];
+};
+
+static struct file_name file_of(const char *name, const char *suffix)
+{
+	struct file_name f;
+
+	snprintf(f.text, sizeof(f.text), "%.*s%s", GW_NAME_MAX - 1, name, suffix);
+	return f;
+}
+
+/* The longest path of a socket address is short, the folder's may be long: go through the open
+ * folder. */
+static int socket_address(const struct gw_runtime *rt, const char *name, struct sockaddr_un *sun,
+			  struct gw_error *err)
+{
+	struct file_name f = file_of(name, ".sock");
+
+	memset(sun, 0, sizeof(*sun));
+	sun->sun_family = AF_UNIX;
+	if (snprintf(sun->sun_path, sizeof(sun->sun_path), "%s/%s", rt->path, f.text) <
+	    (int)sizeof(sun->sun_path))
+		return 0;
+	if (snprintf(sun->sun_path, sizeof(sun->sun_path), "/proc/self/fd/%d/%s", rt->fd, f.text) <
+	    (int)sizeof(sun->sun_path))
+		return 0;
+	return gw_fail(err, GW_USAGE, "the name \"%s\" is too long for a socket's address", name);
+}
+
+/* True if fd is still what the folder has under that name: its last holder may have removed it
+ * meanwhile. */
+static bool is_current(const struct gw_runtime *rt, int fd, const char *file)
+{
+	struct stat a, b;
+
+	return fstat(fd, &a) == 0 && fstatat(rt->fd, file, &b, AT_SYMLINK_NOFOLLOW) == 0 &&
+	       a.st_dev == b.st_dev && a.st_ino == b.st_ino;
+}
+
+/* Locks NAME.lock: its descriptor, -1 with err (GW_BUSY: a living process has it). */
+static int take_lock(const struct gw_runtime *rt, const char *name, bool create,
+		     struct gw_error *err)
+{
+	struct file_name f = file_of(name, ".lock");
+	int flags = O_RDWR | O_CLOEXEC | O_NOFOLLOW | (create ? O_CREAT : 0);
+
+	for (;;) {
+		int fd = openat(rt->fd, f.text, flags, 0600);
+
+		if (fd < 0)
+			return gw_fail_errno(err, "%s/%s", rt->path, f.text);
+		if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
+			int busy = errno == EWOULDBLOCK;
+
+			close(fd);
+			if (busy)
+				return gw_fail(err, GW_BUSY,
+					       "a domain named \"%s\" is here already", name);
+			return gw_fail_errno(err, "cannot lock %s/%s", rt->path, f.text);
+		}
+		if (is_current(rt, fd, f.text))
+			return fd;
+		close(fd);
+	}
+}
+
+static void remove_files(const struct gw_runtime *rt, const char *name)
+{
+	struct file_name sock = file_of(name, ".sock"), lock = file_of(name, ".lock");
+
+	unlinkat(rt->fd, sock.text, 0);
+	unlinkat(rt->fd, lock.text, 0);
+}
+
+static int listen_at(const struct gw_runtime *rt, const char *name, struct gw_error *err)
+{
+	struct file_name f = file_of(name, ".sock");
+	struct sockaddr_un sun;
+	int fd;
+
+	if (socket_address(rt, name, &sun, err) < 0)
+		return -1;
+	unlinkat(rt->fd, f.text, 0);
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0)
+		return gw_fail_errno(err, "a control socket");
+	/* Nobody can connect before listen(), so the mode is in place in time. */
+	if (bind(fd, (struct sockaddr *)&sun, sizeof(sun)) < 0 ||
+	    fchmodat(rt->fd, f.text, 0600, 0) < 0 || listen(fd, 16) < 0) {
+		gw_fail_errno(err, "the control socket %s/%s", rt->path, f.text);
+		close(fd);
+		return -1;
+	}
+	return fd;
+}
+
+int gw_claim_take(struct gw_claim *claim, struct gw_runtime *rt, const char *name,
+		  struct gw_error *err)
+{
+	claim->listen_fd = -1;
+	claim->lock_fd = -1;
+	claim->name = NULL;
+	if (gw_name_check(name, err) < 0)
+		return -1;
+	claim->lock_fd = take_lock(rt, name, true, err);
+	if (claim->lock_fd < 0)
+		return -1;
+	claim->name = strdup(name);
+	if (!claim->name)
+		gw_fail(err, GW_NO_MEMORY, "no memory");
+	else
+		claim->listen_fd = listen_at(rt, name, err);
+	if (claim->listen_fd < 0) {
+		gw_claim_release(claim, rt);
+		return -1;
+	}
+	return 0;
+}
+
+void gw_claim_release(struct gw_claim *claim, struct gw_runtime *rt)
+{
+	if (claim->lock_fd >= 0 && claim->name)
+		remove_files(rt, claim->name);
+	if (claim->listen_fd >= 0)
+		close(claim->listen_fd);
+	if (claim->lock_fd >= 0)
+		close(claim->lock_fd);
+	free(claim->name);
+	*claim = (struct gw_claim)GW_CLAIM_NONE;
+}
+
+/* Removes the files of a name whose process is gone. True if it lives. */
+static bool lives_or_clean(struct gw_runtime *rt, const char *name)
+{
+	struct gw_error err = GW_ERROR_INIT;
+	int fd = take_lock(rt, name, false, &err);
+
+	if (fd < 0)
+		return err.code == GW_BUSY;
+	remove_files(rt, name);
+	close(fd);
+	return false;
+}
+
+static int compare_names(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+/* Appends a copy of name. */
+static int push(char ***names, size_t *n, const char *name, struct gw_error *err)
+{
+	char **more = realloc(*names, (*n + 1) * sizeof(*more));
+
+	if (!more)
+		return gw_fail(err, GW_NO_MEMORY, "no memory");
+	*names = more;
+	more[*n] = strdup(name);
+	if (!more[*n])
+		return gw_fail(err, GW_NO_MEMORY, "no memory");
+	++*n;
+	return 0;
+}
+
+int gw_runtime_list(struct gw_runtime *rt, char ***names, size_t *n, struct gw_error *err)
+{
+	int fd = openat(rt->fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
+	const struct dirent *entry;
+	int ret = 0;
+
+	*names = NULL;
+	*n = 0;
+	if (!dir) {
+		if (fd >= 0)
+			close(fd);
+		return gw_fail_errno(err, "cannot read the runtime folder %s", rt->path);
+	}
+	while (ret == 0 && (entry = readdir(dir))) {
+		char name[GW_NAME_MAX];
+		size_t len = strlen(entry->d_name);
+
+		if (len <= 5 || len - 5 >= sizeof(name) ||
+		    strcmp(entry->d_name + len - 5, ".lock") != 0)
+			continue;
+		memcpy(name, entry->d_name, len - 5);
+		name[len - 5] = '\0';
+		if (gw_name_is_valid(name) && lives_or_clean(rt, name))
+			ret = push(names, n, name, err);
+	}
+	closedir(dir);
+	if (ret < 0) {
+		gw_runtime_free_list(*names, *n);
+		return -1;
+	}
+	if (*n)
+		qsort(*names, *n, sizeof(**names), compare_names);
+	return 0;
+}
+
+void gw_runtime_free_list(char **names, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		free(names[i]);
+	free(names);
+}
+
+int gw_runtime_connect(struct gw_runtime *rt, const char *name, struct gw_error *err)
+{
+	struct sockaddr_un sun;
+	int fd;
+
+	if (gw_name_check(name, err) < 0 || socket_address(rt, name, &sun, err) < 0)
+		return -1;
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return gw_fail_errno(err, "a socket");
+	if (connect(fd, (struct sockaddr *)&sun, sizeof(sun)) == 0)
+		return fd;
+	if (errno == ENOENT || errno == ECONNREFUSED)
+		gw_fail(err, GW_REFUSED, "no domain named \"%s\" runs here (%s)", name, rt->path);
+	else
+		gw_fail_errno(err, "cannot reach the domain \"%s\"", name);
+	close(fd);
+	return -1;
+}
+
+int gw_runtime_open_log(struct gw_runtime *rt, const char *name, struct gw_error *err)
+{
+	struct file_name f = file_of(name, ".log");
+	int fd = openat(rt->fd, f.text, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW,
+			0600);
+
+	if (fd < 0)
+		return gw_fail_errno(err, "cannot open the log %s/%s", rt->path, f.text);
+	return fd;
+}

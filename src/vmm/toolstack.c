@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * Suspending and resuming a domain that this process holds.
+ */
+#include "vmm/toolstack.h"
+
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/util.h"
+
+static int force_pause(struct gw_domain_toolstack *ts, struct gw_error *err)
+{
+	if (ts->domain->ops->pause(ts->domain, err) < 0)
+		return -1;
+	ts->forced = true;
+	return 0;
+}
+
+static int do_suspend(void *opaque, struct gw_error *err)
+{
+	struct gw_domain_toolstack *ts = opaque;
+	int answer;
+
+	if (ts->force)
+		return force_pause(ts, err);
+	answer = ts->domain->ops->suspend(ts->domain, ts->suspend_timeout_ms, ts->cancel, err);
+	if (answer < 0)
+		return -1;
+	if (answer == 1) {
+		ts->suspended = true;
+		return 0;
+	}
+	gw_logf(&ts->log, GW_LOG_WARNING,
+		"the guest announced no way to be asked to suspend: it is paused by force, and "
+		"only "
+		"godwit can restore such an image");
+	return force_pause(ts, err);
+}
+
+static int do_resume(void *opaque, struct gw_error *err)
+{
+	return gw_domain_toolstack_undo(opaque, err);
+}
+
+int gw_domain_toolstack_undo(struct gw_domain_toolstack *ts, struct gw_error *err)
+{
+	uint64_t start = gw_clock_ns();
+
+	if (!ts->suspended && !ts->forced)
+		return 0;
+	if (ts->suspended && ts->domain->ops->resume(ts->domain, err) < 0)
+		return -1;
+	if (ts->forced && ts->domain->ops->unpause(ts->domain, err) < 0)
+		return -1;
+	ts->suspended = false;
+	ts->forced = false;
+	ts->resume_ns = gw_clock_ns() - start;
+	return 0;
+}
+
+void gw_domain_toolstack_init(struct gw_domain_toolstack *ts, struct gw_toolstack *table)
+{
+	*table = (struct gw_toolstack){
+		.opaque = ts,
+		.suspend = do_suspend,
+		.resume = do_resume,
+		.log = ts->log,
+	};
+}
+
+void gw_domain_say(struct gw_error *err, const char *what)
+{
+	size_t room = sizeof(err->text) - strlen(what) - 1;
+	size_t at = GW_MIN(strlen(err->text), room);
+
+	/* Of a long text the end is lost, never what has become of the domain. */
+	strcpy(err->text + at, what);
+}
+
+void gw_domain_say_state(struct gw_error *err, bool paused)
+{
+	gw_domain_say(err, paused ? "; the domain stays paused here" : "; the domain runs on here");
+}

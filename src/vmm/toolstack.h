@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * The toolstack of a domain's own process: how the engine gets the domain suspended, and how it is
+ * taken back to life when it stays here after all.
+ */
+#ifndef GW_VMM_TOOLSTACK_H
+#define GW_VMM_TOOLSTACK_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <godwit/cancel.h>
+#include <godwit/hypervisor.h>
+#include <godwit/log.h>
+#include <godwit/toolstack.h>
+
+#define GW_SUSPEND_TIMEOUT_MS 10000
+
+struct gw_domain_toolstack {
+	struct gw_domain *domain;
+	const struct gw_cancel *cancel;
+	int suspend_timeout_ms;
+	bool force; /* pause it without asking the guest */
+	struct gw_log log;
+
+	/* How it was stopped: at most one of them. */
+	bool suspended;	    /* the guest did it */
+	bool forced;	    /* it was paused by force */
+	uint64_t resume_ns; /* how long taking it back took */
+};
+
+/* Fills table with entries that work on ts, which must outlive it. */
+void gw_domain_toolstack_init(struct gw_domain_toolstack *ts, struct gw_toolstack *table);
+
+/* Undoes a suspend; nothing if there was none. A pause by the domain's owner is not touched. */
+int gw_domain_toolstack_undo(struct gw_domain_toolstack *ts, struct gw_error *err);
+
+/* Adds a short text to an error's. */
+void gw_domain_say(struct gw_error *err, const char *what);
+/* Adds to an error what state the domain is in after all: "...; the domain runs on here". */
+void gw_domain_say_state(struct gw_error *err, bool paused);
+
+#endif

@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * The runtime folder: who holds a name, what a dead process leaves behind, whose folder is trusted.
+ */
+#include "lib/gwtest.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "vmm/runtime.h"
+
+static char dir[400];
+
+static int fresh(void **state)
+{
+	/* Longer than the address of a socket can be. */
+	snprintf(dir, sizeof(dir), "%s/godwit-XXXXXX",
+		 getenv("TMPDIR") ? getenv("TMPDIR") : "/tmp");
+	if (!mkdtemp(dir))
+		return -1;
+	strcat(dir, "/a-rather-long-name-for-a-folder-so-that-it-is-longer-than-108-bytes-");
+	strcat(dir, "which-is-all-that-a-unix-socket-address-has-room-for");
+	setenv("GODWIT_RUNTIME_DIR", dir, 1);
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	char command[500];
+
+	*strrchr(dir, '/') = '\0';
+	snprintf(command, sizeof(command), "rm -rf '%s'", dir);
+	return system(command);
+}
+
+static bool exists(const char *name)
+{
+	char path[600];
+
+	snprintf(path, sizeof(path), "%s/%s", dir, name);
+	return access(path, F_OK) == 0;
+}
+
+static void test_claim(void **state)
+{
+	struct gw_error err = GW_ERROR_INIT;
+	struct gw_runtime rt;
+	struct gw_claim a = GW_CLAIM_NONE, b = GW_CLAIM_NONE;
+	struct stat st;
+	char **names;
+	size_t n;
+	int fd;
+
+	assert_ok(gw_runtime_open(&rt, &err), &err);
+	assert_int_equal(fstat(rt.fd, &st), 0);
+	assert_int_equal(st.st_mode & 0777, 0700);
+	assert_ok(gw_claim_take(&a, &rt, "g1", &err), &err);
+	assert_fails(gw_claim_take(&b, &rt, "g1", &err), &err, GW_BUSY, "g1");
+	assert_ok(gw_claim_take(&b, &rt, "a2", &err), &err);
+	assert_int_equal(fstatat(rt.fd, "g1.sock", &st, 0), 0);
+	assert_int_equal(st.st_mode & 0777, 0600);
+	assert_ok(gw_runtime_list(&rt, &names, &n, &err), &err);
+	assert_int_equal(n, 2);
+	assert_string_equal(names[0], "a2");
+	assert_string_equal(names[1], "g1");
+	gw_runtime_free_list(names, n);
+	fd = gw_runtime_connect(&rt, "g1", &err);
+	assert_ok(fd, &err);
+	close(fd);
+	gw_claim_release(&a, &rt);
+	assert_false(exists("g1.sock"));
+	assert_false(exists("g1.lock"));
+	assert_fails(gw_runtime_connect(&rt, "g1", &err), &err, GW_REFUSED, "g1");
+	assert_ok(gw_claim_take(&a, &rt, "g1", &err), &err);
+	gw_claim_release(&a, &rt);
+	gw_claim_release(&b, &rt);
+	gw_runtime_close(&rt);
+}
+
+/* A process that was killed: its files are there, its lock is not. */
+static void test_dead(void **state)
+{
+	struct gw_error err = GW_ERROR_INIT;
+	struct gw_runtime rt;
+	struct gw_claim claim = GW_CLAIM_NONE;
+	int ready[2];
+	char **names, byte;
+	size_t n;
+	pid_t pid;
+
+	assert_ok(gw_runtime_open(&rt, &err), &err);
+	assert_int_equal(pipe2(ready, O_CLOEXEC), 0);
+	pid = fork();
+	if (pid == 0) {
+		if (gw_claim_take(&claim, &rt, "dead", &err) < 0 || write(ready[1], "x", 1) != 1)
+			_exit(1);
+		pause();
+		_exit(0);
+	}
+	assert_int_equal(read(ready[0], &byte, 1), 1);
+	assert_ok(gw_runtime_list(&rt, &names, &n, &err), &err);
+	assert_int_equal(n, 1);
+	gw_runtime_free_list(names, n);
+	assert_fails(gw_claim_take(&claim, &rt, "dead", &err), &err, GW_BUSY, "dead");
+
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+	assert_true(exists("dead.sock"));
+	assert_ok(gw_runtime_list(&rt, &names, &n, &err), &err);
+	assert_int_equal(n, 0);
+	gw_runtime_free_list(names, n);
+	assert_false(exists("dead.sock"));
+	assert_false(exists("dead.lock"));
+	assert_ok(gw_claim_take(&claim, &rt, "dead", &err), &err);
+	gw_claim_release(&claim, &rt);
+	close(ready[0]);
+	close(ready[1]);
+	gw_runtime_close(&rt);
+}
+
+static void test_names(void **state)
+{
+	static const char *const bad[] = {"",	  ".",	 "..",	 ".x",	     "-x",    "a/b",
+					  "../x", "a b", "a\nb", "\xc3\xa9", "a;rm x"};
+	struct gw_error err = GW_ERROR_INIT;
+	char longest[66];
+
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		assert_fails(gw_name_check(bad[i], &err), &err, GW_USAGE, "cannot be");
+	assert_true(gw_name_is_valid("g1--incoming"));
+	memset(longest, 'n', 64);
+	longest[64] = '\0';
+	assert_false(gw_name_is_valid(longest));
+	longest[63] = '\0';
+	assert_true(gw_name_is_valid(longest));
+}
+
+static void test_untrusted_folder(void **state)
+{
+	struct gw_error err = GW_ERROR_INIT;
+	struct gw_runtime rt;
+
+	assert_ok(gw_runtime_open(&rt, &err), &err);
+	gw_runtime_close(&rt);
+	assert_int_equal(chmod(dir, 0755), 0);
+	assert_fails(gw_runtime_open(&rt, &err), &err, GW_REFUSED, "755");
+	assert_int_equal(chmod(dir, 0700), 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_claim, fresh, tear_down),
+		cmocka_unit_test_setup_teardown(test_dead, fresh, tear_down),
+		cmocka_unit_test_setup_teardown(test_untrusted_folder, fresh, tear_down),
+		cmocka_unit_test(test_names),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

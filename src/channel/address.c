@@ -70,8 +70,7 @@ static int parse_unix(struct gw_address *address, const char *text, const char *
 	if (len > most)
 		return gw_fail(
 			err, GW_USAGE,
-			"the path of \"%.300s\" has %zu bytes, and a unix socket's may have %zu: "
-			"use a shorter or a relative one",
+			"the path of \"%.300s\" has %zu bytes, and a unix socket's may have %zu: use a shorter or a relative one",
 			text, len, most);
 	address->path.sun_family = AF_UNIX;
 	memcpy(address->path.sun_path, rest, len + 1);

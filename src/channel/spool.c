@@ -79,10 +79,10 @@ int gw_spool_filled(struct gw_spool *s, size_t len, struct gw_error *err)
 	s->pending.len += len;
 	s->bytes += len;
 	if (s->limit && s->bytes > s->limit)
-		return gw_fail(err, GW_INVALID,
-			       "a round of checkpoints has more than %llu bytes, which is more "
-			       "than the domain could fill",
-			       (unsigned long long)s->limit);
+		return gw_fail(
+			err, GW_INVALID,
+			"a round of checkpoints has more than %llu bytes, which is more than the domain could fill",
+			(unsigned long long)s->limit);
 	return s->pending.len >= FLUSH_AT ? flush(s, err) : 0;
 }
 

@@ -77,8 +77,8 @@ const struct gw_verb gw_verb_console = {
 	.name = "console",
 	.group = GW_GROUP_DOMAINS,
 	.summary = "show what a guest prints",
-	.description = "Shows the last 64 KiB that the guest printed, then what it prints from now "
-		       "on, until the domain leaves or Ctrl-C.",
+	.description =
+		"Shows the last 64 KiB that the guest printed, then what it prints from now on, until the domain leaves or Ctrl-C.",
 	.options =
 		(const struct gw_option[]){
 			{"live-only", 0, GW_KIND_FLAG, .help = "leave out what was printed before"},

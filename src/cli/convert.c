@@ -45,8 +45,8 @@ static void summarize(struct gw_cli *cli, const struct gw_converted *done)
 		snprintf(checkpoints, sizeof(checkpoints), ", the last of %" PRIu64 " checkpoints",
 			 done->checkpoints);
 	gw_logf(&cli->out.log, GW_LOG_INFO,
-		"from %s to a%s %s of version 3: %" PRIu64 " pages%s, %" PRIu64 " bytes read, "
-		"%" PRIu64 " written",
+		"from %s to a%s %s of version 3: %" PRIu64 " pages%s, %" PRIu64
+		" bytes read, %" PRIu64 " written",
 		source_text(done, text, sizeof(text)), done->to == GW_CONVERT_XL ? "n" : "",
 		form_text(done->to), done->pages, checkpoints, done->in_bytes, done->out_bytes);
 }
@@ -175,18 +175,13 @@ const struct gw_verb gw_verb_convert = {
 	.options =
 		(const struct gw_option[]){
 			{"from", 0, GW_KIND_CHOICE, .choices = "auto|legacy|v2|v3",
-			 .help = "what IN is; another image is refused. Unless given it is found "
-				 "out (auto)"},
+			 .help = "what IN is; another image is refused. Unless given it is found out (auto)"},
 			{"width", 0, GW_KIND_CHOICE, .choices = "32|64",
 			 .help = "legacy images: whether 32-bit or 64-bit tools saved it"},
 			{"guest", 0, GW_KIND_CHOICE, .choices = "pv|hvm",
 			 .help = "legacy images: the kind of guest"},
 			{"to", 0, GW_KIND_CHOICE, .choices = "xl|libxl|libxc",
-			 .help = "what OUT is to be: an xl file (if IN has a config; of a file of "
-				 "xend without one), a libxl "
-				 "stream, or a libxc image, which has no state of a device model. "
-				 "Unless given, what IN is; of a legacy image alone or of xend, a "
-				 "libxl stream"},
+			 .help = "what OUT is to be: an xl file (if IN has a config; of a file of xend without one), a libxl stream, or a libxc image, which has no state of a device model. Unless given, what IN is; of a legacy image alone or of xend, a libxl stream"},
 			{0},
 		},
 	.positionals =
@@ -201,10 +196,8 @@ const struct gw_verb gw_verb_convert = {
 			{"godwit convert old.save new.save && xl restore new.save",
 			 "Restores what Xen 4.4 saved on a Xen of today."},
 			{"godwit convert --to xl xm.save new.save && xl restore web1.cfg new.save",
-			 "Restores what \"xm save\" of Xen 4.1 wrote, with a config written for "
-			 "xl."},
-			{"ssh oldhost cat /srv/web1.save | godwit convert - - | ssh newhost \"cat "
-			 ">web1.save\"",
+			 "Restores what \"xm save\" of Xen 4.1 wrote, with a config written for xl."},
+			{"ssh oldhost cat /srv/web1.save | godwit convert - - | ssh newhost \"cat >web1.save\"",
 			 "Converts on the way."},
 			{"godwit convert --to libxc web1.save web1.image",
 			 "The image alone, without the layers of xl and libxl."},

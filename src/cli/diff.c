@@ -113,8 +113,7 @@ const struct gw_verb gw_verb_diff = {
 			{"all", 'a', GW_KIND_FLAG,
 			 .help = "list all runs of pages that differ, not just the first"},
 			{"pages", 'p', GW_KIND_FLAG,
-			 .help = "list pages whose contents differ one by one, each with the first "
-				 "byte that does and how many do"},
+			 .help = "list pages whose contents differ one by one, each with the first byte that does and how many do"},
 			{0},
 		},
 	.positionals =

@@ -39,8 +39,7 @@ const struct gw_verb gw_verb_help = {
 	.group = GW_GROUP_OTHER,
 	.summary = "show what a verb does and its options",
 	.description =
-		"Shows what VERB does, its arguments and options, with examples; without VERB "
-		"lists all verbs. \"godwit VERB --help\" does the same.",
+		"Shows what VERB does, its arguments and options, with examples; without VERB lists all verbs. \"godwit VERB --help\" does the same.",
 	.options =
 		(const struct gw_option[]){
 			{"man", 0, GW_KIND_FLAG},

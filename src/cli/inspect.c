@@ -324,12 +324,7 @@ const struct gw_verb gw_verb_inspect = {
 	.options =
 		(const struct gw_option[]){
 			{"records", 'r', GW_KIND_FLAG,
-			 .help = "list all records first, one a line: offset in the file, layer, "
-				 "number, type, length of the body, and its contents in short; of "
-				 "a "
-				 "legacy image its chunks and the parts of its tails, with the "
-				 "length "
-				 "of all of each"},
+			 .help = "list all records first, one a line: offset in the file, layer, number, type, length of the body, and its contents in short; of a legacy image its chunks and the parts of its tails, with the length of all of each"},
 			{"json", 'j', GW_KIND_FLAG,
 			 .help = "write one JSON object with everything, records included"},
 			{"vcpu", 0, GW_KIND_NUMBER, "N",
@@ -337,22 +332,15 @@ const struct gw_verb gw_verb_inspect = {
 			 .max = GW_SUMMARY_VCPUS_MAX - 1},
 			{"params", 0, GW_KIND_FLAG, .help = "show the parameters of an HVM guest"},
 			{"policy", 0, GW_KIND_FLAG,
-			 .help = "show the CPU policy: CPUID leaf by leaf with the names of "
-				 "features, and MSRs"},
+			 .help = "show the CPU policy: CPUID leaf by leaf with the names of features, and MSRs"},
 			{"memory", 0, GW_KIND_FLAG,
-			 .help = "show the whole map of memory: runs of pages by type, holes, what "
-				 "was resent how often, pinned page tables"},
+			 .help = "show the whole map of memory: runs of pages by type, holes, what was resent how often, pinned page tables"},
 			{"pages", 0, GW_KIND_FLAG,
-			 .help = "read what is in the pages, and count those that are zero, of one "
-				 "word, or equal to others"},
+			 .help = "read what is in the pages, and count those that are zero, of one word, or equal to others"},
 			{"page-tables", 0, GW_KIND_FLAG,
-			 .help = "read the page tables of a PV guest, and show the tree below each "
-				 "root and the entries that point where they should not"},
+			 .help = "read the page tables of a PV guest, and show the tree below each root and the entries that point where they should not"},
 			{"platform", 0, GW_KIND_FLAG,
-			 .help = "show the state that is no vCPU's: interrupt controllers and "
-				 "timers of an HVM guest, shared info of a PV guest, the TSC, the "
-				 "sections "
-				 "of a device model's state"},
+			 .help = "show the state that is no vCPU's: interrupt controllers and timers of an HVM guest, shared info of a PV guest, the TSC, the sections of a device model's state"},
 			{0},
 		},
 	.positionals =
@@ -370,7 +358,6 @@ const struct gw_verb gw_verb_inspect = {
 			 "Shows the registers of the first vCPU."},
 			{0},
 		},
-	.bad = "The image has errors (godwit verify lists them), or is of a format that is not "
-	       "read",
+	.bad = "The image has errors (godwit verify lists them), or is of a format that is not read",
 	.run = run,
 };

@@ -201,8 +201,7 @@ const struct gw_verb gw_verb_receive = {
 			{"detach", 'd', GW_KIND_FLAG,
 			 .help = "go to the background as soon as it listens"},
 			{"paused", 0, GW_KIND_FLAG,
-			 .help = "do not let it run before \"godwit "
-				 "resume\""},
+			 .help = "do not let it run before \"godwit resume\""},
 			GW_OPTION_ACCEPT,
 			{0},
 		},

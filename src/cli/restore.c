@@ -65,8 +65,7 @@ const struct gw_verb gw_verb_restore = {
 			{"detach", 'd', GW_KIND_FLAG,
 			 .help = "go to the background once it runs, and print its name"},
 			{"paused", 0, GW_KIND_FLAG,
-			 .help = "do not let it run before \"godwit "
-				 "resume\""},
+			 .help = "do not let it run before \"godwit resume\""},
 			GW_OPTION_ACCEPT,
 			{0},
 		},
@@ -80,7 +79,6 @@ const struct gw_verb gw_verb_restore = {
 			{"godwit restore -d g1.save", "Restores a domain into the background."},
 			{0},
 		},
-	.bad = "the image cannot be restored: it breaks a rule, is cut, or is of a generation that "
-	       "is not accepted",
+	.bad = "the image cannot be restored: it breaks a rule, is cut, or is of a generation that is not accepted",
 	.run = run,
 };

@@ -46,20 +46,16 @@ const struct gw_verb gw_verb_run = {
 	.options =
 		(const struct gw_option[]){
 			{"name", 'n', GW_KIND_TEXT, "NAME",
-			 "the domain's name; without it that of the file, with a number if need "
-			 "be"},
+			 "the domain's name; without it that of the file, with a number if need be"},
 			{"memory", 'm', GW_KIND_SIZE, "SIZE", "its memory; 64M unless given",
 			 .min = 1 << 20, .max = UINT64_C(1) << 40},
 			{"cmdline", 0, GW_KIND_TEXT, "TEXT", "the kernel's command line"},
 			{"cpu", 0, GW_KIND_TEXT, "LIST",
-			 "CPU features against those of the host: +NAME it must have, -NAME it "
-			 "must "
-			 "not, separated by commas"},
+			 "CPU features against those of the host: +NAME it must have, -NAME it must not, separated by commas"},
 			{"detach", 'd', GW_KIND_FLAG,
 			 .help = "go to the background once it runs, and print its name"},
 			{"paused", 0, GW_KIND_FLAG,
-			 .help = "do not let it run before \"godwit "
-				 "resume\""},
+			 .help = "do not let it run before \"godwit resume\""},
 			{0},
 		},
 	.positionals =

@@ -29,8 +29,7 @@ const struct gw_option gw_global_options[] = {
 	{"verbose", 'v', GW_KIND_FLAG, .help = "say more on stderr; twice says everything"},
 	{"quiet", 'q', GW_KIND_FLAG, .help = "say nothing on stderr but errors"},
 	{"progress", 0, GW_KIND_CHOICE, .choices = "auto|never|json",
-	 .help = "progress of long work on stderr: a line if it is a terminal (auto, the default), "
-		 "none, or a JSON object a line"},
+	 .help = "progress of long work on stderr: a line if it is a terminal (auto, the default), none, or a JSON object a line"},
 	{"help", 'h', GW_KIND_FLAG, .help = "show this help"},
 	{"version", 0, GW_KIND_FLAG, .help = "show godwit's version"},
 	{0},

@@ -152,13 +152,13 @@ static int read_front(struct gw_conv *c, enum kind *kind, struct gw_error *err)
 static void tell_xend(struct gw_conv *c)
 {
 	if (c->has_xend)
-		gw_conv_dropped(c,
-				"the config is dropped, %u bytes: it is in xend's own language, "
-				"which no toolstack of today reads%s",
-				c->xend_config_len,
-				c->done->to == GW_CONVERT_XL
-					? "; \"xl restore\" needs one of xl's beside the result"
-					: "");
+		gw_conv_dropped(
+			c,
+			"the config is dropped, %u bytes: it is in xend's own language, which no toolstack of today reads%s",
+			c->xend_config_len,
+			c->done->to == GW_CONVERT_XL
+				? "; \"xl restore\" needs one of xl's beside the result"
+				: "");
 }
 
 static int convert(struct gw_conv *c, struct gw_error *err)

@@ -303,8 +303,7 @@ int gw_conv_image(struct gw_conv *c, struct gw_error *err)
 	if (rc == 0 && gw_conv_has_stream(c)) {
 		if (i.r.header.type == GW_GUEST_X86_HVM)
 			gw_logf(&c->log, GW_LOG_WARNING,
-				"a bare image has no state of a device model: only a PVH guest can "
-				"be restored from the result");
+				"a bare image has no state of a device model: only a PVH guest can be restored from the result");
 		rc = gw_conv_empty_record(c, GW_STREAM_END, err);
 	}
 	gw_conv_image_free(&i);

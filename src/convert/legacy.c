@@ -68,10 +68,10 @@ static void tell_toolstack(struct gw_conv_legacy *l)
 
 	if ((rc < 0 || entries) && !l->c->told_xenstore) {
 		l->c->told_xenstore = true;
-		gw_conv_dropped(l->c,
-				"TOOLSTACK is dropped, %u bytes: a PV guest has no device model "
-				"that it could be for",
-				l->r.len);
+		gw_conv_dropped(
+			l->c,
+			"TOOLSTACK is dropped, %u bytes: a PV guest has no device model that it could be for",
+			l->r.len);
 	}
 	gw_buffer_free(&body);
 }
@@ -89,10 +89,10 @@ static int take_chunk(struct gw_conv_legacy *l, struct gw_error *err)
 	case GW_LEG_TMEM:
 	case GW_LEG_TMEM_EXTRA:
 		if (!l->told_tmem)
-			gw_conv_dropped(l->c,
-					"%s is dropped: Xen has no transcendent memory any more, "
-					"and nothing of the guest's is in it",
-					gw_legacy_id_name(l->r.id));
+			gw_conv_dropped(
+				l->c,
+				"%s is dropped: Xen has no transcendent memory any more, and nothing of the guest's is in it",
+				gw_legacy_id_name(l->r.id));
 		l->told_tmem = true;
 		return 0;
 	case GW_LEG_TOOLSTACK:
@@ -151,10 +151,10 @@ static int put_tail(struct gw_conv_legacy *l, struct gw_error *err)
 		return 0;
 	if (gw_conv_has_stream(l->c))
 		return gw_conv_record(l->c, &xenstore, err);
-	gw_conv_dropped(l->c,
-			"TOOLSTACK is dropped, %zu bytes: a bare image has no place for what the "
-			"device model keeps in xenstore",
-			l->map.toolstack.len);
+	gw_conv_dropped(
+		l->c,
+		"TOOLSTACK is dropped, %zu bytes: a bare image has no place for what the device model keeps in xenstore",
+		l->map.toolstack.len);
 	return 0;
 }
 
@@ -227,10 +227,10 @@ static int drop_model(struct gw_conv_legacy *l, struct gw_error *err)
 		rc = 1;
 	if (rc == 1 && !l->c->told_model) {
 		l->c->told_model = true;
-		gw_conv_dropped(l->c,
-				"the state of the device model is dropped, %llu bytes: a bare "
-				"image has no place for it",
-				(unsigned long long)(l->c->in->read_pos - before));
+		gw_conv_dropped(
+			l->c,
+			"the state of the device model is dropped, %llu bytes: a bare image has no place for it",
+			(unsigned long long)(l->c->in->read_pos - before));
 	}
 	return rc;
 }
@@ -376,8 +376,7 @@ static int choose_kind(struct gw_conv *c, struct gw_legacy_kind *kind, struct gw
 			continue;
 		if (i)
 			gw_logf(&c->log, GW_LOG_WARNING,
-				"what was said of who saved which guest is not true, the content "
-				"counts: %s",
+				"what was said of who saved which guest is not true, the content counts: %s",
 				why[0].text);
 		return 0;
 	}

@@ -166,15 +166,14 @@ int gw_conv_legacy_base_need(struct gw_conv_legacy *l, struct gw_error *err)
 	if (rc < 0)
 		return gw_fail_in(err, "reading the first round again");
 	if (l->base_state == BASE_LOST && l->base_failure.code)
-		return gw_fail(err, l->base_failure.code,
-			       "a round tells its pages as differences from those of the first, "
-			       "which could not be kept: %s",
-			       l->base_failure.text);
+		return gw_fail(
+			err, l->base_failure.code,
+			"a round tells its pages as differences from those of the first, which could not be kept: %s",
+			l->base_failure.text);
 	if (l->base_state == BASE_LOST)
-		return gw_fail(err, GW_UNSUPPORTED,
-			       "a round tells its pages as differences from those of the first, "
-			       "which were not kept since that did not begin as a live one does: "
-			       "convert it from a file");
+		return gw_fail(
+			err, GW_UNSUPPORTED,
+			"a round tells its pages as differences from those of the first, which were not kept since that did not begin as a live one does: convert it from a file");
 	l->base_state = BASE_READY;
 	return 0;
 }

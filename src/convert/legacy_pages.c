@@ -63,10 +63,10 @@ static int announce(struct gw_conv_legacy *l, const uint64_t *entries, size_t n,
 		}
 	}
 	if (l->due.len / sizeof(*entries) > DUE_MAX)
-		return gw_fail(err, GW_UNSUPPORTED,
-			       "more than %zu pages of a compressed round are announced before "
-			       "their contents",
-			       DUE_MAX);
+		return gw_fail(
+			err, GW_UNSUPPORTED,
+			"more than %zu pages of a compressed round are announced before their contents",
+			DUE_MAX);
 	return 1;
 }
 

@@ -82,10 +82,10 @@ static int grow(struct gw_slots *s, struct gw_error *err)
 	struct gw_slots_chunk *chunks;
 
 	if (s->nr_chunks == CHUNKS_MAX)
-		return gw_fail(err, GW_UNSUPPORTED,
-			       "the pfns of this image are too far apart: those that wait for a "
-			       "checkpoint are in %zu places",
-			       CHUNKS_MAX);
+		return gw_fail(
+			err, GW_UNSUPPORTED,
+			"the pfns of this image are too far apart: those that wait for a checkpoint are in %zu places",
+			CHUNKS_MAX);
 	if (2 * (s->nr_chunks + 1) > s->index_size && grow_index(s, err) < 0)
 		return -1;
 	if (s->nr_chunks < s->room)

@@ -17,10 +17,10 @@ int gw_tail_add(struct gw_buffer *tail, const struct gw_record *rec, struct gw_e
 	uint8_t head[GW_RECORD_HEADER_SIZE];
 
 	if (tail->len + rec->length > GW_TAIL_MAX)
-		return gw_fail(err, GW_UNSUPPORTED,
-			       "the records behind the pages have more than %llu bytes, which is "
-			       "more than any guest has",
-			       (unsigned long long)GW_TAIL_MAX);
+		return gw_fail(
+			err, GW_UNSUPPORTED,
+			"the records behind the pages have more than %llu bytes, which is more than any guest has",
+			(unsigned long long)GW_TAIL_MAX);
 	gw_record_header_encode(head, rec->type, rec->length);
 	if (gw_buffer_append(tail, head, sizeof(head), err) < 0 ||
 	    gw_buffer_append(tail, rec->data, rec->length, err) < 0)

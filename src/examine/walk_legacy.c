@@ -302,8 +302,7 @@ enum gw_walk_outcome gw_walk_legacy(struct gw_walk *w, struct gw_error *err)
 
 	if (w->sink->page) {
 		gw_fail(err, GW_UNSUPPORTED,
-			"a legacy image of Xen 4.5 or before has to be converted before its "
-			"contents can be read: \"godwit convert\" does that");
+			"a legacy image of Xen 4.5 or before has to be converted before its contents can be read: \"godwit convert\" does that");
 		return GW_WALK_FAILED;
 	}
 	gw_legacy_reader_init(&l.r, NULL);

@@ -305,7 +305,7 @@ int gw_pv_p2m_check(struct gw_pv_p2m *p2m, struct gw_error *err)
 	free(f.mfns);
 	if (same)
 		return 0;
-	return gw_fail(err, GW_GUEST,
-		       "the guest changed the shape of its P2M while it was saved: what was sent "
-		       "does not fit any more");
+	return gw_fail(
+		err, GW_GUEST,
+		"the guest changed the shape of its P2M while it was saved: what was sent does not fit any more");
 }

@@ -153,8 +153,7 @@ static int check(const struct options *o)
 	    is_one_of(o->format, "libxc", "libxl"))
 		return EXIT_OK;
 	fprintf(stderr,
-		"convert-legacy-stream: --width is 32 or 64, --guest-type pv or hvm, --format "
-		"libxc or libxl\n");
+		"convert-legacy-stream: --width is 32 or 64, --guest-type pv or hvm, --format libxc or libxl\n");
 	return EXIT_CANNOT;
 }
 
@@ -220,8 +219,7 @@ static enum gw_convert_form form_of(const struct options *o, const struct gw_log
 		return o->xl ? GW_CONVERT_SAME : GW_CONVERT_LIBXL;
 	if (o->xl)
 		gw_logf(log, GW_LOG_WARNING,
-			"the xl header is left out: nothing reads a libxc image behind one (see "
-			"--format)");
+			"the xl header is left out: nothing reads a libxc image behind one (see --format)");
 	return GW_CONVERT_LIBXC;
 }
 

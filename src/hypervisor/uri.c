@@ -18,10 +18,10 @@ int gw_uri_query(const char *uri, const char *scheme, const char **query, struct
 	const char *rest = uri + len + 1;
 
 	if (*rest != '\0' && *rest != '?')
-		return gw_fail(err, GW_USAGE,
-			       "host \"%s\": after \"%s:\" nothing or \"?key=value\" is expected, "
-			       "not \"%s\"",
-			       uri, scheme, rest);
+		return gw_fail(
+			err, GW_USAGE,
+			"host \"%s\": after \"%s:\" nothing or \"?key=value\" is expected, not \"%s\"",
+			uri, scheme, rest);
 	*query = *rest == '?' ? rest + 1 : rest;
 	return 1;
 }

@@ -100,10 +100,10 @@ static int normalise(struct gw_batch *b, struct gw_save_guest *g, bool final, st
 		if (rc < 0)
 			return gw_fail_in(err, "pfn 0x%llx", (unsigned long long)b->pfns[i]);
 		if (rc == GW_DEFER && final)
-			return gw_fail(err, GW_GUEST,
-				       "pfn 0x%llx cannot be expressed although the guest is "
-				       "suspended",
-				       (unsigned long long)b->pfns[i]);
+			return gw_fail(
+				err, GW_GUEST,
+				"pfn 0x%llx cannot be expressed although the guest is suspended",
+				(unsigned long long)b->pfns[i]);
 		if (rc == GW_DEFER) {
 			b->deferred[i] = true;
 			b->nr_deferred++;

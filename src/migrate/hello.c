@@ -104,10 +104,10 @@ static int decode(struct gw_frames *f, const struct gw_buffer *body, struct gw_h
 	hello->needs = gw_get_le64(raw + 16);
 	memcpy(hello->id.bytes, raw + 24, sizeof(hello->id.bytes));
 	if (hello->compat > GW_PROTOCOL_VERSION)
-		return gw_fail(err, GW_REFUSED,
-			       "%s speaks version %u of the protocol and needs a peer of at least "
-			       "version %u, this godwit speaks %u",
-			       f->peer, hello->version, hello->compat, GW_PROTOCOL_VERSION);
+		return gw_fail(
+			err, GW_REFUSED,
+			"%s speaks version %u of the protocol and needs a peer of at least version %u, this godwit speaks %u",
+			f->peer, hello->version, hello->compat, GW_PROTOCOL_VERSION);
 	if (hello->needs & ~GW_PROTOCOL_FEATURES)
 		return gw_fail(err, GW_REFUSED,
 			       "%s needs the protocol features 0x%llx, this godwit has 0x%llx",

@@ -75,8 +75,8 @@ int gw_preflight(struct gw_host *host, const struct gw_preflight *wanted, struct
 	}
 	if (wanted->pages > room) {
 		snprintf(line, sizeof(line),
-			 "the guest needs %" PRIu64 " pages of memory, this host has room for "
-			 "%" PRIu64,
+			 "the guest needs %" PRIu64
+			 " pages of memory, this host has room for %" PRIu64,
 			 wanted->pages, room);
 		add(&r, line);
 	}

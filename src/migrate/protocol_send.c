@@ -182,11 +182,10 @@ static int commit(struct sender *s, enum gw_outcome *outcome, struct gw_error *e
 		gw_operation_commit_window(s->op, false, NULL);
 		return gw_fail(err, why.code, "%s", why.text);
 	}
-	return gw_fail(err, why.code == GW_CANCELLED ? GW_PEER : why.code,
-		       "%s; the connection failed while the domain was handed over, so that it is "
-		       "not known which side has it: it stays paused here, and one command on one "
-		       "side decides",
-		       why.text);
+	return gw_fail(
+		err, why.code == GW_CANCELLED ? GW_PEER : why.code,
+		"%s; the connection failed while the domain was handed over, so that it is not known which side has it: it stays paused here, and one command on one side decides",
+		why.text);
 }
 
 int gw_migrate_send(struct gw_channel *ch, const struct gw_migration_offer *offer,

@@ -94,9 +94,9 @@ int gw_report_text(const struct gw_report *r, struct gw_buffer *out, struct gw_e
 		return 0;
 	if (r->stopped_by && gw_buffer_printf(out, err, "  stopped by: %s\n", r->stopped_by) < 0)
 		return -1;
-	return gw_buffer_printf(out, err,
-				"downtime %.1f ms: pause %.1f, final round %.1f, device state "
-				"%.1f, transfer %.1f, resume %.1f\n",
-				ms(r->downtime_ns), ms(r->pause_ns), ms(r->final_round_ns),
-				ms(r->device_state_ns), ms(r->transfer_ns), ms(r->resume_ns));
+	return gw_buffer_printf(
+		out, err,
+		"downtime %.1f ms: pause %.1f, final round %.1f, device state %.1f, transfer %.1f, resume %.1f\n",
+		ms(r->downtime_ns), ms(r->pause_ns), ms(r->final_round_ns), ms(r->device_state_ns),
+		ms(r->transfer_ns), ms(r->resume_ns));
 }

@@ -122,8 +122,7 @@ static void compare(struct gw_restore *r, size_t i)
 		at++;
 	if (r->mismatches++ < MISMATCHES_TOLD && ts)
 		gw_logf(&ts->log, GW_LOG_WARNING,
-			"verify: pfn 0x%llx (type 0x%x) differs from byte 0x%zx on: sent %02x, "
-			"here %02x",
+			"verify: pfn 0x%llx (type 0x%x) differs from byte 0x%zx on: sent %02x, here %02x",
 			(unsigned long long)b->pfns[i], b->types[i], at, sent[at], here[at]);
 }
 

@@ -72,8 +72,7 @@ static enum gw_pull take_body(struct stream_restore *s, struct gw_error *err)
 			(unsigned long long)rec->number, gw_stream_record_name(rec->type));
 	else if (rec->length > GW_EMULATOR_MAX)
 		gw_fail(err, GW_INVALID,
-			"libxl stream record %llu (EMULATOR_CONTEXT): %llu bytes of device model "
-			"state, at most %u are taken",
+			"libxl stream record %llu (EMULATOR_CONTEXT): %llu bytes of device model state, at most %u are taken",
 			(unsigned long long)rec->number, (unsigned long long)left, GW_EMULATOR_MAX);
 	if (rec->type != GW_STREAM_EMULATOR_CONTEXT || rec->length > GW_EMULATOR_MAX)
 		return GW_PULL_FAILED;

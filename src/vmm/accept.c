@@ -52,18 +52,17 @@ int gw_generations_parse(const char *list, unsigned *set, struct gw_error *err)
 		int generation = find(at, len);
 
 		if (generation < 0)
-			return gw_fail(err, GW_USAGE,
-				       "\"%.*s\" is no generation of images: v3, v2, legacy, "
-				       "converted",
-				       (int)GW_MIN(len, (size_t)40), at);
+			return gw_fail(
+				err, GW_USAGE,
+				"\"%.*s\" is no generation of images: v3, v2, legacy, converted",
+				(int)GW_MIN(len, (size_t)40), at);
 		found |= 1u << generation;
 		at += len;
 		at += strspn(at, SEPARATORS);
 	}
 	if (!found)
 		return gw_fail(err, GW_USAGE,
-			       "an empty list; expected some of v3, v2, legacy, "
-			       "converted");
+			       "an empty list; expected some of v3, v2, legacy, converted");
 	*set = found;
 	return 0;
 }

@@ -85,9 +85,9 @@ int gw_migrate_request(struct gw_process *p, struct gw_session *s, const json_t 
 	struct gw_job *job;
 
 	if (p->paused)
-		return gw_fail(err, GW_REFUSED,
-			       "the domain is paused, and would not be at its destination: resume "
-			       "it first, or save it");
+		return gw_fail(
+			err, GW_REFUSED,
+			"the domain is paused, and would not be at its destination: resume it first, or save it");
 	if (gw_job_from_request(p, s, message, &migrate_kind, &job, err) < 0)
 		return -1;
 	if (getrandom(&job->id, sizeof(job->id), 0) != (ssize_t)sizeof(job->id)) {

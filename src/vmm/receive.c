@@ -219,8 +219,7 @@ static void receive_done(struct gw_process *p, struct gw_job *job, int ret, stru
 	if (job->outcome == GW_OUTCOME_UNKNOWN) {
 		atomic_store(&p->phase, GW_PHASE_UNDECIDED);
 		gw_logf(&p->args.log, GW_LOG_ERROR,
-			"%s; the connection failed while the domain was handed over: it stays "
-			"paused here until \"godwit resume --claim\" or \"godwit destroy\" decides",
+			"%s; the connection failed while the domain was handed over: it stays paused here until \"godwit resume --claim\" or \"godwit destroy\" decides",
 			err->text);
 	}
 }

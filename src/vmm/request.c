@@ -30,11 +30,10 @@ static int check_decided(const struct gw_process *p, struct gw_error *err)
 	if (atomic_load(&p->phase) != GW_PHASE_UNDECIDED)
 		return 0;
 	gw_migration_id_format(&p->migration, id);
-	return gw_fail(err, GW_REFUSED,
-		       "it is not known which side has the domain after migration %s: make sure "
-		       "that the other side's copy does not run, then \"godwit resume --claim\" or "
-		       "\"godwit destroy\" it here",
-		       id);
+	return gw_fail(
+		err, GW_REFUSED,
+		"it is not known which side has the domain after migration %s: make sure that the other side's copy does not run, then \"godwit resume --claim\" or \"godwit destroy\" it here",
+		id);
 }
 
 static int do_info(struct gw_process *p, struct gw_session *s, const json_t *message,
@@ -66,9 +65,9 @@ static int do_resume(struct gw_process *p, struct gw_session *s, const json_t *m
 	if (!claim && check_decided(p, err) < 0)
 		return -1;
 	if (claim && atomic_load(&p->phase) != GW_PHASE_UNDECIDED)
-		return gw_fail(err, GW_REFUSED,
-			       "there is nothing to claim: no migration of this "
-			       "domain was left undecided");
+		return gw_fail(
+			err, GW_REFUSED,
+			"there is nothing to claim: no migration of this domain was left undecided");
 	if (claim) {
 		if (p->side == GW_SIDE_SOURCE && gw_domain_toolstack_undo(&p->saved, err) < 0)
 			return -1;

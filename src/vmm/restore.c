@@ -218,8 +218,7 @@ static int config_of_xend(struct gw_process *p, struct gw_config *config,
 	if (p->args.name)
 		return config_of_nothing(p, config, type, err);
 	return gw_fail(err, GW_USAGE,
-		       "the config in front of this image cannot be read (%s): give "
-		       "--name",
+		       "the config in front of this image cannot be read (%s): give --name",
 		       why.text);
 }
 
@@ -235,10 +234,10 @@ static int read_bare_legacy(struct gw_process *p, struct gw_job *job, struct gw_
 	if (got < 0 && why.code != GW_TRUNCATED)
 		return gw_fail(err, why.code, "%s", why.text);
 	if (got <= 0 || gw_detect(first, sizeof(first)) != GW_FILE_LEGACY)
-		return gw_fail(err, GW_INVALID,
-			       xend ? "behind the xend header stands no legacy image"
-				    : "neither a file of xl or xend, nor a libxl stream, nor a "
-				      "libxc image, nor a legacy image");
+		return gw_fail(
+			err, GW_INVALID,
+			xend ? "behind the xend header stands no legacy image"
+			     : "neither a file of xl or xend, nor a libxl stream, nor a libxc image, nor a legacy image");
 	gw_channel_unread(job->ch, first, sizeof(first));
 	if (gw_legacy_detect(first, sizeof(first), &kind, err) < 0 ||
 	    (xend ? config_of_xend(p, config, xend, kind.guest, err)

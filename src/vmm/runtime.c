@@ -86,8 +86,8 @@ void gw_runtime_close(struct gw_runtime *rt)
 
 bool gw_name_is_valid(const char *name)
 {
-	static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-				      "0123456789._+-";
+	static const char allowed[] =
+		"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._+-";
 	size_t len = strlen(name);
 
 	return len > 0 && len < GW_NAME_MAX && *name != '.' && *name != '-' &&
@@ -100,8 +100,7 @@ int gw_name_check(const char *name, struct gw_error *err)
 		return 0;
 	return gw_fail(
 		err, GW_USAGE,
-		"\"%.80s\" cannot be a domain's name here: 1 to %d letters, digits and ._+-, "
-		"not beginning with a dot or hyphen",
+		"\"%.80s\" cannot be a domain's name here: 1 to %d letters, digits and ._+-, not beginning with a dot or hyphen",
 		name, GW_NAME_MAX - 1);
 }
 

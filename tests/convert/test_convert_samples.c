@@ -249,20 +249,19 @@ static void one_in_order(const char *name, const struct gw_buffer *file)
 	assert_int_equal(s.header.xen_major, 0);
 	assert_int_equal(s.header.xen_minor, 1);
 	if (strstr(name, "_pv"))
-		snprintf(expected, sizeof(expected),
-			 ".LIBXC_CONTEXT X86_PV_INFO STATIC_DATA_END X86_PV_P2M_FRAMES PAGE_DATA "
-			 "X86_TSC_INFO SHARED_INFO X86_PV_VCPU_BASIC X86_PV_VCPU_EXTENDED%s "
-			 "X86_PV_VCPU_BASIC X86_PV_VCPU_EXTENDED%s END .END",
-			 strstr(name, "leg40") ? "" : " X86_PV_VCPU_XSAVE",
-			 strstr(name, "leg40") ? "" : " X86_PV_VCPU_XSAVE");
+		snprintf(
+			expected, sizeof(expected),
+			".LIBXC_CONTEXT X86_PV_INFO STATIC_DATA_END X86_PV_P2M_FRAMES PAGE_DATA X86_TSC_INFO SHARED_INFO X86_PV_VCPU_BASIC X86_PV_VCPU_EXTENDED%s X86_PV_VCPU_BASIC X86_PV_VCPU_EXTENDED%s END .END",
+			strstr(name, "leg40") ? "" : " X86_PV_VCPU_XSAVE",
+			strstr(name, "leg40") ? "" : " X86_PV_VCPU_XSAVE");
 	else
-		snprintf(expected, sizeof(expected),
-			 ".LIBXC_CONTEXT STATIC_DATA_END PAGE_DATA%s X86_TSC_INFO HVM_PARAMS "
-			 "HVM_CONTEXT END %s.EMULATOR_CONTEXT .END",
-			 strstr(name, "verify") ? " VERIFY PAGE_DATA" : "",
-			 seen_find(&s, true, GW_STREAM_EMULATOR_XENSTORE_DATA, 0)
-				 ? ".EMULATOR_XENSTORE_DATA "
-				 : "");
+		snprintf(
+			expected, sizeof(expected),
+			".LIBXC_CONTEXT STATIC_DATA_END PAGE_DATA%s X86_TSC_INFO HVM_PARAMS HVM_CONTEXT END %s.EMULATOR_CONTEXT .END",
+			strstr(name, "verify") ? " VERIFY PAGE_DATA" : "",
+			seen_find(&s, true, GW_STREAM_EMULATOR_XENSTORE_DATA, 0)
+				? ".EMULATOR_XENSTORE_DATA "
+				: "");
 	assert_string_equal(seen_order(&s), expected);
 	seen_free(&s);
 	outcome_free(&o);

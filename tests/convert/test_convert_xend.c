@@ -12,8 +12,8 @@
 #include "convert/xend.h"
 #include "format/xl/file.h"
 
-static const char config[] = "(domain (name web1) (uuid 0e2d4a44-5c1c-9d5b-27f3-6fbc6ec4d14f) "
-			     "(maxmem 64) (image (hvm (kernel ''))))";
+static const char config[] =
+	"(domain (name web1) (uuid 0e2d4a44-5c1c-9d5b-27f3-6fbc6ec4d14f) (maxmem 64) (image (hvm (kernel ''))))";
 
 #define HEADER 20
 #define FRONT  (HEADER + sizeof(config) - 1)

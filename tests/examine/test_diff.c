@@ -248,8 +248,8 @@ static void names_values_and_bits(void **unused)
 	image_b = model_plain_image(&b);
 	compare(&t, &image_a, &image_b, 3, false);
 	assert_string_equal(lines(&t), "cpuid 1 - ecx\nhvm_param 5 - IOREQ_PFN\nvcpu 2 CPU rip\n");
-	assert_string_equal(t.values, "0x80000001|0x80000200|sse3|ssse3;0x17|none||;"
-				      "0x1000|0x2000||;");
+	assert_string_equal(t.values,
+			    "0x80000001|0x80000200|sse3|ssse3;0x17|none||;0x1000|0x2000||;");
 	forget(&t);
 	gw_buffer_free(&image_a);
 	gw_buffer_free(&image_b);

@@ -13,8 +13,7 @@
 #include "walked.h"
 
 static const char config[] =
-	"(domain (domid 7) (uuid 0e2d4a44-5c1c-9d5b-27f3-6fbc6ec4d14f) (name web1) (maxmem 64) "
-	"(memory 64) (image (hvm (kernel '') (pae 1))) (device (vif (bridge xenbr0))))";
+	"(domain (domid 7) (uuid 0e2d4a44-5c1c-9d5b-27f3-6fbc6ec4d14f) (name web1) (maxmem 64) (memory 64) (image (hvm (kernel '') (pae 1))) (device (vif (bridge xenbr0))))";
 
 #define HEADER 20
 
@@ -121,9 +120,9 @@ static void names_every_cut(void **unused)
 								       : "bytes of the config"));
 		} else if (at == end) {
 			assert_string_equal(last->rule->id, "file-format");
-			assert_string_equal(last->text,
-					    "behind the xend header: empty file: expected an xl "
-					    "file, a libxl stream or a libxc image");
+			assert_string_equal(
+				last->text,
+				"behind the xend header: empty file: expected an xl file, a libxl stream or a libxc image");
 		} else {
 			assert_string_equal(last->rule->id, "legacy-truncated");
 			assert_true(last->offset >= end && last->offset <= at);

@@ -54,8 +54,7 @@ static const struct sample samples[] = {
 	 "HEADER pages TSC_INFO pages VCPU_INFO params TOOLSTACK LAST_CHECKPOINT " TAIL_HVM "done",
 	 1, false},
 	{"leg45_hvm_w64_qemutrad_1024", 8, GW_GUEST_X86_HVM, 0x400,
-	 "HEADER TSC_INFO pages VCPU_INFO LAST_CHECKPOINT END magic context model/0 checkpoint "
-	 "done",
+	 "HEADER TSC_INFO pages VCPU_INFO LAST_CHECKPOINT END magic context model/0 checkpoint done",
 	 1, true},
 	{"leg45_hvm_w64_remus4_1024", 8, GW_GUEST_X86_HVM, 0x400,
 	 "HEADER pages TSC_INFO " ROUND ROUND ROUND ROUND, 4, true},

@@ -75,20 +75,16 @@ static void forced_kinds(void **state)
 	detect((uint32_t[]){0x400, 0x3ff, 0x3fe, 0}, pv, 4, PV, NULL);
 
 	detect((uint32_t[]){0x400, 0, 0x400, 0}, pv, 0, NONE,
-	       "0x400 stands where a PV guest has its extended info or, of Xen 3.0, the first "
-	       "frame "
-	       "of its P2M (below 0x400); it looks like an HVM guest saved by 64-bit tools");
+	       "0x400 stands where a PV guest has its extended info or, of Xen 3.0, the first frame of its P2M (below 0x400); it looks like an HVM guest saved by 64-bit tools");
 	detect((uint32_t[]){0x400, 1024, 0, 0}, pv, 0, NONE, "an HVM guest saved by 32-bit tools");
 	detect((uint32_t[]){0x400, 0, all, all}, hvm, 0, NONE,
 	       "it looks like a PV guest saved by 64-bit tools");
 	detect((uint32_t[]){0x400, all, 0, 0}, hvm, 0, NONE,
 	       "it looks like a PV guest saved by 32-bit tools");
 	detect((uint32_t[]){0x400, all, 0, 0}, w8, 0, NONE,
-	       "64-bit tools would have saved a guest of 0xffffffff00000400 pages; it looks like a "
-	       "PV guest saved by 32-bit tools");
+	       "64-bit tools would have saved a guest of 0xffffffff00000400 pages; it looks like a PV guest saved by 32-bit tools");
 	detect((uint32_t[]){0x400, 0, 1024, 0}, w4, 0, NONE,
-	       "32-bit tools write no 0 behind the size of the guest; it looks like an HVM guest "
-	       "saved by 64-bit tools");
+	       "32-bit tools write no 0 behind the size of the guest; it looks like an HVM guest saved by 64-bit tools");
 	detect((uint32_t[]){0x400, 0, 0x500, 0}, hvm, 0, NONE, "neither the extended info");
 }
 
@@ -189,8 +185,7 @@ static void no_info(void **state)
 	legacy_put(&o, NULL, 3 * (size_t)4096);
 	fails_as(
 		&o, pv,
-		"entry 1 of the list of P2M frames is 0x100000000, the guest has 0x800 pages: this "
-		"does not look like a PV guest saved by 64-bit tools without extended info");
+		"entry 1 of the list of P2M frames is 0x100000000, the guest has 0x800 pages: this does not look like a PV guest saved by 64-bit tools without extended info");
 }
 
 /* The other way round: taken for an HVM guest, and soon found out. */
@@ -203,8 +198,7 @@ static void no_info_not_told(void **state)
 	legacy_put_frames(&o, 0x800, 8, 0x40);
 	legacy_put(&o, NULL, 600);
 	fails(&o,
-	      "entry 0 of 64 is 0x4100000000, expected a type and a pfn in 32 bits; it may be a "
-	      "PV guest that Xen 3.0 saved");
+	      "entry 0 of 64 is 0x4100000000, expected a type and a pfn in 32 bits; it may be a PV guest that Xen 3.0 saved");
 	o = (struct legacy_out){.width = 4};
 	legacy_put_long(&o, 0x400);
 	legacy_put_frames(&o, 0x400, 4, 1);

@@ -87,11 +87,10 @@ static void put_device(struct stream *s, uint32_t id, const char *name, uint32_t
 		put32(&s->bytes, id);
 	}
 	s->ends[s->nr] = s->bytes.len;
-	snprintf(json, sizeof(json),
-		 "%s{\"name\": \"%s\", \"instance_id\": %u, \"vmsd_name\": \"x\", \"version\": %u, "
-		 "\"fields\": [{\"name\": \"f\", \"array_len\": %zu, \"type\": \"uint8\", "
-		 "\"size\": 1}]}",
-		 s->nr++ ? ", " : "", name, instance, version, len);
+	snprintf(
+		json, sizeof(json),
+		"%s{\"name\": \"%s\", \"instance_id\": %u, \"vmsd_name\": \"x\", \"version\": %u, \"fields\": [{\"name\": \"f\", \"array_len\": %zu, \"type\": \"uint8\", \"size\": 1}]}",
+		s->nr++ ? ", " : "", name, instance, version, len);
 	text(&s->description, json);
 }
 

@@ -283,8 +283,8 @@ static void order_of_records(void **state)
 	hvm("cmSPTCHE", "hvm-context-order");
 	hvm("cmSPTCHKPTCHKPTCHK", "hvm-context-order image-checkpointed");
 	hvm("cmPSTHCE", "static-data-missing");
-	hvm("cmPTHCE", "static-data-missing static-data-early static-data-early "
-		       "static-data-early static-data-missing");
+	hvm("cmPTHCE",
+	    "static-data-missing static-data-early static-data-early static-data-early static-data-missing");
 	hvm("cmSSPTHCE", "static-data-twice");
 	hvm("cmTSPHCE", "static-data-early");
 	hvm("cSmPTHCE", "static-data-late");
@@ -329,8 +329,8 @@ static void types_of_records(void **state)
 	pv("IcmSFPTNBHE", "record-guest");
 	hvm("cmSPTHCAE", "godwit-xenabi");
 	hvm("cmSPTHCAK", "godwit-xenabi image-checkpointed");
-	hvm("cmSPTHAHCE", "godwit-xenabi godwit-xenabi-place hvm-params-repeated "
-			  "godwit-xenabi-place");
+	hvm("cmSPTHAHCE",
+	    "godwit-xenabi godwit-xenabi-place hvm-params-repeated godwit-xenabi-place");
 	hvm("cmSPTHCAAE", "godwit-xenabi godwit-xenabi-place");
 	hvm("cmSPTHCKAK", "godwit-xenabi godwit-xenabi-place image-checkpointed");
 	hvm("cmSPTHCKPE", "checkpoint-then-end");
@@ -490,8 +490,7 @@ static void bodies(void **state)
 	patched(PV, pv_word, 4, 16, 0x400, "p2m-frame");
 	patched(PV, pv_word, 4, 16, 0x3ff, "");
 	patched(PV, "IE", 0, 8, 0x0404,
-		"pv-info-pair static-data-missing tsc-missing pv-order shared-info-missing "
-		"vcpu0-missing");
+		"pv-info-pair static-data-missing tsc-missing pv-order shared-info-missing vcpu0-missing");
 }
 
 static void ends(void **state)
@@ -539,9 +538,9 @@ static void findings_say_where(void **state)
 	char text[600];
 
 	gw_put_le32(image.buf.data + image.record[3] + 8, 5000);
-	assert_fails(judge(&image.buf, GW_IMAGE_ANY, 0, &seen, &err), &err, GW_INVALID,
-		     "image record 3 (PAGE_DATA) at offset 0x450: count 5000 needs 40008 bytes, "
-		     "record has 4120");
+	assert_fails(
+		judge(&image.buf, GW_IMAGE_ANY, 0, &seen, &err), &err, GW_INVALID,
+		"image record 3 (PAGE_DATA) at offset 0x450: count 5000 needs 40008 bytes, record has 4120");
 	assert_int_equal(seen.last.offset, base + image.record[3]);
 	assert_int_equal(seen.last.record_number, 3);
 	assert_int_equal(seen.last.record_type, GW_REC_PAGE_DATA);
@@ -550,9 +549,9 @@ static void findings_say_where(void **state)
 	image = make(3, HVM, "U");
 	assert_fails(judge(&image.buf, GW_IMAGE_ANY, 0, &seen, &err), &err, GW_INVALID,
 		     "image record 0 (type 0x00000013) at offset 0x410: unknown mandatory record");
-	assert_string_equal(gw_finding_format(&seen.last, text, sizeof(text)),
-			    "libxc image at offset 0x418: the input ends between two records, "
-			    "before END");
+	assert_string_equal(
+		gw_finding_format(&seen.last, text, sizeof(text)),
+		"libxc image at offset 0x418: the input ends between two records, before END");
 	gw_buffer_free(&image.buf);
 }
 

@@ -311,8 +311,7 @@ static void toolstack(void **state)
 	legacy_put_blob(&o, -18, record, sizeof(record) - 4);
 	hvm_last(&o);
 	expect(&o, "legacy-toolstack",
-	       "(TOOLSTACK) at offset 0x41234: toolstack record, which fits 32-bit tools and not "
-	       "64-bit");
+	       "(TOOLSTACK) at offset 0x41234: toolstack record, which fits 32-bit tools and not 64-bit");
 	o = hvm();
 	legacy_put_blob(&o, -18, record, 4);
 	hvm_last(&o);

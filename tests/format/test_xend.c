@@ -35,10 +35,7 @@ static const char hvm_config[] =
 	"(location 2))))";
 
 static const char pv_config[] =
-	"(domain (domid 3) (uuid 5d6c0a2e-1f7c-4a5a-8d15-1b7f6a9d4c10) (vcpus '1') "
-	"(name mail-2) (maxmem 256) (memory 128) (image (linux (kernel "
-	"/boot/vmlinuz-2.6.32-5-xen-amd64) (ramdisk /boot/initrd) (args 'root=/dev/xvda1 ro "
-	"'))) (device (tap2 (uname tap:aio:/srv/mail.img) (dev xvda) (mode w))))";
+	"(domain (domid 3) (uuid 5d6c0a2e-1f7c-4a5a-8d15-1b7f6a9d4c10) (vcpus '1') (name mail-2) (maxmem 256) (memory 128) (image (linux (kernel /boot/vmlinuz-2.6.32-5-xen-amd64) (ramdisk /boot/initrd) (args 'root=/dev/xvda1 ro '))) (device (tap2 (uname tap:aio:/srv/mail.img) (dev xvda) (mode w))))";
 
 static uint64_t rng;
 
@@ -285,15 +282,12 @@ static void laid_out(void **state)
 		{"", ""},
 		{"a b", "a b\n"},
 		{"(domain (name 'a b') (x) # why\n (image (hvm (pae 1))))",
-		 "(domain\n    (name 'a b')\n    (x)\n    (image\n        (hvm\n            (pae "
-		 "1))))"
-		 "\n"},
+		 "(domain\n    (name 'a b')\n    (x)\n    (image\n        (hvm\n            (pae 1))))\n"},
 		{"(a (b) c (d))(e)", "(a\n    (b)\n    c\n    (d))\n(e)\n"},
 		{"((((((((((a))))))))))",
 		 "(\n    (\n        (\n            (\n                (\n                    (\n"
 		 "                        (\n                            (\n"
-		 "                                (\n                                "
-		 "(a))))))))))\n"},
+		 "                                (\n                                (a))))))))))\n"},
 	};
 
 	for (size_t i = 0; i < GW_ARRAY_SIZE(cases); i++) {
@@ -357,8 +351,8 @@ static void other_configs(void **state)
 	assert_int_equal(c.guest, GW_GUEST_NONE);
 	assert_int_equal(c.nr_devices, 0);
 
-	read_ok(&c, "(domain (name a) (name b) (memory 1) (memory 2) (image (hvm)) (image (linux)) "
-		    "(vcpus 3 4) (other (name c) (uuid d)) name e (uuid))");
+	read_ok(&c,
+		"(domain (name a) (name b) (memory 1) (memory 2) (image (hvm)) (image (linux)) (vcpus 3 4) (other (name c) (uuid d)) name e (uuid))");
 	assert_string_equal(c.name, "a");
 	assert_string_equal(c.uuid, "");
 	assert_int_equal(c.memory, 1);
@@ -366,9 +360,8 @@ static void other_configs(void **state)
 	assert_int_equal(c.guest, GW_GUEST_X86_HVM);
 
 	/* At another place. */
-	read_ok(&c, "(domain (image hvm (hvm)) (device) (device vbd) (device ((vbd))) (device x "
-		    "(vbd)) (image (linux (notes (kernel a)) (b (kernel c)) (() kernel d))) "
-		    "((name) x) (x (kernel y (kernel z))))");
+	read_ok(&c,
+		"(domain (image hvm (hvm)) (device) (device vbd) (device ((vbd))) (device x (vbd)) (image (linux (notes (kernel a)) (b (kernel c)) (() kernel d))) ((name) x) (x (kernel y (kernel z))))");
 	assert_int_equal(c.guest, GW_GUEST_X86_PV);
 	assert_int_equal(c.nr_devices, 0);
 	assert_string_equal(c.kernel, "");

@@ -215,8 +215,7 @@ static void test_rename_odd(void **state)
 	static const char *const odd[] = {
 		"{\"c_info\":{\"type\":\"pv\",\"n\\u0061me\":\"x\"},\"b_info\":{}}",
 		"{\"c_info\":{\"type\":\"pv\"},\"b_info\":{}}",
-		("{\"b_info\":{\"name\":\"not this\"},\"x\":[{\"name\":1}],"
-		 "\"c_info\":{\"a\":\"}\\\"\",\"type\":\"pv\",\"name\" : \"x\"}}"),
+		("{\"b_info\":{\"name\":\"not this\"},\"x\":[{\"name\":1}],\"c_info\":{\"a\":\"}\\\"\",\"type\":\"pv\",\"name\" : \"x\"}}"),
 	};
 
 	for (size_t i = 0; i < sizeof(odd) / sizeof(odd[0]); i++) {

@@ -93,8 +93,7 @@ static void exit_statuses(FILE *to, const char *bad)
 	}
 	status(to, GW_EXIT_USAGE, "The command line makes no sense.");
 	status(to, GW_EXIT_FAILED,
-	       "The operation failed. If a domain was involved, the message says what state it is "
-	       "in.");
+	       "The operation failed. If a domain was involved, the message says what state it is in.");
 	status(to, GW_EXIT_CANCELLED,
 	       "Cancelled with SIGINT or SIGTERM. A domain runs where it was.");
 }
@@ -170,7 +169,8 @@ void gw_manual_overview(FILE *to)
 	}
 	fputs(".SH OPTIONS\n", to);
 	options(to, gw_global_options);
-	exit_statuses(to, "The thing asked about is bad: an image that breaks a rule, a refused "
-			  "preflight, images that differ");
+	exit_statuses(
+		to,
+		"The thing asked about is bad: an image that breaks a rule, a refused preflight, images that differ");
 	fputs(".SH SEE ALSO\n.BR xl (1)\n", to);
 }

@@ -134,8 +134,7 @@ void gw_usage_overview(FILE *to)
 {
 	fprintf(to, "Usage: godwit [GLOBAL OPTIONS] VERB ...\n\n");
 	wrap(to,
-	     "Saves, restores, migrates, verifies and explains virtual machines in the migration "
-	     "stream format of Xen.",
+	     "Saves, restores, migrates, verifies and explains virtual machines in the migration stream format of Xen.",
 	     0, 0);
 	for (int group = 0; group < GW_GROUP_HIDDEN; group++) {
 		bool titled = false;

@@ -76,8 +76,7 @@ static void doubts(const struct gw_qemu_sections *q)
 		break;
 	case GW_QEMU_LOOK:
 		line("",
-		     "(likely: nothing in it says how long a section is; this is what looks like "
-		     "the begin of one)");
+		     "(likely: nothing in it says how long a section is; this is what looks like the begin of one)");
 		break;
 	default:
 		break;

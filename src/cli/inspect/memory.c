@@ -422,8 +422,8 @@ int gw_inspect_tables_text(const struct gw_inspect *inspect, struct gw_error *er
 	struct list l = {.most = LINES_SHOWN};
 
 	if (!pt->layout) {
-		line("Page tables", "the image says nothing of them: they are in the guest's "
-				    "memory, and only PV guests' are told apart");
+		line("Page tables",
+		     "the image says nothing of them: they are in the guest's memory, and only PV guests' are told apart");
 		return 0;
 	}
 	if (!inspect->memory && table_types(inspect, err) < 0)

@@ -267,9 +267,9 @@ static void state(const struct gw_inspect *inspect)
 
 	if (f->checkpoints)
 		line("Checkpoints", "%" PRIu64 "%s", f->checkpoints,
-		     s->unfinished ? "; what follows them is of a round that is not complete, and "
-				     "left out"
-				   : "");
+		     s->unfinished
+			     ? "; what follows them is of a round that is not complete, and left out"
+			     : "");
 	if (f->verify_mode)
 		line("Verify", "the pages are sent once more behind %s",
 		     inspect->examined.has_legacy ? "ENABLE_VERIFY_MODE" : "a VERIFY record");

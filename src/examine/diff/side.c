@@ -322,10 +322,10 @@ static int judge(struct gw_diff_side *side, struct gw_error *err)
 			       "the state of its vCPUs has more than %llu bytes",
 			       (unsigned long long)GW_SUMMARY_KEPT_MAX);
 	if (side->pages.left_out)
-		return gw_fail(err, GW_UNSUPPORTED,
-			       "the pfns of this image are too far apart: %llu entries found no "
-			       "room in the memory map",
-			       (unsigned long long)side->pages.left_out);
+		return gw_fail(
+			err, GW_UNSUPPORTED,
+			"the pfns of this image are too far apart: %llu entries found no room in the memory map",
+			(unsigned long long)side->pages.left_out);
 	return gw_checkpoints_over(&side->checkpoints, err);
 }
 

@@ -116,8 +116,7 @@ static int end_run(struct core *c)
 	if (c->segments == SEGMENTS_MAX)
 		return gw_fail(
 			c->err, GW_UNSUPPORTED,
-			"the memory has more than %u runs of pages, which an ELF core cannot "
-			"hold; a raw export can",
+			"the memory has more than %u runs of pages, which an ELF core cannot hold; a raw export can",
 			SEGMENTS_MAX - 1);
 	return add_header(c, &s, c->err);
 }

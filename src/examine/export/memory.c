@@ -115,8 +115,7 @@ int gw_export_memory_finish(struct gw_export_memory *m, uint64_t *end, struct gw
 	if (m->map.left_out)
 		return gw_fail(
 			err, GW_UNSUPPORTED,
-			"the pfns of this image are too far apart: %llu entries found no room "
-			"in the memory map",
+			"the pfns of this image are too far apart: %llu entries found no room in the memory map",
 			(unsigned long long)m->map.left_out);
 	if (flush(m, err) < 0 || gw_memory_map_runs(&m->map, find_end, &pfns, err) < 0)
 		return -1;

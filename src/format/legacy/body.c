@@ -22,10 +22,10 @@ static int unknown_chunk(const struct gw_legacy_reader *r, struct gw_error *err)
 	if (r->id > 0)
 		return gw_fail(err, GW_INVALID, "a batch of %d pages, expected at most %u%s", r->id,
 			       GW_LEGACY_BATCH_MAX, gw_legacy_doubt(r));
-	return gw_fail(err, GW_INVALID,
-		       "chunk id %d is none that Xen wrote: expected %d to -1, 0, or the pages of "
-		       "a batch%s",
-		       r->id, GW_LEG_FIRST_ID, gw_legacy_doubt(r));
+	return gw_fail(
+		err, GW_INVALID,
+		"chunk id %d is none that Xen wrote: expected %d to -1, 0, or the pages of a batch%s",
+		r->id, GW_LEG_FIRST_ID, gw_legacy_doubt(r));
 }
 
 static void begin_batch(struct gw_legacy_reader *r)
@@ -101,10 +101,10 @@ int gw_legacy_got_entries(struct gw_legacy_reader *r, enum gw_legacy_event *even
 		unsigned type = (unsigned)(entry >> 28);
 
 		if (entry > UINT32_MAX)
-			return gw_fail(err, GW_INVALID,
-				       "entry %zu of %zu is 0x%llx, expected a type and a pfn in "
-				       "32 bits%s",
-				       i, n, (unsigned long long)entry, gw_legacy_doubt(r));
+			return gw_fail(
+				err, GW_INVALID,
+				"entry %zu of %zu is 0x%llx, expected a type and a pfn in 32 bits%s",
+				i, n, (unsigned long long)entry, gw_legacy_doubt(r));
 		entries[i] = gw_page_entry(entry & GW_LEGACY_P2M_MAX, type);
 		pages += has_contents(type);
 	}

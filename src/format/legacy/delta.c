@@ -59,10 +59,10 @@ static int begin_run(struct gw_legacy_delta *d, uint8_t marker, struct gw_error 
 			       "compressed page: a run of no words (0x%02x) at byte %u of the page",
 			       marker, d->at);
 	if (bytes > GW_PAGE_SIZE - d->at)
-		return gw_fail(err, GW_INVALID,
-			       "compressed page: a run of %u bytes at byte %u of the page, %u are "
-			       "left of it",
-			       bytes, d->at, GW_PAGE_SIZE - d->at);
+		return gw_fail(
+			err, GW_INVALID,
+			"compressed page: a run of %u bytes at byte %u of the page, %u are left of it",
+			bytes, d->at, GW_PAGE_SIZE - d->at);
 	if (marker & SKIP && !d->full) {
 		d->at += bytes;
 		d->state = S_MARKER;

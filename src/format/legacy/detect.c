@@ -67,10 +67,10 @@ static int check_width(const uint8_t *first, const struct gw_legacy_kind *seen, 
 	if (forced == 0 || forced == seen->width)
 		return 0;
 	if (forced == 8)
-		return gw_fail(err, GW_INVALID,
-			       "64-bit tools would have saved a guest of 0x%llx pages; it looks "
-			       "like %s",
-			       (unsigned long long)gw_get_le64(first), gw_legacy_kind_text(seen));
+		return gw_fail(
+			err, GW_INVALID,
+			"64-bit tools would have saved a guest of 0x%llx pages; it looks like %s",
+			(unsigned long long)gw_get_le64(first), gw_legacy_kind_text(seen));
 	return gw_fail(err, GW_INVALID,
 		       "32-bit tools write no 0 behind the size of the guest; it looks like %s",
 		       gw_legacy_kind_text(seen));
@@ -78,11 +78,11 @@ static int check_width(const uint8_t *first, const struct gw_legacy_kind *seen, 
 
 static int not_pv(const struct reading *as, const struct gw_legacy_kind *seen, struct gw_error *err)
 {
-	return gw_fail(err, GW_INVALID,
-		       "0x%llx stands where a PV guest has its extended info or, of Xen 3.0, the "
-		       "first frame of its P2M (below 0x%llx); it looks like %s",
-		       (unsigned long long)as->value, (unsigned long long)as->p2m_size,
-		       gw_legacy_kind_text(seen));
+	return gw_fail(
+		err, GW_INVALID,
+		"0x%llx stands where a PV guest has its extended info or, of Xen 3.0, the first frame of its P2M (below 0x%llx); it looks like %s",
+		(unsigned long long)as->value, (unsigned long long)as->p2m_size,
+		gw_legacy_kind_text(seen));
 }
 
 static int check_guest(const struct reading *as, const struct gw_legacy_kind *seen,
@@ -91,18 +91,18 @@ static int check_guest(const struct reading *as, const struct gw_legacy_kind *se
 	if (forced == GW_GUEST_X86_PV && !as->marker && !may_be_frame(as))
 		return not_pv(as, seen, err);
 	if (forced == GW_GUEST_X86_HVM && as->marker)
-		return gw_fail(err, GW_INVALID,
-			       "the extended info of a PV guest stands where an HVM guest has its "
-			       "first chunk; it looks like %s",
-			       gw_legacy_kind_text(seen));
+		return gw_fail(
+			err, GW_INVALID,
+			"the extended info of a PV guest stands where an HVM guest has its first chunk; it looks like %s",
+			gw_legacy_kind_text(seen));
 	if (forced != GW_GUEST_X86_PV && seen->guest == GW_GUEST_NONE)
-		return gw_fail(err, GW_INVALID,
-			       "behind the size of the guest stands 0x%llx, neither the extended "
-			       "info of a PV guest nor a chunk of an HVM guest (%d)%s",
-			       (unsigned long long)as->value, as->id,
-			       may_be_frame(as) && forced == GW_GUEST_NONE
-				       ? "; it may be a PV guest that Xen 3.0 saved"
-				       : "");
+		return gw_fail(
+			err, GW_INVALID,
+			"behind the size of the guest stands 0x%llx, neither the extended info of a PV guest nor a chunk of an HVM guest (%d)%s",
+			(unsigned long long)as->value, as->id,
+			may_be_frame(as) && forced == GW_GUEST_NONE
+				? "; it may be a PV guest that Xen 3.0 saved"
+				: "");
 	return 0;
 }
 
@@ -124,10 +124,10 @@ int gw_legacy_detect(const uint8_t *first, size_t len, struct gw_legacy_kind *ki
 	as = read_as(first, seen.width);
 	seen.guest = looks_like(&as);
 	if (as.p2m_size == 0 || as.p2m_size > GW_LEGACY_P2M_MAX)
-		return gw_fail(err, GW_INVALID,
-			       "it begins with 0x%llx, expected the size of a guest, 1 to 0x%x "
-			       "pages",
-			       (unsigned long long)as.p2m_size, GW_LEGACY_P2M_MAX);
+		return gw_fail(
+			err, GW_INVALID,
+			"it begins with 0x%llx, expected the size of a guest, 1 to 0x%x pages",
+			(unsigned long long)as.p2m_size, GW_LEGACY_P2M_MAX);
 	if (check_width(first, &seen, kind->width, err) < 0 ||
 	    check_guest(&as, &seen, kind->guest, err) < 0)
 		return -1;

@@ -149,10 +149,10 @@ static int check_block(const uint8_t *head, uint32_t size, struct gw_error *err)
 {
 	if (is_block(head, "vcpu") && size != gw_pv_layout(8)->vcpu_size &&
 	    size != gw_pv_layout(4)->vcpu_size)
-		return gw_fail(err, GW_INVALID,
-			       "the block \"vcpu\" of the extended info has %u bytes, expected %u "
-			       "(64-bit guest) or %u",
-			       size, gw_pv_layout(8)->vcpu_size, gw_pv_layout(4)->vcpu_size);
+		return gw_fail(
+			err, GW_INVALID,
+			"the block \"vcpu\" of the extended info has %u bytes, expected %u (64-bit guest) or %u",
+			size, gw_pv_layout(8)->vcpu_size, gw_pv_layout(4)->vcpu_size);
 	if (is_block(head, "xcnt") && size != 4)
 		return gw_fail(err, GW_INVALID,
 			       "the block \"xcnt\" of the extended info has %u bytes, expected 4",
@@ -205,10 +205,10 @@ int gw_legacy_got_block_data(struct gw_legacy_reader *r, enum gw_legacy_event *e
 	if (is_block(r->buf.data, "xcnt")) {
 		h->xsave_bytes = gw_get_le32(data);
 		if (h->xsave_bytes && h->xsave_bytes < XSAVE_HEAD)
-			return gw_fail(err, GW_INVALID,
-				       "the block \"xcnt\" says %u bytes for each vCPU, expected "
-				       "at least %u",
-				       h->xsave_bytes, XSAVE_HEAD);
+			return gw_fail(
+				err, GW_INVALID,
+				"the block \"xcnt\" says %u bytes for each vCPU, expected at least %u",
+				h->xsave_bytes, XSAVE_HEAD);
 		return next_block(r, err);
 	}
 	h->guest_width = r->buf.len - BLOCK_HEAD == gw_pv_layout(8)->vcpu_size ? 8 : 4;
@@ -227,14 +227,12 @@ int gw_legacy_got_frames(struct gw_legacy_reader *r, enum gw_legacy_event *event
 	/* What says nowhere that it is the image of a PV guest is believed so if it looks so. */
 	for (uint64_t i = 0; !h->has_extended_info && i < h->p2m_frames; i++)
 		if (gw_legacy_p2m_frame(r, i) >= h->p2m_size)
-			return gw_fail(err, GW_INVALID,
-				       "entry %llu of the list of P2M frames is 0x%llx, the guest "
-				       "has 0x%llx pages: this does not look like %s without "
-				       "extended info",
-				       (unsigned long long)i,
-				       (unsigned long long)gw_legacy_p2m_frame(r, i),
-				       (unsigned long long)h->p2m_size,
-				       gw_legacy_kind_text(&h->kind));
+			return gw_fail(
+				err, GW_INVALID,
+				"entry %llu of the list of P2M frames is 0x%llx, the guest has 0x%llx pages: this does not look like %s without extended info",
+				(unsigned long long)i,
+				(unsigned long long)gw_legacy_p2m_frame(r, i),
+				(unsigned long long)h->p2m_size, gw_legacy_kind_text(&h->kind));
 	return tell_header(r, event, err);
 }
 

@@ -157,10 +157,10 @@ static int check_tmem(const struct gw_legacy_reader *r, struct gw_error *err)
 {
 	if (!r->tmem_pages)
 		return 0;
-	return gw_fail(err, GW_UNSUPPORTED,
-		       "TMEM: %llu pages of the guest are in transcendent memory, which images of "
-		       "version 3 cannot carry",
-		       (unsigned long long)r->tmem_pages);
+	return gw_fail(
+		err, GW_UNSUPPORTED,
+		"TMEM: %llu pages of the guest are in transcendent memory, which images of version 3 cannot carry",
+		(unsigned long long)r->tmem_pages);
 }
 
 static int map_chunk(struct gw_legacy_map *map, const struct gw_legacy_reader *r,

@@ -90,11 +90,10 @@ static int unknown_model(const struct gw_legacy_reader *r, struct gw_error *err)
 
 		text[i] = (char)(c >= 0x20 && c < 0x7f ? c : '?');
 	}
-	return gw_fail(err, GW_INVALID,
-		       "\"%s\" stands where the device model's record begins, expected "
-		       "\"DeviceModelRecord0002\", \"QemuDeviceModelRecord\" or "
-		       "\"RemusDeviceModelState\"",
-		       text);
+	return gw_fail(
+		err, GW_INVALID,
+		"\"%s\" stands where the device model's record begins, expected \"DeviceModelRecord0002\", \"QemuDeviceModelRecord\" or \"RemusDeviceModelState\"",
+		text);
 }
 
 static int tell_model(struct gw_legacy_reader *r, uint64_t len, enum gw_legacy_event *event)
@@ -152,9 +151,8 @@ int gw_legacy_got_unmapped_count(struct gw_legacy_reader *r, enum gw_legacy_even
 
 	if (count > UNMAPPED_MAX)
 		return gw_fail(err, GW_INVALID,
-			       "count of pfns without memory is %u, expected at "
-			       "most %u",
-			       count, UNMAPPED_MAX);
+			       "count of pfns without memory is %u, expected at most %u", count,
+			       UNMAPPED_MAX);
 	r->unmapped = r->skip = count;
 	next_unmapped(r);
 	return 0;

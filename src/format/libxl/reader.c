@@ -97,10 +97,10 @@ static int got_record(struct gw_stream_reader *r, enum gw_stream_event *event, s
 	gw_record_header_decode(r->buf.data, &r->rec.type, &r->rec.length);
 	gw_framing_recycle(&r->buf);
 	if (r->rec.type == GW_STREAM_LIBXC_CONTEXT && r->rec.length > GW_STREAM_BODY_MAX)
-		return gw_fail(err, GW_INVALID,
-			       "a LIBXC_CONTEXT of %u bytes, expected none: where the image "
-			       "begins is unknown",
-			       r->rec.length);
+		return gw_fail(
+			err, GW_INVALID,
+			"a LIBXC_CONTEXT of %u bytes, expected none: where the image begins is unknown",
+			r->rec.length);
 	if (r->rec.type == GW_STREAM_EMULATOR_CONTEXT || r->rec.length > GW_STREAM_BODY_MAX) {
 		r->state = S_BODY_HEAD;
 		r->left = GW_MIN(r->rec.length, 8u);

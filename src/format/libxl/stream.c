@@ -54,11 +54,10 @@ int gw_stream_header_decode(const uint8_t raw[GW_STREAM_HEADER_SIZE], struct gw_
 			    struct gw_error *err)
 {
 	if (gw_get_be64(raw) != STREAM_IDENT)
-		return gw_fail(err, GW_INVALID,
-			       "stream header: ident is 0x%016llx, expected 0x%016llx "
-			       "(\"LibxlFmt\")",
-			       (unsigned long long)gw_get_be64(raw),
-			       (unsigned long long)STREAM_IDENT);
+		return gw_fail(
+			err, GW_INVALID,
+			"stream header: ident is 0x%016llx, expected 0x%016llx (\"LibxlFmt\")",
+			(unsigned long long)gw_get_be64(raw), (unsigned long long)STREAM_IDENT);
 	h->version = gw_get_be32(raw + 8);
 	h->options = gw_get_be32(raw + 12);
 	return 0;

@@ -373,9 +373,9 @@ int gw_rules_any_record(struct gw_image_rules *rules, const struct gw_record *re
 		rc |= gw_image_broken(rules, R_RECORD_AFTER_END, rec, err, "END was before it");
 	if (rules->xenabi_seen && !rules->facts.checkpoints && rec->type != GW_REC_END &&
 	    rec->type != GW_REC_CHECKPOINT && rec->type != GW_REC_GODWIT_XENABI)
-		rc |= gw_image_broken(rules, R_XENABI_PLACE, rec, err,
-				      "GODWIT_XENABI was before it, only END or CHECKPOINT may "
-				      "follow that");
+		rc |= gw_image_broken(
+			rules, R_XENABI_PLACE, rec, err,
+			"GODWIT_XENABI was before it, only END or CHECKPOINT may follow that");
 	rules->round_records++;
 	return rc;
 }

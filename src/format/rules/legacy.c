@@ -273,8 +273,7 @@ static int check_body(struct gw_legacy_rules *rules, const struct gw_legacy_read
 	if (r->rounds == 0 && rules->pages == 0)
 		rc |= BROKEN(
 			rules, r, R_LEGACY_NO_PAGES, err,
-			"the body ends without a single page; is it that of %s guest, saved by "
-			"%u-bit tools?",
+			"the body ends without a single page; is it that of %s guest, saved by %u-bit tools?",
 			r->header.kind.guest == GW_GUEST_X86_PV ? "a PV" : "an HVM",
 			r->header.kind.width * 8);
 	/* Each page is a byte at least. */
@@ -369,9 +368,9 @@ int gw_legacy_rules_framing(struct gw_legacy_rules *rules, const struct gw_legac
 int gw_legacy_rules_no_model(struct gw_legacy_rules *rules, const struct gw_legacy_reader *r,
 			     struct gw_error *err)
 {
-	return gw_broken(&rules->reporter, R_LEGACY_NO_MODEL, r->offset, NULL, err,
-			 "it ends behind the context of the guest: there is no state of a device "
-			 "model");
+	return gw_broken(
+		&rules->reporter, R_LEGACY_NO_MODEL, r->offset, NULL, err,
+		"it ends behind the context of the guest: there is no state of a device model");
 }
 
 int gw_legacy_rules_end(struct gw_legacy_rules *rules, const struct gw_legacy_reader *r,
@@ -389,10 +388,10 @@ int gw_legacy_rules_end(struct gw_legacy_rules *rules, const struct gw_legacy_re
 				 "it ends behind the tail of round %llu, without LAST_CHECKPOINT",
 				 rounds);
 	if (rounds)
-		return gw_cut(&rules->reporter, R_LEGACY_CUT_ROUND, inside, offset, err,
-			      "the input ends in round %llu; it is whole up to the tail of round "
-			      "%llu",
-			      rounds + 1, rounds);
+		return gw_cut(
+			&rules->reporter, R_LEGACY_CUT_ROUND, inside, offset, err,
+			"the input ends in round %llu; it is whole up to the tail of round %llu",
+			rounds + 1, rounds);
 	return gw_cut(&rules->reporter, R_LEGACY_TRUNCATED, inside, offset, err,
 		      "the input ends %s, before the end of the first tail",
 		      !rules->header_seen ? "in the header"

@@ -250,8 +250,7 @@ const struct gw_rule gw_rules_table[GW_NR_RULES] = {
 	[R_PV_INFO_TWICE] = ERROR(GW_LAYER_LIBXC, "pv-info-twice",
 		"There is one X86_PV_INFO.", READER "xg_sr_restore_x86_pv"),
 	[R_PV_ORDER] = ERROR(GW_LAYER_LIBXC, "pv-order",
-		"X86_PV_INFO comes before all that depends on the width, X86_PV_P2M_FRAMES before "
-		"pages.", LIBXC "Layout"),
+		"X86_PV_INFO comes before all that depends on the width, X86_PV_P2M_FRAMES before pages.", LIBXC "Layout"),
 	[R_P2M_BODY] = ERROR(GW_LAYER_LIBXC, "p2m-body",
 		"The record has exactly the frames that its range of pfns needs.",
 		LIBXC "X86_PV_P2M_FRAMES"),
@@ -273,8 +272,7 @@ const struct gw_rule gw_rules_table[GW_NR_RULES] = {
 		"A record of one kind comes once for each vCPU; the last counts.",
 		READER "xg_sr_restore_x86_pv"),
 	[R_VCPU_EXTENDED] = ERROR(GW_LAYER_LIBXC, "vcpu-extended",
-		"The extended context names its own vCPU, which is that of the record: it is the one "
-		"Xen sets.", "XEN_DOMCTL_set_ext_vcpucontext"),
+		"The extended context names its own vCPU, which is that of the record: it is the one Xen sets.", "XEN_DOMCTL_set_ext_vcpucontext"),
 	[R_VCPU_EXTENDED_SIZE] = WARNING(GW_LAYER_LIBXC, "vcpu-extended-size",
 		"The size inside the extended context is that of the blob.",
 		"XEN_DOMCTL_set_ext_vcpucontext"),
@@ -319,8 +317,7 @@ const struct gw_rule gw_rules_table[GW_NR_RULES] = {
 	[R_CONTEXT_EMPTY] = ERROR(GW_LAYER_LIBXC, "hvm-context-empty",
 		"HVM_CONTEXT is not empty.", READER "xg_sr_restore_x86_hvm"),
 	[R_CONTEXT_ORDER] = WARNING(GW_LAYER_LIBXC, "hvm-context-order",
-		"HVM_PARAMS comes before HVM_CONTEXT; every released Xen writes them the other way "
-		"round.", LIBXC "Layout"),
+		"HVM_PARAMS comes before HVM_CONTEXT; every released Xen writes them the other way round.", LIBXC "Layout"),
 	[R_CONTEXT_WALK] = WARNING(GW_LAYER_LIBXC, "hvm-context-walk",
 		"The context is a chain of entries from HEADER to END: Xen sets no other.",
 		"public/hvm/save.h"),
@@ -330,8 +327,7 @@ const struct gw_rule gw_rules_table[GW_NR_RULES] = {
 		"The guest needs state that stock Xen passes over: this image is not for stock Xen.",
 		"docs/format.md, GODWIT_XENABI"),
 	[R_XENABI_PLACE] = ERROR(GW_LAYER_LIBXC, "godwit-xenabi-place",
-		"GODWIT_XENABI is not empty and stands once, right before END or the first "
-		"CHECKPOINT.", "docs/format.md, GODWIT_XENABI"),
+		"GODWIT_XENABI is not empty and stands once, right before END or the first CHECKPOINT.", "docs/format.md, GODWIT_XENABI"),
 
 	/* What only a restore can see. */
 	[R_DEEP_DOMAIN] = DEEP(ERROR, GW_LAYER_LIBXC, "domain-size",
@@ -341,8 +337,7 @@ const struct gw_rule gw_rules_table[GW_NR_RULES] = {
 		"A present entry of a page table names a pfn of the guest and no superpage.",
 		READER "xg_sr_restore_x86_pv"),
 	[R_DEEP_TREE] = DEEP(ERROR, GW_LAYER_LIBXC, "pv-table-tree",
-		"What is pinned, or a vCPU's root, refers only to page tables of the next level and, "
-		"from the lowest, to pages: never to a table that it could write.",
+		"What is pinned, or a vCPU's root, refers only to page tables of the next level and, from the lowest, to pages: never to a table that it could write.",
 		"MMUEXT_PIN_L4_TABLE"),
 	[R_DEEP_ROOT] = DEEP(ERROR, GW_LAYER_LIBXC, "pv-vcpu-root",
 		"A vCPU's roots are page tables of the highest level.",
@@ -367,8 +362,7 @@ const struct gw_rule gw_rules_table[GW_NR_RULES] = {
 		READER "xg_sr_restore_x86_hvm"),
 
 	[R_LEGACY_HEADER] = ERROR(GW_LAYER_LEGACY, "legacy-header",
-		"The image begins with the size of a guest; of a PV guest extended info and the list "
-		"of P2M frames follow.", LEGACY),
+		"The image begins with the size of a guest; of a PV guest extended info and the list of P2M frames follow.", LEGACY),
 	[R_LEGACY_FRAMING] = ERROR(GW_LAYER_LEGACY, "legacy-framing",
 		"Chunks and the parts of a tail follow one another as libxc wrote them.", LEGACY),
 	[R_LEGACY_TRUNCATED] = ERROR(GW_LAYER_LEGACY, "legacy-truncated",
@@ -393,8 +387,7 @@ const struct gw_rule gw_rules_table[GW_NR_RULES] = {
 	[R_LEGACY_TYPE] = ERROR(GW_LAYER_LEGACY, "legacy-page-type",
 		"A page's type is none of the reserved ones (5 to 8).", OLD "apply_batch"),
 	[R_LEGACY_PFN] = ERROR(GW_LAYER_LEGACY, "legacy-page-pfn",
-		"The pfn of a page is below the size of the guest; what is not there (XTAB) may say "
-		"anything.", OLD "apply_batch"),
+		"The pfn of a page is below the size of the guest; what is not there (XTAB) may say anything.", OLD "apply_batch"),
 	[R_LEGACY_UNMAPPED] = ERROR(GW_LAYER_LEGACY, "legacy-unmapped-pfn",
 		"A pfn without memory is below the size of the guest.", "a bound of godwit's"),
 	[R_LEGACY_NO_PAGES] = ERROR(GW_LAYER_LEGACY, "legacy-no-pages",
@@ -406,14 +399,12 @@ const struct gw_rule gw_rules_table[GW_NR_RULES] = {
 		"Pages in transcendent memory cannot be carried: no Xen has tmem any more.",
 		"xc_tmem.c"),
 	[R_LEGACY_TOOLSTACK] = ERROR(GW_LAYER_LEGACY, "legacy-toolstack",
-		"The toolstack record of an HVM guest is version 1 and what tools of the image's "
-		"width write.", "libxl_dom.c of Xen 4.5, libxl__toolstack_restore"),
+		"The toolstack record of an HVM guest is version 1 and what tools of the image's width write.", "libxl_dom.c of Xen 4.5, libxl__toolstack_restore"),
 	[R_LEGACY_COMPRESSION] = ERROR(GW_LAYER_LEGACY, "legacy-compression",
 		"Compression is announced before the first tail and used behind it.",
 		OLD "xc_domain_restore"),
 	[R_LEGACY_COMPRESSED] = ERROR(GW_LAYER_LEGACY, "legacy-compressed-data",
-		"Compressed data makes a page for each entry of the round that has contents, and "
-		"nothing else.", OLD "xc_compression_uncompress_page"),
+		"Compressed data makes a page for each entry of the round that has contents, and nothing else.", OLD "xc_compression_uncompress_page"),
 	[R_LEGACY_ACPI] = ERROR(GW_LAYER_LEGACY, "legacy-acpi-ioports",
 		"The location of the ACPI ports is 0 or 1.", OLD "xc_domain_restore"),
 	[R_LEGACY_IOREQ] = ERROR(GW_LAYER_LEGACY, "legacy-ioreq-server",
@@ -421,8 +412,7 @@ const struct gw_rule gw_rules_table[GW_NR_RULES] = {
 	[R_LEGACY_MODEL] = ERROR(GW_LAYER_LEGACY, "legacy-device-model-size",
 		"A device model's state has at most 256 MiB.", "a bound of godwit's"),
 	[R_LEGACY_NO_MODEL] = WARNING(GW_LAYER_LEGACY, "legacy-no-device-model",
-		"The state of the device model ends the tail of an HVM guest; only a PVH guest needs "
-		"none.", "libxl_dom.c of Xen 4.5"),
+		"The state of the device model ends the tail of an HVM guest; only a PVH guest needs none.", "libxl_dom.c of Xen 4.5"),
 	[R_LEGACY_VCPU_INFO] = NOTE(GW_LAYER_LEGACY, "legacy-vcpu-info-missing",
 		"A PV guest without VCPU_INFO has vCPU 0 alone, and it is online.",
 		OLD "xc_domain_restore"),

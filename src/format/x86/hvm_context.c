@@ -48,10 +48,10 @@ static int check_place(const struct gw_hvm_walk *walk, const struct gw_hvm_entry
 		       struct gw_error *err)
 {
 	if ((entry->offset == 0) != (entry->typecode == GW_HVM_HEADER))
-		return gw_fail(err, GW_INVALID,
-			       "HVM context: entry at 0x%zx has typecode %u, HEADER (1) must be "
-			       "first and nowhere else",
-			       entry->offset, entry->typecode);
+		return gw_fail(
+			err, GW_INVALID,
+			"HVM context: entry at 0x%zx has typecode %u, HEADER (1) must be first and nowhere else",
+			entry->offset, entry->typecode);
 	if (entry->typecode != GW_HVM_END)
 		return 0;
 	if (entry->length)
@@ -138,11 +138,10 @@ int gw_hvm_header_decode(const struct gw_hvm_entry *entry, struct gw_hvm_header 
 		.gtsc_khz = gw_get_le32(raw + 20),
 	};
 	if (header->magic != GW_HVM_HEADER_MAGIC || header->version != GW_HVM_HEADER_VERSION)
-		return gw_fail(err, GW_INVALID,
-			       "HVM context: HEADER has magic 0x%08x version %u, expected 0x%08x "
-			       "version %u",
-			       header->magic, header->version, GW_HVM_HEADER_MAGIC,
-			       GW_HVM_HEADER_VERSION);
+		return gw_fail(
+			err, GW_INVALID,
+			"HVM context: HEADER has magic 0x%08x version %u, expected 0x%08x version %u",
+			header->magic, header->version, GW_HVM_HEADER_MAGIC, GW_HVM_HEADER_VERSION);
 	return 0;
 }
 
@@ -233,11 +232,11 @@ static int cpu_to_current(const struct gw_hvm_entry *entry, uint8_t raw[GW_HVM_C
 		       GW_HVM_CPU_SIZE_3_3 - TSC_AUX_AT);
 		break;
 	default:
-		return gw_fail(err, GW_INVALID,
-			       "HVM context: CPU %u has %u bytes, expected %u (%u or %u of an old "
-			       "Xen)",
-			       entry->instance, entry->length, GW_HVM_CPU_SIZE, GW_HVM_CPU_SIZE_4_6,
-			       GW_HVM_CPU_SIZE_3_3);
+		return gw_fail(
+			err, GW_INVALID,
+			"HVM context: CPU %u has %u bytes, expected %u (%u or %u of an old Xen)",
+			entry->instance, entry->length, GW_HVM_CPU_SIZE, GW_HVM_CPU_SIZE_4_6,
+			GW_HVM_CPU_SIZE_3_3);
 	}
 	gw_put_le32(raw + GW_HVM_CPU_SIZE_4_6, GW_HVM_CPU_FPU_VALID);
 	return 0;

@@ -69,8 +69,7 @@ static int find_cpu(const void *blob, size_t len, struct gw_hvm_cpu *cpu, struct
 		if (entry.instance || cpus++)
 			return gw_fail(
 				err, GW_UNSUPPORTED,
-				"the HVM context has more than one vCPU; the built-in machine "
-				"has one");
+				"the HVM context has more than one vCPU; the built-in machine has one");
 		if (gw_hvm_cpu_decode(&entry, cpu, err) < 0)
 			return -1;
 	}

@@ -174,11 +174,11 @@ static void wrmsr(struct gw_emu *e, uint64_t rip)
 	if (msr.rid == GW_EMU_MSR_HYPERCALL) {
 		gw_emu_set_hypercall_page(e, msr.value);
 	} else if (msr.rid == MSR_EFER && !e->engine.long_mode && (msr.value & EFER_LME)) {
-		gw_emu_crash(e,
-			     "the guest enables long mode at rip 0x%" PRIx64
-			     ": the built-in machine runs 32-bit or 64-bit guests but none that "
-			     "changes from one to the other",
-			     rip);
+		gw_emu_crash(
+			e,
+			"the guest enables long mode at rip 0x%" PRIx64
+			": the built-in machine runs 32-bit or 64-bit guests but none that changes from one to the other",
+			rip);
 		return;
 	} else {
 		e->u->reg_write(e->engine.uc, UC_X86_REG_MSR, &msr);
@@ -395,10 +395,11 @@ static void invalid_instruction(struct gw_emu *e)
 	if (gw_emu_insn(e))
 		return;
 	gw_emu_copy_in(e, code, rip, sizeof(code));
-	gw_emu_crash(e,
-		     "the guest met an instruction that the built-in machine does not know at "
-		     "rip 0x%" PRIx64 ": %02x %02x %02x %02x %02x %02x",
-		     rip, code[0], code[1], code[2], code[3], code[4], code[5]);
+	gw_emu_crash(
+		e,
+		"the guest met an instruction that the built-in machine does not know at rip 0x%" PRIx64
+		": %02x %02x %02x %02x %02x %02x",
+		rip, code[0], code[1], code[2], code[3], code[4], code[5]);
 }
 
 /* It stopped without an error: somebody asked it to, or an exit, or HLT. */

@@ -87,10 +87,10 @@ static int check_add(const struct gw_emu_memory *m, size_t i, uint64_t gfn, size
 		return gw_fail(err, GW_INVALID, "pfn 0x%llx already has a page",
 			       (unsigned long long)gfn);
 	if (m->nr >= m->max)
-		return gw_fail(err, GW_INVALID,
-			       "page %zu of %zu to be added is one too many: the domain has its "
-			       "%llu pages",
-			       i + 1, n, (unsigned long long)m->max);
+		return gw_fail(
+			err, GW_INVALID,
+			"page %zu of %zu to be added is one too many: the domain has its %llu pages",
+			i + 1, n, (unsigned long long)m->max);
 	return 0;
 }
 

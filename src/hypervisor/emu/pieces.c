@@ -22,10 +22,10 @@ static int push(struct list *l, uint64_t gfn, uint64_t count, void *host, struct
 	if (!count)
 		return 0;
 	if (l->n == PIECES_MAX)
-		return gw_fail(err, GW_UNSUPPORTED,
-			       "the guest's memory is in more than %d separate pieces, which the "
-			       "built-in machine cannot map",
-			       PIECES_MAX);
+		return gw_fail(
+			err, GW_UNSUPPORTED,
+			"the guest's memory is in more than %d separate pieces, which the built-in machine cannot map",
+			PIECES_MAX);
 	l->piece[l->n++] = (struct gw_emu_piece){gfn, count, host};
 	return 0;
 }

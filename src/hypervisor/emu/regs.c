@@ -123,10 +123,10 @@ void gw_emu_set_rip(struct gw_emu *e, uint64_t rip)
 
 static int refuse(struct gw_error *err, const char *what)
 {
-	return gw_fail(err, GW_UNSUPPORTED,
-		       "the built-in machine runs flat 32-bit protected mode and 64-bit long mode; "
-		       "this vCPU %s",
-		       what);
+	return gw_fail(
+		err, GW_UNSUPPORTED,
+		"the built-in machine runs flat 32-bit protected mode and 64-bit long mode; this vCPU %s",
+		what);
 }
 
 int gw_emu_regs_check(const struct gw_hvm_cpu *cpu, bool *long_mode, struct gw_error *err)

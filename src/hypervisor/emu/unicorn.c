@@ -59,9 +59,7 @@ const struct gw_unicorn *gw_unicorn_get(struct gw_error *err)
 	pthread_once(&loaded.once, load);
 	if (loaded.problem[0]) {
 		gw_fail(err, GW_UNSUPPORTED,
-			"the built-in machine needs the Unicorn library, version 2, which cannot "
-			"be "
-			"loaded: %s",
+			"the built-in machine needs the Unicorn library, version 2, which cannot be loaded: %s",
 			loaded.problem);
 		return NULL;
 	}

@@ -96,8 +96,8 @@ static int log_mapping(struct gw_memory_domain *m, size_t n, const uint64_t *gfn
 		 */
 		if (gw_memory_is_pv(m) && m->pv.refs[gfns[i]])
 			return gw_fail(err, GW_USAGE,
-				       "mfn %#" PRIx64 " is a page table in use and cannot be "
-				       "mapped for writing",
+				       "mfn %#" PRIx64
+				       " is a page table in use and cannot be mapped for writing",
 				       gfns[i]);
 		gw_memory_log_gfn(m, gfns[i]);
 	}

@@ -20,7 +20,9 @@
 #include "base/util.h"
 #include "format/x86/hvm_context.h"
 #include "format/libxc/image.h"
-#include "migrate/engine.h"
+#include "migrate/operation.h"
+#include "migrate/restore.h"
+#include "migrate/save.h"
 
 #define RUNS 3
 #define STEP (4u << 20) /* what one bare call is asked to move: as much as a batch */

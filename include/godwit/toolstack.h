@@ -16,6 +16,9 @@
 extern "C" {
 #endif
 
+/* What the two ends agreed on: one image, or one with checkpoints. */
+enum gw_stream_type { GW_STREAM_PLAIN, GW_STREAM_REMUS, GW_STREAM_COLO };
+
 enum gw_checkpoint_verdict {
 	GW_CHECKPOINT_STOP = 0,	    /* save: end here */
 	GW_CHECKPOINT_GO_ON = 1,    /* next round */

@@ -16,7 +16,7 @@
 #include "cli/input.h"
 #include "cli/output.h"
 #include "convert/convert.h"
-#include "migrate/engine.h"
+#include "migrate/restore.h"
 
 /* What of a vCPU's id may be believed when room is made for it: the memory backend's own limit. */
 #define MAX_VCPUS 4096u

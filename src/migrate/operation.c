@@ -3,7 +3,7 @@
  * An operation: one function in one thread, with a cancel token, published progress and a
  * descriptor that says when it is over. What the function does is not of this file.
  */
-#include "migrate/engine.h"
+#include "migrate/operation.h"
 
 #include <pthread.h>
 #include <stdlib.h>

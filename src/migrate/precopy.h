@@ -9,10 +9,20 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "migrate/engine.h"
-
 #define GW_PRECOPY_DOWNTIME_MS 300u
 #define GW_PRECOPY_MAX_ROUNDS  30u
+
+/*
+ * The precopy policy: stop when what is dirty can be sent within downtime_ms at the measured rate;
+ * give up waiting for that after timeout_ms or max_rounds (then stop and copy anyway).
+ */
+struct gw_precopy {
+	unsigned downtime_ms; /* default 300 */
+	uint64_t timeout_ms;  /* of the live phase; 0: none */
+	unsigned max_rounds;  /* live passes; 0: the default, 30 */
+	uint64_t bandwidth; /* bytes a second at most; 0: unlimited. The final round is not limited.
+			     */
+};
 
 /* One live pass, as it was measured. */
 struct gw_precopy_round {

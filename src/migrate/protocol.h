@@ -10,7 +10,9 @@
 #include <stdint.h>
 
 #include "base/buffer.h"
-#include "migrate/engine.h"
+#include "migrate/operation.h"
+#include "migrate/restore.h"
+#include "migrate/save.h"
 
 #define GW_PROTOCOL_VERSION 1 /* what this godwit speaks */
 #define GW_PROTOCOL_COMPAT  1 /* the oldest whose peers understand what it sends */

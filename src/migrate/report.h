@@ -1,13 +1,32 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * A report as others read it: JSON (docs/report-json.md) and a few lines of text. Filling one is
- * the engine's.
+ * The report of an operation: what moved and where the time went. Save and restore fill it; here it
+ * becomes JSON (docs/report-json.md) and a few lines of text.
  */
 #ifndef GW_MIGRATE_REPORT_H
 #define GW_MIGRATE_REPORT_H
 
+#include <stdint.h>
+
+#include <godwit/error.h>
+
 #include "base/buffer.h"
-#include "migrate/engine.h"
+
+/* Where the downtime went, in ns; and what was moved. Filled by save and restore as they go. */
+struct gw_report {
+	/* save */
+	unsigned rounds;	  /* memory passes, the final one included */
+	uint64_t round_pages[64]; /* pages with data of each round (the last entry sums the rest) */
+	uint64_t round_ns[64];
+	uint64_t pages; /* with data, resends counted */
+	uint64_t bytes; /* of the stream */
+	uint64_t total_ns;
+	const char *stopped_by; /* "downtime", "max-rounds", "timeout", "not live", ... */
+	/* downtime, by stage */
+	uint64_t pause_ns, final_round_ns, device_state_ns, transfer_ns, resume_ns;
+	uint64_t downtime_ns;	       /* sum, as this side sees it */
+	uint64_t expected_downtime_ns; /* what the policy promised when it stopped */
+};
 
 /* Appends one JSON object on one line, without a newline. operation: "save", "restore", "migrate",
  * "receive". 0 or -1. */

@@ -12,7 +12,7 @@
 #include "channel/spool.h"
 #include "format/rules/rules.h"
 #include "guest/guest.h"
-#include "migrate/engine.h"
+#include "migrate/restore.h"
 
 /*
  * Three answers of everything that reads the stream. Lost means that the input ended, cleanly or

@@ -6,7 +6,7 @@
 #define GW_MIGRATE_SAVE_INTERNAL_H
 
 #include "migrate/batch.h"
-#include "migrate/engine.h"
+#include "migrate/save.h"
 #include "migrate/precopy.h"
 
 struct gw_save {

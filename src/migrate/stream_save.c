@@ -3,7 +3,7 @@
  * Writing a libxl stream around an image: header, LIBXC_CONTEXT, the image, the device model's
  * state, END; and between the checkpoints of an image what libxl itself would put there.
  */
-#include "migrate/engine.h"
+#include "migrate/save.h"
 
 #include "format/libxl/stream.h"
 

@@ -21,7 +21,9 @@
 #include "vmm/process.h"
 #include "vmm/runtime.h"
 #include "vmm/toolstack.h"
-#include "migrate/engine.h"
+#include "migrate/operation.h"
+#include "migrate/restore.h"
+#include "migrate/save.h"
 #include "migrate/protocol.h"
 
 /* A client of the control socket. */

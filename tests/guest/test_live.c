@@ -12,7 +12,8 @@
 #include "compare.h"
 #include "hypervisor/memory/memory.h"
 #include "hypervisor/memory/guest.h"
-#include "migrate/engine.h"
+#include "migrate/restore.h"
+#include "migrate/save.h"
 
 static const char *const pv_images[] = {
 	"xen417/tiny-pv.save.xz",

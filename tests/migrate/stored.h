@@ -9,7 +9,8 @@
 #include <godwit/hypervisor.h>
 
 #include "base/buffer.h"
-#include "migrate/engine.h"
+#include "migrate/restore.h"
+#include "migrate/save.h"
 
 /* A file of tests/data whose libxl stream or libxc image begins at an offset. */
 struct stored {

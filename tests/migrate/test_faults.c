@@ -10,6 +10,7 @@
 #include "lib/bytes.h"
 #include "channel/fault.h"
 #include "format/libxc/image.h"
+#include "migrate/operation.h"
 #include "migrate/faulty.h"
 #include "migrate/stored.h"
 

@@ -8,7 +8,7 @@
 #include <poll.h>
 #include <semaphore.h>
 
-#include "migrate/engine.h"
+#include "migrate/operation.h"
 
 struct script {
 	sem_t reached, go;

@@ -2,7 +2,7 @@
  *
  * The default page sink: PAGE_DATA records straight from guest memory onto one channel.
  */
-#include "migrate/batch.h"
+#include "migrate/page_sink.h"
 
 static void give_back(struct gw_channel_sink *s)
 {
@@ -10,7 +10,7 @@ static void give_back(struct gw_channel_sink *s)
 		struct gw_batch *b = s->flying;
 
 		s->flying = b->next;
-		gw_batch_release(b, s->guest);
+		gw_batch_release(b, s->domain);
 		gw_batch_put(s->pool, b);
 	}
 }
@@ -50,7 +50,7 @@ static void sink_abandon(void *opaque)
 }
 
 void gw_channel_sink_init(struct gw_channel_sink *s, struct gw_channel *out,
-			  struct gw_save_guest *guest, struct gw_batch_pool *pool)
+			  struct gw_domain *domain, struct gw_batch_pool *pool)
 {
 	*s = (struct gw_channel_sink){
 		.sink =
@@ -62,7 +62,7 @@ void gw_channel_sink_init(struct gw_channel_sink *s, struct gw_channel *out,
 				.abandon = sink_abandon,
 			},
 		.out = out,
-		.guest = guest,
+		.domain = domain,
 		.pool = pool,
 	};
 }

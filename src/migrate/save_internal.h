@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The state of one save, shared by save.c (the image's order) and save_memory.c (its memory).
+ * The state of one save, shared by save.c (the order of the image), save_memory.c (its memory)
+ * and save_batch.c (one record of pages).
  */
 #ifndef GW_MIGRATE_SAVE_INTERNAL_H
 #define GW_MIGRATE_SAVE_INTERNAL_H
 
-#include "migrate/batch.h"
+#include "guest/guest.h"
+#include "migrate/page_sink.h"
 #include "migrate/save.h"
-#include "migrate/precopy.h"
 
 struct gw_save {
 	const struct gw_save_args *args;
@@ -51,5 +52,13 @@ void gw_save_memory_free(struct gw_save *s);
 int gw_save_memory(struct gw_save *s, struct gw_error *err);
 /* What a later checkpoint sends: suspends, then what was written since the last one. */
 int gw_save_memory_again(struct gw_save *s, struct gw_error *err);
+
+/*
+ * Finds the types of b->pfns[0..nr-1], maps the pages with data, normalises them, and builds the
+ * record in b->iov. final: the guest is suspended, so no page may be deferred for its contents. On
+ * failure nothing stays mapped.
+ */
+int gw_save_batch_prepare(struct gw_batch *b, struct gw_save_guest *g, bool final,
+			  struct gw_error *err);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The memory of a save: live passes, the final round behind the suspend, VERIFY. What a batch does
- * is in batch.c, when to stop in precopy.c.
+ * The memory of a save: live passes, the final round behind the suspend, VERIFY. The stages of a
+ * batch are in save_batch.c, when to stop in precopy.c.
  */
 #include "migrate/save_internal.h"
 
@@ -26,7 +26,7 @@ int gw_save_memory_init(struct gw_save *s, struct gw_error *err)
 			       (unsigned long long)nr);
 	if (gw_batch_pool_init(&s->pool, POOL_BATCHES, err) < 0)
 		return -1;
-	gw_channel_sink_init(&s->channel_sink, s->args->out, &s->guest, &s->pool);
+	gw_channel_sink_init(&s->channel_sink, s->args->out, s->domain, &s->pool);
 	s->sink = &s->channel_sink.sink;
 	return 0;
 }
@@ -85,7 +85,7 @@ static int send_batch(struct gw_save *s, struct gw_batch *b, bool final, struct 
 {
 	uint64_t bytes, done = b->nr;
 
-	if (gw_batch_prepare(b, &s->guest, final, err) < 0) {
+	if (gw_save_batch_prepare(b, &s->guest, final, err) < 0) {
 		gw_batch_put(&s->pool, b);
 		return -1;
 	}

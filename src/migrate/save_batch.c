@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * The stages of a batch in a save, up to a record that can be written: types, map, normalise.
+ */
+#include "migrate/save_internal.h"
+
+#include <string.h>
+
+#include "base/util.h"
+
+/* A guest that gives pages back while they are looked at may cost that many more tries. */
+#define MAP_TRIES 3
+
+static int find_types(struct gw_batch *b, struct gw_save_guest *g, struct gw_error *err)
+{
+	struct gw_domain *d = g->domain;
+
+	if (g->ops->pfn_to_gfn(g, b->nr, b->pfns, b->gfns, err) < 0 ||
+	    d->ops->page_types(d, b->nr, b->gfns, b->types, err) < 0)
+		return -1;
+	b->nr_pages = 0;
+	for (size_t i = 0; i < b->nr; i++) {
+		unsigned type = b->types[i];
+
+		if (type > GW_PAGE_XTAB || (type > GW_PAGE_L4TAB && type < 0x9))
+			return gw_fail(err, GW_INVALID,
+				       "pfn 0x%llx of the domain has the reserved page type 0x%x",
+				       (unsigned long long)b->pfns[i], type);
+		if (gw_page_has_data(type))
+			b->data_gfns[b->nr_pages++] = b->gfns[i];
+	}
+	return 0;
+}
+
+/*
+ * A running guest can give a page back between the look at its type and the mapping; then the types
+ * are asked again. A failure that stays is one.
+ */
+static int map(struct gw_batch *b, struct gw_save_guest *g, bool final, struct gw_error *err)
+{
+	struct gw_domain *d = g->domain;
+
+	for (int tries = final ? 1 : MAP_TRIES; tries > 0; tries--) {
+		struct gw_error why = GW_ERROR_INIT;
+
+		if (find_types(b, g, err) < 0)
+			return -1;
+		if (b->nr_pages == 0)
+			return 0;
+		if (d->ops->map(d, b->nr_pages, b->data_gfns, false, b->data, &b->mapping, &why) ==
+		    0) {
+			b->mapped = true;
+			return 0;
+		}
+		if (tries == 1)
+			return gw_fail(err, why.code, "mapping pages at pfn 0x%llx: %s",
+				       (unsigned long long)b->pfns[0], why.text);
+	}
+	return -1;
+}
+
+/* Page tables travel in a form of their own; a page that has none at the moment drops out of the
+ * batch. */
+static int normalise(struct gw_batch *b, struct gw_save_guest *g, bool final, struct gw_error *err)
+{
+	size_t from = 0, to = 0;
+
+	for (size_t i = 0; i < b->nr; i++) {
+		void *page;
+		int rc;
+
+		if (!gw_page_has_data(b->types[i]))
+			continue;
+		if (!g->ops->needs_normalise(b->types[i])) {
+			b->data[to++] = b->data[from++];
+			continue;
+		}
+		page = gw_batch_bounce(b, to, err);
+		if (!page)
+			return -1;
+		rc = g->ops->normalise(g, b->pfns[i], b->types[i], b->data[from++], page, final,
+				       err);
+		if (rc < 0)
+			return gw_fail_in(err, "pfn 0x%llx", (unsigned long long)b->pfns[i]);
+		if (rc == GW_DEFER && final)
+			return gw_fail(
+				err, GW_GUEST,
+				"pfn 0x%llx cannot be expressed although the guest is suspended",
+				(unsigned long long)b->pfns[i]);
+		if (rc == GW_DEFER) {
+			b->deferred[i] = true;
+			b->nr_deferred++;
+			continue;
+		}
+		b->data[to++] = page;
+	}
+	b->nr_pages = to;
+	return 0;
+}
+
+/* Pages that lie side by side become one iovec. */
+static void merge_pages(struct gw_batch *b)
+{
+	struct iovec *v = b->iov;
+
+	for (size_t i = 0; i < b->nr_pages; i++) {
+		if (v != b->iov && (char *)v->iov_base + v->iov_len == (char *)b->data[i])
+			v->iov_len += GW_PAGE_SIZE;
+		else
+			*++v = (struct iovec){.iov_base = b->data[i], .iov_len = GW_PAGE_SIZE};
+	}
+	b->nr_iov = (int)(v - b->iov) + 1;
+}
+
+static void build_record(struct gw_batch *b)
+{
+	uint64_t entries[GW_BATCH_MAX];
+	size_t n = 0, head;
+
+	for (size_t i = 0; i < b->nr; i++)
+		if (b->nr_deferred == 0 || !b->deferred[i])
+			entries[n++] = gw_page_entry(b->pfns[i], b->types[i]);
+	b->bytes = 0;
+	b->nr_iov = 0;
+	if (n == 0)
+		return;
+	head = gw_page_data_head_encode(b->head, n, entries, b->nr_pages);
+	b->iov[0] = (struct iovec){.iov_base = b->head, .iov_len = head};
+	merge_pages(b);
+	b->bytes = head + (uint64_t)b->nr_pages * GW_PAGE_SIZE;
+}
+
+int gw_save_batch_prepare(struct gw_batch *b, struct gw_save_guest *g, bool final,
+			  struct gw_error *err)
+{
+	if (b->nr_deferred > 0)
+		memset(b->deferred, 0, sizeof(b->deferred));
+	b->nr_deferred = 0;
+	if (map(b, g, final, err) < 0 || normalise(b, g, final, err) < 0) {
+		gw_batch_release(b, g->domain);
+		return -1;
+	}
+	build_record(b);
+	return 0;
+}

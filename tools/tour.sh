@@ -64,7 +64,7 @@ tail -n 2 "$work/beat.a"
 
 show "2. It moves to host b over TCP, in a Xen v3 stream, without being stopped first"
 move beat "$work/beat.b"
-echo "the last it printed on a, and the first on b:"
+echo "the last line on a, and the first on b:"
 grep 'beat' "$work/beat.a" | tail -n 1 | sed 's/^/  a: /'
 wait_for "$work/beat.b" 'beat'
 sleep 1

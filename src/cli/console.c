@@ -76,13 +76,15 @@ static int run(struct gw_cli *cli, const struct gw_args *args)
 const struct gw_verb gw_verb_console = {
 	.name = "console",
 	.group = GW_GROUP_DOMAINS,
-	.summary = "show what a guest prints",
+	.summary = "print the console output of a guest",
 	.description =
-		"Shows the last 64 KiB that the guest printed, then what it prints from now on, until the domain leaves or Ctrl-C.",
+		"Prints the last 64 KiB of the guest's console output, then new output as it comes, until "
+		"the domain ends or moves away, or until Ctrl-C.",
 	.options =
 		(const struct gw_option[]){
-			{"live-only", 0, GW_KIND_FLAG, .help = "leave out what was printed before"},
-			{"no-follow", 0, GW_KIND_FLAG, .help = "end after what was printed before"},
+			{"live-only", 0, GW_KIND_FLAG, .help = "print only new output"},
+			{"no-follow", 0, GW_KIND_FLAG,
+			 .help = "print only the stored output, then end"},
 			{0},
 		},
 	.positionals =
@@ -92,7 +94,7 @@ const struct gw_verb gw_verb_console = {
 		},
 	.examples =
 		(const struct gw_example[]){
-			{"godwit console g1", "Follows what g1 prints."},
+			{"godwit console g1", "Follows the console of g1."},
 			{0},
 		},
 	.run = run,

@@ -143,66 +143,61 @@ static int run(struct gw_cli *cli, const struct gw_args *args)
 const struct gw_verb gw_verb_convert = {
 	.name = "convert",
 	.group = GW_GROUP_IMAGES,
-	.summary = "make an image of today's version of an older one",
+	.summary = "convert an older image to version 3",
 	.description =
-		"Writes the image IN to OUT as one of version 3, which Xen 4.14 and later restore, "
-		"and godwit too. IN may be an xl file, a libxl stream or a libxc image, of version "
-		"2 (Xen 4.6 to 4.13) or 3, or what Xen 4.5 and before wrote: \"legacy\" images, "
-		"alone, in an xl file, or in a file of \"xm save\". What a legacy image does not "
-		"say, who saved which kind of "
-		"guest, is found out from its content.\n\n"
-		"An image that verify finds errors in is refused, and so is a legacy one that "
-		"holds what version 3 cannot carry. What the result does not have although IN had "
-		"it is told on standard error.\n\n"
-		"A file of \"xm save\" (xend, Xen 3.x to 4.4) becomes a libxl stream. Its config "
-		"is "
-		"dropped: xend's language is not xl's (\"godwit inspect\" shows it). \"xl "
-		"restore\" "
-		"takes no stream without xl's header, so use --to xl, write a config for xl, and "
-		"give it both: \"xl restore CONFIG OUT\". The header that --to xl writes has no "
-		"config; \"xl restore OUT\" alone refuses it. xend ran HVM guests with qemu-dm, "
-		"whose state only that device model reads: CONFIG then has to say "
-		"device_model_version=\"qemu-xen-traditional\".\n\n"
-		"Of an image with checkpoints (Remus, COLO) the result is a plain image: the state "
-		"of the last complete one, even if IN breaks off behind it.\n\n"
-		"The image goes through as it comes, from pipe to pipe, too, and never more is "
-		"read of IN than the image itself. Rounds of checkpoints wait in an unlinked file "
-		"in $TMPDIR, /var/tmp or /tmp, of at most the guest's size; so do, between pipes, "
-		"the pages of a legacy image that was saved live, since it could turn out to be "
-		"one "
-		"that tells later pages as differences. OUT appears, or replaces a file of "
-		"that name, only when it is complete.",
+		"Converts the image IN to version 3 and writes it to OUT. Xen 4.14 and later restore the "
+		"result, and godwit does too.\n\n"
+		"IN may be an xl file, a libxl stream or a libxc image, of version 2 (Xen 4.6 to 4.13) or "
+		"3, or a \"legacy\" image of Xen 4.5 or older: bare, in an xl file, or in a file of \"xm "
+		"save\". A legacy image does not state its guest type and the word size of the tools that "
+		"saved it; both are detected from its content.\n\n"
+		"An image in which verify finds errors is refused. So is a legacy image that contains "
+		"what version 3 cannot represent. Data of IN that the result does not contain is reported "
+		"on standard error.\n\n"
+		"A file of \"xm save\" (xend, Xen 3.x to 4.4) becomes a libxl stream. Its config is "
+		"dropped, because it is in xend's own language; \"godwit inspect\" prints it. \"xl restore\" "
+		"accepts no stream without xl's header, so use --to xl, write a config for xl, and pass "
+		"both: \"xl restore CONFIG OUT\". The header that --to xl writes contains no config, so \"xl "
+		"restore OUT\" alone refuses it. xend ran HVM guests with qemu-dm, and only that device "
+		"model reads its state: CONFIG must contain device_model_version=\"qemu-xen-traditional\".\n\n"
+		"An image with checkpoints (Remus, COLO) becomes a plain image with the state of the last "
+		"complete checkpoint, even if IN is cut off after it.\n\n"
+		"The image is converted as it arrives, also from pipe to pipe, and IN is never read "
+		"beyond the end of the image. Checkpoint rounds wait in an unlinked file in $TMPDIR, "
+		"/var/tmp or /tmp, which is at most as large as the guest. Between pipes, the pages of a "
+		"live legacy image wait there too, because later pages may be encoded as differences. OUT "
+		"appears under its name, or replaces an existing file, only when it is complete.",
 	.options =
 		(const struct gw_option[]){
 			{"from", 0, GW_KIND_CHOICE, .choices = "auto|legacy|v2|v3",
-			 .help = "what IN is; another image is refused. Unless given it is found out (auto)"},
+			 .help = "the format of IN; another one is refused. The default, auto, detects it"},
 			{"width", 0, GW_KIND_CHOICE, .choices = "32|64",
-			 .help = "legacy images: whether 32-bit or 64-bit tools saved it"},
+			 .help = "legacy images: word size of the tools that saved IN; detected unless given"},
 			{"guest", 0, GW_KIND_CHOICE, .choices = "pv|hvm",
-			 .help = "legacy images: the kind of guest"},
+			 .help = "legacy images: the guest type; detected unless given"},
 			{"to", 0, GW_KIND_CHOICE, .choices = "xl|libxl|libxc",
-			 .help = "what OUT is to be: an xl file (if IN has a config; of a file of xend without one), a libxl stream, or a libxc image, which has no state of a device model. Unless given, what IN is; of a legacy image alone or of xend, a libxl stream"},
+			 .help = "the format of OUT: an xl file (needs a config in IN; from a file of xend it is written without one), a libxl stream, or a libxc image, which cannot contain device model state. The default is the format of IN, or a libxl stream for a bare legacy image or a file of xend"},
 			{0},
 		},
 	.positionals =
 		(const struct gw_positional[]){
 			{"IN", GW_KIND_FILE,
 			 "the image; \"-\" is standard input; zstd, xz and gzip are decompressed"},
-			{"OUT", GW_KIND_FILE, "what is written; \"-\" is standard output"},
+			{"OUT", GW_KIND_FILE, "the result; \"-\" is standard output"},
 			{0},
 		},
 	.examples =
 		(const struct gw_example[]){
 			{"godwit convert old.save new.save && xl restore new.save",
-			 "Restores what Xen 4.4 saved on a Xen of today."},
+			 "Restores an image of Xen 4.4 on a current Xen."},
 			{"godwit convert --to xl xm.save new.save && xl restore web1.cfg new.save",
-			 "Restores what \"xm save\" of Xen 4.1 wrote, with a config written for xl."},
+			 "Restores a file of \"xm save\" (Xen 4.1) with a config written for xl."},
 			{"ssh oldhost cat /srv/web1.save | godwit convert - - | ssh newhost \"cat >web1.save\"",
-			 "Converts on the way."},
+			 "Converts in a pipe between two hosts."},
 			{"godwit convert --to libxc web1.save web1.image",
-			 "The image alone, without the layers of xl and libxl."},
+			 "Writes the libxc image without the xl and libxl layers."},
 			{0},
 		},
-	.bad = "The image breaks a rule of level error, or is another than --from says",
+	.bad = "The image breaks a rule of level error, or has another format than --from",
 	.run = run,
 };

@@ -18,7 +18,10 @@ const struct gw_verb gw_verb_destroy = {
 	.group = GW_GROUP_DOMAINS,
 	.summary = "end a domain at once",
 	.description =
-		"Ends the domain and its process, as pulling the plug would. A running save or migration is cancelled first; one that is just handing the domain over cannot be, and the domain is then not destroyed. After a handover that broke it gives this side's copy up.",
+		"Destroys the domain and ends its process, like pulling the plug. A running save or "
+		"migration is cancelled first. A migration that is handing the domain over cannot be "
+		"cancelled; the domain is then not destroyed. After a failed handover this gives up this "
+		"side's copy.",
 	.positionals =
 		(const struct gw_positional[]){
 			{"DOMAIN", GW_KIND_DOMAIN, "its name or id"},

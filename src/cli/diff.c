@@ -87,48 +87,42 @@ static int run(struct gw_cli *cli, const struct gw_args *args)
 const struct gw_verb gw_verb_diff = {
 	.name = "diff",
 	.group = GW_GROUP_IMAGES,
-	.summary = "show what differs between two stored images",
+	.summary = "compare the domains in two images",
 	.description =
-		"Compares the domains that a restore of A and of B would give: pages, the CPU "
-		"policy, "
-		"HVM parameters, the state of vCPUs and platform field by field, the TSC, shared "
-		"info "
-		"and P2M of a PV guest, the config, the device model's state and its xenstore "
-		"keys. "
-		"Each difference is a line; fields have the names that inspect gives them.\n\n"
-		"How an image was sent is no difference: its version, the order of its records, "
-		"pages "
-		"that were sent more than once, the layers around it but for what they bring "
-		"(config, "
-		"device model). An image with checkpoints (Remus, COLO) stands for its last "
-		"complete "
-		"one. An image that verify finds errors in is refused.\n\n"
-		"Contents of pages are compared byte for byte. Where A or B is compressed or "
-		"cannot be "
-		"sought in, they wait in an unlinked file below $TMPDIR or /var/tmp.",
+		"Compares the domains that a restore of A and of B would create: pages, the CPU policy, "
+		"HVM parameters, vCPU and platform state field by field, the TSC, shared info and P2M of "
+		"a PV guest, the config, the device model's state and its xenstore keys. Each difference "
+		"is one line; fields have the names that inspect uses.\n\n"
+		"The encoding of an image is no difference: its version, the order of its records, pages "
+		"sent more than once, and the layers around it, apart from the config and device model "
+		"state that they carry. An image with checkpoints (Remus, COLO) counts as its last "
+		"complete checkpoint. An image in which verify finds errors is refused.\n\n"
+		"Page contents are compared byte for byte. If A or B is compressed or a pipe, its page "
+		"contents wait in an unlinked file in $TMPDIR or /var/tmp.",
 	.options =
 		(const struct gw_option[]){
 			{"json", 'j', GW_KIND_FLAG,
-			 .help = "write one JSON object with everything"},
+			 .help = "write one JSON object with all differences"},
 			{"all", 'a', GW_KIND_FLAG,
-			 .help = "list all runs of pages that differ, not just the first"},
+			 .help = "list all runs of differing pages, not only the first"},
 			{"pages", 'p', GW_KIND_FLAG,
-			 .help = "list pages whose contents differ one by one, each with the first byte that does and how many do"},
+			 .help = "list every page whose contents differ, with its first differing byte and their number"},
 			{0},
 		},
 	.positionals =
 		(const struct gw_positional[]){
 			{"A", GW_KIND_FILE,
 			 "an image; \"-\" is standard input; zstd, xz and gzip are decompressed"},
-			{"B", GW_KIND_FILE, "another, likewise; one of them may be \"-\""},
+			{"B", GW_KIND_FILE,
+			 "another image, likewise; only one of them may be \"-\""},
 			{0},
 		},
 	.examples =
 		(const struct gw_example[]){
 			{"godwit diff before.save after.save",
-			 "What the domain did between two \"xl save -c\"."},
+			 "Shows what changed in the domain between two \"xl save -c\"."},
 			{"godwit diff --json a.save b.save.zst | jq .pages",
-			 "How many pages differ, and how."},
+			 "Prints how many pages differ, and how."},
 			{0},
 		},
 	.bad = "The images differ, or one of them breaks a rule of level error",

@@ -27,10 +27,10 @@ struct gw_domain_verb {
 #define GW_OPTION_ACCEPT                                                                           \
 	{                                                                                          \
 		"accept", 0, GW_KIND_TEXT, "LIST",                                                 \
-			"take in only images of these generations: some of v3, v2, legacy "        \
-			"(Xen 4.5 and before, converted in passing), converted (before they came " \
-			"here), with commas between them; instead of what "                        \
-			"/etc/godwit/godwit.conf says (godwit.conf(5))"                            \
+			"accept only images of these generations, separated by commas: v3, "       \
+			"v2, legacy (Xen 4.5 or older, converted while read), converted "          \
+			"(converted before they came here); replaces the setting in "              \
+			"/etc/godwit/godwit.conf (godwit.conf(5))"                                 \
 	}
 
 /* Reads the site's settings and --accept into dv->acceptance. 0 or -1. */

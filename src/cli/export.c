@@ -59,23 +59,24 @@ static int run(struct gw_cli *cli, const struct gw_args *args)
 const struct gw_verb gw_verb_export = {
 	.name = "export",
 	.group = GW_GROUP_IMAGES,
-	.summary = "take the memory out of a stored image",
+	.summary = "write the memory of a stored image as a raw file or a core",
 	.description =
-		"Writes the guest's memory in the image IN to OUT, as the form asks.\n\n"
-		"--raw: the page of pfn n is at offset n times 4096. Page tables of a PV guest are "
-		"as the image has them: with pfns, not machine frames. Pfns without contents are "
-		"holes, which take no space; the file ends with the highest populated pfn.\n\n"
-		"--core: an ELF core with the registers of each vCPU (thread N+1 is vCPU N), that "
-		"gdb opens. Addresses in it are pfn times 4096, physical and virtual alike: the "
-		"guest's own page tables are not followed. A guest none of whose vCPUs is in "
-		"64-bit mode becomes a 32-bit core for i386, unless it has memory beyond 4 GiB.\n\n"
-		"An image with checkpoints (Remus, COLO) gives the state of its last complete "
-		"checkpoint, even if it breaks off behind it. An image that verify finds errors in "
-		"is refused; one of Xen 4.5 and before is converted while it is read. OUT appears, "
-		"or replaces a file of that name, only when it is complete.",
+		"Writes the memory of the guest in image IN to OUT, as raw pages or as an ELF core.\n\n"
+		"--raw: the page of pfn n is at offset n times 4096. Page tables of a PV guest contain "
+		"pfns, as in the image, not machine frames. Pfns without contents are holes, which take "
+		"no disk space. The file ends with the highest populated pfn.\n\n"
+		"--core: an ELF core for gdb with the registers of each vCPU (thread N+1 is vCPU N). Its "
+		"addresses are pfn times 4096, physical and virtual alike: the guest's own page tables "
+		"are not followed. If no vCPU is in 64-bit mode the core is a 32-bit one for i386, unless "
+		"the guest has memory above 4 GiB.\n\n"
+		"An image with checkpoints (Remus, COLO) gives the state of its last complete checkpoint, "
+		"even if the image is cut off after it. An image in which verify finds errors is refused. "
+		"An image of Xen 4.5 or older is converted while it is read. OUT appears under its name, "
+		"or replaces an existing file, only when it is complete.",
 	.options =
 		(const struct gw_option[]){
-			{"raw", 0, GW_KIND_FLAG, .help = "write each page at its place, no header"},
+			{"raw", 0, GW_KIND_FLAG,
+			 .help = "write each page at offset pfn * 4096, without a header"},
 			{"core", 0, GW_KIND_FLAG,
 			 .help = "write an ELF core with memory and registers"},
 			{0},
@@ -84,15 +85,15 @@ const struct gw_verb gw_verb_export = {
 		(const struct gw_positional[]){
 			{"IN", GW_KIND_FILE,
 			 "the image; \"-\" is standard input; zstd, xz and gzip are decompressed"},
-			{"OUT", GW_KIND_FILE, "what is written; \"-\" is standard output"},
+			{"OUT", GW_KIND_FILE, "the result; \"-\" is standard output"},
 			{0},
 		},
 	.examples =
 		(const struct gw_example[]){
 			{"godwit export --raw web1.save web1.raw",
-			 "The memory of a file that \"xl save\" wrote."},
+			 "Exports the memory of a file of \"xl save\"."},
 			{"godwit export --core web1.save web1.core && gdb -c web1.core",
-			 "Registers and memory in a debugger."},
+			 "Opens registers and memory in gdb."},
 			{0},
 		},
 	.bad = "The image breaks a rule of level error",

@@ -37,9 +37,10 @@ static int run(struct gw_cli *cli, const struct gw_args *args)
 const struct gw_verb gw_verb_help = {
 	.name = "help",
 	.group = GW_GROUP_OTHER,
-	.summary = "show what a verb does and its options",
+	.summary = "explain a verb and its options",
 	.description =
-		"Shows what VERB does, its arguments and options, with examples; without VERB lists all verbs. \"godwit VERB --help\" does the same.",
+		"Explains VERB with its arguments, options and examples. Without VERB it lists all verbs. "
+		"\"godwit VERB --help\" does the same.",
 	.options =
 		(const struct gw_option[]){
 			{"man", 0, GW_KIND_FLAG},

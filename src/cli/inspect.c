@@ -303,30 +303,29 @@ static int run(struct gw_cli *cli, const struct gw_args *args)
 const struct gw_verb gw_verb_inspect = {
 	.name = "inspect",
 	.group = GW_GROUP_IMAGES,
-	.summary = "show what is in a stored image",
+	.summary = "show the contents of a stored image",
 	.description =
-		"Reads the image in FILE (an xl save file, a libxl stream, or a libxc image of "
-		"version 2 or 3) and shows its layers and their versions, which Xen wrote it, the "
-		"guest and its config, which records it has, a map of the guest's memory, and what "
-		"the image says about vCPUs, parameters, the CPU policy and the device model.\n\n"
-		"Of a legacy image (Xen 4.5 or before) it shows the width of the tools that saved "
-		"it, its chunks, which records of version 3 they become, and the rest as these "
-		"have it. A file of \"xm save\" (xend, Xen 3.x to 4.4) has such an image behind "
-		"its config, which is shown in full, a line for each of its lists; as it stands "
-		"there --json has it (\"config_text\").\n\n"
-		"Page contents are passed over unless --pages asks for all or --page-tables for "
-		"those of page tables, so that on a file that can be sought in, even large images "
-		"take no time. An image with errors is shown as far as it can be read, one with "
-		"checkpoints as it is at the last complete one.\n\n"
-		"--vcpu, --params, --policy, --memory, --page-tables and --platform show only the "
-		"parts that they name, and these in full: every field of the state, one a line. "
-		"Array elements that are 0 are left out.",
+		"Shows the contents of the image in FILE (an xl save file, a libxl stream, or a libxc "
+		"image of version 2 or 3): its layers and their versions, the Xen version that wrote it, "
+		"the guest and its config, the records, the memory map, vCPUs, parameters, the CPU policy "
+		"and the device model.\n\n"
+		"For a legacy image (Xen 4.5 or older) it shows the word size of the tools that saved it, "
+		"its chunks, the records of version 3 that they become, and the rest as for version 3. In "
+		"a file of \"xm save\" (xend, Xen 3.x to 4.4) such an image comes after xend's config; each "
+		"list of that config is printed on a line, and --json also contains its text "
+		"(\"config_text\").\n\n"
+		"Page contents are read only with --pages (all of them) or --page-tables (those of page "
+		"tables). Otherwise they are skipped, so even a large file takes no time. An image with "
+		"errors is shown as far as it can be read. An image with checkpoints is shown as it is at "
+		"the last complete one.\n\n"
+		"--vcpu, --params, --policy, --memory, --page-tables and --platform show only the parts "
+		"that they name, and these in full: one field a line, without array elements that are 0.",
 	.options =
 		(const struct gw_option[]){
 			{"records", 'r', GW_KIND_FLAG,
-			 .help = "list all records first, one a line: offset in the file, layer, number, type, length of the body, and its contents in short; of a legacy image its chunks and the parts of its tails, with the length of all of each"},
+			 .help = "list all records first, one a line: offset in the file, layer, number, type, body length, and a summary of the body; for a legacy image its chunks and the parts of its tails, each with its total length"},
 			{"json", 'j', GW_KIND_FLAG,
-			 .help = "write one JSON object with everything, records included"},
+			 .help = "write one JSON object with everything, including the records"},
 			{"vcpu", 0, GW_KIND_NUMBER, "N",
 			 "show the state of vCPU N: registers, local APIC, MSRs, XSAVE area",
 			 .max = GW_SUMMARY_VCPUS_MAX - 1},
@@ -334,13 +333,13 @@ const struct gw_verb gw_verb_inspect = {
 			{"policy", 0, GW_KIND_FLAG,
 			 .help = "show the CPU policy: CPUID leaf by leaf with the names of features, and MSRs"},
 			{"memory", 0, GW_KIND_FLAG,
-			 .help = "show the whole map of memory: runs of pages by type, holes, what was resent how often, pinned page tables"},
+			 .help = "show the whole memory map: runs of pages by type, holes, how often pages were resent, pinned page tables"},
 			{"pages", 0, GW_KIND_FLAG,
-			 .help = "read what is in the pages, and count those that are zero, of one word, or equal to others"},
+			 .help = "read the page contents, and count pages that are zero, one repeated word, or equal to another page"},
 			{"page-tables", 0, GW_KIND_FLAG,
-			 .help = "read the page tables of a PV guest, and show the tree below each root and the entries that point where they should not"},
+			 .help = "read the page tables of a PV guest, and show the tree below each root and the invalid entries"},
 			{"platform", 0, GW_KIND_FLAG,
-			 .help = "show the state that is no vCPU's: interrupt controllers and timers of an HVM guest, shared info of a PV guest, the TSC, the sections of a device model's state"},
+			 .help = "show the state outside vCPUs: interrupt controllers and timers of an HVM guest, shared info of a PV guest, the TSC, the sections of device model state"},
 			{0},
 		},
 	.positionals =
@@ -351,13 +350,14 @@ const struct gw_verb gw_verb_inspect = {
 		},
 	.examples =
 		(const struct gw_example[]){
-			{"godwit inspect web1.save", "Shows what is in a file of \"xl save\"."},
+			{"godwit inspect web1.save",
+			 "Shows the contents of a file of \"xl save\"."},
 			{"godwit inspect --json web1.save.zst | jq .memory.pages",
-			 "Asks for one value."},
+			 "Prints one value."},
 			{"godwit inspect --vcpu 0 web1.save",
 			 "Shows the registers of the first vCPU."},
 			{0},
 		},
-	.bad = "The image has errors (godwit verify lists them), or is of a format that is not read",
+	.bad = "The image has errors (godwit verify lists them), or its format is not supported",
 	.run = run,
 };

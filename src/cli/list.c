@@ -93,24 +93,22 @@ static int run(struct gw_cli *cli, const struct gw_args *args)
 const struct gw_verb gw_verb_list = {
 	.name = "list",
 	.group = GW_GROUP_DOMAINS,
-	.summary = "list the domains that run here",
+	.summary = "list the domains of this host",
 	.description =
-		"Lists this user's domains: name, id, memory, how long they have been here, and "
-		"their state: running, paused, suspended, saving, migrating, restoring, receiving, "
-		"or \"paused: migration ID source side undecided\" when the connection failed just "
-		"while the domain was handed over (\"godwit resume --claim\" and \"godwit "
-		"destroy\" "
-		"decide).\n\n"
-		"What dead processes left in the runtime folder ($GODWIT_RUNTIME_DIR, /run/godwit "
-		"for root, $XDG_RUNTIME_DIR/godwit) is removed.",
+		"Lists this user's domains: name, id, memory, time since they started or arrived here, "
+		"and state: running, paused, suspended, saving, migrating, restoring, receiving, or "
+		"\"paused: migration ID source side undecided\" if the connection failed during the "
+		"handover (decide with \"godwit resume --claim\" and \"godwit destroy\").\n\n"
+		"Files of dead processes in the runtime folder ($GODWIT_RUNTIME_DIR, /run/godwit for "
+		"root, $XDG_RUNTIME_DIR/godwit) are removed.",
 	.options =
 		(const struct gw_option[]){
-			{"json", 0, GW_KIND_FLAG, .help = "a JSON array of objects"},
+			{"json", 0, GW_KIND_FLAG, .help = "write a JSON array of objects"},
 			{0},
 		},
 	.examples =
 		(const struct gw_example[]){
-			{"godwit list", "Shows what runs."},
+			{"godwit list", "Lists the domains."},
 			{0},
 		},
 	.run = run,

@@ -57,18 +57,18 @@ const struct gw_verb gw_verb_migrate = {
 	.group = GW_GROUP_MOVING,
 	.summary = "move a running domain to another godwit",
 	.description =
-		"Moves the domain to the \"godwit receive\" that listens at DEST, while it runs: "
-		"its memory is sent round by round, and the guest is suspended when what is left "
-		"can be sent within --downtime at the rate that was measured.\n\n"
-		"The receiver is asked first, with the domain's config and CPU policy; if it "
-		"refuses, all its reasons are shown and the exit status is 1. Ctrl-C, a failure or "
-		"the death of this command leaves the domain running where it was. Only while the "
-		"domain is being handed over it is too late to cancel; if the connection fails "
-		"just "
-		"then, both copies stay paused: see \"godwit resume --claim\".",
+		"Moves the running domain to the \"godwit receive\" that listens at DEST. Memory is sent in "
+		"rounds. The guest is suspended when the remaining pages can be sent within --downtime at "
+		"the measured rate.\n\n"
+		"Before any page is sent the receiver checks the domain's config and CPU policy. If it "
+		"refuses, all its reasons are printed and the exit status is 1. Ctrl-C, a failure, or the "
+		"death of this command leaves the domain running at the source. Only during the handover "
+		"it is too late to cancel; if the connection fails then, both copies stay paused (see "
+		"\"godwit resume --claim\").",
 	.options =
 		(const struct gw_option[]){
-			{"no-live", 0, GW_KIND_FLAG, .help = "suspend the guest first"},
+			{"no-live", 0, GW_KIND_FLAG,
+			 .help = "suspend the guest before its memory is sent"},
 			GW_MOVING_PRECOPY_OPTIONS,
 			GW_MOVING_SUSPEND_OPTIONS,
 			GW_MOVING_REPORT_OPTION,
@@ -82,10 +82,9 @@ const struct gw_verb gw_verb_migrate = {
 		},
 	.examples =
 		(const struct gw_example[]){
-			{"godwit migrate g1 tcp:10.0.0.2:7000",
-			 "Moves g1 to the host that listens there."},
+			{"godwit migrate g1 tcp:10.0.0.2:7000", "Moves g1 to the host 10.0.0.2."},
 			{"godwit migrate --downtime 50 --report r.json g1 unix:/tmp/in",
-			 "Aims at 50 ms of standstill and writes where they went."},
+			 "Aims at a downtime of 50 ms and writes a report."},
 			{0},
 		},
 	.bad = "the receiver refuses the domain",

@@ -14,14 +14,13 @@
 	 0,                                                                                        \
 	 GW_KIND_NUMBER,                                                                           \
 	 "SECONDS",                                                                                \
-	 "how long the guest may take to suspend itself; 10 unless given",                         \
+	 "time for the guest to suspend itself; 10 s unless given",                                \
 	 .min = 1,                                                                                 \
 	 .max = 3600},                                                                             \
 	{                                                                                          \
 		"force-pause", 0, GW_KIND_FLAG,                                                    \
-			.help = "do not ask the guest to suspend itself; only godwit can restore " \
-				"what is then "                                                    \
-				"saved"                                                            \
+			.help = "pause the guest by force, without asking it to "                  \
+				"suspend itself; only godwit can restore the image"                \
 	}
 
 #define GW_MOVING_PRECOPY_OPTIONS                                                                  \
@@ -29,32 +28,33 @@
 	 0,                                                                                        \
 	 GW_KIND_NUMBER,                                                                           \
 	 "MS",                                                                                     \
-	 "suspend the guest when the rest takes no longer than this; 300 ms unless given",         \
+	 "target downtime: suspend the guest when the remaining pages can be "                     \
+	 "sent in MS milliseconds; 300 unless given",                                              \
 	 .min = 1,                                                                                 \
 	 .max = 3600000},                                                                          \
 		{"timeout",                                                                        \
 		 0,                                                                                \
 		 GW_KIND_NUMBER,                                                                   \
 		 "SECONDS",                                                                        \
-		 "suspend it after this time whatever is left",                                    \
+		 "suspend the guest after SECONDS, however many pages remain",                     \
 		 .min = 1,                                                                         \
 		 .max = 1000000},                                                                  \
 		{"max-rounds",                                                                     \
 		 0,                                                                                \
 		 GW_KIND_NUMBER,                                                                   \
 		 "N",                                                                              \
-		 "suspend it after this many rounds whatever is left; 30 unless given",            \
+		 "suspend the guest after N rounds, however many pages remain; 30 unless given",   \
 		 .min = 1,                                                                         \
 		 .max = 1000000},                                                                  \
 	{                                                                                          \
 		"bandwidth", 0, GW_KIND_SIZE, "RATE",                                              \
-			"bytes a second while the guest runs, at most", .min = 1                   \
+			"limit on bytes per second while the guest runs", .min = 1                 \
 	}
 
 #define GW_MOVING_REPORT_OPTION                                                                    \
 	{                                                                                          \
 		"report", 0, GW_KIND_FILE, "FILE",                                                 \
-			"write what was moved and where the time went, as JSON"                    \
+			"write a JSON report: what was sent, and the time of each stage"           \
 	}
 
 /* The request with what these options say. */

@@ -16,9 +16,9 @@ static int run(struct gw_cli *cli, const struct gw_args *args)
 const struct gw_verb gw_verb_pause = {
 	.name = "pause",
 	.group = GW_GROUP_DOMAINS,
-	.summary = "stop a domain for a while",
+	.summary = "pause a domain",
 	.description =
-		"Stops all of the domain's vCPUs until \"godwit resume\". The guest is not told.",
+		"Pauses all vCPUs of the domain until \"godwit resume\". The guest does not notice.",
 	.positionals =
 		(const struct gw_positional[]){
 			{"DOMAIN", GW_KIND_DOMAIN, "its name or id"},
@@ -26,7 +26,7 @@ const struct gw_verb gw_verb_pause = {
 		},
 	.examples =
 		(const struct gw_example[]){
-			{"godwit pause g1", "Stops g1."},
+			{"godwit pause g1", "Pauses g1."},
 			{0},
 		},
 	.run = run,

@@ -179,29 +179,26 @@ static int run(struct gw_cli *cli, const struct gw_args *args)
 const struct gw_verb gw_verb_receive = {
 	.name = "receive",
 	.group = GW_GROUP_MOVING,
-	.summary = "wait for a domain that \"godwit migrate\" sends",
+	.summary = "receive a domain from \"godwit migrate\"",
 	.description =
-		"Listens at ADDRESS, prints the address it really has (tcp:127.0.0.1:0 takes any "
-		"free port), and takes in one domain, whose process it becomes: what the guest "
-		"prints goes to standard output and the command ends when the domain does. With "
-		"--keep it goes on listening; each domain gets a process of its own in the "
-		"background, and its name is printed.\n\n"
-		"A domain that cannot live here (CPU features, memory, kind of guest, a name that "
-		"is taken) is refused with all reasons before a page is sent. An empty HOST means "
-		"127.0.0.1: whoever can connect can start a domain here.\n\n"
-		"A saved image that is written to the address instead (\"nc HOST PORT "
-		"<web1.save\") is "
-		"taken in as \"godwit restore\" takes it; its sender hears nothing back. One "
-		"without "
-		"a config in front needs --name.",
+		"Receives one domain at ADDRESS. It prints the address it listens at (tcp:127.0.0.1:0 "
+		"takes any free port), and becomes the process of the domain: console output goes to "
+		"standard output, and the command ends when the domain does. With --keep it goes on "
+		"listening; each domain gets its own process in the background, and its name is printed.\n\n"
+		"A domain that cannot run here (CPU features, memory, guest type, a name already in use) "
+		"is refused with all reasons before a page is sent. An empty HOST means 127.0.0.1: anyone "
+		"who can connect can start a domain here.\n\n"
+		"The address also accepts a saved image (\"nc HOST PORT <web1.save\") and restores it like "
+		"\"godwit restore\", without a reply to the sender. An image without a config needs --name.",
 	.options =
 		(const struct gw_option[]){
-			{"name", 'n', GW_KIND_TEXT, "NAME", "instead of the name it comes with"},
-			{"keep", 'k', GW_KIND_FLAG, .help = "take in any number of domains"},
+			{"name", 'n', GW_KIND_TEXT, "NAME",
+			 "name the domain NAME, instead of the name it arrives with"},
+			{"keep", 'k', GW_KIND_FLAG, .help = "receive any number of domains"},
 			{"detach", 'd', GW_KIND_FLAG,
-			 .help = "go to the background as soon as it listens"},
+			 .help = "go to the background after the address is printed"},
 			{"paused", 0, GW_KIND_FLAG,
-			 .help = "do not let it run before \"godwit resume\""},
+			 .help = "leave the domain paused until \"godwit resume\""},
 			GW_OPTION_ACCEPT,
 			{0},
 		},
@@ -212,9 +209,9 @@ const struct gw_verb gw_verb_receive = {
 		},
 	.examples =
 		(const struct gw_example[]){
-			{"godwit receive tcp::7000", "Takes in one domain from this machine."},
+			{"godwit receive tcp::7000", "Receives one domain from this machine."},
 			{"godwit receive --keep -d tcp:10.0.0.2:7000",
-			 "Takes in domains from the network that 10.0.0.2 is on."},
+			 "Receives domains from the network of 10.0.0.2."},
 			{0},
 		},
 	.run = run,

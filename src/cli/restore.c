@@ -48,37 +48,34 @@ const struct gw_verb gw_verb_restore = {
 	.group = GW_GROUP_MOVING,
 	.summary = "start a domain from a saved image",
 	.description =
-		"Restores the domain saved in FILE, by \"godwit save\" or by \"xl save\", and lets "
-		"it run on where it was suspended. FILE may be compressed (zstd, xz, gzip), and "
-		"may "
-		"be a bare libxl stream or libxc image if --name gives the domain a name. What "
-		"Xen 4.5 and before saved is converted while it is read (godwit-convert(1)). Of a "
-		"file of \"xm save\" the domain gets the name, uuid, memory and vCPUs that xend's "
-		"config gives it, but no devices.\n\n"
-		"What the guest prints goes to standard output and the command ends when the "
-		"domain "
-		"does, as with \"godwit run\".",
+		"Restores the domain saved in FILE by \"godwit save\" or \"xl save\", and resumes it where it "
+		"was suspended. FILE may be compressed (zstd, xz, gzip). A bare libxl stream or libxc "
+		"image needs --name. An image of Xen 4.5 or older is converted while it is read "
+		"(godwit-convert(1)). From a file of \"xm save\" the domain gets the name, uuid, memory and "
+		"vCPUs of xend's config, but no devices.\n\n"
+		"Console output goes to standard output, and the command ends when the domain does, as "
+		"with \"godwit run\".",
 	.options =
 		(const struct gw_option[]){
 			{"name", 'n', GW_KIND_TEXT, "NAME",
-			 "instead of the name it was saved with"},
+			 "name the domain NAME, instead of the name it was saved with"},
 			{"detach", 'd', GW_KIND_FLAG,
-			 .help = "go to the background once it runs, and print its name"},
+			 .help = "go to the background when the domain runs, and print its name"},
 			{"paused", 0, GW_KIND_FLAG,
-			 .help = "do not let it run before \"godwit resume\""},
+			 .help = "leave the domain paused until \"godwit resume\""},
 			GW_OPTION_ACCEPT,
 			{0},
 		},
 	.positionals =
 		(const struct gw_positional[]){
-			{"FILE", GW_KIND_FILE, "the image, or - for standard input"},
+			{"FILE", GW_KIND_FILE, "the image; \"-\" is standard input"},
 			{0},
 		},
 	.examples =
 		(const struct gw_example[]){
-			{"godwit restore -d g1.save", "Restores a domain into the background."},
+			{"godwit restore -d g1.save", "Restores a domain in the background."},
 			{0},
 		},
-	.bad = "the image cannot be restored: it breaks a rule, is cut, or is of a generation that is not accepted",
+	.bad = "the image cannot be restored: it breaks a rule, is truncated, or is of a generation that this host does not accept",
 	.run = run,
 };

@@ -17,16 +17,16 @@ static int run(struct gw_cli *cli, const struct gw_args *args)
 const struct gw_verb gw_verb_resume = {
 	.name = "resume",
 	.group = GW_GROUP_DOMAINS,
-	.summary = "let a paused domain run",
+	.summary = "resume a paused domain",
 	.description =
-		"Lets a domain run that was paused, or started with --paused.\n\nAfter a migration "
-		"whose connection failed just while the domain was handed over, both copies stay "
-		"paused, since neither side can know which of them may run. With --claim this one "
-		"runs: make sure that the other one is destroyed, or never claimed.",
+		"Resumes a domain that was paused, or started with --paused.\n\n"
+		"If the connection of a migration fails during the handover, both copies stay paused, "
+		"because neither side can know which of them may run. --claim resumes this copy: make "
+		"sure that the other one is destroyed, or never claimed.",
 	.options =
 		(const struct gw_option[]){
 			{"claim", 0, GW_KIND_FLAG,
-			 .help = "this side has the domain after a handover that broke"},
+			 .help = "make this side's copy the domain after a failed handover"},
 			{0},
 		},
 	.positionals =
@@ -36,7 +36,7 @@ const struct gw_verb gw_verb_resume = {
 		},
 	.examples =
 		(const struct gw_example[]){
-			{"godwit resume g1", "Lets g1 run."},
+			{"godwit resume g1", "Resumes g1."},
 			{0},
 		},
 	.run = run,

@@ -36,26 +36,26 @@ const struct gw_verb gw_verb_run = {
 	.group = GW_GROUP_DOMAINS,
 	.summary = "start a domain from a kernel",
 	.description =
-		"Starts a domain on the built-in machine from GUEST, an ELF kernel with a PVH "
-		"entry "
-		"point. What the guest prints on its console goes to standard output, and the "
-		"command ends when the domain does: with 0 when the guest turned itself off, or "
-		"when the domain was destroyed, saved or moved away, with 3 when it crashed.\n\n"
-		"The process is the domain: Ctrl-C, SIGTERM and SIGHUP destroy it, unless it is "
-		"just being handed over to another host.",
+		"Starts a domain on the built-in machine from GUEST, an ELF kernel with a PVH entry "
+		"point. Console output goes to standard output, and the command ends when the domain "
+		"does. The exit status is 0 if the guest powered off or the domain was destroyed, saved "
+		"or migrated, and 3 if it crashed.\n\n"
+		"The process is the domain: Ctrl-C, SIGTERM and SIGHUP destroy it, except during a "
+		"handover to another host.",
 	.options =
 		(const struct gw_option[]){
 			{"name", 'n', GW_KIND_TEXT, "NAME",
-			 "the domain's name; without it that of the file, with a number if need be"},
-			{"memory", 'm', GW_KIND_SIZE, "SIZE", "its memory; 64M unless given",
-			 .min = 1 << 20, .max = UINT64_C(1) << 40},
+			 "the domain's name; unless given, the file's name, with a number if that is in use"},
+			{"memory", 'm', GW_KIND_SIZE, "SIZE",
+			 "memory of the domain; 64M unless given", .min = 1 << 20,
+			 .max = UINT64_C(1) << 40},
 			{"cmdline", 0, GW_KIND_TEXT, "TEXT", "the kernel's command line"},
 			{"cpu", 0, GW_KIND_TEXT, "LIST",
-			 "CPU features against those of the host: +NAME it must have, -NAME it must not, separated by commas"},
+			 "changes to the host's CPU features: +NAME requires one, -NAME removes one, separated by commas"},
 			{"detach", 'd', GW_KIND_FLAG,
-			 .help = "go to the background once it runs, and print its name"},
+			 .help = "go to the background when the domain runs, and print its name"},
 			{"paused", 0, GW_KIND_FLAG,
-			 .help = "do not let it run before \"godwit resume\""},
+			 .help = "leave the domain paused until \"godwit resume\""},
 			{0},
 		},
 	.positionals =

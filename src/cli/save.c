@@ -111,21 +111,21 @@ static int run(struct gw_cli *cli, const struct gw_args *args)
 const struct gw_verb gw_verb_save = {
 	.name = "save",
 	.group = GW_GROUP_MOVING,
-	.summary = "save a domain into a file",
+	.summary = "save a domain to a file",
 	.description =
-		"Suspends the domain, writes it to FILE and ends it, as \"xl save\" does; \"xl "
-		"restore\" and \"godwit restore\" bring it back. The guest is asked to suspend "
-		"itself; one that has announced no way to be asked is paused by force, and only "
-		"godwit can restore such an image.\n\n"
-		"FILE appears under its name when it is complete, and not before. If anything "
-		"fails, or Ctrl-C is pressed, there is no file and the domain runs on.",
+		"Suspends the domain, writes it to FILE and ends it, like \"xl save\". \"xl restore\" and "
+		"\"godwit restore\" restore it. The guest is asked to suspend itself. A guest that never "
+		"announced how to ask it is paused by force, and only godwit can restore that image.\n\n"
+		"FILE appears under its name only when it is complete. After a failure or Ctrl-C there is "
+		"no file, and the domain runs on.",
 	.options =
 		(const struct gw_option[]){
 			{"live", 0, GW_KIND_FLAG,
 			 .help = "let the guest run while most of its memory is written"},
 			{"keep-running", 'k', GW_KIND_FLAG,
-			 .help = "let the domain go on as it was afterwards"},
-			{"paused", 'p', GW_KIND_FLAG, .help = "leave the domain paused afterwards"},
+			 .help = "resume the domain after the save"},
+			{"paused", 'p', GW_KIND_FLAG,
+			 .help = "leave the domain paused after the save"},
 			GW_MOVING_SUSPEND_OPTIONS,
 			GW_MOVING_PRECOPY_OPTIONS,
 			GW_MOVING_REPORT_OPTION,
@@ -134,14 +134,14 @@ const struct gw_verb gw_verb_save = {
 	.positionals =
 		(const struct gw_positional[]){
 			{"DOMAIN", GW_KIND_DOMAIN, "its name or id"},
-			{"FILE", GW_KIND_FILE, "the image, or - for standard output"},
+			{"FILE", GW_KIND_FILE, "the image; \"-\" is standard output"},
 			{0},
 		},
 	.examples =
 		(const struct gw_example[]){
 			{"godwit save g1 g1.save", "Saves g1 and ends it."},
 			{"godwit save --live -k g1 - | zstd >g1.save.zst",
-			 "Makes a compressed copy of a running domain."},
+			 "Writes a compressed copy of a running domain."},
 			{0},
 		},
 	.run = run,

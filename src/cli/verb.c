@@ -25,11 +25,12 @@ const size_t gw_nr_verbs = GW_ARRAY_SIZE(gw_verbs);
 
 const struct gw_option gw_global_options[] = {
 	{"connect", 'c', GW_KIND_TEXT, "URI",
-	 "which hypervisor; emu:, the built-in machine, unless given"},
-	{"verbose", 'v', GW_KIND_FLAG, .help = "say more on stderr; twice says everything"},
-	{"quiet", 'q', GW_KIND_FLAG, .help = "say nothing on stderr but errors"},
+	 "the hypervisor; the default emu: is the built-in machine"},
+	{"verbose", 'v', GW_KIND_FLAG,
+	 .help = "print more on stderr; give it twice for everything"},
+	{"quiet", 'q', GW_KIND_FLAG, .help = "print only errors on stderr"},
 	{"progress", 0, GW_KIND_CHOICE, .choices = "auto|never|json",
-	 .help = "progress of long work on stderr: a line if it is a terminal (auto, the default), none, or a JSON object a line"},
+	 .help = "progress of long work on stderr: one line on a terminal (auto, the default), none (never), or one JSON object per line (json)"},
 	{"help", 'h', GW_KIND_FLAG, .help = "show this help"},
 	{"version", 0, GW_KIND_FLAG, .help = "show godwit's version"},
 	{0},

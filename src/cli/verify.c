@@ -239,34 +239,29 @@ const struct gw_verb gw_verb_verify = {
 	.group = GW_GROUP_IMAGES,
 	.summary = "check a stored image against every rule of its format",
 	.description =
-		"Reads the image in FILE (an xl save file, a libxl stream, or a libxc image of "
-		"version 2 or 3) and holds every layer of it against the rules of the format. All "
-		"problems are listed, not only the first: each with its level, layer, record, "
-		"offset in the file, and the name of the rule in brackets. A legacy image (Xen 4.5 "
-		"or before; alone or behind the header of xl or xend) is held against the rules of "
-		"its own format and, as what it becomes, "
-		"against those of version 3; of compressed rounds (Remus) the form is looked "
-		"through.\n\n"
-		"An error is what a restore would refuse. A warning breaks the specification, but "
-		"released versions of Xen wrote it and read it back. A note is worth knowing.\n\n"
-		"The last line says \"FILE: ok: ...\" with the layers found, or counts the errors "
-		"and warnings. Page contents carry no checksum in this format: they cannot be "
-		"verified, and are passed over; in a file that can be sought they are not even "
-		"read.\n\n"
-		"With --deep an image without errors is restored as well, into a domain that is "
-		"held in memory and never runs. That shows what a look at the records cannot: page "
-		"tables that point nowhere, roots of vCPUs that are no page tables, frames of the "
-		"P2M, rings and params without a page. Of these errors the first is told: there "
-		"the "
-		"restore ends. It takes as much memory as the domain has, and a pipe's bytes are "
-		"kept in an unlinked file in $TMPDIR, /var/tmp or /tmp meanwhile.",
+		"Checks the image in FILE (an xl save file, a libxl stream, or a libxc image of version 2 "
+		"or 3) against every rule of every layer. It lists all problems, each with its level, "
+		"layer, record, offset in the file, and the rule's name in brackets. A legacy image (Xen "
+		"4.5 or older; bare or in a file of xl or xend) is checked against the rules of its own "
+		"format and, after conversion, against those of version 3. Of compressed Remus rounds "
+		"only the framing is checked.\n\n"
+		"A restore refuses an image with an error. A warning breaks the specification, but "
+		"released versions of Xen wrote it and read it back. A note is information.\n\n"
+		"The last line says \"FILE: ok: ...\" with the layers found, or counts the errors and "
+		"warnings. Page contents have no checksum in this format and cannot be verified; they are "
+		"skipped, and not even read from a regular file.\n\n"
+		"With --deep an image without errors is also restored, into a domain in memory that never "
+		"runs. This finds what the records alone do not show: invalid page tables, vCPU roots "
+		"that are no page tables, P2M frames, rings and parameters without a page. The restore "
+		"ends at the first such error, so only that one is reported. It needs as much memory as "
+		"the domain has, and a pipe is copied to an unlinked file in $TMPDIR, /var/tmp or /tmp.",
 	.options =
 		(const struct gw_option[]){
 			{"deep", 0, GW_KIND_FLAG,
-			 .help = "also restore it, into memory, and tell what only that shows"},
+			 .help = "also restore the image into memory, and report what only that finds"},
 			{"json", 'j', GW_KIND_FLAG,
 			 .help = "write one JSON object instead of text"},
-			{"strict", 0, GW_KIND_FLAG, .help = "let warnings count as errors"},
+			{"strict", 0, GW_KIND_FLAG, .help = "treat warnings as errors"},
 			{0},
 		},
 	.positionals =
@@ -279,9 +274,9 @@ const struct gw_verb gw_verb_verify = {
 		(const struct gw_example[]){
 			{"godwit verify web1.save", "Checks a file that \"xl save\" wrote."},
 			{"godwit verify --deep web1.save",
-			 "Checks also what only a restore sees, as page tables and vCPU roots."},
+			 "Also checks page tables and vCPU roots, by a restore into memory."},
 			{"ssh host cat /srv/web1.save | godwit verify -",
-			 "Checks an image that is on another host."},
+			 "Checks an image on another host."},
 			{0},
 		},
 	.bad = "The image breaks a rule of level error; with --strict, also of level warning",

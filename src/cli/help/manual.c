@@ -91,11 +91,11 @@ static void exit_statuses(FILE *to, const char *bad)
 		text(to, bad);
 		fputs(".\n", to);
 	}
-	status(to, GW_EXIT_USAGE, "The command line makes no sense.");
+	status(to, GW_EXIT_USAGE, "The command line is invalid.");
 	status(to, GW_EXIT_FAILED,
-	       "The operation failed. If a domain was involved, the message says what state it is in.");
+	       "The operation failed. The message gives the state of the domain, if there is one.");
 	status(to, GW_EXIT_CANCELLED,
-	       "Cancelled with SIGINT or SIGTERM. A domain runs where it was.");
+	       "Cancelled with SIGINT or SIGTERM. The domain runs on where it was.");
 }
 
 static void examples(FILE *to, const struct gw_example *list)
@@ -149,9 +149,9 @@ void gw_manual_overview(FILE *to)
 	fputs(".SH DESCRIPTION\n", to);
 	line(to, "Godwit saves, restores, migrates, verifies and explains virtual machines in the "
 		 "migration stream format of Xen: the files of \"xl save\" and the streams inside "
-		 "them.\n\nResults are written to standard output, everything else to standard "
-		 "error. Where a FILE is read, \"-\" is standard input, and zstd, xz and gzip are "
-		 "recognised and decompressed.");
+		 "them.\n\nResults go to standard output, everything else to standard "
+		 "error. An input FILE may be \"-\", standard input, and zstd, xz and gzip are "
+		 "detected and decompressed.");
 	for (int group = 0; group < GW_GROUP_HIDDEN; group++) {
 		bool titled = false;
 
@@ -171,6 +171,6 @@ void gw_manual_overview(FILE *to)
 	options(to, gw_global_options);
 	exit_statuses(
 		to,
-		"The thing asked about is bad: an image that breaks a rule, a refused preflight, images that differ");
+		"A negative answer: the image breaks a rule, the preflight refuses, or the images differ");
 	fputs(".SH SEE ALSO\n.BR xl (1)\n", to);
 }

@@ -150,5 +150,5 @@ void gw_usage_overview(FILE *to)
 	}
 	fprintf(to, "\nGlobal options:\n");
 	options(to, gw_global_options);
-	fprintf(to, "\n\"godwit help VERB\" says more about one of them.\n");
+	fprintf(to, "\n\"godwit help VERB\" explains one verb.\n");
 }

@@ -8,9 +8,6 @@ cd "$(dirname "$(readlink -f "$0")")/.."
 status=0
 bad() { printf 'lint: %s\n' "$*"; status=1; }
 
-# Rooms from the bottom of the house to its top: a room includes from itself and those before it.
-rooms=(base format channel hypervisor guest migrate examine convert vmm helper cli)
-
 check_format() {
 	local f
 	while read -r f; do
@@ -33,18 +30,12 @@ check_lengths() {
 }
 
 check_arrows() {
-	local i j line
-	for i in "${!rooms[@]}"; do
-		[ -d "src/${rooms[i]}" ] || continue
-		for ((j = i + 1; j < ${#rooms[@]}; j++)); do
-			while read -r line; do
-				bad "$line: ${rooms[i]} reaches up to ${rooms[j]}"
-			done < <(git grep -n "#include \"${rooms[j]}/" -- "src/${rooms[i]}")
-		done
-	done
-	while read -r line; do
-		bad "$line: format and channel do not know each other"
-	done < <(git grep -n '#include "format/' -- src/channel; git grep -nE '#include ("channel/|<godwit/channel.h>)' -- src/format)
+	python3 tools/check_arrows.py || bad "a room reaches where it may not"
+}
+
+# The symbols are those of the compilers' builds: after check_compilers.
+check_circles() {
+	python3 tools/check_circles.py build-lint-gcc || bad "files need each other in a circle"
 }
 
 check_words() {
@@ -86,6 +77,7 @@ check_words
 check_format
 check_cppcheck
 check_compilers
+check_circles
 check_tidy
 [ $status = 0 ] && echo "lint: nothing found"
 exit $status

@@ -20,6 +20,9 @@
 #include "base/util.h"
 #include "format/x86/hvm_context.h"
 #include "format/libxc/image.h"
+#include "hypervisor/control.h"
+#include "hypervisor/domain.h"
+#include "hypervisor/host.h"
 #include "migrate/operation.h"
 #include "migrate/restore.h"
 #include "migrate/save.h"
@@ -54,7 +57,7 @@ static struct gw_domain *create(struct bench *b)
 	struct gw_error err = GW_ERROR_INIT;
 	struct gw_domain_config config = {
 		.name = "bench", .type = GW_GUEST_X86_HVM, .max_pfns = b->pages, .vcpus = 1};
-	struct gw_domain *d = b->host->ops->create(b->host, &config, &err);
+	struct gw_domain *d = gw_host_create(b->host, &config, &err);
 
 	if (!d)
 		die("creating a domain", &err);
@@ -74,8 +77,8 @@ static void fill(struct gw_domain *d, uint64_t pages)
 
 		for (size_t i = 0; i < n; i++)
 			pfns[i] = first + i;
-		if (d->ops->populate(d, n, pfns, gfns, &err) < 0 ||
-		    d->ops->map(d, n, gfns, true, mapped, &mapping, &err) < 0)
+		if (gw_domain_populate(d, n, pfns, gfns, &err) < 0 ||
+		    gw_domain_map(d, n, gfns, true, mapped, &mapping, &err) < 0)
 			die("filling a domain", &err);
 		for (size_t i = 0; i < n; i++)
 			for (size_t word = 0; word < GW_PAGE_SIZE / 8; word++) {
@@ -84,7 +87,7 @@ static void fill(struct gw_domain *d, uint64_t pages)
 				x ^= x << 17;
 				((uint64_t *)mapped[i])[word] = x;
 			}
-		d->ops->unmap(d, &mapping);
+		gw_domain_unmap(d, &mapping);
 	}
 }
 
@@ -101,11 +104,11 @@ static void give_state(struct gw_domain *d)
 	if (gw_hvm_entry_append(&blob, GW_HVM_HEADER, 0, raw, sizeof(raw), &err) < 0 ||
 	    gw_hvm_entry_append(&blob, GW_HVM_CPU, 0, cpu, sizeof(cpu), &err) < 0 ||
 	    gw_hvm_entry_append(&blob, GW_HVM_END, 0, NULL, 0, &err) < 0 ||
-	    d->hvm->set_context(d, blob.data, blob.len, &err) < 0)
+	    gw_domain_set_context(d, blob.data, blob.len, &err) < 0)
 		die("giving a domain state", &err);
 	gw_buffer_free(&blob);
 	for (uint32_t param = 1; param <= 17; param += 16)
-		if (d->hvm->set_param(d, param, param, &err) < 0)
+		if (gw_domain_set_param(d, param, param, &err) < 0)
 			die("giving a domain params", &err);
 }
 
@@ -113,7 +116,7 @@ static int ts_suspend(void *opaque, struct gw_error *err)
 {
 	struct gw_domain *d = opaque;
 
-	return d->ops->suspend(d, 0, NULL, err) < 0 ? -1 : 0;
+	return gw_control_suspend(d->control, 0, NULL, err) < 0 ? -1 : 0;
 }
 
 static uint64_t save(struct gw_domain *d, int fd, bool live)
@@ -128,7 +131,7 @@ static uint64_t save(struct gw_domain *d, int fd, bool live)
 	if (!out || gw_save_image(&args, &err) < 0)
 		die("saving", &err);
 	gw_channel_close(out);
-	if (d->ops->resume(d, &err) < 0)
+	if (gw_control_resume(d->control, &err) < 0)
 		die("resuming", &err);
 	return report.bytes;
 }
@@ -139,10 +142,11 @@ static void restore(struct bench *b, int fd)
 	struct gw_restore_args args = {.domain = create(b)};
 
 	args.in = gw_channel_from_fd(fd, false, "source", &err);
-	if (!args.in || gw_restore_image(&args, &err) < 0)
+	if (!args.in || gw_restore_image(&args, &err) < 0 ||
+	    gw_control_restored(args.domain->control, &err) < 0)
 		die("restoring", &err);
 	gw_channel_close(args.in);
-	args.domain->ops->destroy(args.domain);
+	gw_control_destroy(args.domain->control);
 }
 
 /* As many bytes as an image has, out of memory, with nothing else done. */
@@ -321,7 +325,7 @@ static void measure_absent(struct bench *b)
 	bytes = save(sparse.domain, fd, false);
 	tell("save-absent-null", bytes, gw_clock_ns() - start);
 	close(fd);
-	sparse.domain->ops->destroy(sparse.domain);
+	gw_control_destroy(sparse.domain->control);
 }
 
 /* usage: engine [MiB [FOLDER]] */
@@ -347,7 +351,7 @@ int main(int argc, char **argv)
 			measure(&b, work, sink);
 	unlink(b.file);
 	munmap(b.image, b.len);
-	b.domain->ops->destroy(b.domain);
+	gw_control_destroy(b.domain->control);
 	gw_host_close(b.host);
 	return 0;
 }

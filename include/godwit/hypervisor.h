@@ -17,7 +17,6 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#include <godwit/cancel.h>
 #include <godwit/error.h>
 #include <godwit/policy.h>
 
@@ -91,6 +90,7 @@ struct gw_tsc_info {
 };
 
 struct gw_domain;
+struct gw_control;
 
 /* An open mapping of guest pages; what is inside belongs to the backend. */
 struct gw_mapping {
@@ -196,25 +196,6 @@ struct gw_domain_ops {
 	 */
 	int (*get_xenabi)(struct gw_domain *d, void **blob, size_t *len, struct gw_error *err);
 	int (*set_xenabi)(struct gw_domain *d, const void *blob, size_t len, struct gw_error *err);
-
-	/* Everything of the image is in place: the next unpause runs it. */
-	int (*restored)(struct gw_domain *d, struct gw_error *err);
-
-	/* Stops all vCPUs; returns when none runs. Nests with unpause. Any thread. */
-	int (*pause)(struct gw_domain *d, struct gw_error *err);
-	int (*unpause)(struct gw_domain *d, struct gw_error *err);
-	/*
-	 * Asks the guest to suspend itself (SHUTDOWN_SUSPEND) and waits at most timeout_ms: 1 it
-	 * did, 0 it announced no way to be asked, -1 with GW_GUEST if it did not answer. Honours
-	 * cancel.
-	 */
-	int (*suspend)(struct gw_domain *d, int timeout_ms, const struct gw_cancel *cancel,
-		       struct gw_error *err);
-	/* Takes a suspended guest back to life here: its suspend call returns 1 (cancelled). */
-	int (*resume)(struct gw_domain *d, struct gw_error *err);
-
-	/* Forgets the domain and all it holds. The struct is gone afterwards. */
-	void (*destroy)(struct gw_domain *d);
 };
 
 /* The part every backend's domain has; embedded as its first member. */
@@ -224,6 +205,8 @@ struct gw_domain {
 	const struct gw_x86_hvm_ops *hvm; /* type X86_HVM only */
 	const struct gw_x86_pv_ops *pv;	  /* type X86_PV only */
 	uint32_t domid;			  /* the backend's number for it, for messages */
+	/* What the owner does with it (godwit/control.h). */
+	struct gw_control *control;
 };
 
 /* What a domain is created from. Strings are borrowed for the call. */

@@ -16,6 +16,9 @@
 #include "cli/input.h"
 #include "cli/output.h"
 #include "convert/convert.h"
+#include "hypervisor/control.h"
+#include "hypervisor/domain.h"
+#include "hypervisor/host.h"
 #include "migrate/restore.h"
 
 /* What of a vCPU's id may be believed when room is made for it: the memory backend's own limit. */
@@ -167,7 +170,7 @@ static struct gw_domain *make_domain(const struct gw_deep *deep, enum gw_guest_t
 
 	if (!host)
 		return NULL;
-	free_pages = host->ops->free_pages(host);
+	free_pages = gw_host_free_pages(host);
 	config.max_pfns = GW_MIN(GW_MAX(deep->nr_pfns, UINT64_C(1)), free_pages);
 	/* Pages that come again count again, so this errs only for images near the limit. */
 	if (config.max_pfns < deep->nr_pfns && deep->populated > free_pages)
@@ -176,7 +179,7 @@ static struct gw_domain *make_domain(const struct gw_deep *deep, enum gw_guest_t
 			" pages, this machine has room for %" PRIu64,
 			deep->populated, free_pages);
 	else
-		d = host->ops->create(host, &config, err);
+		d = gw_host_create(host, &config, err);
 	gw_host_close(host);
 	return d;
 }
@@ -263,13 +266,13 @@ static int check_params(struct gw_domain *d, uint64_t offset, const struct gw_fi
 		uint64_t value, pfn;
 		uint8_t type;
 
-		if (d->hvm->get_param(d, page_params[i].param, &value, err) < 0)
+		if (gw_domain_get_param(d, page_params[i].param, &value, err) < 0)
 			return -1;
 		/* VM86_TSS_SIZED has the size above the address. */
 		pfn = page_params[i].shift ? (uint32_t)value >> page_params[i].shift : value;
 		if (pfn == 0)
 			continue;
-		if (d->ops->page_types(d, 1, &pfn, &type, err) < 0)
+		if (gw_domain_page_types(d, 1, &pfn, &type, err) < 0)
 			return -1;
 		if (type != GW_PAGE_XTAB)
 			continue;
@@ -294,6 +297,8 @@ static int restore(struct gw_deep *deep, struct gw_restore_args *args,
 	int rc = examined->has_stream ? gw_restore_stream(args, NULL, err)
 				      : gw_restore_image(args, err);
 
+	if (rc == 0 && gw_control_restored(args->domain->control, err) < 0)
+		return -1;
 	if (rc == 0)
 		return check_params(args->domain, deep->base, out, err);
 	if (!args->refusal.rule)
@@ -331,6 +336,6 @@ int gw_deep_check(struct gw_deep *deep, struct gw_cli *cli, const char *path,
 		rc = restore(deep, &args, examined, out, err);
 		gw_channel_close(args.in);
 	}
-	args.domain->ops->destroy(args.domain);
+	gw_control_destroy(args.domain->control);
 	return rc;
 }

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "base/util.h"
+#include "hypervisor/domain.h"
 
 /* pfns looked at together: what is on the stack for them is small, and a populate call still worth
  * its cost. */
@@ -78,7 +79,7 @@ static int populate_chunk(struct gw_restore_guest *g, size_t n, const uint64_t *
 	count = sort_unique(need, count);
 	if (count == 0)
 		return 0;
-	if (g->domain->ops->populate(g->domain, count, need, gfns, err) < 0)
+	if (gw_domain_populate(g->domain, count, need, gfns, err) < 0)
 		return -1;
 	for (size_t i = 0; i < count; i++)
 		g->ops->set_gfn(g, need[i], gfns[i]);

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "base/util.h"
+#include "hypervisor/domain.h"
 
 int gw_x86_keep(struct gw_buffer *kept, const void *data, size_t len, struct gw_error *err)
 {
@@ -48,19 +49,17 @@ int gw_x86_apply_policy(const struct gw_x86_stash *stash, struct gw_restore_gues
 	*missing = (stash->has_cpuid ? 0 : 1) | (stash->has_msr ? 0 : 2);
 	if (*missing == 3)
 		return 0;
-	return g->domain->ops->set_policy(g->domain, &g->policy, err);
+	return gw_domain_set_policy(g->domain, &g->policy, err);
 }
 
 int gw_x86_apply_state(const struct gw_x86_stash *stash, struct gw_restore_guest *g,
 		       struct gw_error *err)
 {
-	const struct gw_domain_ops *ops = g->domain->ops;
-
-	if (stash->has_tsc && ops->set_tsc(g->domain, &stash->tsc, err) < 0)
+	if (stash->has_tsc && gw_domain_set_tsc(g->domain, &stash->tsc, err) < 0)
 		return -1;
 	if (!stash->has_xenabi)
 		return 0;
-	return ops->set_xenabi(g->domain, stash->xenabi.data, stash->xenabi.len, err);
+	return gw_domain_set_xenabi(g->domain, stash->xenabi.data, stash->xenabi.len, err);
 }
 
 void gw_x86_stash_free(struct gw_x86_stash *stash, struct gw_restore_guest *g)
@@ -73,7 +72,7 @@ int gw_x86_save_policy(struct gw_domain *d, struct gw_buffer *records, struct gw
 {
 	struct gw_policy policy = {0};
 
-	if (d->ops->get_policy(d, &policy, err) < 0)
+	if (gw_domain_get_policy(d, &policy, err) < 0)
 		return -1;
 	int r = gw_policy_append(records, &policy, err);
 
@@ -86,7 +85,7 @@ int gw_x86_save_tsc(struct gw_domain *d, struct gw_buffer *records, struct gw_er
 	struct gw_tsc_info tsc;
 	uint8_t raw[24];
 
-	if (d->ops->get_tsc(d, &tsc, err) < 0)
+	if (gw_domain_get_tsc(d, &tsc, err) < 0)
 		return -1;
 	gw_tsc_info_encode(raw, &tsc);
 	return gw_record_append(records, GW_REC_X86_TSC_INFO, raw, sizeof(raw), err);
@@ -97,7 +96,7 @@ int gw_x86_save_xenabi(struct gw_domain *d, struct gw_buffer *records, struct gw
 	void *blob = NULL;
 	size_t len = 0;
 
-	if (d->ops->get_xenabi(d, &blob, &len, err) < 0)
+	if (gw_domain_get_xenabi(d, &blob, &len, err) < 0)
 		return -1;
 	int r = len ? gw_record_append(records, GW_REC_GODWIT_XENABI, blob, len, err) : 0;
 

@@ -10,6 +10,7 @@
 #include "base/bitmap.h"
 #include "base/util.h"
 #include "guest/x86.h"
+#include "hypervisor/domain.h"
 
 enum {
 	PARAM_STORE_PFN = 1,
@@ -164,7 +165,7 @@ static int static_data_complete(struct gw_restore_guest *g, unsigned *missing, s
 
 	if (!g->domain->hvm)
 		return gw_fail(err, GW_UNSUPPORTED, "domain %u is no HVM domain", g->domain->domid);
-	if (g->max_pfns == 0 && g->domain->ops->nr_pfns(g->domain, &g->max_pfns, err) < 0)
+	if (g->max_pfns == 0 && gw_domain_nr_pfns(g->domain, &g->max_pfns, err) < 0)
 		return -1;
 	if (!r->populated)
 		r->populated = gw_bitmap_new(g->max_pfns);
@@ -195,11 +196,11 @@ static int clear_special(struct gw_restore_guest *g, unsigned param, bool must_e
 		return gw_fail(err, GW_INVALID, "HVM param %s: pfn 0x%" PRIx64 " has no page",
 			       gw_hvm_param_name(param), pfn);
 	}
-	if (g->domain->ops->map(g->domain, 1, &pfn, true, &page, &mapping, err) < 0)
+	if (gw_domain_map(g->domain, 1, &pfn, true, &page, &mapping, err) < 0)
 		return gw_fail_in(err, "clearing the page of HVM param %s",
 				  gw_hvm_param_name(param));
 	memset(page, 0, GW_PAGE_SIZE);
-	g->domain->ops->unmap(g->domain, &mapping);
+	gw_domain_unmap(g->domain, &mapping);
 	return 0;
 }
 
@@ -218,7 +219,7 @@ static int apply_params(struct gw_restore_guest *g, struct gw_error *err)
 
 	for (uint32_t i = 0; i < NR_PARAMS; i++)
 		if ((r->have_params >> i & 1) &&
-		    g->domain->hvm->set_param(g->domain, i, r->params[i], err) < 0)
+		    gw_domain_set_param(g->domain, i, r->params[i], err) < 0)
 			return gw_fail_in(err, "HVM param %s", gw_hvm_param_name(i));
 	return 0;
 }
@@ -239,7 +240,7 @@ static int stream_complete(struct gw_restore_guest *g, struct gw_error *err)
 		return -1;
 	g->rule = NULL;
 	if (apply_params(g, err) < 0 || gw_x86_apply_state(&r->x86, g, err) < 0 ||
-	    g->domain->hvm->set_context(g->domain, r->context.data, r->context.len, err) < 0)
+	    gw_domain_set_context(g->domain, r->context.data, r->context.len, err) < 0)
 		return -1;
 	g->store_gfn = result_of(r, PARAM_STORE_PFN);
 	g->console_gfn = result_of(r, PARAM_CONSOLE_PFN);

@@ -7,6 +7,7 @@
 
 #include "base/util.h"
 #include "guest/x86.h"
+#include "hypervisor/domain.h"
 
 struct hvm_save {
 	bool later_round; /* an optional record may only stand before the first CHECKPOINT */
@@ -19,7 +20,7 @@ static int setup(struct gw_save_guest *g, struct gw_error *err)
 	g->priv = calloc(1, sizeof(struct hvm_save));
 	if (!g->priv)
 		return gw_fail_errno(err, "the state of a save");
-	return g->domain->ops->nr_pfns(g->domain, &g->nr_pfns, err);
+	return gw_domain_nr_pfns(g->domain, &g->nr_pfns, err);
 }
 
 static void cleanup(struct gw_save_guest *g)
@@ -64,7 +65,7 @@ static int save_params(struct gw_domain *d, struct gw_buffer *records, struct gw
 
 	for (size_t i = 0; i < GW_ARRAY_SIZE(gw_hvm_params_saved); i++) {
 		index[count] = gw_hvm_params_saved[i];
-		if (d->hvm->get_param(d, gw_hvm_params_saved[i], &value[count], err) < 0)
+		if (gw_domain_get_param(d, gw_hvm_params_saved[i], &value[count], err) < 0)
 			return -1;
 		if (value[count])
 			count++;
@@ -77,7 +78,7 @@ static int save_context(struct gw_domain *d, struct gw_buffer *records, struct g
 	void *blob = NULL;
 	size_t len = 0;
 
-	if (d->hvm->get_context(d, &blob, &len, err) < 0)
+	if (gw_domain_get_context(d, &blob, &len, err) < 0)
 		return -1;
 	int r = gw_record_append(records, GW_REC_HVM_CONTEXT, blob, len, err);
 

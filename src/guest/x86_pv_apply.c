@@ -10,6 +10,7 @@
 
 #include "base/util.h"
 #include "guest/x86_pv.h"
+#include "hypervisor/domain.h"
 
 #define PIN_BATCH 1024
 
@@ -44,7 +45,7 @@ static int apply_shared_info(struct gw_restore_guest *g, struct gw_error *err)
 
 	if (r->shared_info.len != GW_PAGE_SIZE)
 		return gw_fail(err, GW_INVALID, "the stream has no SHARED_INFO");
-	if (g->domain->pv->shared_info(g->domain, &page, &mfn, err) < 0)
+	if (gw_domain_shared_info(g->domain, &page, &mfn, err) < 0)
 		return -1;
 	uint8_t *to = page;
 
@@ -75,7 +76,7 @@ static int fill_start_info(struct gw_restore_guest *g, uint8_t *page, struct gw_
 	uint64_t shared_mfn;
 	void *shared;
 
-	if (g->domain->pv->shared_info(g->domain, &shared, &shared_mfn, err) < 0 ||
+	if (gw_domain_shared_info(g->domain, &shared, &shared_mfn, err) < 0 ||
 	    translate_ring(r, page + l->start_store, "xenstore ring", &g->store_gfn, err) < 0 ||
 	    translate_ring(r, page + l->start_console, "console ring", &g->console_gfn, err) < 0)
 		return -1;
@@ -90,11 +91,11 @@ static int apply_start_info(struct gw_restore_guest *g, uint64_t mfn, struct gw_
 	struct gw_mapping mapping;
 	void *page;
 
-	if (g->domain->ops->map(g->domain, 1, &mfn, true, &page, &mapping, err) < 0)
+	if (gw_domain_map(g->domain, 1, &mfn, true, &page, &mapping, err) < 0)
 		return gw_fail_in(err, "start_info");
 	int r = fill_start_info(g, page, err);
 
-	g->domain->ops->unmap(g->domain, &mapping);
+	gw_domain_unmap(g->domain, &mapping);
 	return r < 0 ? gw_fail_in(err, "start_info") : 0;
 }
 
@@ -168,8 +169,8 @@ static int apply_basic(struct gw_restore_guest *g, uint32_t vcpu, struct gw_buff
 	g->rule = "pv-table-tree";
 	gw_put_le32(context + l->vcpu_flags,
 		    gw_get_le32(context + l->vcpu_flags) | GW_PV_VCPU_ONLINE);
-	return g->domain->pv->set_vcpu(g->domain, vcpu, GW_REC_X86_PV_VCPU_BASIC, context,
-				       blob->len, err);
+	return gw_domain_set_vcpu(g->domain, vcpu, GW_REC_X86_PV_VCPU_BASIC, context, blob->len,
+				  err);
 }
 
 static int apply_vcpu(struct gw_restore_guest *g, uint32_t vcpu, struct gw_error *err)
@@ -196,9 +197,8 @@ static int apply_vcpu(struct gw_restore_guest *g, uint32_t vcpu, struct gw_error
 		return -1;
 	g->rule = "pv-vcpu-state";
 	for (unsigned i = 1; i < GW_PV_VCPU_KINDS; i++)
-		if (blobs[i].len > 0 &&
-		    g->domain->pv->set_vcpu(g->domain, vcpu, types[i], blobs[i].data, blobs[i].len,
-					    err) < 0)
+		if (blobs[i].len > 0 && gw_domain_set_vcpu(g->domain, vcpu, types[i], blobs[i].data,
+							   blobs[i].len, err) < 0)
 			return gw_fail_in(err, "%s", gw_record_name(types[i]));
 	return 0;
 }
@@ -219,12 +219,12 @@ static int pin_tables(struct gw_restore_guest *g, struct gw_error *err)
 			return gw_fail(err, GW_INVALID,
 				       "page table pfn 0x%" PRIx64 " has no page to pin", pfn);
 		if (++n == PIN_BATCH) {
-			if (g->domain->pv->pin(g->domain, n, mfns, types, err) < 0)
+			if (gw_domain_pin(g->domain, n, mfns, types, err) < 0)
 				return -1;
 			n = 0;
 		}
 	}
-	return n ? g->domain->pv->pin(g->domain, n, mfns, types, err) : 0;
+	return n ? gw_domain_pin(g->domain, n, mfns, types, err) : 0;
 }
 
 /* Writes one page of the new P2M. */
@@ -239,12 +239,12 @@ static int write_leaf(struct gw_restore_guest *g, size_t leaf, struct gw_error *
 
 	snprintf(what, sizeof(what), "P2M frame %zu", leaf);
 	if (gw_pv_data_mfn(r, r->frames[leaf], what, &mfn, err) < 0 ||
-	    g->domain->ops->map(g->domain, 1, &mfn, true, &page, &mapping, err) < 0)
+	    gw_domain_map(g->domain, 1, &mfn, true, &page, &mapping, err) < 0)
 		return -1;
 	for (unsigned i = 0; i < l->fpp; i++)
 		gw_pv_put_word(l, gw_pv_word_at(l, page, i),
 			       gw_pv_new_mfn(r, (uint64_t)leaf * l->fpp + i));
-	g->domain->ops->unmap(g->domain, &mapping);
+	gw_domain_unmap(g->domain, &mapping);
 	return 0;
 }
 

@@ -10,6 +10,7 @@
 
 #include "base/util.h"
 #include "guest/x86_pv.h"
+#include "hypervisor/domain.h"
 
 /* Frame lists of three levels reach no further, nor do the u32s of X86_PV_P2M_FRAMES. */
 #define NR_PFNS_MAX (UINT64_C(1) << 32)
@@ -54,7 +55,7 @@ static uint64_t *read_list(const struct gw_pv_p2m *p2m, const uint64_t *mfns, si
 		gw_fail_errno(err, "the guest's P2M");
 		return NULL;
 	}
-	if (p2m->domain->ops->map(p2m->domain, nr_pages, mfns, false, pages, &mapping, err) < 0) {
+	if (gw_domain_map(p2m->domain, nr_pages, mfns, false, pages, &mapping, err) < 0) {
 		gw_fail_in(err, "the pages with the guest's %s list", what);
 		return NULL;
 	}
@@ -62,7 +63,7 @@ static uint64_t *read_list(const struct gw_pv_p2m *p2m, const uint64_t *mfns, si
 		list[i] = gw_pv_get_word(l, gw_pv_word_at(l, pages[i / l->fpp], i % l->fpp));
 		r = check_mfn(p2m, list[i], what, i, err);
 	}
-	p2m->domain->ops->unmap(p2m->domain, &mapping);
+	gw_domain_unmap(p2m->domain, &mapping);
 	return r == 0 ? GW_STEAL(list) : NULL;
 }
 
@@ -146,8 +147,7 @@ static uint64_t *walk_level(const struct gw_pv_p2m *p2m, const uint64_t *tables,
 		gw_fail_errno(err, "the guest's P2M");
 		return NULL;
 	}
-	if (p2m->domain->ops->map(p2m->domain, nr_tables, tables, false, pages, &mapping, err) <
-	    0) {
+	if (gw_domain_map(p2m->domain, nr_tables, tables, false, pages, &mapping, err) < 0) {
 		gw_fail_in(err, "the page tables of the guest's P2M");
 		return NULL;
 	}
@@ -162,7 +162,7 @@ static uint64_t *walk_level(const struct gw_pv_p2m *p2m, const uint64_t *tables,
 		else
 			r = check_mfn(p2m, mfns[i], "P2M page table entry", i, err);
 	}
-	p2m->domain->ops->unmap(p2m->domain, &mapping);
+	gw_domain_unmap(p2m->domain, &mapping);
 	return r == 0 ? GW_STEAL(mfns) : NULL;
 }
 
@@ -212,7 +212,7 @@ static int find(struct finder *f, struct gw_error *err)
 	uint64_t cr3 = arch_word(p2m, p2m->layout->arch_p2m_cr3), nr_pfns;
 
 	f->nr_pfns = arch_word(p2m, p2m->layout->arch_max_pfn);
-	if (p2m->domain->ops->nr_pfns(p2m->domain, &nr_pfns, err) < 0)
+	if (gw_domain_nr_pfns(p2m->domain, &nr_pfns, err) < 0)
 		return -1;
 	/* Memory is taken in proportion to it. */
 	nr_pfns = GW_MIN(nr_pfns, NR_PFNS_MAX);
@@ -253,16 +253,16 @@ int gw_pv_p2m_open(struct gw_pv_p2m *p2m, struct gw_domain *d, struct gw_error *
 	unsigned width;
 
 	*p2m = (struct gw_pv_p2m){.domain = d};
-	if (d->pv->get_width(d, &width, err) < 0 ||
-	    d->pv->m2p(d, &p2m->m2p, &p2m->max_mfn, err) < 0 ||
-	    d->pv->shared_info(d, &shared, &mfn, err) < 0)
+	if (gw_domain_get_width(d, &width, err) < 0 ||
+	    gw_domain_m2p(d, &p2m->m2p, &p2m->max_mfn, err) < 0 ||
+	    gw_domain_shared_info(d, &shared, &mfn, err) < 0)
 		return -1;
 	p2m->layout = gw_pv_layout(width);
 	if (!p2m->layout)
 		return gw_fail(err, GW_UNSUPPORTED, "a PV guest of width %u: expected 4 or 8",
 			       width);
 	p2m->shared_info = shared;
-	p2m->compat_mfn0 = d->pv->compat_m2p_mfn0(d);
+	p2m->compat_mfn0 = gw_domain_compat_m2p_mfn0(d);
 
 	struct finder f = {.p2m = p2m};
 
@@ -274,7 +274,7 @@ int gw_pv_p2m_open(struct gw_pv_p2m *p2m, struct gw_domain *d, struct gw_error *
 	p2m->leaves = calloc(f.nr, sizeof(*p2m->leaves));
 	if (!p2m->leaves)
 		return gw_fail_errno(err, "the guest's P2M");
-	if (d->ops->map(d, f.nr, f.mfns, false, p2m->leaves, &p2m->mapping, err) < 0)
+	if (gw_domain_map(d, f.nr, f.mfns, false, p2m->leaves, &p2m->mapping, err) < 0)
 		return gw_fail_in(err, "the guest's P2M");
 	p2m->mapped = true;
 	return 0;
@@ -283,7 +283,7 @@ int gw_pv_p2m_open(struct gw_pv_p2m *p2m, struct gw_domain *d, struct gw_error *
 void gw_pv_p2m_close(struct gw_pv_p2m *p2m)
 {
 	if (p2m->mapped)
-		p2m->domain->ops->unmap(p2m->domain, &p2m->mapping);
+		gw_domain_unmap(p2m->domain, &p2m->mapping);
 	free(p2m->leaves);
 	free(p2m->leaf_mfns);
 	*p2m = (struct gw_pv_p2m){0};

@@ -8,6 +8,7 @@
 
 #include "base/util.h"
 #include "guest/x86_pv.h"
+#include "hypervisor/domain.h"
 
 static int setup(struct gw_restore_guest *g, struct gw_error *err)
 {
@@ -240,7 +241,7 @@ static int make_vcpus(struct gw_restore_guest *g, struct gw_error *err)
 
 	if (r->nr_vcpus > 0)
 		return 0;
-	if (g->domain->ops->info(g->domain, &info, err) < 0)
+	if (gw_domain_info(g->domain, &info, err) < 0)
 		return -1;
 	r->vcpus = calloc(((size_t)info.max_vcpu_id + 1) * GW_PV_VCPU_KINDS, sizeof(*r->vcpus));
 	if (!r->vcpus)
@@ -252,14 +253,14 @@ static int make_vcpus(struct gw_restore_guest *g, struct gw_error *err)
 static int set_width(struct gw_restore_guest *g, struct gw_error *err)
 {
 	struct gw_pv_restore *r = g->priv;
-	const struct gw_x86_pv_ops *pv = g->domain->pv;
 	unsigned width;
 
 	if (!r->layout)
 		return gw_fail(err, GW_INVALID, "the static data has no X86_PV_INFO");
-	if (pv->get_width(g->domain, &width, err) < 0)
+	if (gw_domain_get_width(g->domain, &width, err) < 0)
 		return -1;
-	return width == r->layout->width ? 0 : pv->set_width(g->domain, r->layout->width, err);
+	return width == r->layout->width ? 0
+					 : gw_domain_set_width(g->domain, r->layout->width, err);
 }
 
 static int static_data_complete(struct gw_restore_guest *g, unsigned *missing, struct gw_error *err)
@@ -268,10 +269,10 @@ static int static_data_complete(struct gw_restore_guest *g, unsigned *missing, s
 
 	if (!g->domain->pv)
 		return gw_fail(err, GW_UNSUPPORTED, "domain %u is no PV domain", g->domain->domid);
-	if (g->max_pfns == 0 && g->domain->ops->nr_pfns(g->domain, &g->max_pfns, err) < 0)
+	if (g->max_pfns == 0 && gw_domain_nr_pfns(g->domain, &g->max_pfns, err) < 0)
 		return -1;
 	if (set_width(g, err) < 0 || make_vcpus(g, err) < 0 ||
-	    g->domain->pv->m2p(g->domain, &r->m2p, &r->max_mfn, err) < 0)
+	    gw_domain_m2p(g->domain, &r->m2p, &r->max_mfn, err) < 0)
 		return -1;
 	return gw_x86_apply_policy(&r->x86, g, missing, err);
 }

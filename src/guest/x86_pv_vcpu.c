@@ -7,6 +7,7 @@
 
 #include "base/util.h"
 #include "guest/x86_pv.h"
+#include "hypervisor/domain.h"
 
 const char *gw_pv_ref_name(enum gw_pv_ref ref)
 {
@@ -107,7 +108,7 @@ static int save_record(const struct gw_pv_p2m *p2m, uint32_t vcpu, uint32_t type
 	GW_FREE_ON_EXIT void *blob = NULL;
 	size_t len = 0;
 
-	if (d->pv->get_vcpu(d, vcpu, type, &blob, &len, err) < 0)
+	if (gw_domain_get_vcpu(d, vcpu, type, &blob, &len, err) < 0)
 		return -1;
 	if (type == GW_REC_X86_PV_VCPU_BASIC) {
 		if (len != p2m->layout->vcpu_size)
@@ -139,12 +140,12 @@ int gw_pv_save_vcpus(const struct gw_pv_p2m *p2m, struct gw_buffer *records, str
 	struct gw_domain *d = p2m->domain;
 	struct gw_domain_info info;
 
-	if (d->ops->info(d, &info, err) < 0)
+	if (gw_domain_info(d, &info, err) < 0)
 		return -1;
 	for (uint32_t vcpu = 0; vcpu <= info.max_vcpu_id; vcpu++) {
 		bool online;
 
-		if (d->pv->vcpu_online(d, vcpu, &online, err) < 0)
+		if (gw_domain_vcpu_online(d, vcpu, &online, err) < 0)
 			return -1;
 		if (!online && vcpu == 0)
 			return gw_fail(err, GW_GUEST,

@@ -2,6 +2,7 @@
  *
  * The pool of batches, and what save and restore do to a batch alike.
  */
+#include "hypervisor/domain.h"
 #include "migrate/batch.h"
 
 #include <stdlib.h>
@@ -25,7 +26,7 @@ void *gw_batch_bounce(struct gw_batch *b, size_t i, struct gw_error *err)
 void gw_batch_release(struct gw_batch *b, struct gw_domain *d)
 {
 	if (b->mapped)
-		d->ops->unmap(d, &b->mapping);
+		gw_domain_unmap(d, &b->mapping);
 	b->mapped = false;
 }
 

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "format/x86/policy.h"
+#include "hypervisor/host.h"
 
 /* Room for the line that counts what did not fit. */
 #define TAIL 40
@@ -55,7 +56,7 @@ static int check_policy(struct gw_host *host, const struct gw_policy *wanted, st
 
 	if (!wanted)
 		return 0;
-	if (host->ops->policy(host, &offered, err) < 0)
+	if (gw_host_policy(host, &offered, err) < 0)
 		return -1;
 	gw_policy_compare(wanted, &offered, report_lack, r);
 	gw_policy_free(&offered);
@@ -65,10 +66,10 @@ static int check_policy(struct gw_host *host, const struct gw_policy *wanted, st
 int gw_preflight(struct gw_host *host, const struct gw_preflight *wanted, struct gw_error *err)
 {
 	struct reasons r = {0};
-	uint64_t room = host->ops->free_pages(host);
+	uint64_t room = gw_host_free_pages(host);
 	char line[200];
 
-	if (!(host->ops->guest_types(host) & (1u << wanted->type))) {
+	if (!(gw_host_guest_types(host) & (1u << wanted->type))) {
 		snprintf(line, sizeof(line), "this host (%s) does not run %s guests",
 			 host->ops->name, type_name(wanted->type));
 		add(&r, line);

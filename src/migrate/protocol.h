@@ -64,6 +64,11 @@ struct gw_receiver {
 	 * gw_migrate_receive() fails with GW_INVALID. NULL: nothing else is known.
 	 */
 	bool (*stray)(void *opaque, const uint8_t *first, size_t len);
+	/*
+	 * The image is in the domain, which is still the sender's: what would keep the domain from
+	 * running here fails now (gw_control_restored()). NULL is fine.
+	 */
+	int (*complete)(void *opaque, struct gw_error *err);
 	/* The sender gave it away ("yours"): keep this in mind before the acknowledgement leaves.
 	 */
 	int (*mine)(void *opaque, struct gw_error *err);

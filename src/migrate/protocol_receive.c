@@ -135,6 +135,16 @@ static int receive_stream(struct receiver *r, struct gw_report *report, struct g
 	return rc;
 }
 
+static int complete(struct receiver *r, struct gw_report *report, struct gw_error *err)
+{
+	uint64_t start = gw_clock_ns();
+
+	if (r->owner->complete && r->owner->complete(r->owner->opaque, err) < 0)
+		return -1;
+	report->device_state_ns += gw_clock_ns() - start;
+	return 0;
+}
+
 /* How long the stream's last part took; the device state is reported on its own. */
 static void measure(struct receiver *r, const struct gw_report *report)
 {
@@ -191,7 +201,8 @@ static int run(struct receiver *r, enum gw_outcome *outcome, struct gw_error *er
 static int receive(struct receiver *r, struct gw_report *report, enum gw_outcome *outcome,
 		   struct gw_error *err)
 {
-	if (handshake(r, err) < 0 || receive_stream(r, report, err) < 0)
+	if (handshake(r, err) < 0 || receive_stream(r, report, err) < 0 ||
+	    complete(r, report, err) < 0)
 		return -1;
 	measure(r, report);
 	if (take_over(r, err) < 0 || run(r, outcome, err) < 0)

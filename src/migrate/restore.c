@@ -250,7 +250,6 @@ static int read_image(struct gw_restore *r, struct gw_error *err)
 /* The last complete state is in: what had to wait is put in place. */
 static int finish(struct gw_restore *r, struct gw_error *err)
 {
-	struct gw_domain *d = r->guest.domain;
 	const struct gw_toolstack *ts = r->args->toolstack;
 
 	r->progress.stage = "device state";
@@ -259,8 +258,6 @@ static int finish(struct gw_restore *r, struct gw_error *err)
 		gw_restore_refused(r, NULL, err);
 		return -1;
 	}
-	if (d->ops->restored(d, err) < 0)
-		return -1;
 	if (ts && ts->restore_results)
 		ts->restore_results(ts->opaque, r->guest.store_gfn, r->guest.console_gfn);
 	return 0;

@@ -64,7 +64,10 @@ struct gw_restore_args {
 	struct gw_refusal refusal;  /* why it failed, if it is such a fault */
 };
 
-/* Reads exactly one image. On failure the domain is half built: its owner destroys it. */
+/*
+ * Reads exactly one image. On failure the domain is half built: its owner destroys it. On success
+ * its owner calls gw_control_restored() before it lets the domain run.
+ */
 int gw_restore_image(struct gw_restore_args *args, struct gw_error *err);
 /* Reads exactly one libxl stream; emulator receives the last device model state (or stays empty).
  * NULL: dropped. */

@@ -11,6 +11,7 @@
 #include <sys/mman.h>
 
 #include "base/util.h"
+#include "hypervisor/domain.h"
 
 #define MISMATCHES_TOLD 16
 
@@ -171,10 +172,10 @@ static enum gw_pull restore_chunk(struct gw_restore *r, struct gw_channel *from,
 		return GW_PULL_FAILED;
 	if (b->nr == 0)
 		return GW_PULL_OK;
-	if (d->ops->map(d, b->nr, b->gfns, !r->verifying, b->pages, &mapping, err) < 0)
+	if (gw_domain_map(d, b->nr, b->gfns, !r->verifying, b->pages, &mapping, err) < 0)
 		return GW_PULL_FAILED;
 	rc = fill(r, from, err);
-	d->ops->unmap(d, &mapping);
+	gw_domain_unmap(d, &mapping);
 	r->pages += b->nr;
 	r->progress.pages_done += b->nr;
 	return rc;

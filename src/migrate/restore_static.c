@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/util.h"
+#include "hypervisor/domain.h"
 
 /* Policies and PV_INFO are a few kilobytes; more is no static data. */
 #define STATIC_MAX (4u << 20)
@@ -82,7 +83,7 @@ static int set_up_guest(struct gw_restore *r, struct gw_error *err)
 	};
 	if (!r->guest.ops)
 		return gw_fail(err, GW_UNSUPPORTED, "guests of type %d cannot be restored", type);
-	if (d->ops->nr_pfns(d, &r->guest.max_pfns, err) < 0)
+	if (gw_domain_nr_pfns(d, &r->guest.max_pfns, err) < 0)
 		return -1;
 	r->guest_ready = true;
 	return r->guest.ops->setup(&r->guest, err);

@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "base/util.h"
+#include "hypervisor/domain.h"
 
 /*
  * What the domain header calls the writer's Xen: the release whose image specification this is.
@@ -34,7 +35,7 @@ static int check_suspended(struct gw_save *s, struct gw_error *err)
 {
 	struct gw_domain_info info;
 
-	if (s->domain->ops->info(s->domain, &info, err) < 0)
+	if (gw_domain_info(s->domain, &info, err) < 0)
 		return -1;
 	if (info.shutdown == GW_SHUTDOWN_SUSPEND ||
 	    (info.shutdown == GW_SHUTDOWN_NONE && info.paused))
@@ -167,7 +168,7 @@ static void clean_up(struct gw_save *s)
 
 	gw_save_memory_free(s);
 	if (s->logging)
-		s->domain->ops->logdirty_stop(s->domain);
+		gw_domain_logdirty_stop(s->domain);
 	if (s->model_logging)
 		ts->logdirty_switch(ts->opaque, 0, NULL);
 	if (s->guest.ops)

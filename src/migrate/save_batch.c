@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/util.h"
+#include "hypervisor/domain.h"
 
 /* A guest that gives pages back while they are looked at may cost that many more tries. */
 #define MAP_TRIES 3
@@ -16,7 +17,7 @@ static int find_types(struct gw_batch *b, struct gw_save_guest *g, struct gw_err
 	struct gw_domain *d = g->domain;
 
 	if (g->ops->pfn_to_gfn(g, b->nr, b->pfns, b->gfns, err) < 0 ||
-	    d->ops->page_types(d, b->nr, b->gfns, b->types, err) < 0)
+	    gw_domain_page_types(d, b->nr, b->gfns, b->types, err) < 0)
 		return -1;
 	b->nr_pages = 0;
 	for (size_t i = 0; i < b->nr; i++) {
@@ -47,8 +48,8 @@ static int map(struct gw_batch *b, struct gw_save_guest *g, bool final, struct g
 			return -1;
 		if (b->nr_pages == 0)
 			return 0;
-		if (d->ops->map(d, b->nr_pages, b->data_gfns, false, b->data, &b->mapping, &why) ==
-		    0) {
+		if (gw_domain_map(d, b->nr_pages, b->data_gfns, false, b->data, &b->mapping,
+				  &why) == 0) {
 			b->mapped = true;
 			return 0;
 		}

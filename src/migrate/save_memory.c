@@ -11,6 +11,7 @@
 #include "base/bitmap.h"
 #include "base/clock.h"
 #include "base/util.h"
+#include "hypervisor/domain.h"
 
 #define POOL_BATCHES 1
 #define PROGRESS_NS  UINT64_C(100000000)
@@ -183,7 +184,7 @@ static int live_pass(struct gw_save *s, uint64_t nr_due, struct gw_error *err)
 		return gw_fail(err, GW_NO_MEMORY, "memory for the measurements of a pass");
 	s->passes = passes;
 	if (round_of(s, "memory", nr_due, false, err) < 0 ||
-	    s->domain->ops->logdirty_peek(s->domain, &dirty, err) < 0)
+	    gw_domain_logdirty_peek(s->domain, &dirty, err) < 0)
 		return -1;
 	wall = gw_clock_ns() - start;
 	passes[s->nr_passes++] = (struct gw_precopy_round){
@@ -201,7 +202,7 @@ static int clean(struct gw_save *s, uint64_t *dirty, struct gw_error *err)
 	uint64_t nr = s->guest.nr_pfns;
 
 	memset(s->due, 0, GW_BITMAP_WORDS(nr) * sizeof(*s->due));
-	return s->domain->ops->logdirty_clean(s->domain, s->due, nr, dirty, err);
+	return gw_domain_logdirty_clean(s->domain, s->due, nr, dirty, err);
 }
 
 static void all_due(struct gw_save *s)
@@ -218,7 +219,7 @@ static int start_logging(struct gw_save *s, struct gw_error *err)
 			return -1;
 		s->model_logging = true;
 	}
-	if (s->domain->ops->logdirty_start(s->domain, err) < 0)
+	if (gw_domain_logdirty_start(s->domain, err) < 0)
 		return -1;
 	s->logging = true;
 	return 0;

@@ -8,6 +8,8 @@
 #include <godwit/channel.h>
 
 #include "base/util.h"
+#include "hypervisor/domain.h"
+#include "hypervisor/host.h"
 #include "vmm/process_private.h"
 #include "format/x86/policy.h"
 #include "hypervisor/pvh/boot.h"
@@ -38,14 +40,14 @@ static int apply_cpu(struct gw_process *p, const char *cpu, struct gw_error *err
 	GW_FREE_ON_EXIT char *copy = strdup(cpu);
 	struct gw_policy policy = {0};
 	char *save = NULL;
-	int ret = copy ? p->host->ops->policy(p->host, &policy, err)
+	int ret = copy ? gw_host_policy(p->host, &policy, err)
 		       : gw_fail(err, GW_NO_MEMORY, "no memory");
 
 	for (char *word = ret == 0 ? strtok_r(copy, ",", &save) : NULL; word && ret == 0;
 	     word = strtok_r(NULL, ",", &save))
 		ret = apply_feature(&policy, word, err);
 	if (ret == 0)
-		ret = p->domain->ops->set_policy(p->domain, &policy, err);
+		ret = gw_domain_set_policy(p->domain, &policy, err);
 	gw_policy_free(&policy);
 	return ret;
 }

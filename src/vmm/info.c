@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "hypervisor/domain.h"
 #include "vmm/process_private.h"
 
 void gw_process_look(struct gw_process *p)
@@ -16,7 +17,7 @@ void gw_process_look(struct gw_process *p)
 	/* The operation's thread is the one that calls into the domain. */
 	if (p->job || !p->domain)
 		return;
-	if (p->domain->ops->info(p->domain, &info, NULL) == 0)
+	if (gw_domain_info(p->domain, &info, NULL) == 0)
 		p->info = info;
 }
 

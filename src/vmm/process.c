@@ -15,7 +15,8 @@
 
 #include "base/clock.h"
 #include "base/util.h"
-#include "hypervisor/emu/emu.h"
+#include "hypervisor/control.h"
+#include "hypervisor/host.h"
 
 #define TICK_MS	     200 /* progress events, and a look at the domain */
 #define FAST_TICK_MS 10	 /* waiting for a name to become free */
@@ -110,6 +111,8 @@ static void on_shutdown(void *opaque, enum gw_shutdown_reason reason)
 
 int gw_process_create(struct gw_process *p, struct gw_error *err)
 {
+	const struct gw_control_events events = {
+		.console = on_console, .shutdown = on_shutdown, .opaque = p};
 	struct gw_domain_config dc;
 	struct gw_domain *domain = NULL;
 
@@ -127,16 +130,13 @@ int gw_process_create(struct gw_process *p, struct gw_error *err)
 	pthread_mutex_unlock(&p->lock);
 	if (ret == 0) {
 		gw_config_to_hypervisor(&p->config, &dc);
-		domain = p->host->ops->create(p->host, &dc, err);
+		domain = gw_host_create(p->host, &dc, err);
 	}
 	if (!domain) {
 		gw_process_drop(p);
 		return -1;
 	}
-	if (gw_emu_is(domain)) {
-		gw_emu_set_console(domain, on_console, p);
-		gw_emu_set_shutdown(domain, on_shutdown, p);
-	}
+	gw_control_set_events(domain->control, &events);
 	pthread_mutex_lock(&p->lock);
 	p->domain = domain;
 	pthread_mutex_unlock(&p->lock);
@@ -153,13 +153,13 @@ void gw_process_drop(struct gw_process *p)
 	gw_claim_release(&p->claim, &p->runtime);
 	pthread_mutex_unlock(&p->lock);
 	if (domain)
-		domain->ops->destroy(domain);
+		gw_control_destroy(domain->control);
 	gw_host_close(host);
 }
 
 int gw_process_go(struct gw_process *p, struct gw_error *err)
 {
-	if (!p->args.paused && p->domain->ops->unpause(p->domain, err) < 0)
+	if (!p->args.paused && gw_control_unpause(p->domain->control, err) < 0)
 		return -1;
 	p->paused = p->args.paused;
 	p->started_ns = gw_clock_ns();
@@ -227,8 +227,9 @@ static void check_guest(struct gw_process *p)
 		gw_process_finish(p, GW_END_REBOOT);
 		break;
 	case GW_SHUTDOWN_CRASH:
-		if (gw_emu_is(p->domain) && *gw_emu_crash_text(p->domain))
-			gw_fail(&p->end_err, GW_GUEST, "%s", gw_emu_crash_text(p->domain));
+		if (*gw_control_crash_text(p->domain->control))
+			gw_fail(&p->end_err, GW_GUEST, "%s",
+				gw_control_crash_text(p->domain->control));
 		gw_process_finish(p, GW_END_CRASHED);
 		break;
 	default:

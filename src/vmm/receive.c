@@ -12,6 +12,7 @@
 #include "vmm/client.h"
 #include "vmm/process_private.h"
 #include "examine/detect.h"
+#include "hypervisor/control.h"
 #include "migrate/preflight.h"
 
 #define INFO_TIMEOUT_MS 1000
@@ -136,6 +137,13 @@ static struct gw_domain *accept_domain(void *opaque, const struct gw_migration_i
 	return p->domain;
 }
 
+static int complete_domain(void *opaque, struct gw_error *err)
+{
+	struct gw_job *job = opaque;
+
+	return gw_control_restored(job->process->domain->control, err);
+}
+
 static int now_mine(void *opaque, struct gw_error *err)
 {
 	struct gw_job *job = opaque;
@@ -187,6 +195,7 @@ static int run_receive(void *opaque, struct gw_operation *op, struct gw_error *e
 		.accept = accept_domain,
 		.header = gw_restore_judge,
 		.stray = is_image,
+		.complete = complete_domain,
 		.mine = now_mine,
 		.run = let_run,
 		.toolstack = &toolstack,

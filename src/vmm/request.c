@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/util.h"
+#include "hypervisor/control.h"
 #include "vmm/options.h"
 #include "vmm/process_private.h"
 
@@ -48,7 +49,7 @@ static int do_pause(struct gw_process *p, struct gw_session *s, const json_t *me
 {
 	if (check_decided(p, err) < 0)
 		return -1;
-	if (!p->paused && p->domain->ops->pause(p->domain, err) < 0)
+	if (!p->paused && gw_control_pause(p->domain->control, err) < 0)
 		return -1;
 	p->paused = true;
 	gw_session_reply(s, "pause", NULL);
@@ -71,12 +72,13 @@ static int do_resume(struct gw_process *p, struct gw_session *s, const json_t *m
 	if (claim) {
 		if (p->side == GW_SIDE_SOURCE && gw_domain_toolstack_undo(&p->saved, err) < 0)
 			return -1;
-		if (p->side == GW_SIDE_DESTINATION && p->domain->ops->unpause(p->domain, err) < 0)
+		if (p->side == GW_SIDE_DESTINATION &&
+		    gw_control_unpause(p->domain->control, err) < 0)
 			return -1;
 		atomic_store(&p->phase, GW_PHASE_LIVE);
 		p->paused = false;
 	} else if (p->paused) {
-		if (p->domain->ops->unpause(p->domain, err) < 0)
+		if (gw_control_unpause(p->domain->control, err) < 0)
 			return -1;
 		p->paused = false;
 	}

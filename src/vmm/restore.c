@@ -10,6 +10,8 @@
 #include "base/bytes.h"
 #include "base/util.h"
 #include "convert/xend.h"
+#include "hypervisor/control.h"
+#include "hypervisor/host.h"
 #include "vmm/process_private.h"
 #include "examine/detect.h"
 #include "format/libxc/image.h"
@@ -45,8 +47,10 @@ int gw_restore_rest(struct gw_job *job, struct gw_operation *op, struct gw_error
 
 	gw_job_toolstack(job, op, &toolstack);
 	gw_channel_set_cancel(job->ch, args.cancel);
-	return job->layer == GW_LAYER_LIBXC ? gw_restore_image(&args, err)
-					    : gw_restore_stream(&args, NULL, err);
+	if ((job->layer == GW_LAYER_LIBXC ? gw_restore_image(&args, err)
+					  : gw_restore_stream(&args, NULL, err)) < 0)
+		return -1;
+	return gw_control_restored(args.domain->control, err);
 }
 
 static int run_restore(void *opaque, struct gw_operation *op, struct gw_error *err)
@@ -183,7 +187,7 @@ static int config_of_nothing(struct gw_process *p, struct gw_config *config,
 	pthread_mutex_unlock(&p->lock);
 	config->type = type;
 	config->pvh = type == GW_GUEST_X86_HVM;
-	config->max_memkb = host->ops->free_pages(host) * 4;
+	config->max_memkb = gw_host_free_pages(host) * 4;
 	config->name = strdup(p->args.name);
 	return config->name ? gw_config_build(config, err)
 			    : gw_fail(err, GW_NO_MEMORY, "no memory");

@@ -6,6 +6,7 @@
  */
 #include <string.h>
 
+#include "hypervisor/control.h"
 #include "vmm/process_private.h"
 #include "format/xl/file.h"
 
@@ -85,7 +86,7 @@ void gw_save_settle(struct gw_process *p, const char *keep)
 	}
 	/* Before it is taken back to life, so that it does not run a single instruction. */
 	if (keep && strcmp(keep, "pause") == 0 && !p->paused)
-		p->paused = p->domain->ops->pause(p->domain, NULL) == 0;
+		p->paused = gw_control_pause(p->domain->control, NULL) == 0;
 	back_to_life(p, &p->saved);
 	atomic_store(&p->phase, GW_PHASE_LIVE);
 	if (keep)

@@ -8,10 +8,11 @@
 
 #include "base/clock.h"
 #include "base/util.h"
+#include "hypervisor/control.h"
 
 static int force_pause(struct gw_domain_toolstack *ts, struct gw_error *err)
 {
-	if (ts->domain->ops->pause(ts->domain, err) < 0)
+	if (gw_control_pause(ts->domain->control, err) < 0)
 		return -1;
 	ts->forced = true;
 	return 0;
@@ -24,7 +25,7 @@ static int do_suspend(void *opaque, struct gw_error *err)
 
 	if (ts->force)
 		return force_pause(ts, err);
-	answer = ts->domain->ops->suspend(ts->domain, ts->suspend_timeout_ms, ts->cancel, err);
+	answer = gw_control_suspend(ts->domain->control, ts->suspend_timeout_ms, ts->cancel, err);
 	if (answer < 0)
 		return -1;
 	if (answer == 1) {
@@ -47,9 +48,9 @@ int gw_domain_toolstack_undo(struct gw_domain_toolstack *ts, struct gw_error *er
 
 	if (!ts->suspended && !ts->forced)
 		return 0;
-	if (ts->suspended && ts->domain->ops->resume(ts->domain, err) < 0)
+	if (ts->suspended && gw_control_resume(ts->domain->control, err) < 0)
 		return -1;
-	if (ts->forced && ts->domain->ops->unpause(ts->domain, err) < 0)
+	if (ts->forced && gw_control_unpause(ts->domain->control, err) < 0)
 		return -1;
 	ts->suspended = false;
 	ts->forced = false;

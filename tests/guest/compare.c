@@ -6,6 +6,7 @@
 
 #include "base/bytes.h"
 #include "compare.h"
+#include "hypervisor/domain.h"
 #include "hypervisor/memory/memory.h"
 
 #define FRAME UINT64_C(0x000ffffffffff000)
@@ -52,7 +53,7 @@ static bool is_xen_slot(const struct pv_image *pv, struct gw_domain *d, unsigned
 		return slot >= 4;
 	/* Only the L2 that got Xen's own entries. */
 	return level == 2 && slot >= 428 &&
-	       gw_get_le64(have + 8 * 428) >> 12 == d->pv->compat_m2p_mfn0(d);
+	       gw_get_le64(have + 8 * 428) >> 12 == gw_domain_compat_m2p_mfn0(d);
 }
 
 static bool table_is_right(struct gw_domain *d, const struct pv_image *pv, unsigned level,
@@ -104,7 +105,7 @@ static bool start_info_is_right(struct gw_domain *d, const struct pv_image *pv, 
 	uint64_t shared_mfn;
 	void *shared;
 
-	assert_int_equal(d->pv->shared_info(d, &shared, &shared_mfn, NULL), 0);
+	assert_int_equal(gw_domain_shared_info(d, &shared, &shared_mfn, NULL), 0);
 	memcpy(want, sent, sizeof(want));
 	memcpy(want + 32, &pv->nr_pfns, w);
 	memcpy(want + 32 + w, &(uint64_t){shared_mfn << 12}, w);

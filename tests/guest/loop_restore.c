@@ -6,6 +6,8 @@
 #include "lib/gwtest.h"
 
 #include "base/util.h"
+#include "hypervisor/control.h"
+#include "hypervisor/domain.h"
 #include "loop.h"
 
 struct restore {
@@ -63,13 +65,13 @@ static int one_page(struct restore *r, uint64_t pfn, unsigned type, const uint8_
 	if (r->guest.ops->needs_localise(type) &&
 	    r->guest.ops->localise(&r->guest, pfn, type, page, err) < 0)
 		return -1;
-	if (d->ops->map(d, 1, &gfn, !r->verify, &to, &mapping, err) < 0)
+	if (gw_domain_map(d, 1, &gfn, !r->verify, &to, &mapping, err) < 0)
 		return -1;
 	if (r->verify)
 		r->options->mismatches += memcmp(to, page, sizeof(page)) != 0;
 	else
 		memcpy(to, page, sizeof(page));
-	d->ops->unmap(d, &mapping);
+	gw_domain_unmap(d, &mapping);
 	return 0;
 }
 
@@ -163,7 +165,7 @@ int restore_loop(const struct image *image, struct gw_domain *d, struct restore_
 	if (rc == 0)
 		rc = r.guest.ops->stream_complete(&r.guest, err);
 	if (rc == 0)
-		rc = d->ops->restored(d, err);
+		rc = gw_control_restored(d->control, err);
 	options->store_gfn = r.guest.store_gfn;
 	options->console_gfn = r.guest.console_gfn;
 	r.guest.ops->cleanup(&r.guest);

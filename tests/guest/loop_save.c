@@ -6,6 +6,8 @@
 
 #include "base/bitmap.h"
 #include "base/util.h"
+#include "hypervisor/control.h"
+#include "hypervisor/domain.h"
 #include "loop.h"
 
 #define BATCH 100u /* not a divisor of anything */
@@ -27,13 +29,13 @@ static int one_page(struct save *s, uint64_t pfn, uint64_t gfn, unsigned type, b
 	void *page;
 	int r = 0;
 
-	if (!to || d->ops->map(d, 1, &gfn, false, &page, &mapping, err) < 0)
+	if (!to || gw_domain_map(d, 1, &gfn, false, &page, &mapping, err) < 0)
 		return -1;
 	if (s->guest.ops->needs_normalise(type))
 		r = s->guest.ops->normalise(&s->guest, pfn, type, page, to, final, err);
 	else
 		memcpy(to, page, 4096);
-	d->ops->unmap(d, &mapping);
+	gw_domain_unmap(d, &mapping);
 	s->out->len += r == 0 ? 4096 : 0;
 	return r;
 }
@@ -45,7 +47,7 @@ static int batch(struct save *s, const uint64_t *pfns, size_t n, bool final, str
 	size_t head = s->out->len, with_data = 0;
 
 	if (s->guest.ops->pfn_to_gfn(&s->guest, n, pfns, gfns, err) < 0 ||
-	    s->guest.domain->ops->page_types(s->guest.domain, n, gfns, types, err) < 0 ||
+	    gw_domain_page_types(s->guest.domain, n, gfns, types, err) < 0 ||
 	    gw_buffer_append(s->out, NULL, 16 + 8 * n, err) < 0)
 		return -1;
 	for (size_t i = 0; i < n; i++) {
@@ -92,8 +94,7 @@ static int clean(struct save *s, struct gw_error *err)
 {
 	uint64_t count;
 
-	return s->guest.domain->ops->logdirty_clean(s->guest.domain, s->dirty, s->guest.nr_pfns,
-						    &count, err);
+	return gw_domain_logdirty_clean(s->guest.domain, s->dirty, s->guest.nr_pfns, &count, err);
 }
 
 static void between(struct save *s)
@@ -106,7 +107,7 @@ static int suspended_round(struct save *s, bool logdirty, struct gw_error *err)
 {
 	struct gw_domain *d = s->guest.domain;
 
-	if (d->ops->suspend(d, 1000, NULL, err) < 0 || (logdirty && clean(s, err) < 0))
+	if (gw_control_suspend(d->control, 1000, NULL, err) < 0 || (logdirty && clean(s, err) < 0))
 		return -1;
 	gw_bitmap_or(s->dirty, s->deferred, s->guest.nr_pfns);
 	memset(s->deferred, 0, GW_BITMAP_WORDS(s->guest.nr_pfns) * 8);
@@ -121,7 +122,7 @@ static int memory(struct save *s, struct gw_error *err)
 	bool logdirty = s->options->live_passes > 0 || s->options->checkpoints > 0;
 
 	gw_bitmap_set_range(s->dirty, 0, s->guest.nr_pfns);
-	if (logdirty && d->ops->logdirty_start(d, err) < 0)
+	if (logdirty && gw_domain_logdirty_start(d, err) < 0)
 		return -1;
 	for (unsigned i = 0; i < s->options->live_passes; i++) {
 		if (pass(s, false, err) < 0)
@@ -134,7 +135,7 @@ static int memory(struct save *s, struct gw_error *err)
 		return -1;
 	for (unsigned i = 0; i < s->options->checkpoints; i++) {
 		if (i > 0) {
-			if (d->ops->resume(d, err) < 0)
+			if (gw_control_resume(d->control, err) < 0)
 				return -1;
 			between(s);
 			if (suspended_round(s, true, err) < 0)
@@ -180,12 +181,12 @@ int save_loop(struct gw_domain *d, struct gw_buffer *out, struct save_options *o
 		assert_true(s.dirty && s.deferred);
 		r = whole(&s, err);
 	}
-	d->ops->logdirty_stop(d);
+	gw_domain_logdirty_stop(d);
 	s.guest.ops->cleanup(&s.guest);
 	free(s.dirty);
 	free(s.deferred);
-	assert_int_equal(d->ops->info(d, &info, NULL), 0);
+	assert_int_equal(gw_domain_info(d, &info, NULL), 0);
 	if (!options->stay_suspended && info.shutdown == GW_SHUTDOWN_SUSPEND)
-		assert_int_equal(d->ops->resume(d, NULL), 0);
+		assert_int_equal(gw_control_resume(d->control, NULL), 0);
 	return r;
 }

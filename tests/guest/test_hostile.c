@@ -9,6 +9,8 @@
 
 #include "base/bytes.h"
 #include "compare.h"
+#include "hypervisor/control.h"
+#include "hypervisor/host.h"
 #include "hypervisor/memory/memory.h"
 
 #define PV64 "xen-code/v3_422_pv64_1024.xz"
@@ -295,7 +297,7 @@ static struct gw_domain *new_domain(struct gw_host *host, enum gw_guest_type typ
 {
 	struct gw_domain_config config = {.type = type, .max_pfns = 2000, .vcpus = 4, .seed = 11};
 	struct gw_error err = GW_ERROR_INIT;
-	struct gw_domain *d = host->ops->create(host, &config, &err);
+	struct gw_domain *d = gw_host_create(host, &config, &err);
 
 	assert_non_null(d);
 	return d;
@@ -315,7 +317,7 @@ static void test_lies(void **state)
 		if (restore_loop(&image, d, &how, &err) == 0)
 			fail_msg("restored although \"%s\"", lies[i].says);
 		assert_fails(-1, &err, GW_INVALID, lies[i].says);
-		d->ops->destroy(d);
+		gw_control_destroy(d->control);
 		free_image(&image);
 	}
 	gw_host_close(host);
@@ -331,8 +333,8 @@ static void test_memory_bound(void **state)
 	struct restore_options how = {.checkpoint = ~0u};
 
 	assert_fails(restore_loop(&image, d, &how, &err), &err, GW_NO_MEMORY, "the host's 900");
-	d->ops->destroy(d);
-	assert_int_equal(host->ops->free_pages(host), 900);
+	gw_control_destroy(d->control);
+	assert_int_equal(gw_host_free_pages(host), 900);
 	free_image(&image);
 	gw_host_close(host);
 }
@@ -431,7 +433,7 @@ static bool try(struct gw_host *host, const struct image *image, struct gw_buffe
 	gw_buffer_reset(out);
 	if (r == 0)
 		save_loop(d, out, &save, &err);
-	d->ops->destroy(d);
+	gw_control_destroy(d->control);
 	return r == 0;
 }
 
@@ -468,7 +470,7 @@ static void test_mutations(void **state)
 	gw_buffer_free(&out);
 	print_message("%u restored, %u refused\n", restored, refused);
 	assert_true(refused > 20);
-	assert_int_equal(host->ops->free_pages(host), 5000);
+	assert_int_equal(gw_host_free_pages(host), 5000);
 	gw_host_close(host);
 }
 

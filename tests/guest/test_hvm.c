@@ -7,6 +7,9 @@
 #include "lib/gwtest.h"
 
 #include "base/bytes.h"
+#include "hypervisor/control.h"
+#include "hypervisor/domain.h"
+#include "hypervisor/host.h"
 #include "hypervisor/memory/memory.h"
 #include "loop.h"
 
@@ -155,7 +158,7 @@ static struct gw_domain *new_domain(struct gw_host *host)
 {
 	struct gw_domain_config config = {.type = GW_GUEST_X86_HVM, .max_pfns = 5000, .vcpus = 1};
 	struct gw_error err = GW_ERROR_INIT;
-	struct gw_domain *d = host->ops->create(host, &config, &err);
+	struct gw_domain *d = gw_host_create(host, &config, &err);
 
 	assert_non_null(d);
 	return d;
@@ -181,7 +184,7 @@ static void round_trip(struct gw_host *host, const struct stream *s)
 	assert_int_equal(how.console_gfn, params.value[17] ?: GW_INVALID_PFN);
 	assert_true(compare_domain(d, &expected, &params) >= s->at_least);
 
-	assert_ok(d->ops->set_xenabi(d, "mine", 4, &err), &err);
+	assert_ok(gw_domain_set_xenabi(d, "mine", 4, &err), &err);
 	assert_ok(save_loop(d, &out, &save, &err), &err);
 	struct image again = image_of(&out, GW_GUEST_X86_HVM);
 	struct pages first = pages_of_image(&image, s->checkpoint);
@@ -195,12 +198,12 @@ static void round_trip(struct gw_host *host, const struct stream *s)
 	how = (struct restore_options){.checkpoint = ALL};
 	assert_ok(restore_loop(&again, copy, &how, &err), &err);
 	compare_domain(copy, &expected, &params);
-	assert_ok(copy->ops->get_xenabi(copy, &abi, &len, &err), &err);
+	assert_ok(gw_domain_get_xenabi(copy, &abi, &len, &err), &err);
 	assert_int_equal(len, 4);
 	assert_memory_equal(abi, "mine", 4);
 	free(abi);
-	copy->ops->destroy(copy);
-	d->ops->destroy(d);
+	gw_control_destroy(copy->control);
+	gw_control_destroy(d->control);
 	free_pages(&expected);
 	free_pages(&first);
 	free_pages(&second);
@@ -241,14 +244,14 @@ static void test_xenabi_once(void **state)
 	struct gw_buffer out = {0};
 
 	assert_ok(restore_loop(&image, d, &how, &err), &err);
-	assert_ok(d->ops->set_xenabi(d, "mine", 4, &err), &err);
+	assert_ok(gw_domain_set_xenabi(d, "mine", 4, &err), &err);
 	assert_ok(save_loop(d, &out, &save, &err), &err);
 	struct image again = image_of(&out, GW_GUEST_X86_HVM);
 
 	assert_int_equal(count_records(&again, GW_REC_CHECKPOINT), 3);
 	assert_int_equal(count_records(&again, GW_REC_HVM_CONTEXT), 3);
 	assert_int_equal(count_records(&again, GW_REC_GODWIT_XENABI), 1);
-	d->ops->destroy(d);
+	gw_control_destroy(d->control);
 	free_image(&again);
 	free_image(&image);
 	gw_host_close(host);

@@ -8,6 +8,9 @@
 #include <sched.h>
 
 #include "base/bytes.h"
+#include "hypervisor/control.h"
+#include "hypervisor/domain.h"
+#include "hypervisor/host.h"
 #include "lib/bytes.h"
 #include "compare.h"
 #include "hypervisor/memory/memory.h"
@@ -34,7 +37,7 @@ static struct gw_domain *new_domain(struct gw_host *host, enum gw_guest_type typ
 {
 	struct gw_domain_config config = {.type = type, .max_pfns = 8192, .vcpus = 4, .seed = s};
 	struct gw_error err = GW_ERROR_INIT;
-	struct gw_domain *d = host->ops->create(host, &config, &err);
+	struct gw_domain *d = gw_host_create(host, &config, &err);
 
 	assert_non_null(d);
 	return d;
@@ -48,7 +51,7 @@ static struct gw_domain *running_domain(struct gw_host *host, const char *name, 
 	struct gw_domain *d = new_domain(host, image.type, s);
 
 	assert_ok(restore_loop(&image, d, &how, &err), &err);
-	assert_ok(d->ops->unpause(d, &err), &err);
+	assert_ok(gw_control_unpause(d->control, &err), &err);
 	free_image(&image);
 	return d;
 }
@@ -69,7 +72,7 @@ static void assert_as_suspended(struct gw_domain *d, const struct pages *sent)
 	uint64_t max_mfn;
 	unsigned tables = 0;
 
-	assert_int_equal(d->pv->m2p(d, &m2p, &max_mfn, NULL), 0);
+	assert_int_equal(gw_domain_m2p(d, &m2p, &max_mfn, NULL), 0);
 	for (uint64_t pfn = 0; pfn < sent->nr; pfn++) {
 		const struct page *page = &sent->page[pfn];
 		const uint8_t *have = gw_memory_page(d, pfn);
@@ -128,7 +131,7 @@ static int ts_suspend(void *opaque, struct gw_error *err)
 {
 	struct gw_domain *d = opaque;
 
-	return d->ops->suspend(d, 1000, NULL, err) < 0 ? -1 : 0;
+	return gw_control_suspend(d->control, 1000, NULL, err) < 0 ? -1 : 0;
 }
 
 static void save_by_engine(struct gw_domain *d, struct gw_memory_guest *guest,
@@ -159,6 +162,7 @@ static void restore_by_engine(const struct image *image, struct gw_domain *d)
 	struct gw_restore_args args = {.domain = d, .in = ch};
 
 	assert_ok(gw_restore_image(&args, &err), &err);
+	assert_ok(gw_control_restored(d->control, &err), &err);
 	gw_channel_close(ch);
 }
 
@@ -189,8 +193,8 @@ static void live_pv(struct gw_host *host, const char *name, uint64_t s, const st
 
 	assert_int_equal(c.wrong_pages + c.wrong_tables + c.wrong_data, 0);
 	gw_memory_guest_stop(guest);
-	copy->ops->destroy(copy);
-	d->ops->destroy(d);
+	gw_control_destroy(copy->control);
+	gw_control_destroy(d->control);
 	free_pages(&sent);
 	free_image(&image);
 }
@@ -225,7 +229,7 @@ static void test_foreign_kept(void **state)
 	/* The failed save cost it nothing: it runs on. */
 	let_run(guest, d);
 	gw_memory_guest_stop(guest);
-	d->ops->destroy(d);
+	gw_control_destroy(d->control);
 	gw_buffer_free(&out);
 	gw_host_close(host);
 }
@@ -251,16 +255,16 @@ static void test_pause(void **state)
 	assert_fails(-1, &err, GW_BUSY, "has a guest already");
 	for (unsigned i = 0; i < 5; i++) {
 		let_run(guest, d);
-		assert_ok(d->ops->pause(d, &err), &err);
+		assert_ok(gw_control_pause(d->control, &err), &err);
 		assert_stands_still(guest);
-		assert_ok(d->ops->unpause(d, &err), &err);
+		assert_ok(gw_control_unpause(d->control, &err), &err);
 		let_run(guest, d);
-		assert_int_equal(d->ops->suspend(d, 100, NULL, &err), 1);
+		assert_int_equal(gw_control_suspend(d->control, 100, NULL, &err), 1);
 		assert_stands_still(guest);
-		assert_ok(d->ops->resume(d, &err), &err);
+		assert_ok(gw_control_resume(d->control, &err), &err);
 	}
 	gw_memory_guest_stop(guest);
-	d->ops->destroy(d);
+	gw_control_destroy(d->control);
 	gw_host_close(host);
 }
 
@@ -295,7 +299,7 @@ static void test_checkpoints(void **state)
 	}
 	assert_true(changed > 10);
 	gw_memory_guest_stop(guest);
-	d->ops->destroy(d);
+	gw_control_destroy(d->control);
 	free_pages(&last);
 	free_pages(&before);
 	free_image(&image);

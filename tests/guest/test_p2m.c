@@ -8,6 +8,9 @@
 #include "base/util.h"
 #include "format/x86/pv_layout.h"
 #include "guest/guest.h"
+#include "hypervisor/control.h"
+#include "hypervisor/domain.h"
+#include "hypervisor/host.h"
 #include "hypervisor/memory/memory.h"
 
 #define PFNS	4096u
@@ -52,12 +55,12 @@ static void open_domain(struct fixture *f, unsigned width)
 
 	memset(f, 0, sizeof(*f));
 	f->host = gw_host_open("memory:", &f->err);
-	f->d = f->host->ops->create(f->host, &config, &f->err);
+	f->d = gw_host_create(f->host, &config, &f->err);
 	f->l = gw_pv_layout(width);
 	for (unsigned i = 0; i < PFNS; i++)
 		pfns[i] = i;
-	assert_ok(f->d->ops->populate(f->d, PFNS, pfns, mfns, &f->err), &f->err);
-	assert_ok(f->d->pv->shared_info(f->d, &shared, &shared_mfn, &f->err), &f->err);
+	assert_ok(gw_domain_populate(f->d, PFNS, pfns, mfns, &f->err), &f->err);
+	assert_ok(gw_domain_shared_info(f->d, &shared, &shared_mfn, &f->err), &f->err);
 	f->arch = (uint8_t *)shared + f->l->shared_arch;
 	for (unsigned i = 0; i < PFNS; i++)
 		put(f, FIRST + i / f->l->fpp, i % f->l->fpp, mfns[i]);
@@ -69,7 +72,7 @@ static void open_domain(struct fixture *f, unsigned width)
 
 static void close_domain(struct fixture *f)
 {
-	f->d->ops->destroy(f->d);
+	gw_control_destroy(f->d->control);
 	gw_host_close(f->host);
 }
 

@@ -7,6 +7,9 @@
 
 #include "base/bytes.h"
 #include "compare.h"
+#include "hypervisor/control.h"
+#include "hypervisor/domain.h"
+#include "hypervisor/host.h"
 #include "hypervisor/memory/memory.h"
 
 struct stream {
@@ -30,7 +33,7 @@ static struct gw_domain *new_domain(struct gw_host *host, uint64_t seed)
 	struct gw_domain_config config = {
 		.type = GW_GUEST_X86_PV, .max_pfns = 2000, .vcpus = 4, .seed = seed};
 	struct gw_error err = GW_ERROR_INIT;
-	struct gw_domain *d = host->ops->create(host, &config, &err);
+	struct gw_domain *d = gw_host_create(host, &config, &err);
 
 	assert_non_null(d);
 	return d;
@@ -77,7 +80,7 @@ static struct image hop(struct gw_host *host, const struct stream *s, const stru
 	use_all_tables(d, expected);
 	assert_ok(save_loop(d, &out, &save, &err), &err);
 	assert_int_equal(save.deferred, 0);
-	d->ops->destroy(d);
+	gw_control_destroy(d->control);
 	return image_of(&out, GW_GUEST_X86_PV);
 }
 
@@ -159,7 +162,7 @@ static void test_without_localise(void **state)
 
 		assert_int_equal(c.wrong_pages, 0);
 		assert_int_equal(c.wrong_tables, c.tables);
-		d->ops->destroy(d);
+		gw_control_destroy(d->control);
 		free_pages(&expected);
 		free_image(&image);
 	}
@@ -181,10 +184,10 @@ static void test_not_resumed(void **state)
 	void *shared;
 
 	assert_ok(restore_loop(&image, d, &how, &err), &err);
-	assert_ok(d->pv->shared_info(d, &shared, &mfn, &err), &err);
+	assert_ok(gw_domain_shared_info(d, &shared, &mfn, &err), &err);
 	memset((uint8_t *)shared + 3088 + 8, 0, 8);
 	assert_fails(save_loop(d, &out, &save, &err), &err, GW_GUEST, "no frame list of its P2M");
-	d->ops->destroy(d);
+	gw_control_destroy(d->control);
 	gw_buffer_free(&out);
 	free_image(&image);
 	gw_host_close(host);
@@ -216,12 +219,12 @@ static void test_start_info(void **state)
 	/* The guest's own part in a suspend that is taken back: pfns there, mfns again. */
 	uint64_t *store = (uint64_t *)gw_memory_page(d, 0x20) + 7;
 
-	assert_int_equal(d->ops->suspend(d, 100, NULL, &err), 1);
+	assert_int_equal(gw_control_suspend(d->control, 100, NULL, &err), 1);
 	assert_int_equal(*store, 0x21);
 	assert_int_equal(store[2], 0x22);
-	assert_ok(d->ops->resume(d, &err), &err);
+	assert_ok(gw_control_resume(d->control, &err), &err);
 	assert_right(compare_domain(d, &pv, &expected), &streams[4]);
-	d->ops->destroy(d);
+	gw_control_destroy(d->control);
 	free_pages(&expected);
 	free_image(&image);
 	gw_host_close(host);
@@ -267,7 +270,7 @@ static void test_xens_slots(void **state)
 		struct pages after = pages_of_image(&again, ~0u);
 
 		assert_true(hash_page(after.page[with[i]].data) == hash);
-		d->ops->destroy(d);
+		gw_control_destroy(d->control);
 		free_pages(&before);
 		free_pages(&after);
 		free_image(&again);

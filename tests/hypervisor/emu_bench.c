@@ -9,7 +9,10 @@
 
 #include "base/util.h"
 #include "format/libxc/image.h"
+#include "hypervisor/control.h"
+#include "hypervisor/domain.h"
 #include "hypervisor/emu/emu.h"
+#include "hypervisor/host.h"
 #include "hypervisor/pvh/boot.h"
 
 void bench_require(void)
@@ -18,13 +21,13 @@ void bench_require(void)
 	struct gw_host *host = gw_emu_host_open("", &err);
 	struct gw_domain_config config = {
 		.name = "probe", .type = GW_GUEST_X86_HVM, .max_pfns = 16, .vcpus = 1};
-	struct gw_domain *d = host ? host->ops->create(host, &config, &err) : NULL;
+	struct gw_domain *d = host ? gw_host_create(host, &config, &err) : NULL;
 
 	if (!d) {
 		printf("skipped: %s\n", err.text);
 		exit(77);
 	}
-	d->ops->destroy(d);
+	gw_control_destroy(d->control);
 	gw_host_close(host);
 }
 
@@ -70,10 +73,11 @@ struct guest *guest_new(const char *query, uint64_t max_pfns)
 	g->host = gw_emu_host_open(query, &err);
 	if (!g->host)
 		fail_msg("%s", err.text);
-	g->d = g->host->ops->create(g->host, &config, &err);
+	g->d = gw_host_create(g->host, &config, &err);
 	if (!g->d)
 		fail_msg("%s", err.text);
-	gw_emu_set_console(g->d, take, g);
+	gw_control_set_events(g->d->control,
+			      &(struct gw_control_events){.console = take, .opaque = g});
 	return g;
 }
 
@@ -92,7 +96,7 @@ struct guest *guest_boot(const char *query, const char *width, const char *cmdli
 
 void guest_free(struct guest *g)
 {
-	g->d->ops->destroy(g->d);
+	gw_control_destroy(g->d->control);
 	gw_host_close(g->host);
 	pthread_mutex_destroy(&g->lock);
 	pthread_cond_destroy(&g->cond);
@@ -103,14 +107,14 @@ void guest_pause(struct guest *g)
 {
 	struct gw_error err = GW_ERROR_INIT;
 
-	assert_ok(g->d->ops->pause(g->d, &err), &err);
+	assert_ok(gw_control_pause(g->d->control, &err), &err);
 }
 
 void guest_unpause(struct guest *g)
 {
 	struct gw_error err = GW_ERROR_INIT;
 
-	assert_ok(g->d->ops->unpause(g->d, &err), &err);
+	assert_ok(gw_control_unpause(g->d->control, &err), &err);
 }
 
 size_t guest_wait(struct guest *g, size_t from, const char *text)
@@ -127,7 +131,7 @@ size_t guest_wait(struct guest *g, size_t from, const char *text)
 	pthread_mutex_unlock(&g->lock);
 	if (!at)
 		fail_msg("no \"%s\" on the console:\n%s\n%s", text, g->text + from,
-			 gw_emu_crash_text(g->d));
+			 gw_control_crash_text(g->d->control));
 	return (size_t)(at - g->text) + strlen(text);
 }
 
@@ -147,8 +151,8 @@ void *guest_page(struct guest *g, uint64_t gfn)
 	struct gw_mapping mapping;
 	void *page;
 
-	assert_ok(g->d->ops->map(g->d, 1, &gfn, false, &page, &mapping, &err), &err);
-	g->d->ops->unmap(g->d, &mapping);
+	assert_ok(gw_domain_map(g->d, 1, &gfn, false, &page, &mapping, &err), &err);
+	gw_domain_unmap(g->d, &mapping);
 	return page;
 }
 
@@ -158,9 +162,9 @@ void guest_write(struct guest *g, uint64_t gfn, size_t offset, const void *bytes
 	struct gw_mapping mapping;
 	uint8_t *page;
 
-	assert_ok(g->d->ops->map(g->d, 1, &gfn, true, (void **)&page, &mapping, &err), &err);
+	assert_ok(gw_domain_map(g->d, 1, &gfn, true, (void **)&page, &mapping, &err), &err);
 	memcpy(page + offset, bytes, len);
-	g->d->ops->unmap(g->d, &mapping);
+	gw_domain_unmap(g->d, &mapping);
 }
 
 static void copy_memory(struct gw_domain *to, struct gw_domain *from)
@@ -171,17 +175,17 @@ static void copy_memory(struct gw_domain *to, struct gw_domain *from)
 	uint8_t type;
 	void *src, *dst;
 
-	assert_ok(from->ops->nr_pfns(from, &nr, &err), &err);
+	assert_ok(gw_domain_nr_pfns(from, &nr, &err), &err);
 	for (uint64_t gfn = 0; gfn < nr; gfn++) {
-		assert_ok(from->ops->page_types(from, 1, &gfn, &type, &err), &err);
+		assert_ok(gw_domain_page_types(from, 1, &gfn, &type, &err), &err);
 		if (type != GW_PAGE_NOTAB)
 			continue;
-		assert_ok(to->ops->populate(to, 1, &gfn, &same, &err), &err);
-		assert_ok(from->ops->map(from, 1, &gfn, false, &src, &a, &err), &err);
-		assert_ok(to->ops->map(to, 1, &gfn, true, &dst, &b, &err), &err);
+		assert_ok(gw_domain_populate(to, 1, &gfn, &same, &err), &err);
+		assert_ok(gw_domain_map(from, 1, &gfn, false, &src, &a, &err), &err);
+		assert_ok(gw_domain_map(to, 1, &gfn, true, &dst, &b, &err), &err);
 		memcpy(dst, src, GW_PAGE_SIZE);
-		from->ops->unmap(from, &a);
-		to->ops->unmap(to, &b);
+		gw_domain_unmap(from, &a);
+		gw_domain_unmap(to, &b);
 	}
 }
 
@@ -194,21 +198,21 @@ static void copy_rest(struct gw_domain *to, struct gw_domain *from)
 	void *blob;
 	size_t len;
 
-	assert_ok(from->ops->get_policy(from, &policy, &err), &err);
-	assert_ok(to->ops->set_policy(to, &policy, &err), &err);
+	assert_ok(gw_domain_get_policy(from, &policy, &err), &err);
+	assert_ok(gw_domain_set_policy(to, &policy, &err), &err);
 	gw_policy_free(&policy);
-	assert_ok(from->ops->get_tsc(from, &tsc, &err), &err);
-	assert_ok(to->ops->set_tsc(to, &tsc, &err), &err);
+	assert_ok(gw_domain_get_tsc(from, &tsc, &err), &err);
+	assert_ok(gw_domain_set_tsc(to, &tsc, &err), &err);
 	for (size_t i = 0; i < GW_ARRAY_SIZE(gw_hvm_params_saved); i++) {
-		assert_ok(from->hvm->get_param(from, gw_hvm_params_saved[i], &value, &err), &err);
-		assert_ok(to->hvm->set_param(to, gw_hvm_params_saved[i], value, &err), &err);
+		assert_ok(gw_domain_get_param(from, gw_hvm_params_saved[i], &value, &err), &err);
+		assert_ok(gw_domain_set_param(to, gw_hvm_params_saved[i], value, &err), &err);
 	}
-	assert_ok(from->ops->get_xenabi(from, &blob, &len, &err), &err);
+	assert_ok(gw_domain_get_xenabi(from, &blob, &len, &err), &err);
 	if (len)
-		assert_ok(to->ops->set_xenabi(to, blob, len, &err), &err);
+		assert_ok(gw_domain_set_xenabi(to, blob, len, &err), &err);
 	free(blob);
-	assert_ok(from->hvm->get_context(from, &blob, &len, &err), &err);
-	assert_ok(to->hvm->set_context(to, blob, len, &err), &err);
+	assert_ok(gw_domain_get_context(from, &blob, &len, &err), &err);
+	assert_ok(gw_domain_set_context(to, blob, len, &err), &err);
 	free(blob);
 }
 
@@ -218,11 +222,11 @@ struct guest *guest_copy(struct guest *from, const char *query)
 	struct gw_domain_info info;
 	struct guest *to;
 
-	assert_ok(from->d->ops->info(from->d, &info, &err), &err);
+	assert_ok(gw_domain_info(from->d, &info, &err), &err);
 	to = guest_new(query, info.nr_pages);
 	copy_memory(to->d, from->d);
 	copy_rest(to->d, from->d);
-	assert_ok(to->d->ops->restored(to->d, &err), &err);
+	assert_ok(gw_control_restored(to->d->control, &err), &err);
 	return to;
 }
 
@@ -235,7 +239,7 @@ void guest_cpu(struct guest *g, struct gw_hvm_cpu *cpu)
 	void *blob;
 	size_t len;
 
-	assert_ok(g->d->hvm->get_context(g->d, &blob, &len, &err), &err);
+	assert_ok(gw_domain_get_context(g->d, &blob, &len, &err), &err);
 	assert_int_equal(gw_hvm_find(blob, len, GW_HVM_CPU, 0, &entry, &err), 1);
 	assert_ok(gw_hvm_cpu_decode(&entry, cpu, &err), &err);
 	free(blob);
@@ -256,7 +260,7 @@ void guest_set_cpu(struct guest *g, const struct gw_hvm_cpu *cpu)
 		&err);
 	assert_ok(gw_hvm_entry_append(&blob, GW_HVM_CPU, 0, raw, sizeof(raw), &err), &err);
 	assert_ok(gw_hvm_entry_append(&blob, GW_HVM_END, 0, NULL, 0, &err), &err);
-	assert_ok(g->d->hvm->set_context(g->d, blob.data, blob.len, &err), &err);
+	assert_ok(gw_domain_set_context(g->d, blob.data, blob.len, &err), &err);
 	gw_buffer_free(&blob);
 }
 
@@ -279,7 +283,7 @@ struct guest *guest_raw(const char *query, const void *code, size_t len, uint64_
 	uint64_t gfn, same;
 
 	for (gfn = 0; gfn < mem_pages; gfn++)
-		assert_ok(g->d->ops->populate(g->d, 1, &gfn, &same, &err), &err);
+		assert_ok(gw_domain_populate(g->d, 1, &gfn, &same, &err), &err);
 	guest_write(g, RAW_CODE / GW_PAGE_SIZE, 0, code, len);
 	guest_set_entry(g, RAW_CODE);
 	return g;
@@ -293,7 +297,7 @@ void guest_wait_halted(struct guest *g)
 
 	for (int i = 0; i < 5000; i++) {
 		guest_pause(g);
-		assert_ok(g->d->ops->info(g->d, &info, &err), &err);
+		assert_ok(gw_domain_info(g->d, &info, &err), &err);
 		guest_cpu(g, &cpu);
 		if (info.shutdown != GW_SHUTDOWN_NONE)
 			return;
@@ -309,7 +313,7 @@ void guest_wait_halted(struct guest *g)
 		guest_unpause(g);
 	}
 	fail_msg("the guest did not halt, rip is 0x%llx: %s", (unsigned long long)cpu.rip,
-		 gw_emu_crash_text(g->d));
+		 gw_control_crash_text(g->d->control));
 }
 
 void bench_seed(void)

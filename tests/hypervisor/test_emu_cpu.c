@@ -10,15 +10,18 @@
 #include "base/bytes.h"
 #include "base/util.h"
 #include "format/x86/policy.h"
+#include "hypervisor/control.h"
+#include "hypervisor/domain.h"
 #include "hypervisor/emu/emu.h"
+#include "hypervisor/host.h"
 
 static void run(struct guest *g, struct gw_hvm_cpu *cpu)
 {
 	guest_set_cpu(g, cpu);
 	guest_unpause(g);
 	guest_wait_halted(g);
-	if (gw_emu_crash_text(g->d)[0])
-		fail_msg("%s", gw_emu_crash_text(g->d));
+	if (gw_control_crash_text(g->d->control)[0])
+		fail_msg("%s", gw_control_crash_text(g->d->control));
 	guest_cpu(g, cpu);
 }
 
@@ -70,7 +73,7 @@ static void promised_features_run(void **state)
 	struct gw_policy policy = {0};
 	struct gw_hvm_cpu cpu;
 
-	assert_ok(g->host->ops->policy(g->host, &policy, &err), &err);
+	assert_ok(gw_host_policy(g->host, &policy, &err), &err);
 	guest_cpu(g, &cpu);
 	cpu.cr4 = 0x600; /* OSFXSR, OSXMMEXCPT */
 	cpu.gpr[GW_HVM_RSP] = 0x180000;
@@ -189,13 +192,13 @@ static void what_lacks_is_refused(void **state)
 	struct guest *all = guest_new("", 16), *less = guest_new("lack=sse4_2+rdrand", 16);
 	struct gw_policy whole = {0}, part = {0};
 
-	assert_ok(all->host->ops->policy(all->host, &whole, &err), &err);
-	assert_ok(less->host->ops->policy(less->host, &part, &err), &err);
+	assert_ok(gw_host_policy(all->host, &whole, &err), &err);
+	assert_ok(gw_host_policy(less->host, &part, &err), &err);
 	/* The smaller fits everywhere, the larger only where all of it is. */
-	assert_ok(all->d->ops->set_policy(all->d, &part, &err), &err);
-	assert_ok(less->d->ops->set_policy(less->d, &part, &err), &err);
-	assert_fails(less->d->ops->set_policy(less->d, &whole, &err), &err, GW_REFUSED, "sse4");
-	assert_true(less->d->ops->set_policy(less->d, &whole, &err) < 0);
+	assert_ok(gw_domain_set_policy(all->d, &part, &err), &err);
+	assert_ok(gw_domain_set_policy(less->d, &part, &err), &err);
+	assert_fails(gw_domain_set_policy(less->d, &whole, &err), &err, GW_REFUSED, "sse4");
+	assert_true(gw_domain_set_policy(less->d, &whole, &err) < 0);
 	assert_non_null(strstr(err.text, "rdrand"));
 	gw_error_clear(&err);
 	assert_null(gw_emu_host_open("lack=warp", &err));

@@ -6,6 +6,8 @@
 #include "emu_bench.h"
 
 #include "../../guests/layout.h"
+#include "hypervisor/control.h"
+#include "hypervisor/domain.h"
 #include "hypervisor/emu/emu.h"
 
 #define PAGES 40
@@ -50,11 +52,11 @@ static void finish(struct bench *b, const char *expected)
 	guest_unpause(b->g);
 	guest_wait(b->g, b->seen, expected);
 	do
-		assert_ok(b->g->d->ops->info(b->g->d, &info, &err), &err);
+		assert_ok(gw_domain_info(b->g->d, &info, &err), &err);
 	while (info.shutdown == GW_SHUTDOWN_NONE);
 	assert_int_equal(info.shutdown, GW_SHUTDOWN_CRASH);
 	/* It was the guest that gave up, not the machine. */
-	assert_string_equal(gw_emu_crash_text(b->g->d), "");
+	assert_string_equal(gw_control_crash_text(b->g->d->control), "");
 	guest_free(b->g);
 }
 

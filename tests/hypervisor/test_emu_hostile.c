@@ -7,7 +7,10 @@
 
 #include "base/bytes.h"
 #include "base/util.h"
+#include "hypervisor/control.h"
+#include "hypervisor/domain.h"
 #include "hypervisor/emu/emu.h"
+#include "hypervisor/host.h"
 #include "hypervisor/pvh/boot.h"
 #include "hypervisor/pvh/elf.h"
 
@@ -27,15 +30,14 @@ static void xenabi_is_checked(void **state)
 {
 	struct gw_error err = GW_ERROR_INIT;
 	struct guest *g = paused_guest(), *other = guest_new("", 1024);
-	const struct gw_domain_ops *ops = other->d->ops;
 	uint8_t *blob, *bad;
 	size_t len;
 
-	assert_ok(g->d->ops->get_xenabi(g->d, (void **)&blob, &len, &err), &err);
+	assert_ok(gw_domain_get_xenabi(g->d, (void **)&blob, &len, &err), &err);
 	assert_int_equal(len, HEAD + 8 + GW_PAGE_SIZE);
-	assert_ok(ops->set_xenabi(other->d, blob, len, &err), &err);
+	assert_ok(gw_domain_set_xenabi(other->d, blob, len, &err), &err);
 	for (size_t cut = 0; cut < len; cut += cut < 64 ? 1 : 97) {
-		assert_fails(ops->set_xenabi(other->d, blob, cut, &err), &err, GW_INVALID,
+		assert_fails(gw_domain_set_xenabi(other->d, blob, cut, &err), &err, GW_INVALID,
 			     "GODWIT_XENABI");
 	}
 	bad = malloc(len + 8);
@@ -43,7 +45,7 @@ static void xenabi_is_checked(void **state)
 	do {                                                                                       \
 		memcpy(bad, blob, len);                                                            \
 		gw_put_le##bits(bad + (offset), (value));                                          \
-		assert_fails(ops->set_xenabi(other->d, bad, len, &err), &err, code, part);         \
+		assert_fails(gw_domain_set_xenabi(other->d, bad, len, &err), &err, code, part);    \
 	} while (0)
 	REFUSED(0, 32, 2, GW_UNSUPPORTED, "version 2");
 	REFUSED(4, 32, 8, GW_INVALID, "unknown flags");
@@ -74,8 +76,8 @@ static void random_state_is_survived(void **state)
 	size_t len[2];
 
 	bench_seed();
-	assert_ok(g->d->ops->get_xenabi(g->d, (void **)&blob[0], &len[0], &err), &err);
-	assert_ok(g->d->hvm->get_context(g->d, (void **)&blob[1], &len[1], &err), &err);
+	assert_ok(gw_domain_get_xenabi(g->d, (void **)&blob[0], &len[0], &err), &err);
+	assert_ok(gw_domain_get_context(g->d, (void **)&blob[1], &len[1], &err), &err);
 	for (int i = 0; i < 3000; i++) {
 		int which = i & 1;
 		size_t n = len[which];
@@ -87,12 +89,12 @@ static void random_state_is_survived(void **state)
 			n = (size_t)rand() % n;
 		gw_error_clear(&err);
 		if (which)
-			g->d->hvm->set_context(g->d, bad, n, &err);
+			gw_domain_set_context(g->d, bad, n, &err);
 		else
-			g->d->ops->set_xenabi(g->d, bad, n, &err);
+			gw_domain_set_xenabi(g->d, bad, n, &err);
 		gw_error_clear(&err);
 		/* Whatever was taken, the machine can be readied with, or says why not. */
-		g->d->ops->restored(g->d, &err);
+		gw_control_restored(g->d->control, &err);
 	}
 	free(bad);
 	free(blob[0]);
@@ -113,7 +115,7 @@ static void contexts_are_checked(void **state)
 	size_t len;
 
 	guest_cpu(g, &cpu);
-	assert_ok(g->d->hvm->get_context(g->d, &whole, &len, &err), &err);
+	assert_ok(gw_domain_get_context(g->d, &whole, &len, &err), &err);
 	assert_int_equal(gw_hvm_find(whole, len, GW_HVM_CPU, 0, &entry, &err), 1);
 #define REFUSED(field, value, part)                                                                \
 	do {                                                                                       \
@@ -123,7 +125,7 @@ static void contexts_are_checked(void **state)
 		gw_buffer_reset(&blob);                                                            \
 		assert_ok(gw_buffer_append(&blob, whole, len, &err), &err);                        \
 		memcpy(blob.data + entry.offset + GW_HVM_DESCRIPTOR_SIZE, raw, sizeof(raw));       \
-		assert_fails(g->d->hvm->set_context(g->d, blob.data, blob.len, &err), &err,        \
+		assert_fails(gw_domain_set_context(g->d, blob.data, blob.len, &err), &err,         \
 			     GW_UNSUPPORTED, part);                                                \
 	} while (0)
 	REFUSED(cr0, 0, "real mode");
@@ -139,7 +141,7 @@ static void contexts_are_checked(void **state)
 	assert_ok(gw_hvm_entry_append(&blob, GW_HVM_CPU, 0, raw, sizeof(raw), &err), &err);
 	assert_ok(gw_hvm_entry_append(&blob, GW_HVM_CPU, 1, raw, sizeof(raw), &err), &err);
 	assert_ok(gw_hvm_entry_append(&blob, GW_HVM_END, 0, NULL, 0, &err), &err);
-	assert_fails(g->d->hvm->set_context(g->d, blob.data, blob.len, &err), &err, GW_UNSUPPORTED,
+	assert_fails(gw_domain_set_context(g->d, blob.data, blob.len, &err), &err, GW_UNSUPPORTED,
 		     "more than one vCPU");
 	gw_buffer_free(&blob);
 	free(whole);
@@ -153,8 +155,9 @@ static void crashes(const char *code, size_t len, const char *why)
 
 	guest_unpause(g);
 	guest_wait_halted(g);
-	if (!strstr(gw_emu_crash_text(g->d), why))
-		fail_msg("\"%s\" does not contain \"%s\"", gw_emu_crash_text(g->d), why);
+	if (!strstr(gw_control_crash_text(g->d->control), why))
+		fail_msg("\"%s\" does not contain \"%s\"", gw_control_crash_text(g->d->control),
+			 why);
 	guest_free(g);
 }
 #define CRASHES(code, why) crashes(code, sizeof(code) - 1, why)
@@ -257,21 +260,21 @@ static void memory_calls_are_checked(void **state)
 	void *pages[2];
 	uint8_t types[2];
 
-	assert_fails(g->d->ops->populate(g->d, 2, gfns, out, &err), &err, GW_INVALID, "already");
+	assert_fails(gw_domain_populate(g->d, 2, gfns, out, &err), &err, GW_INVALID, "already");
 	gfns[1] = UINT64_C(1) << 52;
-	assert_fails(g->d->ops->populate(g->d, 2, gfns, out, &err), &err, GW_INVALID, "beyond");
-	assert_ok(g->d->ops->info(g->d, &info, &err), &err);
+	assert_fails(gw_domain_populate(g->d, 2, gfns, out, &err), &err, GW_INVALID, "beyond");
+	assert_ok(gw_domain_info(g->d, &info, &err), &err);
 	assert_int_equal(info.nr_pages, 0);
-	assert_fails(g->d->ops->map(g->d, 1, gfns, true, pages, &mapping, &err), &err, GW_INVALID,
+	assert_fails(gw_domain_map(g->d, 1, gfns, true, pages, &mapping, &err), &err, GW_INVALID,
 		     "no page");
 	gfns[1] = GW_INVALID_PFN;
-	assert_ok(g->d->ops->page_types(g->d, 2, gfns, types, &err), &err);
+	assert_ok(gw_domain_page_types(g->d, 2, gfns, types, &err), &err);
 	assert_int_equal(types[0], GW_PAGE_XTAB);
 	assert_int_equal(types[1], GW_PAGE_XTAB);
 	for (uint64_t i = 0; i < 16; i++)
-		assert_ok(g->d->ops->populate(g->d, 1, &i, out, &err), &err);
+		assert_ok(gw_domain_populate(g->d, 1, &i, out, &err), &err);
 	gfns[0] = 16;
-	assert_fails(g->d->ops->populate(g->d, 1, gfns, out, &err), &err, GW_INVALID, "too many");
+	assert_fails(gw_domain_populate(g->d, 1, gfns, out, &err), &err, GW_INVALID, "too many");
 	guest_free(g);
 }
 
@@ -283,9 +286,9 @@ static void scattered_memory_is_refused(void **state)
 	uint64_t same;
 
 	for (uint64_t gfn = 0; gfn < 5000; gfn += 2)
-		assert_ok(g->d->ops->populate(g->d, 1, &gfn, &same, &err), &err);
+		assert_ok(gw_domain_populate(g->d, 1, &gfn, &same, &err), &err);
 	guest_set_entry(g, 0x100000);
-	assert_fails(g->d->ops->restored(g->d, &err), &err, GW_UNSUPPORTED, "pieces");
+	assert_fails(gw_control_restored(g->d->control, &err), &err, GW_UNSUPPORTED, "pieces");
 	guest_free(g);
 }
 
@@ -296,12 +299,12 @@ static void domains_that_cannot_be(void **state)
 	struct gw_domain_config config = {.type = GW_GUEST_X86_HVM, .max_pfns = 16, .vcpus = 2};
 
 	assert_non_null(host);
-	assert_null(host->ops->create(host, &config, &err));
+	assert_null(gw_host_create(host, &config, &err));
 	assert_int_equal(err.code, GW_UNSUPPORTED);
 	gw_error_clear(&err);
 	config.vcpus = 1;
 	config.type = GW_GUEST_X86_PV;
-	assert_null(host->ops->create(host, &config, &err));
+	assert_null(gw_host_create(host, &config, &err));
 	assert_int_equal(err.code, GW_UNSUPPORTED);
 	gw_error_clear(&err);
 	gw_host_close(host);

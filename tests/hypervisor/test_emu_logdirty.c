@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/bitmap.h"
+#include "hypervisor/domain.h"
 #include "hypervisor/emu/emu.h"
 #include "hypervisor/emu/logdirty.h"
 
@@ -39,7 +40,7 @@ static bool has_page(struct guest *g, uint64_t gfn)
 	struct gw_error err = GW_ERROR_INIT;
 	uint8_t type;
 
-	assert_ok(g->d->ops->page_types(g->d, 1, &gfn, &type, &err), &err);
+	assert_ok(gw_domain_page_types(g->d, 1, &gfn, &type, &err), &err);
 	return type == GW_PAGE_NOTAB;
 }
 
@@ -48,13 +49,13 @@ static struct shadow shadow_start(struct guest *g)
 	struct gw_error err = GW_ERROR_INIT;
 	struct shadow s = {.g = g};
 
-	assert_ok(g->d->ops->nr_pfns(g->d, &s.nr, &err), &err);
+	assert_ok(gw_domain_nr_pfns(g->d, &s.nr, &err), &err);
 	s.bitmap = gw_bitmap_new(s.nr);
 	/* Sparse as the guest is. */
 	s.copy = mmap(NULL, s.nr * GW_PAGE_SIZE, PROT_READ | PROT_WRITE,
 		      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	assert_ptr_not_equal(s.copy, MAP_FAILED);
-	assert_ok(g->d->ops->logdirty_start(g->d, &err), &err);
+	assert_ok(gw_domain_logdirty_start(g->d, &err), &err);
 	for (uint64_t gfn = 0; gfn < s.nr; gfn++)
 		if (has_page(g, gfn))
 			memcpy(s.copy + gfn * GW_PAGE_SIZE, guest_page(g, gfn), GW_PAGE_SIZE);
@@ -67,7 +68,7 @@ static uint64_t shadow_round(struct shadow *s)
 	uint64_t dirty, found = 0;
 
 	memset(s->bitmap, 0, GW_BITMAP_WORDS(s->nr) * 8);
-	assert_ok(s->g->d->ops->logdirty_clean(s->g->d, s->bitmap, s->nr, &dirty, &err), &err);
+	assert_ok(gw_domain_logdirty_clean(s->g->d, s->bitmap, s->nr, &dirty, &err), &err);
 	assert_int_equal(dirty, gw_bitmap_count(s->bitmap, s->nr));
 	for (uint64_t gfn = 0; (gfn = gw_bitmap_next_set(s->bitmap, s->nr, gfn)) < s->nr; gfn++)
 		if (has_page(s->g, gfn)) {
@@ -107,11 +108,11 @@ static void host_writes(struct shadow *s)
 	uint64_t gfn = MEM_PAGES - 1 - (uint64_t)(rand() % 16);
 	uint32_t *page;
 
-	assert_ok(s->g->d->ops->map(s->g->d, 1, &gfn, true, (void **)&page, &mapping, &err), &err);
+	assert_ok(gw_domain_map(s->g->d, 1, &gfn, true, (void **)&page, &mapping, &err), &err);
 	page[rand() % 1024] = (uint32_t)rand();
 	shadow_round(s);
 	page[rand() % 1024] = (uint32_t)rand();
-	s->g->d->ops->unmap(s->g->d, &mapping);
+	gw_domain_unmap(s->g->d, &mapping);
 }
 
 static void loses_nothing(const char *query, const char *width)
@@ -133,15 +134,15 @@ static void loses_nothing(const char *query, const char *width)
 		usleep((useconds_t)(rand() % 3000));
 	}
 	guest_pause(g);
-	assert_ok(g->d->ops->logdirty_peek(g->d, &dirty, &err), &err);
+	assert_ok(gw_domain_logdirty_peek(g->d, &dirty, &err), &err);
 	shadow_round(&s);
 	shadow_compare(&s);
-	assert_ok(g->d->ops->logdirty_peek(g->d, &dirty, &err), &err);
+	assert_ok(gw_domain_logdirty_peek(g->d, &dirty, &err), &err);
 	assert_int_equal(dirty, 0);
 	print_message("%s, %s-bit: %llu pages copied\n", query, width,
 		      (unsigned long long)s.copied);
 	assert_true(s.copied > 100);
-	g->d->ops->logdirty_stop(g->d);
+	gw_domain_logdirty_stop(g->d);
 	guest_unpause(g);
 	guest_wait(g, guest_console_len(g), " ok\n");
 	shadow_free(&s);
@@ -162,12 +163,12 @@ static void expect_dirty(struct guest *g, uint64_t wanted, const char *what)
 	struct gw_error err = GW_ERROR_INIT;
 	uint64_t *bitmap, nr, dirty = 0;
 
-	assert_ok(g->d->ops->nr_pfns(g->d, &nr, &err), &err);
+	assert_ok(gw_domain_nr_pfns(g->d, &nr, &err), &err);
 	bitmap = gw_bitmap_new(nr);
-	assert_ok(g->d->ops->logdirty_peek(g->d, &dirty, &err), &err);
+	assert_ok(gw_domain_logdirty_peek(g->d, &dirty, &err), &err);
 	if (dirty != (wanted != GW_INVALID_PFN))
 		fail_msg("%s: %llu pages are dirty", what, (unsigned long long)dirty);
-	assert_ok(g->d->ops->logdirty_clean(g->d, bitmap, nr, &dirty, &err), &err);
+	assert_ok(gw_domain_logdirty_clean(g->d, bitmap, nr, &dirty, &err), &err);
 	if (dirty != (wanted != GW_INVALID_PFN))
 		fail_msg("%s: %llu pages were dirty", what, (unsigned long long)dirty);
 	if (dirty && !gw_bitmap_test(bitmap, wanted))
@@ -181,7 +182,7 @@ static void write_through(struct guest *g, uint64_t gfn, bool by_kernel)
 	struct gw_mapping mapping;
 	void *page;
 
-	assert_ok(g->d->ops->map(g->d, 1, &gfn, true, &page, &mapping, &err), &err);
+	assert_ok(gw_domain_map(g->d, 1, &gfn, true, &page, &mapping, &err), &err);
 	if (by_kernel) {
 		int fds[2];
 
@@ -193,7 +194,7 @@ static void write_through(struct guest *g, uint64_t gfn, bool by_kernel)
 	} else {
 		memset(page, 0x5a, 64);
 	}
-	g->d->ops->unmap(g->d, &mapping);
+	gw_domain_unmap(g->d, &mapping);
 }
 
 static void sees_other_writers(const char *query)
@@ -203,7 +204,7 @@ static void sees_other_writers(const char *query)
 	struct guest *g = guest_boot(query, "32", "", MEM_PAGES);
 	uint64_t gfn = 900, added = 0x2000, same;
 
-	assert_ok(g->d->ops->logdirty_start(g->d, &err), &err);
+	assert_ok(gw_domain_logdirty_start(g->d, &err), &err);
 	expect_dirty(g, GW_INVALID_PFN, "nothing written");
 	write_through(g, gfn, false);
 	expect_dirty(g, gfn, "written by a store");
@@ -211,15 +212,15 @@ static void sees_other_writers(const char *query)
 	expect_dirty(g, gfn, "written by read(2)");
 	expect_dirty(g, GW_INVALID_PFN, "nothing written any more");
 	/* Room for it first: the guest has all the pages it may have. */
-	assert_ok(g->d->ops->depopulate(g->d, 1, &gfn, &err), &err);
+	assert_ok(gw_domain_depopulate(g->d, 1, &gfn, &err), &err);
 	expect_dirty(g, gfn, "taken away");
-	assert_ok(g->d->ops->populate(g->d, 1, &added, &same, &err), &err);
+	assert_ok(gw_domain_populate(g->d, 1, &added, &same, &err), &err);
 	expect_dirty(g, added, "added");
 	write_through(g, added, false);
 	expect_dirty(g, added, "written after it was added");
-	g->d->ops->logdirty_stop(g->d);
-	g->d->ops->logdirty_stop(g->d);
-	assert_fails(g->d->ops->logdirty_peek(g->d, &same, &err), &err, GW_USAGE, "does not log");
+	gw_domain_logdirty_stop(g->d);
+	gw_domain_logdirty_stop(g->d);
+	assert_fails(gw_domain_logdirty_peek(g->d, &same, &err), &err, GW_USAGE, "does not log");
 	guest_free(g);
 }
 
@@ -239,7 +240,7 @@ static void reclaimed_pages_count(void **state)
 	if (!uffd_works())
 		skip();
 	g = guest_boot("logdirty=uffd", "32", "", MEM_PAGES);
-	assert_ok(g->d->ops->logdirty_start(g->d, &err), &err);
+	assert_ok(gw_domain_logdirty_start(g->d, &err), &err);
 	write_through(g, gfn, false);
 	/* What reclaim does to the page table; the page itself stays in the memfd. */
 	assert_int_equal(madvise(guest_page(g, gfn), GW_PAGE_SIZE, MADV_DONTNEED), 0);
@@ -268,7 +269,7 @@ static void sweep_clean(struct guest *g, uint64_t *bitmap, uint32_t *shadow)
 	uint64_t dirty;
 
 	memset(bitmap, 0, GW_BITMAP_WORDS(SWEEP_END) * 8);
-	assert_ok(g->d->ops->logdirty_clean(g->d, bitmap, SWEEP_END, &dirty, &err), &err);
+	assert_ok(gw_domain_logdirty_clean(g->d, bitmap, SWEEP_END, &dirty, &err), &err);
 	for (uint64_t p = SWEEP_FIRST; (p = gw_bitmap_next_set(bitmap, SWEEP_END, p)) < SWEEP_END;
 	     p++)
 		shadow[p - SWEEP_FIRST] = *(volatile uint32_t *)guest_page(g, p);
@@ -306,7 +307,7 @@ static void no_single_store_is_lost(void **state)
 		uint32_t *shadow = calloc(SWEEP_END - SWEEP_FIRST, sizeof(*shadow));
 		struct guest *g = guest_raw(queries[q], sweep_code, sizeof(sweep_code), SWEEP_END);
 
-		assert_ok(g->d->ops->logdirty_start(g->d, &err), &err);
+		assert_ok(gw_domain_logdirty_start(g->d, &err), &err);
 		for (uint8_t value = 1; value <= 20; value++)
 			cleans += sweep(g, bitmap, shadow, value);
 		print_message("%s: %u cleans in 20 sweeps\n", queries[q], cleans);

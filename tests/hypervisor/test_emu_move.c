@@ -8,6 +8,8 @@
 #include <unistd.h>
 
 #include "../../guests/layout.h"
+#include "hypervisor/control.h"
+#include "hypervisor/domain.h"
 #include "hypervisor/emu/emu.h"
 
 static const char *const widths[] = {"32", "64"};
@@ -44,9 +46,9 @@ static void suspended_guests_move(void **state)
 		for (int round = 0; round < 3; round++) {
 			const struct hb_header *h;
 
-			assert_int_equal(g->d->ops->suspend(g->d, 5000, NULL, &err), 1);
+			assert_int_equal(gw_control_suspend(g->d->control, 5000, NULL, &err), 1);
 			guest_pause(g);
-			assert_ok(g->d->ops->get_xenabi(g->d, &blob, &len, &err), &err);
+			assert_ok(gw_domain_get_xenabi(g->d, &blob, &len, &err), &err);
 			/* Nothing that a stock Xen would not have a record for. */
 			assert_int_equal(len, 0);
 			g = move(g);
@@ -79,8 +81,8 @@ static void stopped_guests_move(void **state)
 		/* It knows nothing of having moved, and can still be asked. */
 		assert_int_equal(((const struct hb_header *)guest_page(g, HB_HEADER_PFN))->resumes,
 				 0);
-		assert_int_equal(g->d->ops->suspend(g->d, 5000, NULL, &err), 1);
-		assert_ok(g->d->ops->resume(g->d, &err), &err);
+		assert_int_equal(gw_control_suspend(g->d->control, 5000, NULL, &err), 1);
+		assert_ok(gw_control_resume(g->d->control, &err), &err);
 		guest_wait(g, 0, "godwit-guest: cancelled\n");
 		guest_free(g);
 	}
@@ -98,13 +100,13 @@ static void a_context_is_kept(void **state)
 		guest_unpause(g);
 		runs_on(g);
 		guest_pause(g);
-		assert_ok(g->d->hvm->get_context(g->d, &one, &len_one, &err), &err);
+		assert_ok(gw_domain_get_context(g->d, &one, &len_one, &err), &err);
 		free(one);
 		copy = guest_copy(g, "");
-		assert_ok(copy->d->hvm->get_context(copy->d, &one, &len_one, &err), &err);
-		assert_ok(copy->d->hvm->set_context(copy->d, one, len_one, &err), &err);
-		assert_ok(copy->d->ops->restored(copy->d, &err), &err);
-		assert_ok(copy->d->hvm->get_context(copy->d, &two, &len_two, &err), &err);
+		assert_ok(gw_domain_get_context(copy->d, &one, &len_one, &err), &err);
+		assert_ok(gw_domain_set_context(copy->d, one, len_one, &err), &err);
+		assert_ok(gw_control_restored(copy->d->control, &err), &err);
+		assert_ok(gw_domain_get_context(copy->d, &two, &len_two, &err), &err);
 		assert_int_equal(len_one, len_two);
 		assert_memory_equal(one, two, len_one);
 		free(one);
@@ -130,16 +132,16 @@ static void a_request_can_be_withdrawn(void **state)
 	guest_unpause(g);
 	runs_on(g);
 	gw_cancel_set(cancel);
-	rc = g->d->ops->suspend(g->d, 5000, cancel, &err);
+	rc = gw_control_suspend(g->d->control, 5000, cancel, &err);
 	if (rc == 1) {
 		/* It was quicker. */
-		assert_ok(g->d->ops->resume(g->d, &err), &err);
+		assert_ok(gw_control_resume(g->d->control, &err), &err);
 	} else {
 		assert_int_equal(err.code, GW_CANCELLED);
 	}
 	guest_wait(g, guest_console_len(g), " ok\n");
 	gw_error_clear(&err);
-	assert_int_equal(g->d->ops->suspend(g->d, 5000, NULL, &err), 1);
+	assert_int_equal(gw_control_suspend(g->d->control, 5000, NULL, &err), 1);
 	gw_cancel_free(cancel);
 	guest_free(g);
 }

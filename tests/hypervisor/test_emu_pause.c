@@ -9,6 +9,8 @@
 
 #include "../../guests/layout.h"
 #include "base/clock.h"
+#include "hypervisor/control.h"
+#include "hypervisor/domain.h"
 #include "hypervisor/emu/emu.h"
 
 #define PAUSES 300
@@ -76,13 +78,13 @@ static void pauses_nest(void **state)
 	guest_pause(g);
 	len = guest_console_len(g);
 	guest_unpause(g);
-	assert_ok(g->d->ops->info(g->d, &info, &err), &err);
+	assert_ok(gw_domain_info(g->d, &info, &err), &err);
 	assert_true(info.paused);
 	usleep(20000);
 	assert_int_equal(guest_console_len(g), len);
 	guest_unpause(g);
 	guest_wait(g, len, " ok\n");
-	assert_fails(g->d->ops->unpause(g->d, &err), &err, GW_USAGE, "not paused");
+	assert_fails(gw_control_unpause(g->d->control, &err), &err, GW_USAGE, "not paused");
 	guest_free(g);
 }
 
@@ -96,11 +98,12 @@ static void running_state_is_out_of_reach(void **state)
 
 	guest_unpause(g);
 	guest_wait(g, 0, "godwit-guest: up");
-	assert_fails(g->d->hvm->get_context(g->d, &blob, &len, &err), &err, GW_BUSY, "paused");
-	assert_fails(g->d->ops->get_xenabi(g->d, &blob, &len, &err), &err, GW_BUSY, "paused");
+	assert_fails(gw_domain_get_context(g->d, &blob, &len, &err), &err, GW_BUSY, "paused");
+	assert_fails(gw_domain_get_xenabi(g->d, &blob, &len, &err), &err, GW_BUSY, "paused");
 	guest_pause(g);
 	/* A paused guest could not answer. */
-	assert_fails(g->d->ops->suspend(g->d, 1000, NULL, &err), &err, GW_BUSY, "is paused");
+	assert_fails(gw_control_suspend(g->d->control, 1000, NULL, &err), &err, GW_BUSY,
+		     "is paused");
 	guest_free(g);
 }
 

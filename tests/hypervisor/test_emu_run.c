@@ -9,6 +9,8 @@
 
 #include "../../guests/layout.h"
 #include "base/clock.h"
+#include "hypervisor/control.h"
+#include "hypervisor/domain.h"
 #include "hypervisor/emu/emu.h"
 
 static const char *const widths[] = {"32", "64"};
@@ -45,21 +47,22 @@ static void suspends_and_is_cancelled(void **state)
 		for (int round = 0; round < 3; round++) {
 			const struct hb_header *h;
 
-			assert_int_equal(g->d->ops->suspend(g->d, 5000, NULL, &err), 1);
-			assert_ok(g->d->ops->info(g->d, &info, &err), &err);
+			assert_int_equal(gw_control_suspend(g->d->control, 5000, NULL, &err), 1);
+			assert_ok(gw_domain_info(g->d, &info, &err), &err);
 			assert_int_equal(info.shutdown, GW_SHUTDOWN_SUSPEND);
 			assert_false(info.paused);
 			at = guest_wait(g, at, "godwit-guest: suspend\n");
 			/* Asking again is no mistake: it is suspended. */
-			assert_int_equal(g->d->ops->suspend(g->d, 5000, NULL, &err), 1);
-			assert_ok(g->d->ops->resume(g->d, &err), &err);
+			assert_int_equal(gw_control_suspend(g->d->control, 5000, NULL, &err), 1);
+			assert_ok(gw_control_resume(g->d->control, &err), &err);
 			at = guest_wait(g, at, "godwit-guest: cancelled\n");
 			at = guest_wait(g, at, "beat ");
 			h = guest_page(g, HB_HEADER_PFN);
 			assert_int_equal(h->resumes, round + 1);
 			assert_int_equal(h->last_answer, 1);
 		}
-		assert_fails(g->d->ops->resume(g->d, &err), &err, GW_USAGE, "not suspended");
+		assert_fails(gw_control_resume(g->d->control, &err), &err, GW_USAGE,
+			     "not suspended");
 		guest_free(g);
 	}
 }
@@ -105,7 +108,8 @@ static void wakes_blocked_guests(void **state)
 	/* EVTCHNOP_alloc_unbound's argument, and the reasons of the two shutdowns: 2 and 0. */
 	guest_write(g, 0x101, 0x000, "\xf0\x7f\0\0\0\0\0\0", 8);
 	guest_write(g, 0x101, 0x010, "\2\0\0\0\0\0\0\0", 8);
-	gw_emu_set_shutdown(g->d, on_shutdown, &told);
+	gw_control_set_events(g->d->control, &(struct gw_control_events){.shutdown = on_shutdown,
+									 .opaque = &told});
 	guest_unpause(g);
 	for (int i = 0; i < 5000 && !gw_emu_suspend_port(g->d); i++)
 		usleep(1000);
@@ -115,15 +119,16 @@ static void wakes_blocked_guests(void **state)
 	/* It waits behind its second call. */
 	assert_int_equal(cpu.rip, 0x100000 + 36);
 	guest_unpause(g);
-	assert_int_equal(g->d->ops->suspend(g->d, 5000, NULL, &err), 1);
-	assert_ok(g->d->ops->resume(g->d, &err), &err);
+	assert_int_equal(gw_control_suspend(g->d->control, 5000, NULL, &err), 1);
+	assert_ok(gw_control_resume(g->d->control, &err), &err);
 	pthread_mutex_lock(&told.lock);
 	while (told.reason != GW_SHUTDOWN_POWEROFF)
 		pthread_cond_wait(&told.cond, &told.lock);
 	pthread_mutex_unlock(&told.lock);
-	assert_ok(g->d->ops->info(g->d, &info, &err), &err);
+	assert_ok(gw_domain_info(g->d, &info, &err), &err);
 	assert_int_equal(info.shutdown, GW_SHUTDOWN_POWEROFF);
-	assert_fails(g->d->ops->suspend(g->d, 100, NULL, &err), &err, GW_GUEST, "has shut down");
+	assert_fails(gw_control_suspend(g->d->control, 100, NULL, &err), &err, GW_GUEST,
+		     "has shut down");
 	guest_free(g);
 }
 
@@ -136,14 +141,15 @@ static void unwilling_guests(void **state)
 	struct guest *g = guest_raw("", "\xeb\xfe", 2, 512);
 
 	guest_unpause(g);
-	assert_int_equal(g->d->ops->suspend(g->d, 100, NULL, &err), 0);
+	assert_int_equal(gw_control_suspend(g->d->control, 100, NULL, &err), 0);
 	guest_free(g);
 	g = guest_raw("", deaf, sizeof(deaf), 512);
 	guest_write(g, 0x101, 0x000, "\xf0\x7f\0\0\0\0\0\0", 8);
 	guest_unpause(g);
 	for (int i = 0; i < 5000 && !gw_emu_suspend_port(g->d); i++)
 		usleep(1000);
-	assert_fails(g->d->ops->suspend(g->d, 50, NULL, &err), &err, GW_GUEST, "did not suspend");
+	assert_fails(gw_control_suspend(g->d->control, 50, NULL, &err), &err, GW_GUEST,
+		     "did not suspend");
 	guest_free(g);
 }
 

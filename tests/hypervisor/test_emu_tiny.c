@@ -9,6 +9,8 @@
 #include "base/bitmap.h"
 #include "base/bytes.h"
 #include "format/libxc/image.h"
+#include "hypervisor/control.h"
+#include "hypervisor/domain.h"
 #include "hypervisor/emu/emu.h"
 
 #define COUNTER_PFN   0x200
@@ -34,12 +36,12 @@ static void take_pages(struct loading *l)
 
 		if (!gw_page_has_data(gw_page_entry_type(l->r.entries[i])))
 			continue;
-		assert_ok(l->g->d->ops->page_types(l->g->d, 1, &gfn, &type, &err), &err);
+		assert_ok(gw_domain_page_types(l->g->d, 1, &gfn, &type, &err), &err);
 		if (type == GW_PAGE_XTAB)
-			assert_ok(l->g->d->ops->populate(l->g->d, 1, &gfn, &gfn, &err), &err);
-		assert_ok(l->g->d->ops->map(l->g->d, 1, &gfn, true, &page, &mapping, &err), &err);
+			assert_ok(gw_domain_populate(l->g->d, 1, &gfn, &gfn, &err), &err);
+		assert_ok(gw_domain_map(l->g->d, 1, &gfn, true, &page, &mapping, &err), &err);
 		assert_int_equal(gw_channel_read(l->ch, page, GW_PAGE_SIZE, &err), 1);
-		l->g->d->ops->unmap(l->g->d, &mapping);
+		gw_domain_unmap(l->g->d, &mapping);
 	}
 	gw_image_reader_pages_done(&l->r);
 }
@@ -53,7 +55,7 @@ static void take_policy(struct loading *l)
 		assert_ok(gw_cpuid_policy_decode(&l->r.rec, &policy, &err), &err);
 	else
 		assert_ok(gw_msr_policy_decode(&l->r.rec, &policy, &err), &err);
-	assert_ok(l->g->d->ops->set_policy(l->g->d, &policy, &err), &err);
+	assert_ok(gw_domain_set_policy(l->g->d, &policy, &err), &err);
 	gw_policy_free(&policy);
 }
 
@@ -66,13 +68,13 @@ static void take_record(struct loading *l)
 
 	switch (l->r.rec.type) {
 	case GW_REC_HVM_CONTEXT:
-		assert_ok(d->hvm->set_context(d, l->r.rec.data, l->r.rec.length, &err), &err);
+		assert_ok(gw_domain_set_context(d, l->r.rec.data, l->r.rec.length, &err), &err);
 		break;
 	case GW_REC_HVM_PARAMS:
 		assert_ok(gw_hvm_params_decode(&l->r.rec, &n, &err), &err);
 		for (uint32_t i = 0; i < n; i++) {
 			gw_hvm_params_get(&l->r.rec, i, &index, &value);
-			assert_ok(d->hvm->set_param(d, (uint32_t)index, value, &err), &err);
+			assert_ok(gw_domain_set_param(d, (uint32_t)index, value, &err), &err);
 		}
 		break;
 	case GW_REC_X86_CPUID_POLICY:
@@ -125,7 +127,7 @@ static void load(struct guest *g, const char *name)
 	}
 	gw_image_reader_free(&l.r);
 	gw_channel_close(l.ch);
-	assert_ok(g->d->ops->restored(g->d, &err), &err);
+	assert_ok(gw_control_restored(g->d->control, &err), &err);
 }
 
 static void xens_own_guest_runs_on(void **state)
@@ -146,9 +148,9 @@ static void xens_own_guest_runs_on(void **state)
 	assert_true(gw_get_le32(counter + 8) > SAVED_COUNTER);
 	/* It registered its port anew, and takes requests here as it did there. */
 	before = gw_get_le32(counter + 8);
-	assert_int_equal(g->d->ops->suspend(g->d, 5000, NULL, &err), 1);
+	assert_int_equal(gw_control_suspend(g->d->control, 5000, NULL, &err), 1);
 	assert_true(gw_get_le32(counter + 8) >= before);
-	assert_ok(g->d->ops->resume(g->d, &err), &err);
+	assert_ok(gw_control_resume(g->d->control, &err), &err);
 	guest_wait(g, at, "TINY PVH resumed ret 00000001");
 	guest_free(g);
 }

@@ -10,6 +10,9 @@
 #include "base/bytes.h"
 #include "format/libxc/image.h"
 #include "format/x86/pv_layout.h"
+#include "hypervisor/control.h"
+#include "hypervisor/domain.h"
+#include "hypervisor/host.h"
 #include "hypervisor/memory/memory.h"
 
 #define PFNS 64
@@ -45,12 +48,12 @@ static void open_domain(struct fixture *f, unsigned width)
 
 	memset(f, 0, sizeof(*f));
 	f->host = gw_host_open("memory:", &f->err);
-	f->d = f->host->ops->create(f->host, &config, &f->err);
+	f->d = gw_host_create(f->host, &config, &f->err);
 	assert_non_null(f->d);
-	assert_ok(f->d->pv->set_width(f->d, width, &f->err), &f->err);
+	assert_ok(gw_domain_set_width(f->d, width, &f->err), &f->err);
 	for (unsigned i = 0; i < PFNS; i++)
 		pfns[i] = i;
-	assert_ok(f->d->ops->populate(f->d, PFNS, pfns, f->mfns, &f->err), &f->err);
+	assert_ok(gw_domain_populate(f->d, PFNS, pfns, f->mfns, &f->err), &f->err);
 	if (width == 8) {
 		point(f, 1, 0, 2);
 		point(f, 2, 0, 3);
@@ -63,7 +66,7 @@ static void open_domain(struct fixture *f, unsigned width)
 
 static void close_domain(struct fixture *f)
 {
-	f->d->ops->destroy(f->d);
+	gw_control_destroy(f->d->control);
 	gw_host_close(f->host);
 }
 
@@ -71,7 +74,7 @@ static int pin(struct fixture *f, unsigned pfn, unsigned level)
 {
 	uint8_t type = GW_PAGE_PINNED | level;
 
-	return f->d->pv->pin(f->d, 1, &f->mfns[pfn], &type, &f->err);
+	return gw_domain_pin(f->d, 1, &f->mfns[pfn], &type, &f->err);
 }
 
 static void assert_types(struct fixture *f, const unsigned types[6])
@@ -97,15 +100,15 @@ static void test_pin64(void **state)
 	assert_fails(pin(&f, 1, 4), &f.err, GW_USAGE, "pinned already");
 	assert_fails(pin(&f, 3, 1), &f.err, GW_INVALID, "in use as an L2 table, not L1");
 	assert_ok(pin(&f, 3, 2), &f.err);
-	assert_int_equal(f.d->pv->get_width(f.d, &(unsigned){0}, &f.err), 0);
-	assert_fails(f.d->pv->set_width(f.d, 4, &f.err), &f.err, GW_USAGE, "has memory");
+	assert_int_equal(gw_domain_get_width(f.d, &(unsigned){0}, &f.err), 0);
+	assert_fails(gw_domain_set_width(f.d, 4, &f.err), &f.err, GW_USAGE, "has memory");
 
 	/* What is in use cannot be mapped for writing or taken away. */
-	assert_fails(f.d->ops->map(f.d, 1, &f.mfns[4], true, pages, &mapping, &f.err), &f.err,
+	assert_fails(gw_domain_map(f.d, 1, &f.mfns[4], true, pages, &mapping, &f.err), &f.err,
 		     GW_USAGE, "cannot be mapped for writing");
-	assert_ok(f.d->ops->map(f.d, 1, &f.mfns[4], false, pages, &mapping, &f.err), &f.err);
-	f.d->ops->unmap(f.d, &mapping);
-	assert_fails(f.d->ops->depopulate(f.d, 1, &f.mfns[4], &f.err), &f.err, GW_USAGE, "in use");
+	assert_ok(gw_domain_map(f.d, 1, &f.mfns[4], false, pages, &mapping, &f.err), &f.err);
+	gw_domain_unmap(f.d, &mapping);
+	assert_fails(gw_domain_depopulate(f.d, 1, &f.mfns[4], &f.err), &f.err, GW_USAGE, "in use");
 
 	assert_ok(gw_memory_unpin(f.d, 1, &f.err), &f.err);
 	assert_types(&f, (unsigned[]){0, 0, 0, 0xa, 1, 0});
@@ -152,7 +155,7 @@ static void test_pin32(void **state)
 	assert_fails(pin(&f, 1, 4), &f.err, GW_INVALID, "L4 table in a 32-bit guest");
 	assert_ok(pin(&f, 1, 3), &f.err);
 	assert_types(&f, (unsigned[]){0, 0xb, 0, 2, 1, 0});
-	compat = f.d->pv->compat_m2p_mfn0(f.d);
+	compat = gw_domain_compat_m2p_mfn0(f.d);
 	assert_true(compat != GW_INVALID_PFN);
 	assert_int_equal(pte(&f, 3, 428) >> 12, compat);
 	assert_int_equal(pte(&f, 3, 511), 0);
@@ -176,49 +179,50 @@ static void test_vcpu(void **state)
 	gw_put_le64(context + l->vcpu_gdt + 8, f.mfns[4]);
 	gw_put_le64(context + l->vcpu_cr + 24, f.mfns[1] << 12);
 	gw_put_le64(context + l->vcpu_cr + 8, f.mfns[7] << 12);
-	assert_fails(f.d->pv->set_vcpu(f.d, 0, GW_REC_X86_PV_VCPU_BASIC, context, 5167, &f.err),
+	assert_fails(gw_domain_set_vcpu(f.d, 0, GW_REC_X86_PV_VCPU_BASIC, context, 5167, &f.err),
 		     &f.err, GW_INVALID, "expected 5168");
-	assert_fails(f.d->pv->set_vcpu(f.d, 2, GW_REC_X86_PV_VCPU_BASIC, context, 5168, &f.err),
+	assert_fails(gw_domain_set_vcpu(f.d, 2, GW_REC_X86_PV_VCPU_BASIC, context, 5168, &f.err),
 		     &f.err, GW_USAGE, "has 2 vCPUs");
-	assert_ok(f.d->pv->set_vcpu(f.d, 0, GW_REC_X86_PV_VCPU_BASIC, context, 5168, &f.err),
+	assert_ok(gw_domain_set_vcpu(f.d, 0, GW_REC_X86_PV_VCPU_BASIC, context, 5168, &f.err),
 		  &f.err);
 	assert_int_equal(gw_memory_page_type(f.d, 1), 4);
 	assert_int_equal(gw_memory_page_type(f.d, 7), 4);
 	/* Page 4 is a table by now. */
-	assert_fails(f.d->pv->set_vcpu(f.d, 1, GW_REC_X86_PV_VCPU_BASIC, context, 5168, &f.err),
+	assert_fails(gw_domain_set_vcpu(f.d, 1, GW_REC_X86_PV_VCPU_BASIC, context, 5168, &f.err),
 		     &f.err, GW_INVALID, "GDT frame 1");
 	gw_put_le64(context + l->vcpu_gdt_ents, 7169);
-	assert_fails(f.d->pv->set_vcpu(f.d, 1, GW_REC_X86_PV_VCPU_BASIC, context, 5168, &f.err),
+	assert_fails(gw_domain_set_vcpu(f.d, 1, GW_REC_X86_PV_VCPU_BASIC, context, 5168, &f.err),
 		     &f.err, GW_INVALID, "7169 entries");
 	gw_put_le64(context + l->vcpu_gdt_ents, 0);
 	gw_put_le64(context + l->vcpu_cr + 24, f.mfns[4] << 12);
-	assert_fails(f.d->pv->set_vcpu(f.d, 0, GW_REC_X86_PV_VCPU_BASIC, context, 5168, &f.err),
+	assert_fails(gw_domain_set_vcpu(f.d, 0, GW_REC_X86_PV_VCPU_BASIC, context, 5168, &f.err),
 		     &f.err, GW_INVALID, "vCPU context, cr3: ");
 	assert_int_equal(gw_memory_page_type(f.d, 1), 4);
 	/* Another root: the old ones are free again. */
 	gw_put_le64(context + l->vcpu_cr + 24, f.mfns[8] << 12);
 	gw_put_le64(context + l->vcpu_cr + 8, 0);
-	assert_ok(f.d->pv->set_vcpu(f.d, 0, GW_REC_X86_PV_VCPU_BASIC, context, 5168, &f.err),
+	assert_ok(gw_domain_set_vcpu(f.d, 0, GW_REC_X86_PV_VCPU_BASIC, context, 5168, &f.err),
 		  &f.err);
 	assert_types(&f, (unsigned[]){0, 0, 0, 0, 0, 0});
-	assert_ok(f.d->pv->vcpu_online(f.d, 0, &online, &f.err), &f.err);
+	assert_ok(gw_domain_vcpu_online(f.d, 0, &online, &f.err), &f.err);
 	assert_true(online);
-	assert_ok(f.d->pv->vcpu_online(f.d, 1, &online, &f.err), &f.err);
+	assert_ok(gw_domain_vcpu_online(f.d, 1, &online, &f.err), &f.err);
 	assert_false(online);
-	assert_ok(f.d->pv->get_vcpu(f.d, 0, GW_REC_X86_PV_VCPU_BASIC, &blob, &len, &f.err), &f.err);
+	assert_ok(gw_domain_get_vcpu(f.d, 0, GW_REC_X86_PV_VCPU_BASIC, &blob, &len, &f.err),
+		  &f.err);
 	assert_int_equal(len, 5168);
 	assert_memory_equal(blob, context, 5168);
 	free(blob);
-	assert_ok(f.d->pv->get_vcpu(f.d, 0, GW_REC_X86_PV_VCPU_MSRS, &blob, &len, &f.err), &f.err);
+	assert_ok(gw_domain_get_vcpu(f.d, 0, GW_REC_X86_PV_VCPU_MSRS, &blob, &len, &f.err), &f.err);
 	assert_int_equal(len, 0);
 	assert_null(blob);
-	assert_fails(f.d->pv->set_vcpu(f.d, 0, GW_REC_X86_PV_VCPU_EXTENDED, context, 129, &f.err),
+	assert_fails(gw_domain_set_vcpu(f.d, 0, GW_REC_X86_PV_VCPU_EXTENDED, context, 129, &f.err),
 		     &f.err, GW_INVALID, "129 bytes");
-	assert_fails(f.d->pv->set_vcpu(f.d, 0, GW_REC_X86_PV_VCPU_XSAVE, context, 15, &f.err),
+	assert_fails(gw_domain_set_vcpu(f.d, 0, GW_REC_X86_PV_VCPU_XSAVE, context, 15, &f.err),
 		     &f.err, GW_INVALID, "15 bytes");
-	assert_fails(f.d->pv->set_vcpu(f.d, 0, GW_REC_X86_PV_VCPU_MSRS, context, 17, &f.err),
+	assert_fails(gw_domain_set_vcpu(f.d, 0, GW_REC_X86_PV_VCPU_MSRS, context, 17, &f.err),
 		     &f.err, GW_INVALID, "17 bytes");
-	assert_fails(f.d->pv->set_vcpu(f.d, 0, GW_REC_SHARED_INFO, context, 16, &f.err), &f.err,
+	assert_fails(gw_domain_set_vcpu(f.d, 0, GW_REC_SHARED_INFO, context, 16, &f.err), &f.err,
 		     GW_USAGE, "state 0x7");
 	close_domain(&f);
 }

@@ -7,6 +7,8 @@
 #include <dirent.h>
 
 #include "base/util.h"
+#include "hypervisor/control.h"
+#include "hypervisor/domain.h"
 #include "migrate/faulty.h"
 
 static struct faulty *of(struct gw_domain *d)
@@ -27,7 +29,7 @@ static bool fails(struct gw_domain *d, const char *what, struct gw_error *err)
 }
 
 #define FORWARD(d, name, err, ...)                                                                 \
-	(fails(d, #name, err) ? -1 : of(d)->inner->ops->name(of(d)->inner, ##__VA_ARGS__, err))
+	(fails(d, #name, err) ? -1 : gw_domain_##name(of(d)->inner, ##__VA_ARGS__, err))
 
 static int info(struct gw_domain *d, struct gw_domain_info *i, struct gw_error *err)
 {
@@ -61,7 +63,7 @@ static int map(struct gw_domain *d, size_t n, const uint64_t *gfns, bool writabl
 static void unmap(struct gw_domain *d, struct gw_mapping *mapping)
 {
 	of(d)->mapped--;
-	of(d)->inner->ops->unmap(of(d)->inner, mapping);
+	gw_domain_unmap(of(d)->inner, mapping);
 }
 
 static int populate(struct gw_domain *d, size_t n, const uint64_t *pfns, uint64_t *gfns,
@@ -97,7 +99,7 @@ static int logdirty_peek(struct gw_domain *d, uint64_t *dirty, struct gw_error *
 static void logdirty_stop(struct gw_domain *d)
 {
 	of(d)->logging = false;
-	of(d)->inner->ops->logdirty_stop(of(d)->inner);
+	gw_domain_logdirty_stop(of(d)->inner);
 }
 
 static int get_policy(struct gw_domain *d, struct gw_policy *policy, struct gw_error *err)
@@ -130,58 +132,74 @@ static int set_xenabi(struct gw_domain *d, const void *blob, size_t len, struct 
 	return FORWARD(d, set_xenabi, err, blob, len);
 }
 
-static int restored(struct gw_domain *d, struct gw_error *err)
+/* The same for the control table. */
+#define FORWARD_CONTROL(c, name, err, ...)                                                         \
+	(fails((c)->domain, #name, err) ? -1 : gw_control_##name(inner_of(c), ##__VA_ARGS__, err))
+
+static struct gw_control *inner_of(struct gw_control *c)
 {
-	return FORWARD(d, restored, err);
+	return of(c->domain)->inner->control;
 }
 
-static int pause_domain(struct gw_domain *d, struct gw_error *err)
+static int restored(struct gw_control *c, struct gw_error *err)
 {
-	return of(d)->inner->ops->pause(of(d)->inner, err);
+	return FORWARD_CONTROL(c, restored, err);
 }
 
-static int unpause(struct gw_domain *d, struct gw_error *err)
+static int pause_domain(struct gw_control *c, struct gw_error *err)
 {
-	return of(d)->inner->ops->unpause(of(d)->inner, err);
+	return gw_control_pause(inner_of(c), err);
 }
 
-static int suspend(struct gw_domain *d, int timeout_ms, const struct gw_cancel *cancel,
+static int unpause(struct gw_control *c, struct gw_error *err)
+{
+	return gw_control_unpause(inner_of(c), err);
+}
+
+static int suspend(struct gw_control *c, int timeout_ms, const struct gw_cancel *cancel,
 		   struct gw_error *err)
 {
-	return FORWARD(d, suspend, err, timeout_ms, cancel);
+	return FORWARD_CONTROL(c, suspend, err, timeout_ms, cancel);
 }
 
-static int resume(struct gw_domain *d, struct gw_error *err)
+static int resume(struct gw_control *c, struct gw_error *err)
 {
-	return of(d)->inner->ops->resume(of(d)->inner, err);
+	return gw_control_resume(inner_of(c), err);
 }
 
-static void destroy(struct gw_domain *d)
+static void set_events(struct gw_control *c, const struct gw_control_events *events)
 {
-	faulty_free(of(d));
+	gw_control_set_events(inner_of(c), events);
 }
 
-#define FORWARD_HVM(d, name, err, ...)                                                             \
-	(fails(d, #name, err) ? -1 : of(d)->inner->hvm->name(of(d)->inner, ##__VA_ARGS__, err))
+static const char *crash_text(struct gw_control *c)
+{
+	return gw_control_crash_text(inner_of(c));
+}
+
+static void destroy(struct gw_control *c)
+{
+	faulty_free(of(c->domain));
+}
 
 static int get_context(struct gw_domain *d, void **blob, size_t *len, struct gw_error *err)
 {
-	return FORWARD_HVM(d, get_context, err, blob, len);
+	return FORWARD(d, get_context, err, blob, len);
 }
 
 static int set_context(struct gw_domain *d, const void *blob, size_t len, struct gw_error *err)
 {
-	return FORWARD_HVM(d, set_context, err, blob, len);
+	return FORWARD(d, set_context, err, blob, len);
 }
 
 static int get_param(struct gw_domain *d, uint32_t index, uint64_t *value, struct gw_error *err)
 {
-	return FORWARD_HVM(d, get_param, err, index, value);
+	return FORWARD(d, get_param, err, index, value);
 }
 
 static int set_param(struct gw_domain *d, uint32_t index, uint64_t value, struct gw_error *err)
 {
-	return FORWARD_HVM(d, set_param, err, index, value);
+	return FORWARD(d, set_param, err, index, value);
 }
 
 static const struct gw_x86_hvm_ops hvm_ops = {
@@ -209,11 +227,16 @@ static const struct gw_domain_ops domain_ops = {
 	.set_tsc = set_tsc,
 	.get_xenabi = get_xenabi,
 	.set_xenabi = set_xenabi,
-	.restored = restored,
+};
+
+static const struct gw_control_ops control_ops = {
 	.pause = pause_domain,
 	.unpause = unpause,
 	.suspend = suspend,
 	.resume = resume,
+	.restored = restored,
+	.set_events = set_events,
+	.crash_text = crash_text,
 	.destroy = destroy,
 };
 
@@ -228,7 +251,9 @@ struct faulty *faulty_new(struct gw_domain *inner)
 		.type = inner->type,
 		.hvm = &hvm_ops,
 		.domid = inner->domid,
+		.control = &f->control,
 	};
+	f->control = (struct gw_control){.ops = &control_ops, .domain = &f->base};
 	f->inner = inner;
 	f->fail_at = FAULTY_NEVER;
 	return f;
@@ -236,7 +261,7 @@ struct faulty *faulty_new(struct gw_domain *inner)
 
 void faulty_free(struct faulty *f)
 {
-	f->inner->ops->destroy(f->inner);
+	gw_control_destroy(f->inner->control);
 	free(f);
 }
 

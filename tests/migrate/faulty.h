@@ -7,12 +7,13 @@
 #ifndef GW_TESTS_MIGRATE_FAULTY_H
 #define GW_TESTS_MIGRATE_FAULTY_H
 
-#include <godwit/hypervisor.h>
+#include <godwit/control.h>
 
 #define FAULTY_NEVER (~0u)
 
 struct faulty {
 	struct gw_domain base;
+	struct gw_control control;
 	struct gw_domain *inner; /* owned */
 	unsigned calls;		 /* that could fail, so far */
 	unsigned fail_at;	 /* number of the call that fails: FAULTY_NEVER */

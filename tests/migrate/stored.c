@@ -8,6 +8,8 @@
 #include <sys/mman.h>
 
 #include "base/bytes.h"
+#include "hypervisor/control.h"
+#include "hypervisor/host.h"
 #include "lib/bytes.h"
 #include "format/libxc/image.h"
 #include "lib/realdata.h"
@@ -90,11 +92,18 @@ struct gw_domain *stored_domain(enum gw_guest_type type, uint64_t max_pfns)
 
 	if (!host)
 		fail_msg("%s", err.text);
-	d = host->ops->create(host, &config, &err);
+	d = gw_host_create(host, &config, &err);
 	if (!d)
 		fail_msg("%s", err.text);
 	gw_host_close(host);
 	return d;
+}
+
+int restore_as_owner(struct gw_restore_args *args, bool libxl, struct gw_error *err)
+{
+	if ((libxl ? gw_restore_stream(args, NULL, err) : gw_restore_image(args, err)) < 0)
+		return -1;
+	return gw_control_restored(args->domain->control, err);
 }
 
 int stored_restore(const struct stored *s, size_t len, struct gw_domain **domain,
@@ -106,7 +115,7 @@ int stored_restore(const struct stored *s, size_t len, struct gw_domain **domain
 	args->domain = *domain;
 	args->in = stored_bytes(s->file.data + s->at, len);
 	args->base = s->at;
-	rc = s->libxl ? gw_restore_stream(args, NULL, err) : gw_restore_image(args, err);
+	rc = restore_as_owner(args, s->libxl, err);
 	gw_channel_close(args->in);
 	args->in = NULL;
 	return rc;
@@ -116,14 +125,14 @@ static int ts_suspend(void *opaque, struct gw_error *err)
 {
 	struct gw_domain *d = opaque;
 
-	return d->ops->suspend(d, 1000, NULL, err) < 0 ? -1 : 0;
+	return gw_control_suspend(d->control, 1000, NULL, err) < 0 ? -1 : 0;
 }
 
 static int ts_resume(void *opaque, struct gw_error *err)
 {
 	struct gw_domain *d = opaque;
 
-	return d->ops->resume(d, err);
+	return gw_control_resume(d->control, err);
 }
 
 struct gw_toolstack stored_toolstack(struct gw_domain *d)

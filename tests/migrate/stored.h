@@ -32,6 +32,12 @@ struct gw_channel *stored_bytes(const void *data, size_t len);
 struct gw_domain *stored_domain(enum gw_guest_type type, uint64_t max_pfns);
 
 /*
+ * What the owner of args->domain does: restores (libxl: a libxl stream, else an image), then calls
+ * gw_control_restored().
+ */
+int restore_as_owner(struct gw_restore_args *args, bool libxl, struct gw_error *err);
+
+/*
  * Restores the first len bytes of s (counted from s->at) into a new domain. *domain is set either
  * way, and is the caller's to destroy.
  */

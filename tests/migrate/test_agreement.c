@@ -13,6 +13,7 @@
 #include "base/util.h"
 #include "examine/examine.h"
 #include "format/libxl/stream.h"
+#include "hypervisor/control.h"
 #include "migrate/stored.h"
 
 #define MAX_PARTS    256
@@ -247,11 +248,11 @@ static int restore(const struct gw_buffer *bytes, bool libxl, const struct verdi
 				      GW_MAX(nr, (uint64_t)MAX_PFNS)),
 		.in = stored_bytes(bytes->data, bytes->len),
 	};
-	int rc = libxl ? gw_restore_stream(&args, NULL, err) : gw_restore_image(&args, err);
+	int rc = restore_as_owner(&args, libxl, err);
 
 	*refusal = args.refusal;
 	gw_channel_close(args.in);
-	args.domain->ops->destroy(args.domain);
+	gw_control_destroy(args.domain->control);
 	return rc;
 }
 

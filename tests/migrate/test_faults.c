@@ -7,6 +7,8 @@
 #include "lib/gwtest.h"
 
 #include "base/bytes.h"
+#include "hypervisor/control.h"
+#include "hypervisor/domain.h"
 #include "lib/bytes.h"
 #include "channel/fault.h"
 #include "format/libxc/image.h"
@@ -39,14 +41,14 @@ static int ts_suspend(void *opaque, struct gw_error *err)
 {
 	struct bench *b = opaque;
 
-	return b->f->base.ops->suspend(&b->f->base, 100, NULL, err) < 0 ? -1 : 0;
+	return gw_control_suspend(b->f->base.control, 100, NULL, err) < 0 ? -1 : 0;
 }
 
 static int ts_resume(void *opaque, struct gw_error *err)
 {
 	struct bench *b = opaque;
 
-	return b->f->base.ops->resume(&b->f->base, err);
+	return gw_control_resume(b->f->base.control, err);
 }
 
 static int ts_checkpoint(void *opaque, struct gw_error *err)
@@ -94,9 +96,9 @@ static void check_clean(struct bench *b, const char *what, uint64_t where)
 		fail_msg("%s %llu: %d mappings open, log-dirty %s, the model's %d", what,
 			 (unsigned long long)where, b->f->mapped, b->f->logging ? "on" : "off",
 			 b->model_logging);
-	assert_ok(inner->ops->info(inner, &info, &err), &err);
+	assert_ok(gw_domain_info(inner, &info, &err), &err);
 	if (info.shutdown == GW_SHUTDOWN_SUSPEND)
-		assert_ok(inner->ops->resume(inner, &err), &err);
+		assert_ok(gw_control_resume(inner->control, &err), &err);
 }
 
 static int save_through(struct bench *b, struct gw_channel *out, enum gw_stream_type type,
@@ -272,7 +274,7 @@ static int restore_into(struct faulty *f, const struct stored *s, struct gw_erro
 		.domain = &f->base,
 		.in = stored_bytes(s->file.data + s->at, s->file.len - s->at),
 	};
-	int rc = gw_restore_image(&args, err);
+	int rc = restore_as_owner(&args, false, err);
 
 	gw_channel_close(args.in);
 	if (f->mapped != 0)
@@ -332,7 +334,7 @@ static void test_rules_are_obeyed(void **state)
 		assert_fails(-1, &err, GW_INVALID, breaks[i].text);
 		*byte = was;
 		/* Before anything is applied. */
-		assert_ok(f->inner->ops->info(f->inner, &info, &err), &err);
+		assert_ok(gw_domain_info(f->inner, &info, &err), &err);
 		assert_int_equal(info.nr_pages, 0);
 		faulty_free(f);
 	}

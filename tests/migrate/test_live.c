@@ -6,6 +6,7 @@
  */
 #include "lib/gwtest.h"
 
+#include "hypervisor/control.h"
 #include "lib/bytes.h"
 #include "format/libxc/image.h"
 #include "hypervisor/memory/memory.h"
@@ -29,7 +30,7 @@ static struct gw_domain *running_domain(const char *name)
 	struct gw_domain *d;
 
 	assert_ok(stored_restore(&s, s.file.len - s.at, &d, &args, &err), &err);
-	assert_ok(d->ops->unpause(d, &err), &err);
+	assert_ok(gw_control_unpause(d->control, &err), &err);
 	stored_free(&s);
 	return d;
 }
@@ -112,7 +113,7 @@ static void test_image_is_the_suspended_guest(void **state)
 		gw_memory_guest_stop(guest);
 		gw_buffer_free(&live);
 		gw_buffer_free(&still);
-		d->ops->destroy(d);
+		gw_control_destroy(d->control);
 	}
 }
 
@@ -159,7 +160,7 @@ static void test_foreign_frame_is_left(void **state)
 	assert_int_equal(mapped, 0);
 	d->ops = real_ops;
 	gw_memory_guest_stop(guest);
-	d->ops->destroy(d);
+	gw_control_destroy(d->control);
 }
 
 /* A foreign frame in a table that goes away at the suspend without the table being logged as
@@ -175,7 +176,7 @@ static int stealthy_suspend(void *opaque, struct gw_error *err)
 	struct stealthy *s = opaque;
 
 	*s->pte = s->was;
-	return s->d->ops->suspend(s->d, 0, NULL, err) < 0 ? -1 : 0;
+	return gw_control_suspend(s->d->control, 0, NULL, err) < 0 ? -1 : 0;
 }
 
 static void test_deferred_table_is_sent(void **state)
@@ -201,7 +202,7 @@ static void test_deferred_table_is_sent(void **state)
 	gw_channel_close(out);
 	gw_buffer_free(&live);
 	gw_buffer_free(&still);
-	d->ops->destroy(d);
+	gw_control_destroy(d->control);
 }
 
 int main(void)

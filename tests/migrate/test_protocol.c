@@ -10,6 +10,8 @@
 #include <unistd.h>
 
 #include "format/x86/policy.h"
+#include "hypervisor/control.h"
+#include "hypervisor/domain.h"
 #include "hypervisor/memory/memory.h"
 #include "migrate/faulty.h"
 #include "migrate/frames.h"
@@ -75,7 +77,7 @@ static void set_policy(struct gw_domain *d)
 
 	assert_true(gw_cpu_feature_find("sse4_2", &feature));
 	assert_ok(gw_policy_set_feature(&policy, &feature, true, &err), &err);
-	assert_ok(d->ops->set_policy(d, &policy, &err), &err);
+	assert_ok(gw_domain_set_policy(d, &policy, &err), &err);
 	gw_policy_free(&policy);
 }
 
@@ -124,6 +126,13 @@ static struct gw_domain *accept_it(void *opaque, const struct gw_migration_id *i
 	return NULL;
 }
 
+static int complete_it(void *opaque, struct gw_error *err)
+{
+	struct migration *m = opaque;
+
+	return gw_control_restored(m->copy->base.control, err);
+}
+
 static int take_it(void *opaque, struct gw_error *err)
 {
 	struct migration *m = opaque;
@@ -148,7 +157,7 @@ static int run_it(void *opaque, struct gw_error *err)
 	if (m->run_fails)
 		return gw_fail(err, GW_SYSTEM, "no vCPU thread");
 	m->runs = true;
-	return m->copy->base.ops->unpause(&m->copy->base, err);
+	return gw_control_unpause(m->copy->base.control, err);
 }
 
 static struct gw_channel *channel_of(int fd)
@@ -182,7 +191,7 @@ static int send_it(void *opaque, struct gw_operation *op, struct gw_error *err)
 	struct gw_domain_info info;
 	int rc = gw_migrate_send(ch, &offer, &save, op, &m->sent, err);
 
-	m->source->ops->info(m->source, &info, NULL);
+	gw_domain_info(m->source, &info, NULL);
 	m->source_suspended = info.shutdown == GW_SHUTDOWN_SUSPEND;
 	gw_channel_close(ch);
 	return rc;
@@ -206,6 +215,7 @@ static int receive_it(void *opaque, struct gw_operation *op, struct gw_error *er
 	struct gw_receiver receiver = {
 		.opaque = m,
 		.accept = accept_it,
+		.complete = complete_it,
 		.mine = take_it,
 		.run = run_it,
 		.toolstack = &ts,
@@ -252,12 +262,12 @@ static void finish(struct migration *m)
 	if (m->received != GW_OUTCOME_SOURCE)
 		assert_true(m->noted);
 	if (m->sent == GW_OUTCOME_SOURCE && m->source_suspended)
-		assert_int_equal(m->source->ops->resume(m->source, NULL), 0);
+		assert_int_equal(gw_control_resume(m->source->control, NULL), 0);
 }
 
 static void discard(struct migration *m)
 {
-	m->source->ops->destroy(m->source);
+	gw_control_destroy(m->source->control);
 	if (m->copy)
 		faulty_free(m->copy);
 }

@@ -7,6 +7,7 @@
 
 #include "format/libxc/image.h"
 #include "guest/guest.h"
+#include "hypervisor/control.h"
 #include "hypervisor/memory/memory.h"
 #include "lib/manifest.h"
 #include "migrate/stored.h"
@@ -115,7 +116,7 @@ static struct gw_domain *restore_image_of(const struct gw_buffer *image, const s
 	struct gw_restore_args args = {.domain = stored_domain(s->type, s->nr_pfns)};
 
 	args.in = stored_bytes(image->data, image->len);
-	assert_ok(gw_restore_image(&args, &err), &err);
+	assert_ok(restore_as_owner(&args, false, &err), &err);
 	assert_int_equal(args.bytes, image->len);
 	gw_channel_close(args.in);
 	return args.domain;
@@ -147,8 +148,8 @@ static void test_real_stream(void **state)
 	check_same(real[i].stream, &first, &second);
 	gw_buffer_free(&first);
 	gw_buffer_free(&second);
-	d->ops->destroy(d);
-	again->ops->destroy(again);
+	gw_control_destroy(d->control);
+	gw_control_destroy(again->control);
 	stored_free(&s);
 }
 

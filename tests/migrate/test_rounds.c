@@ -11,6 +11,7 @@
 #include "channel/fault.h"
 #include "format/libxc/image.h"
 #include "format/libxl/stream.h"
+#include "hypervisor/control.h"
 #include "hypervisor/memory/memory.h"
 #include "lib/manifest.h"
 #include "migrate/stored.h"
@@ -120,7 +121,7 @@ static void check_cut(const char *name, const struct stored *s, const struct map
 			 err.text);
 	if (complete > 0)
 		check_memory(name, complete - 1, d);
-	d->ops->destroy(d);
+	gw_control_destroy(d->control);
 }
 
 static void test_cut_anywhere(void **state)
@@ -165,13 +166,13 @@ static void test_malformed_is_no_failover(void **state)
 	assert_fails(stored_restore(&s, s.file.len - s.at, &d, &args, &err), &err, GW_INVALID,
 		     "type 0x00000077");
 	assert_false(args.failed_over);
-	d->ops->destroy(d);
+	gw_control_destroy(d->control);
 	/* The lost framing of a record that is longer than any may be. */
 	gw_put_le32(s.file.data + at, GW_REC_PAGE_DATA);
 	gw_put_le32(s.file.data + at + 4, 0x70000000);
 	assert_fails(stored_restore(&s, s.file.len - s.at, &d, &args, &err), &err, GW_INVALID,
 		     "exceeds the limit");
-	d->ops->destroy(d);
+	gw_control_destroy(d->control);
 	stored_free(&s);
 }
 
@@ -218,7 +219,7 @@ static void test_toolstack_decides(void **state)
 		assert_int_equal(v.asked, strlen(cases[i].list));
 		if (cases[i].rc == 0)
 			check_memory(name, args.checkpoints - 1, d);
-		d->ops->destroy(d);
+		gw_control_destroy(d->control);
 	}
 	stored_free(&s);
 }
@@ -236,7 +237,7 @@ static int restore_faulty(const struct stored *s, const struct gw_fault_plan *pl
 		.cancel = cancel,
 	};
 	assert_non_null(args->in);
-	rc = s->libxl ? gw_restore_stream(args, NULL, err) : gw_restore_image(args, err);
+	rc = restore_as_owner(args, s->libxl, err);
 	gw_channel_close(args->in);
 	return rc;
 }
@@ -258,17 +259,17 @@ static void test_broken_connection(void **state)
 	assert_true(args.failed_over);
 	assert_int_equal(args.checkpoints, 2);
 	check_memory(name, 1, args.domain);
-	args.domain->ops->destroy(args.domain);
+	gw_control_destroy(args.domain->control);
 
 	plan.read.error_at = m.complete[0] - 100;
 	assert_fails(restore_faulty(&s, &plan, NULL, &args, &err), &err, GW_SYSTEM, "");
-	args.domain->ops->destroy(args.domain);
+	gw_control_destroy(args.domain->control);
 
 	plan = (struct gw_fault_plan)GW_FAULT_PLAN_INIT;
 	gw_cancel_set(cancel);
 	assert_fails(restore_faulty(&s, &plan, cancel, &args, &err), &err, GW_CANCELLED, "");
 	assert_false(args.failed_over);
-	args.domain->ops->destroy(args.domain);
+	gw_control_destroy(args.domain->control);
 	gw_cancel_free(cancel);
 	stored_free(&s);
 }
@@ -289,7 +290,7 @@ static void test_checkpoint_unannounced(void **state)
 		else
 			assert_ok(rc, &err);
 		assert_int_equal(args.checkpoints, under_way ? 0 : 3);
-		d->ops->destroy(d);
+		gw_control_destroy(d->control);
 	}
 	stored_free(&s);
 }

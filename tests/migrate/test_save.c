@@ -8,6 +8,8 @@
 #include "base/bytes.h"
 #include "base/clock.h"
 #include "channel/kind.h"
+#include "hypervisor/control.h"
+#include "hypervisor/domain.h"
 #include "lib/bytes.h"
 #include "format/libxc/image.h"
 #include "hypervisor/memory/memory.h"
@@ -65,7 +67,7 @@ static void guest_step(struct guest *g)
 	struct gw_error err = GW_ERROR_INIT;
 	struct gw_domain_info info;
 
-	assert_ok(g->d->ops->info(g->d, &info, &err), &err);
+	assert_ok(gw_domain_info(g->d, &info, &err), &err);
 	if (info.shutdown != GW_SHUTDOWN_NONE)
 		return;
 	g->steps++;
@@ -210,7 +212,7 @@ static void test_live(void **state)
 	assert_true(report.downtime_ns >= report.final_round_ns);
 	gw_buffer_free(&image);
 	gw_channel_close(&out->ch);
-	d->ops->destroy(d);
+	gw_control_destroy(d->control);
 }
 
 /* The guest's pages of every pass are the ones it wrote: no more are sent again. */
@@ -231,7 +233,7 @@ static void test_only_dirty_is_sent_again(void **state)
 	assert_in_range(report.round_pages[0], 900, 1024);
 	assert_in_range(report.round_pages[1], 1, 3 * out->writes);
 	gw_channel_close(&out->ch);
-	d->ops->destroy(d);
+	gw_control_destroy(d->control);
 }
 
 struct checkpoints {
@@ -317,6 +319,7 @@ static void test_checkpointed(void **state)
 	restore.domain = stored_domain(GW_GUEST_X86_HVM, 0);
 	restore.in = stored_bytes(stream.data, stream.len);
 	assert_ok(gw_restore_stream(&restore, &model, &err), &err);
+	assert_ok(gw_control_restored(restore.domain->control, &err), &err);
 	assert_int_equal(restore.checkpoints, 4);
 	assert_true(restore.failed_over);
 	assert_int_equal(model.len, 5);
@@ -329,11 +332,11 @@ static void test_checkpointed(void **state)
 	}
 	free(l.last.data);
 	gw_channel_close(restore.in);
-	restore.domain->ops->destroy(restore.domain);
+	gw_control_destroy(restore.domain->control);
 	gw_buffer_free(&stream);
 	gw_buffer_free(&model);
 	gw_channel_close(&out->ch);
-	d->ops->destroy(d);
+	gw_control_destroy(d->control);
 }
 
 struct remarks {
@@ -361,9 +364,9 @@ static uint64_t mismatches_of(const struct gw_buffer *image, enum gw_guest_type 
 		.toolstack = &ts,
 	};
 
-	assert_ok(gw_restore_image(&args, &err), &err);
+	assert_ok(restore_as_owner(&args, false, &err), &err);
 	gw_channel_close(args.in);
-	args.domain->ops->destroy(args.domain);
+	gw_control_destroy(args.domain->control);
 	return args.verify_mismatches;
 }
 
@@ -404,7 +407,7 @@ static void test_verify(void **state)
 	assert_non_null(strstr(remarks.last, "differs from byte 0xff7 on"));
 	gw_buffer_free(&image);
 	gw_channel_close(&out->ch);
-	d->ops->destroy(d);
+	gw_control_destroy(d->control);
 }
 
 /* 4 MiB at 40 MiB/s: 0.1 s, less what may be caught up; never timed from above. */
@@ -428,7 +431,7 @@ static void test_bandwidth(void **state)
 	assert_true(report.round_ns[0] >= 250000000);
 	assert_true(report.final_round_ns < report.round_ns[0]);
 	gw_channel_close(&out->ch);
-	d->ops->destroy(d);
+	gw_control_destroy(d->control);
 }
 
 /* A million pfns, a thousand pages: every pfn is in the image once, in batches of 1024. */
@@ -445,7 +448,7 @@ static void test_mostly_absent(void **state)
 	struct gw_buffer image;
 
 	/* As real ones: one page below 4 GiB, far from the others. */
-	assert_ok(d->ops->populate(d, 1, &last, &last, &err), &err);
+	assert_ok(gw_domain_populate(d, 1, &last, &last, &err), &err);
 	assert_ok(gw_save_image(&args, &err), &err);
 	image = saved_bytes(out);
 	for (size_t at = 40; at + 8 <= image.len;) {
@@ -462,7 +465,7 @@ static void test_mostly_absent(void **state)
 	assert_true(out->writes < 1024 + 20);
 	gw_buffer_free(&image);
 	gw_channel_close(&out->ch);
-	d->ops->destroy(d);
+	gw_control_destroy(d->control);
 }
 
 static int refuse_to_suspend(void *opaque, struct gw_error *err)
@@ -474,7 +477,7 @@ static int pretend_to_suspend(void *opaque, struct gw_error *err)
 {
 	struct gw_domain *d = opaque;
 
-	return d->ops->unpause(d, err);
+	return gw_control_unpause(d->control, err);
 }
 
 static void test_no_suspend(void **state)
@@ -489,7 +492,7 @@ static void test_no_suspend(void **state)
 	ts.suspend = pretend_to_suspend;
 	assert_fails(gw_save_image(&args, &err), &err, GW_GUEST, "still runs");
 	gw_channel_close(&out->ch);
-	d->ops->destroy(d);
+	gw_control_destroy(d->control);
 }
 
 static void test_usage(void **state)
@@ -507,7 +510,7 @@ static void test_usage(void **state)
 	args.stream_type = GW_STREAM_COLO;
 	assert_fails(gw_save_image(&args, &err), &err, GW_UNSUPPORTED, "back channel");
 	gw_channel_close(&out->ch);
-	d->ops->destroy(d);
+	gw_control_destroy(d->control);
 }
 
 int main(void)

@@ -12,6 +12,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "hypervisor/domain.h"
 #include "vmm/client.h"
 #include "vmm/process_private.h"
 
@@ -36,7 +37,7 @@ static void be_domain(int ready)
 	p->config.pvh = true;
 	p->config.max_memkb = 4096;
 	if (gw_config_build(&p->config, &err) < 0 || gw_process_create(p, &err) < 0 ||
-	    p->domain->hvm->set_context(p->domain, "any state", 8, &err) < 0 ||
+	    gw_domain_set_context(p->domain, "any state", 8, &err) < 0 ||
 	    gw_process_go(p, &err) < 0)
 		_exit(98);
 	gw_console_put(p->console, "hello from the guest\n", 21);

@@ -182,35 +182,45 @@ static int op_set_xenabi(struct gw_domain *d, const void *blob, size_t len, stru
 }
 
 /* Whatever would keep the domain from running is found while the sender still has it. */
-static int op_restored(struct gw_domain *d, struct gw_error *err)
+static int op_restored(struct gw_control *c, struct gw_error *err)
 {
-	struct gw_emu *e = gw_emu_of(d);
+	struct gw_emu *e = gw_emu_of(c->domain);
 
 	if (gw_emu_need_stopped(e, "completing its restore", err) < 0)
 		return -1;
 	return gw_emu_engine_prepare(e, err);
 }
 
-static int op_pause(struct gw_domain *d, struct gw_error *err)
+static int op_pause(struct gw_control *c, struct gw_error *err)
 {
-	gw_emu_pause(gw_emu_of(d));
+	gw_emu_pause(gw_emu_of(c->domain));
 	return 0;
 }
 
-static int op_unpause(struct gw_domain *d, struct gw_error *err)
+static int op_unpause(struct gw_control *c, struct gw_error *err)
 {
-	return gw_emu_unpause(gw_emu_of(d), err);
+	return gw_emu_unpause(gw_emu_of(c->domain), err);
 }
 
-static int op_suspend(struct gw_domain *d, int timeout_ms, const struct gw_cancel *cancel,
+static int op_suspend(struct gw_control *c, int timeout_ms, const struct gw_cancel *cancel,
 		      struct gw_error *err)
 {
-	return gw_emu_suspend(gw_emu_of(d), timeout_ms, cancel, err);
+	return gw_emu_suspend(gw_emu_of(c->domain), timeout_ms, cancel, err);
 }
 
-static int op_resume(struct gw_domain *d, struct gw_error *err)
+static int op_resume(struct gw_control *c, struct gw_error *err)
 {
-	return gw_emu_resume(gw_emu_of(d), err);
+	return gw_emu_resume(gw_emu_of(c->domain), err);
+}
+
+static void op_set_events(struct gw_control *c, const struct gw_control_events *events)
+{
+	gw_emu_of(c->domain)->events = events ? *events : (struct gw_control_events){0};
+}
+
+static const char *op_crash_text(struct gw_control *c)
+{
+	return gw_emu_of(c->domain)->crash;
 }
 
 static void free_emu(struct gw_emu *e)
@@ -225,9 +235,9 @@ static void free_emu(struct gw_emu *e)
 	free(e);
 }
 
-static void op_destroy(struct gw_domain *d)
+static void op_destroy(struct gw_control *c)
 {
-	struct gw_emu *e = gw_emu_of(d);
+	struct gw_emu *e = gw_emu_of(c->domain);
 
 	gw_emu_dirty_stop(e);
 	gw_emu_vcpu_end(e);
@@ -293,11 +303,16 @@ static const struct gw_domain_ops domain_ops = {
 	.set_tsc = op_set_tsc,
 	.get_xenabi = op_get_xenabi,
 	.set_xenabi = op_set_xenabi,
-	.restored = op_restored,
+};
+
+static const struct gw_control_ops control_ops = {
 	.pause = op_pause,
 	.unpause = op_unpause,
 	.suspend = op_suspend,
 	.resume = op_resume,
+	.restored = op_restored,
+	.set_events = op_set_events,
+	.crash_text = op_crash_text,
 	.destroy = op_destroy,
 };
 
@@ -346,7 +361,13 @@ struct gw_emu *gw_emu_new(const struct gw_domain_config *config, const struct gw
 		return NULL;
 	}
 	e->d = (struct gw_domain){
-		.ops = &domain_ops, .type = GW_GUEST_X86_HVM, .hvm = &hvm_ops, .domid = domid};
+		.ops = &domain_ops,
+		.type = GW_GUEST_X86_HVM,
+		.hvm = &hvm_ops,
+		.domid = domid,
+		.control = &e->control,
+	};
+	e->control = (struct gw_control){.ops = &control_ops, .domain = &e->d};
 	e->dirty.kind = kind;
 	e->dirty.uffd = e->dirty.pagemap = -1;
 	e->yield_us = yield_us;
@@ -362,32 +383,6 @@ struct gw_emu *gw_emu_new(const struct gw_domain_config *config, const struct gw
 		return NULL;
 	}
 	return e;
-}
-
-bool gw_emu_is(const struct gw_domain *d)
-{
-	return d->ops == &domain_ops;
-}
-
-void gw_emu_set_console(struct gw_domain *d, gw_emu_console_fn *fn, void *opaque)
-{
-	struct gw_emu *e = gw_emu_of(d);
-
-	e->console = fn;
-	e->console_opaque = opaque;
-}
-
-void gw_emu_set_shutdown(struct gw_domain *d, gw_emu_shutdown_fn *fn, void *opaque)
-{
-	struct gw_emu *e = gw_emu_of(d);
-
-	e->on_shutdown = fn;
-	e->shutdown_opaque = opaque;
-}
-
-const char *gw_emu_crash_text(const struct gw_domain *d)
-{
-	return gw_container_of(d, const struct gw_emu, d)->crash;
 }
 
 unsigned gw_emu_suspend_port(struct gw_domain *d)

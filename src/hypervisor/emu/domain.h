@@ -14,7 +14,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include <godwit/hypervisor.h>
+#include <godwit/control.h>
 
 #include "base/buffer.h"
 #include "format/x86/hvm_context.h"
@@ -73,6 +73,8 @@ struct gw_emu_xen {
 
 struct gw_emu {
 	struct gw_domain d; /* first */
+	struct gw_control control;
+	struct gw_control_events events;
 	const struct gw_unicorn *u;
 	struct gw_emu_memory mem;
 	struct gw_emu_dirty dirty;
@@ -104,14 +106,9 @@ struct gw_emu {
 	 * mem.lock. */
 	uint64_t stale_first, stale_last;
 	enum gw_shutdown_reason shutdown;
-	bool announced;	 /* the shutdown was told to shutdown_fd and on_shutdown */
+	bool announced;	 /* the shutdown was reported to shutdown_fd and events.shutdown */
 	int shutdown_fd; /* eventfd, readable while shut down */
 	char crash[500];
-
-	gw_emu_console_fn *console;
-	void *console_opaque;
-	gw_emu_shutdown_fn *on_shutdown;
-	void *shutdown_opaque;
 };
 
 #define gw_emu_of(domain) gw_container_of(domain, struct gw_emu, d)

@@ -30,11 +30,11 @@ static void on_out(uc_engine *uc, uint32_t port, int size, uint32_t value, void 
 	struct gw_emu *e = opaque;
 	char bytes[4];
 
-	if (port != PORT_CONSOLE || !e->console)
+	if (port != PORT_CONSOLE || !e->events.console)
 		return;
 	memcpy(bytes, &value, sizeof(bytes));
-	e->console(e->console_opaque, bytes,
-		   size == 1 || size == 2 || size == 4 ? (size_t)size : 1);
+	e->events.console(e->events.opaque, bytes,
+			  size == 1 || size == 2 || size == 4 ? (size_t)size : 1);
 }
 
 /* Nothing answers: all ones, as on a bus without devices. */

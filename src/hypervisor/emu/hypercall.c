@@ -149,8 +149,8 @@ static int64_t console_io(struct gw_emu *e, uint64_t cmd, uint64_t count, uint64
 
 		if (gw_emu_copy_in(e, bytes, arg, part) < 0)
 			return -EFAULT;
-		if (e->console)
-			e->console(e->console_opaque, bytes, part);
+		if (e->events.console)
+			e->events.console(e->events.opaque, bytes, part);
 		arg += part;
 		count -= part;
 	}

@@ -11,24 +11,6 @@ struct gw_host *gw_emu_host_open(const char *query, struct gw_error *err)
 	return NULL;
 }
 
-bool gw_emu_is(const struct gw_domain *d)
-{
-	return false;
-}
-
-void gw_emu_set_console(struct gw_domain *d, gw_emu_console_fn *fn, void *opaque)
-{
-}
-
-void gw_emu_set_shutdown(struct gw_domain *d, gw_emu_shutdown_fn *fn, void *opaque)
-{
-}
-
-const char *gw_emu_crash_text(const struct gw_domain *d)
-{
-	return "";
-}
-
 unsigned gw_emu_suspend_port(struct gw_domain *d)
 {
 	return 0;

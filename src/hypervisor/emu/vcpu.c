@@ -32,10 +32,10 @@ static void announce(struct gw_emu *e)
 	e->announced = true;
 	while (write(e->shutdown_fd, &one, sizeof(one)) < 0 && errno == EINTR)
 		;
-	if (!e->on_shutdown)
+	if (!e->events.shutdown)
 		return;
 	pthread_mutex_unlock(&e->lock);
-	e->on_shutdown(e->shutdown_opaque, reason);
+	e->events.shutdown(e->events.opaque, reason);
 	pthread_mutex_lock(&e->lock);
 }
 

@@ -10,7 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include <godwit/hypervisor.h>
+#include <godwit/control.h>
 
 #include "base/buffer.h"
 #include "format/x86/pv_layout.h"
@@ -64,6 +64,7 @@ struct gw_memory_hvm {
 
 struct gw_memory_domain {
 	struct gw_domain base;
+	struct gw_control control;
 	struct gw_memory_host *host;
 	uint64_t max_pages; /* it may have, wherever they are */
 	uint64_t max_pfns;  /* one past the highest that may have one */

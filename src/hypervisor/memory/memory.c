@@ -111,9 +111,9 @@ static int set_xenabi(struct gw_domain *d, const void *blob, size_t len, struct 
 	return gw_buffer_append(kept, blob, len, err);
 }
 
-static int restored(struct gw_domain *d, struct gw_error *err)
+static int restored(struct gw_control *c, struct gw_error *err)
 {
-	struct gw_memory_domain *m = gw_memory_of(d);
+	struct gw_memory_domain *m = gw_memory_of(c->domain);
 	int r = 0;
 
 	gw_memory_lock(m);
@@ -128,9 +128,9 @@ static int restored(struct gw_domain *d, struct gw_error *err)
 
 /* The guest of memory_guest.c takes each step with the lock held: whoever has it knows that none
  * runs. */
-static int pause_domain(struct gw_domain *d, struct gw_error *err)
+static int pause_domain(struct gw_control *c, struct gw_error *err)
 {
-	struct gw_memory_domain *m = gw_memory_of(d);
+	struct gw_memory_domain *m = gw_memory_of(c->domain);
 
 	gw_memory_lock(m);
 	m->paused++;
@@ -138,28 +138,29 @@ static int pause_domain(struct gw_domain *d, struct gw_error *err)
 	return 0;
 }
 
-static int unpause(struct gw_domain *d, struct gw_error *err)
+static int unpause(struct gw_control *c, struct gw_error *err)
 {
-	struct gw_memory_domain *m = gw_memory_of(d);
+	struct gw_memory_domain *m = gw_memory_of(c->domain);
 	int r = 0;
 
 	gw_memory_lock(m);
 	if (m->paused > 0)
 		m->paused--;
 	else
-		r = gw_fail(err, GW_USAGE, "domain %u is not paused", d->domid);
+		r = gw_fail(err, GW_USAGE, "domain %u is not paused", c->domain->domid);
 	pthread_cond_broadcast(&m->changed);
 	gw_memory_unlock(m);
 	return r;
 }
 
-static int suspend(struct gw_domain *d, int timeout_ms, const struct gw_cancel *cancel,
+static int suspend(struct gw_control *c, int timeout_ms, const struct gw_cancel *cancel,
 		   struct gw_error *err)
 {
-	struct gw_memory_domain *m = gw_memory_of(d);
+	struct gw_memory_domain *m = gw_memory_of(c->domain);
 
 	if (gw_cancel_is_set(cancel))
-		return gw_fail(err, GW_CANCELLED, "cancelled while suspending domain %u", d->domid);
+		return gw_fail(err, GW_CANCELLED, "cancelled while suspending domain %u",
+			       c->domain->domid);
 	gw_memory_lock(m);
 	if (m->shutdown == GW_SHUTDOWN_NONE) {
 		if (m->on_suspend)
@@ -172,9 +173,9 @@ static int suspend(struct gw_domain *d, int timeout_ms, const struct gw_cancel *
 	return 1;
 }
 
-static int resume(struct gw_domain *d, struct gw_error *err)
+static int resume(struct gw_control *c, struct gw_error *err)
 {
-	struct gw_memory_domain *m = gw_memory_of(d);
+	struct gw_memory_domain *m = gw_memory_of(c->domain);
 	int r = 0;
 
 	gw_memory_lock(m);
@@ -183,16 +184,26 @@ static int resume(struct gw_domain *d, struct gw_error *err)
 			gw_memory_kernel_resume(m);
 		m->shutdown = GW_SHUTDOWN_NONE;
 	} else {
-		r = gw_fail(err, GW_USAGE, "domain %u is not suspended", d->domid);
+		r = gw_fail(err, GW_USAGE, "domain %u is not suspended", c->domain->domid);
 	}
 	pthread_cond_broadcast(&m->changed);
 	gw_memory_unlock(m);
 	return r;
 }
 
-static void destroy(struct gw_domain *d)
+/* Nothing runs here that could report anything. */
+static void set_events(struct gw_control *c, const struct gw_control_events *events)
 {
-	struct gw_memory_domain *m = gw_memory_of(d);
+}
+
+static const char *crash_text(struct gw_control *c)
+{
+	return "";
+}
+
+static void destroy(struct gw_control *c)
+{
+	struct gw_memory_domain *m = gw_memory_of(c->domain);
 
 	if (gw_memory_is_pv(m))
 		gw_memory_pv_free(m);
@@ -224,11 +235,16 @@ static const struct gw_domain_ops domain_ops = {
 	.set_tsc = set_tsc,
 	.get_xenabi = get_xenabi,
 	.set_xenabi = set_xenabi,
-	.restored = restored,
+};
+
+static const struct gw_control_ops control_ops = {
 	.pause = pause_domain,
 	.unpause = unpause,
 	.suspend = suspend,
 	.resume = resume,
+	.restored = restored,
+	.set_events = set_events,
+	.crash_text = crash_text,
 	.destroy = destroy,
 };
 
@@ -297,7 +313,9 @@ static struct gw_domain *create(struct gw_host *host, const struct gw_domain_con
 		.hvm = pv ? NULL : &gw_memory_hvm_ops,
 		.pv = pv ? &gw_memory_pv_ops : NULL,
 		.domid = atomic_fetch_add(&h->next_domid, 1),
+		.control = &m->control,
 	};
+	m->control = (struct gw_control){.ops = &control_ops, .domain = &m->base};
 	m->host = h;
 	atomic_fetch_add(&h->refs, 1);
 	m->max_pages = c->max_pfns;
@@ -309,7 +327,7 @@ static struct gw_domain *create(struct gw_host *host, const struct gw_domain_con
 	pthread_cond_init(&m->changed, NULL);
 	if (gw_memory_frames_init(m, err) < 0 ||
 	    (pv && gw_memory_pv_init(m, c->pv_width, seed_of(h, c), err) < 0)) {
-		destroy(&m->base);
+		destroy(&m->control);
 		return NULL;
 	}
 	return &m->base;

@@ -16,6 +16,7 @@
 #include "base/bytes.h"
 #include "base/util.h"
 #include "format/x86/hvm_context.h"
+#include "hypervisor/domain.h"
 #include "hypervisor/pvh/elf.h"
 
 /* Xen's layout: RAM up to here, the rest from 4 GiB. */
@@ -62,11 +63,11 @@ static int put(struct boot *b, uint64_t pa, const uint8_t *bytes, uint64_t len,
 		struct gw_mapping mapping;
 		void *page;
 
-		if (b->d->ops->map(b->d, 1, &gfn, true, &page, &mapping, err) < 0)
+		if (gw_domain_map(b->d, 1, &gfn, true, &page, &mapping, err) < 0)
 			return -1;
 		if (bytes)
 			memcpy((uint8_t *)page + pa % GW_PAGE_SIZE, bytes, part);
-		b->d->ops->unmap(b->d, &mapping);
+		gw_domain_unmap(b->d, &mapping);
 		pa += part;
 		len -= part;
 		if (bytes)
@@ -84,7 +85,7 @@ static int populate(struct gw_domain *d, uint64_t first, uint64_t n, struct gw_e
 
 		for (size_t i = 0; i < part; i++)
 			pfns[i] = first + i;
-		if (d->ops->populate(d, part, pfns, gfns, err) < 0)
+		if (gw_domain_populate(d, part, pfns, gfns, err) < 0)
 			return -1;
 		first += part;
 		n -= part;
@@ -227,7 +228,7 @@ static int put_special(struct boot *b, struct gw_error *err)
 	if (put(b, IDENT_PT * GW_PAGE_SIZE, page, sizeof(page), err) < 0)
 		return -1;
 	for (size_t i = 0; i < GW_ARRAY_SIZE(params); i++)
-		if (b->d->hvm->set_param(b->d, params[i].index, params[i].value, err) < 0)
+		if (gw_domain_set_param(b->d, params[i].index, params[i].value, err) < 0)
 			return -1;
 	return 0;
 }
@@ -294,7 +295,7 @@ static int set_context(struct boot *b, struct gw_error *err)
 	struct gw_hvm_cpu cpu;
 	int rc = -1;
 
-	if (b->d->ops->get_tsc(b->d, &tsc, err) < 0)
+	if (gw_domain_get_tsc(b->d, &tsc, err) < 0)
 		return -1;
 	header.gtsc_khz = tsc.khz;
 	gw_hvm_header_encode(raw_header, &header);
@@ -305,7 +306,7 @@ static int set_context(struct boot *b, struct gw_error *err)
 	    gw_hvm_entry_append(&blob, GW_HVM_CPU, 0, raw_cpu, sizeof(raw_cpu), err) == 0 &&
 	    append_reset_state(&blob, err) == 0 &&
 	    gw_hvm_entry_append(&blob, GW_HVM_END, 0, NULL, 0, err) == 0)
-		rc = b->d->hvm->set_context(b->d, blob.data, blob.len, err);
+		rc = gw_domain_set_context(b->d, blob.data, blob.len, err);
 	gw_buffer_free(&blob);
 	return rc;
 }

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * The control table: what only the owner of a domain does with it. The owner is the program that
+ * created the domain: it pauses the domain, lets it run, ends it and hears its console. The engine
+ * and the guest hooks never include this header: they get a struct gw_domain and ask the owner
+ * through the toolstack table.
+ *
+ * A domain that somebody else created (gw_host_ops.attach) may have no control: then its owner
+ * (libxl, for example) does all of this.
+ */
+#ifndef GODWIT_CONTROL_H
+#define GODWIT_CONTROL_H
+
+#include <stddef.h>
+
+#include <godwit/cancel.h>
+#include <godwit/error.h>
+#include <godwit/hypervisor.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct gw_control;
+
+/*
+ * What a domain reports to its owner, in the vCPU's thread. No function may call into the domain:
+ * it wakes another thread. An entry may be NULL: then that event is dropped.
+ */
+struct gw_control_events {
+	/* Bytes that the guest writes to its console, in pieces as they come. */
+	void (*console)(void *opaque, const char *bytes, size_t len);
+	/* The guest shut down, for any reason (SUSPEND too). */
+	void (*shutdown)(void *opaque, enum gw_shutdown_reason reason);
+	void *opaque;
+};
+
+struct gw_control_ops {
+	/* Stops all vCPUs; returns when none runs. Nests with unpause. Any thread. */
+	int (*pause)(struct gw_control *c, struct gw_error *err);
+	int (*unpause)(struct gw_control *c, struct gw_error *err);
+	/*
+	 * Asks the guest to suspend itself (SHUTDOWN_SUSPEND) and waits at most timeout_ms: 1 it
+	 * did, 0 it announced no way to be asked, -1 with GW_GUEST if it did not answer. Honours
+	 * cancel.
+	 */
+	int (*suspend)(struct gw_control *c, int timeout_ms, const struct gw_cancel *cancel,
+		       struct gw_error *err);
+	/* Takes a suspended guest back to life here: its suspend call returns 1 (cancelled). */
+	int (*resume)(struct gw_control *c, struct gw_error *err);
+	/*
+	 * All of an image is in place: the next unpause runs it. The owner calls this once after a
+	 * restore has succeeded and before it unpauses. It fails if the domain could not run.
+	 */
+	int (*restored)(struct gw_control *c, struct gw_error *err);
+	/* Reports to events from now on; NULL: to nobody. The struct is copied. Only while paused.
+	 */
+	void (*set_events)(struct gw_control *c, const struct gw_control_events *events);
+	/*
+	 * Why the machine stopped the guest (SHUTDOWN_CRASH that the guest did not ask for), one
+	 * sentence; "" if it did not. Borrowed; read it while no vCPU runs.
+	 */
+	const char *(*crash_text)(struct gw_control *c);
+	/* Ends the domain and frees all it holds, the control and its struct gw_domain too. */
+	void (*destroy)(struct gw_control *c);
+};
+
+/* Every domain that its own program created has one: gw_domain.control. */
+struct gw_control {
+	const struct gw_control_ops *ops;
+	struct gw_domain *domain;
+};
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * Calls of the domain table and its sub-tables (godwit/hypervisor.h), which gives their meaning.
+ * The engine, the guest hooks and the owners call a domain only through these: here arguments are
+ * asserted, and a call can be traced.
+ */
+#ifndef GW_HYPERVISOR_DOMAIN_H
+#define GW_HYPERVISOR_DOMAIN_H
+
+#include <assert.h>
+
+#include <godwit/hypervisor.h>
+
+static inline int gw_domain_info(struct gw_domain *d, struct gw_domain_info *info,
+				 struct gw_error *err)
+{
+	return d->ops->info(d, info, err);
+}
+
+static inline int gw_domain_nr_pfns(struct gw_domain *d, uint64_t *nr, struct gw_error *err)
+{
+	return d->ops->nr_pfns(d, nr, err);
+}
+
+static inline int gw_domain_page_types(struct gw_domain *d, size_t n, const uint64_t *gfns,
+				       uint8_t *types, struct gw_error *err)
+{
+	assert(n == 0 || (gfns && types));
+	return d->ops->page_types(d, n, gfns, types, err);
+}
+
+static inline int gw_domain_map(struct gw_domain *d, size_t n, const uint64_t *gfns, bool writable,
+				void **pages, struct gw_mapping *mapping, struct gw_error *err)
+{
+	assert(n == 0 || (gfns && pages));
+	return d->ops->map(d, n, gfns, writable, pages, mapping, err);
+}
+
+static inline void gw_domain_unmap(struct gw_domain *d, struct gw_mapping *mapping)
+{
+	d->ops->unmap(d, mapping);
+}
+
+static inline int gw_domain_populate(struct gw_domain *d, size_t n, const uint64_t *pfns,
+				     uint64_t *gfns, struct gw_error *err)
+{
+	assert(n == 0 || (pfns && gfns));
+	return d->ops->populate(d, n, pfns, gfns, err);
+}
+
+static inline int gw_domain_depopulate(struct gw_domain *d, size_t n, const uint64_t *gfns,
+				       struct gw_error *err)
+{
+	assert(n == 0 || gfns);
+	return d->ops->depopulate(d, n, gfns, err);
+}
+
+static inline int gw_domain_logdirty_start(struct gw_domain *d, struct gw_error *err)
+{
+	return d->ops->logdirty_start(d, err);
+}
+
+static inline int gw_domain_logdirty_clean(struct gw_domain *d, uint64_t *bitmap, uint64_t nbits,
+					   uint64_t *dirty, struct gw_error *err)
+{
+	return d->ops->logdirty_clean(d, bitmap, nbits, dirty, err);
+}
+
+static inline int gw_domain_logdirty_peek(struct gw_domain *d, uint64_t *dirty,
+					  struct gw_error *err)
+{
+	return d->ops->logdirty_peek(d, dirty, err);
+}
+
+static inline void gw_domain_logdirty_stop(struct gw_domain *d)
+{
+	d->ops->logdirty_stop(d);
+}
+
+static inline int gw_domain_get_policy(struct gw_domain *d, struct gw_policy *policy,
+				       struct gw_error *err)
+{
+	return d->ops->get_policy(d, policy, err);
+}
+
+static inline int gw_domain_set_policy(struct gw_domain *d, const struct gw_policy *policy,
+				       struct gw_error *err)
+{
+	return d->ops->set_policy(d, policy, err);
+}
+
+static inline int gw_domain_get_tsc(struct gw_domain *d, struct gw_tsc_info *tsc,
+				    struct gw_error *err)
+{
+	return d->ops->get_tsc(d, tsc, err);
+}
+
+static inline int gw_domain_set_tsc(struct gw_domain *d, const struct gw_tsc_info *tsc,
+				    struct gw_error *err)
+{
+	return d->ops->set_tsc(d, tsc, err);
+}
+
+static inline int gw_domain_get_xenabi(struct gw_domain *d, void **blob, size_t *len,
+				       struct gw_error *err)
+{
+	return d->ops->get_xenabi(d, blob, len, err);
+}
+
+static inline int gw_domain_set_xenabi(struct gw_domain *d, const void *blob, size_t len,
+				       struct gw_error *err)
+{
+	return d->ops->set_xenabi(d, blob, len, err);
+}
+
+/* x86 HVM and PVH: d->hvm is not NULL. */
+static inline int gw_domain_get_context(struct gw_domain *d, void **blob, size_t *len,
+					struct gw_error *err)
+{
+	assert(d->hvm);
+	return d->hvm->get_context(d, blob, len, err);
+}
+
+static inline int gw_domain_set_context(struct gw_domain *d, const void *blob, size_t len,
+					struct gw_error *err)
+{
+	assert(d->hvm);
+	return d->hvm->set_context(d, blob, len, err);
+}
+
+static inline int gw_domain_get_param(struct gw_domain *d, uint32_t index, uint64_t *value,
+				      struct gw_error *err)
+{
+	assert(d->hvm);
+	return d->hvm->get_param(d, index, value, err);
+}
+
+static inline int gw_domain_set_param(struct gw_domain *d, uint32_t index, uint64_t value,
+				      struct gw_error *err)
+{
+	assert(d->hvm);
+	return d->hvm->set_param(d, index, value, err);
+}
+
+/* x86 PV: d->pv is not NULL. */
+static inline int gw_domain_get_width(struct gw_domain *d, unsigned *width, struct gw_error *err)
+{
+	assert(d->pv);
+	return d->pv->get_width(d, width, err);
+}
+
+static inline int gw_domain_set_width(struct gw_domain *d, unsigned width, struct gw_error *err)
+{
+	assert(d->pv);
+	return d->pv->set_width(d, width, err);
+}
+
+static inline int gw_domain_m2p(struct gw_domain *d, const uint64_t **m2p, uint64_t *max_mfn,
+				struct gw_error *err)
+{
+	assert(d->pv);
+	return d->pv->m2p(d, m2p, max_mfn, err);
+}
+
+static inline uint64_t gw_domain_compat_m2p_mfn0(struct gw_domain *d)
+{
+	assert(d->pv);
+	return d->pv->compat_m2p_mfn0(d);
+}
+
+static inline int gw_domain_shared_info(struct gw_domain *d, void **page, uint64_t *mfn,
+					struct gw_error *err)
+{
+	assert(d->pv);
+	return d->pv->shared_info(d, page, mfn, err);
+}
+
+static inline int gw_domain_vcpu_online(struct gw_domain *d, uint32_t vcpu, bool *online,
+					struct gw_error *err)
+{
+	assert(d->pv);
+	return d->pv->vcpu_online(d, vcpu, online, err);
+}
+
+static inline int gw_domain_get_vcpu(struct gw_domain *d, uint32_t vcpu, uint32_t record_type,
+				     void **blob, size_t *len, struct gw_error *err)
+{
+	assert(d->pv);
+	return d->pv->get_vcpu(d, vcpu, record_type, blob, len, err);
+}
+
+static inline int gw_domain_set_vcpu(struct gw_domain *d, uint32_t vcpu, uint32_t record_type,
+				     const void *blob, size_t len, struct gw_error *err)
+{
+	assert(d->pv);
+	return d->pv->set_vcpu(d, vcpu, record_type, blob, len, err);
+}
+
+static inline int gw_domain_pin(struct gw_domain *d, size_t n, const uint64_t *mfns,
+				const uint8_t *types, struct gw_error *err)
+{
+	assert(d->pv);
+	assert(n == 0 || (mfns && types));
+	return d->pv->pin(d, n, mfns, types, err);
+}
+
+#endif

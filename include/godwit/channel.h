@@ -22,7 +22,7 @@ struct gw_channel;
 struct gw_fd;
 
 /*
- * What a kind of channel does. All entries but the last are required. A call may move fewer
+ * What a kind of channel does. All entries but the last two are required. A call may move fewer
  * bytes than asked, never zero unless that means the end. Every wait inside
  * honours ch->cancel and fails with GW_CANCELLED.
  */
@@ -46,6 +46,11 @@ struct gw_channel_ops {
 	 * without looking at them; NULL if there is none at the moment. NULL here: never.
 	 */
 	struct gw_fd *(*plain)(struct gw_channel *ch);
+	/*
+	 * True if the kind itself holds bytes that a read can use without input from the channel
+	 * below or the descriptor. NULL: it never does.
+	 */
+	bool (*has_buffered)(const struct gw_channel *ch);
 };
 
 /*
@@ -55,10 +60,11 @@ struct gw_channel_ops {
 struct gw_channel {
 	const struct gw_channel_ops *ops;
 	const struct gw_cancel *cancel; /* borrowed; NULL: cannot be cancelled */
+	struct gw_channel *below;	/* the channel that this one wraps, or NULL */
 	char *name;			/* for messages: "image.xz", "tcp:127.0.0.1:7000"; owned */
 	uint64_t read_pos;  /* bytes delivered or passed over so far, less those given back */
 	uint64_t write_pos; /* bytes accepted so far */
-	int patience_ms;    /* a read waits no longer; 0: for ever */
+	int silence_ms;	    /* gw_channel_set_silence(); 0: no limit */
 	int fd;		    /* the descriptor below it all, or -1; for poll and for handing on */
 	bool seekable;	    /* skip() costs nothing and size is known */
 	bool finished;	    /* gw_channel_finish succeeded: no more writes */
@@ -154,10 +160,25 @@ int gw_channel_finish(struct gw_channel *ch, struct gw_error *err);
 /* NULL is fine. Without finish a created file is discarded. */
 void gw_channel_close(struct gw_channel *ch);
 
+/*
+ * True if input has arrived that was not read yet, or the input has ended: in a buffer of the
+ * channel, of one that it wraps, or in the descriptor. Polling the descriptor alone misses the
+ * buffers. Never waits.
+ */
+bool gw_channel_has_input(const struct gw_channel *ch);
+
+/* Sets the cancel token of the channel and of the channels that it wraps. NULL: none. */
 void gw_channel_set_cancel(struct gw_channel *ch, const struct gw_cancel *cancel);
-/* From now on a read that has waited so long without a byte fails with GW_PEER; 0: it waits for
- * ever. For sockets, pipes and terminals; of what wraps a channel, set on the one below. */
-void gw_channel_set_patience(struct gw_channel *ch, int ms);
+/*
+ * Limits the silence of the other side, for this channel and the channels that it wraps. A transfer
+ * fails with GW_PEER when it has waited for ms milliseconds in which no byte arrived (reading) or
+ * none could be sent (writing). Bytes that wait in a buffer count as arrived, and each byte that
+ * moves starts the time again. 0: no limit. Regular files and memory never wait.
+ *
+ * Both setters are called by the thread that transfers, or while no transfer is under way. The
+ * thread of a conversion (gw_convert_channel()) keeps the limit that its input had before.
+ */
+void gw_channel_set_silence(struct gw_channel *ch, int ms);
 
 #ifdef __cplusplus
 }

@@ -8,6 +8,7 @@
 #include <assert.h>
 #include <inttypes.h>
 #include <limits.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -212,12 +213,26 @@ void gw_channel_close(struct gw_channel *ch)
 		ch->free(ch);
 }
 
-void gw_channel_set_cancel(struct gw_channel *ch, const struct gw_cancel *cancel)
+bool gw_channel_has_input(const struct gw_channel *ch)
 {
-	ch->cancel = cancel;
+	for (;; ch = ch->below) {
+		struct pollfd p = {.fd = ch->fd, .events = POLLIN};
+
+		if (ch->unread_len || (ch->ops->has_buffered && ch->ops->has_buffered(ch)))
+			return true;
+		if (!ch->below)
+			return ch->fd >= 0 && poll(&p, 1, 0) > 0;
+	}
 }
 
-void gw_channel_set_patience(struct gw_channel *ch, int ms)
+void gw_channel_set_cancel(struct gw_channel *ch, const struct gw_cancel *cancel)
 {
-	ch->patience_ms = ms;
+	for (; ch; ch = ch->below)
+		ch->cancel = cancel;
+}
+
+void gw_channel_set_silence(struct gw_channel *ch, int ms)
+{
+	for (; ch; ch = ch->below)
+		ch->silence_ms = ms;
 }

@@ -18,11 +18,11 @@
 
 struct unpacker {
 	struct gw_channel ch;
-	struct gw_channel *below;
 	const struct gw_codec *codec;
 	void *decoder;
 	bool between; /* members: the last one is complete, and the next, if any, has not begun */
 	bool ended;
+	bool filled;	/* the last step filled its room: the decoder may hold more */
 	size_t at, len; /* what of the input has been used, and what there is */
 	uint8_t input[INPUT_SIZE];
 };
@@ -35,19 +35,18 @@ static struct unpacker *of(struct gw_channel *ch)
 /* Where in the compressed bytes the decoder is. */
 static uint64_t used(const struct unpacker *u)
 {
-	return u->below->read_pos - (u->len - u->at);
+	return u->ch.below->read_pos - (u->len - u->at);
 }
 
 /* Fills up the input if there is less than wanted. 1, 0 if the bytes below ended before, or -1. */
 static int have(struct unpacker *u, size_t wanted, struct gw_error *err)
 {
-	u->below->cancel = u->ch.cancel;
 	while (u->len - u->at < wanted) {
 		memmove(u->input, u->input + u->at, u->len - u->at);
 		u->len -= u->at;
 		u->at = 0;
 
-		ssize_t got = gw_channel_read_some(u->below, u->input + u->len,
+		ssize_t got = gw_channel_read_some(u->ch.below, u->input + u->len,
 						   sizeof(u->input) - u->len, err);
 
 		if (got <= 0)
@@ -76,7 +75,7 @@ static int cut_off(const struct unpacker *u, struct gw_error *err)
 {
 	return gw_fail(err, GW_TRUNCATED,
 		       "%s is cut off: it ends at compressed byte %" PRIu64 ", inside its %s data",
-		       u->ch.name, u->below->read_pos, u->codec->name);
+		       u->ch.name, u->ch.below->read_pos, u->codec->name);
 }
 
 /*
@@ -130,6 +129,7 @@ static ssize_t unpack(struct unpacker *u, const struct iovec *room, struct gw_er
 	size_t out = room->iov_len - io.out_len;
 
 	u->at += before - io.in_len;
+	u->filled = step == GW_CODEC_MORE && !io.out_len;
 	if (step == GW_CODEC_END)
 		u->between = true;
 	else if (step != GW_CODEC_MORE)
@@ -184,7 +184,7 @@ static ssize_t unpacker_write(struct gw_channel *ch, const struct iovec *iov, in
 
 static int unpacker_finish(struct gw_channel *ch, struct gw_error *err)
 {
-	return gw_channel_finish(of(ch)->below, err);
+	return gw_channel_finish(ch->below, err);
 }
 
 static void unpacker_close(struct gw_channel *ch)
@@ -193,7 +193,15 @@ static void unpacker_close(struct gw_channel *ch)
 
 	if (u->decoder)
 		u->codec->close(u->decoder);
-	gw_channel_close(u->below);
+	gw_channel_close(u->ch.below);
+}
+
+/* Compressed bytes, or what the decoder made of them already. */
+static bool unpacker_has_buffered(const struct gw_channel *ch)
+{
+	const struct unpacker *u = gw_container_of(ch, struct unpacker, ch);
+
+	return u->at < u->len || u->filled || u->ended;
 }
 
 static const struct gw_channel_ops unpacker_ops = {
@@ -203,6 +211,7 @@ static const struct gw_channel_ops unpacker_ops = {
 	.drain = gw_channel_drain_nothing,
 	.finish = unpacker_finish,
 	.close = unpacker_close,
+	.has_buffered = unpacker_has_buffered,
 };
 
 static const struct gw_codec *const codecs[] = {&gw_codec_zstd, &gw_codec_xz, &gw_codec_gzip};
@@ -280,7 +289,8 @@ struct gw_channel *gw_channel_decompress(struct gw_channel *ch, struct gw_error 
 		gw_channel_close(ch);
 		return NULL;
 	}
-	u->below = ch;
+	u->ch.below = ch;
 	u->ch.cancel = ch->cancel;
+	u->ch.silence_ms = ch->silence_ms;
 	return &u->ch;
 }

@@ -19,7 +19,6 @@ struct one_way {
 
 struct fault {
 	struct gw_channel ch;
-	struct gw_channel *below;
 	struct one_way read, write;
 };
 
@@ -41,10 +40,14 @@ static uint64_t draw(struct one_way *way)
 
 static int stall(struct fault *f, struct one_way *way, enum gw_direction dir, struct gw_error *err)
 {
-	int rc = gw_cancel_wait(f->ch.cancel, -1, 0, way->points.stall_ms, NULL);
+	int stall_ms = way->points.stall_ms, limit = f->ch.silence_ms;
+	bool silent = limit && (stall_ms < 0 || stall_ms > limit);
+	int rc = gw_cancel_wait(f->ch.cancel, -1, 0, silent ? limit : stall_ms, NULL);
 
 	way->points.stall_at = GW_FAULT_NEVER;
-	return rc < 0 ? gw_channel_check(&f->ch, dir, err) : 0;
+	if (rc < 0)
+		return gw_channel_check(&f->ch, dir, err);
+	return silent ? gw_channel_fail_silent(&f->ch, dir, err) : 0;
 }
 
 /*
@@ -113,19 +116,18 @@ static ssize_t fault_read(struct gw_channel *ch, const struct iovec *iov, int n,
 
 	if (go <= 0)
 		return go;
-	f->below->cancel = ch->cancel;
 	n = cut(some, GW_ARRAY_SIZE(some), iov, n, room);
 
 	uint8_t *first = some[0].iov_base;
 	uint64_t pos = ch->read_pos + ch->unread_len;
 	ssize_t got;
 
-	if (f->below->unread_len) {
-		got = gw_channel_read_some(f->below, first, some[0].iov_len, err);
+	if (ch->below->unread_len) {
+		got = gw_channel_read_some(ch->below, first, some[0].iov_len, err);
 	} else {
-		got = f->below->ops->read(f->below, some, n, err);
+		got = ch->below->ops->read(ch->below, some, n, err);
 		if (got > 0)
-			f->below->read_pos += (size_t)got;
+			ch->below->read_pos += (size_t)got;
 	}
 	if (got > 0 && pos == f->read.points.corrupt_at)
 		*first = spoilt(&f->read, *first);
@@ -142,33 +144,32 @@ static ssize_t fault_write(struct gw_channel *ch, const struct iovec *iov, int n
 
 	if (strike(f, &f->write, GW_WRITING, ch->write_pos, &room, err) < 0)
 		return -1;
-	f->below->cancel = ch->cancel;
 	n = cut(some, GW_ARRAY_SIZE(some), iov, n, room);
 	if (ch->write_pos == f->write.points.corrupt_at) {
 		byte = spoilt(&f->write, *(uint8_t *)some[0].iov_base);
 		some[0].iov_base = &byte;
 	}
 
-	ssize_t put = f->below->ops->write(f->below, some, n, err);
+	ssize_t put = ch->below->ops->write(ch->below, some, n, err);
 
 	if (put > 0)
-		f->below->write_pos += (size_t)put;
+		ch->below->write_pos += (size_t)put;
 	return put;
 }
 
 static int fault_drain(struct gw_channel *ch, struct gw_error *err)
 {
-	return gw_channel_drain(of(ch)->below, err);
+	return gw_channel_drain(ch->below, err);
 }
 
 static int fault_finish(struct gw_channel *ch, struct gw_error *err)
 {
-	return gw_channel_finish(of(ch)->below, err);
+	return gw_channel_finish(ch->below, err);
 }
 
 static void fault_close(struct gw_channel *ch)
 {
-	gw_channel_close(of(ch)->below);
+	gw_channel_close(ch->below);
 }
 
 /* Passing over bytes goes wrong where reading them would. */
@@ -194,8 +195,9 @@ struct gw_channel *gw_channel_fault(struct gw_channel *below, const struct gw_fa
 		free(f);
 		return NULL;
 	}
-	f->below = below;
+	f->ch.below = below;
 	f->ch.cancel = below->cancel;
+	f->ch.silence_ms = below->silence_ms;
 	f->ch.fd = below->fd;
 	f->read.points = plan->read;
 	f->write.points = plan->write;

@@ -17,7 +17,7 @@
 struct gw_fault_points {
 	uint64_t error_at; /* from here on: fails with errnum */
 	uint64_t end_at; /* reading: the input ends here. Writing: fails with EPIPE from here on */
-	uint64_t stall_at;    /* once: waits stall_ms, or until it is cancelled */
+	uint64_t stall_at;    /* once: a silence of stall_ms */
 	uint64_t corrupt_at;  /* this byte is delivered XORed with corrupt_with */
 	int errnum;	      /* 0: EIO */
 	int stall_ms;	      /* -1: until it is cancelled */

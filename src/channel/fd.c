@@ -75,12 +75,12 @@ static ssize_t attempt(struct gw_fd *f, enum gw_direction dir, const struct iove
 }
 
 /* After a call that moved nothing: 0 if it is worth another, once what it wants is there; -1. */
-static int again(struct gw_fd *f, enum gw_direction dir, struct gw_error *err)
+static int again(struct gw_fd *f, enum gw_direction dir, uint64_t *since_ms, struct gw_error *err)
 {
 	if (errno == EINTR)
 		return gw_channel_check(&f->ch, dir, err);
 	if (errno == EAGAIN || errno == EWOULDBLOCK)
-		return gw_channel_wait(&f->ch, dir, err);
+		return gw_channel_wait(&f->ch, dir, since_ms, err) < 0 ? -1 : 0;
 	if (errno == EOPNOTSUPP && f->way == GW_FD_NOWAIT) {
 		gw_fd_without_nowait(f);
 		return 0;
@@ -92,7 +92,7 @@ static int get_ready(struct gw_fd *f, enum gw_direction dir, struct gw_error *er
 {
 	if (f->way != GW_FD_READY && !(f->wait_first && dir == GW_READING))
 		return 0;
-	if (gw_channel_wait(&f->ch, dir, err))
+	if (gw_channel_wait_ready(&f->ch, dir, err))
 		return -1;
 	if (dir == GW_READING)
 		f->wait_first = false;
@@ -102,6 +102,8 @@ static int get_ready(struct gw_fd *f, enum gw_direction dir, struct gw_error *er
 static ssize_t move(struct gw_fd *f, enum gw_direction dir, const struct iovec *iov, int n,
 		    struct gw_error *err)
 {
+	uint64_t since_ms = 0;
+
 	for (;;) {
 		if (get_ready(f, dir, err))
 			return -1;
@@ -110,7 +112,7 @@ static ssize_t move(struct gw_fd *f, enum gw_direction dir, const struct iovec *
 
 		if (moved >= 0)
 			return moved;
-		if (again(f, dir, err))
+		if (again(f, dir, &since_ms, err))
 			return -1;
 	}
 }
@@ -150,6 +152,7 @@ static int64_t skip_in_file(struct gw_fd *f, uint64_t len, struct gw_error *err)
 int64_t gw_fd_skip(struct gw_channel *ch, uint64_t len, struct gw_error *err)
 {
 	struct gw_fd *f = of(ch);
+	uint64_t since_ms = 0;
 
 	if (ch->seekable)
 		return skip_in_file(f, len, err);
@@ -162,7 +165,7 @@ int64_t gw_fd_skip(struct gw_channel *ch, uint64_t len, struct gw_error *err)
 
 		if (gone >= 0)
 			return gone;
-		if (again(f, GW_READING, err))
+		if (again(f, GW_READING, &since_ms, err))
 			return -1;
 	}
 }

@@ -15,6 +15,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/util.h"
 #include "channel/path.h"
 
@@ -33,9 +34,12 @@ static struct gw_file *of(struct gw_channel *ch)
 	return gw_container_of(ch, struct gw_file, f.ch);
 }
 
-/* Opens a FIFO once somebody reads it. */
+/* Opens a FIFO once a process has opened it for reading. */
 static int meet_reader(struct gw_file *file, struct gw_error *err)
 {
+	const struct gw_channel *ch = &file->f.ch;
+	uint64_t began = gw_clock_ms();
+
 	while (file->fifo) {
 		int fd = open(file->fifo, O_WRONLY | O_NONBLOCK | O_CLOEXEC);
 
@@ -47,9 +51,11 @@ static int meet_reader(struct gw_file *file, struct gw_error *err)
 			}
 			free(GW_STEAL(file->fifo));
 		} else if (errno != ENXIO && errno != EINTR) {
-			return gw_fail_errno(err, "opening %s", file->f.ch.name);
-		} else if (gw_cancel_wait(file->f.ch.cancel, -1, 0, FIFO_ASK_MS, err) < 0) {
-			return gw_fail_in(err, "waiting for a reader of %s", file->f.ch.name);
+			return gw_fail_errno(err, "opening %s", ch->name);
+		} else if (ch->silence_ms && gw_clock_ms() - began >= (uint64_t)ch->silence_ms) {
+			return gw_channel_fail_silent(ch, GW_WRITING, err);
+		} else if (gw_cancel_wait(ch->cancel, -1, 0, FIFO_ASK_MS, err) < 0) {
+			return gw_fail_in(err, "waiting for a reader of %s", ch->name);
 		}
 	}
 	return 0;

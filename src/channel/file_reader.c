@@ -123,6 +123,13 @@ static struct gw_fd *stored_plain(struct gw_channel *ch)
 	return gw_fd_plain(ch);
 }
 
+static bool stored_has_buffered(const struct gw_channel *ch)
+{
+	const struct stored *s = gw_container_of(ch, struct stored, f.ch);
+
+	return s->begin < s->end;
+}
+
 static const struct gw_channel_ops stored_ops = {
 	.read = stored_read,
 	.write = gw_fd_write,
@@ -131,6 +138,7 @@ static const struct gw_channel_ops stored_ops = {
 	.finish = gw_fd_finish,
 	.close = gw_fd_close,
 	.plain = stored_plain,
+	.has_buffered = stored_has_buffered,
 };
 
 static struct gw_channel *over(int fd, const char *path, struct gw_error *err)

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/util.h"
 
 static void free_struct(struct gw_channel *ch)
@@ -47,21 +48,56 @@ int gw_channel_check(const struct gw_channel *ch, enum gw_direction dir, struct 
 		       ch->name, position(ch, dir));
 }
 
-int gw_channel_wait(const struct gw_channel *ch, enum gw_direction dir, struct gw_error *err)
+int gw_channel_fail_silent(const struct gw_channel *ch, enum gw_direction dir, struct gw_error *err)
 {
-	bool reading = dir == GW_READING;
-	int patience = reading && ch->patience_ms ? ch->patience_ms : -1;
-	int rc = gw_cancel_wait(ch->cancel, ch->fd, reading ? POLLIN : POLLOUT, patience, NULL);
-
-	if (rc > 0)
-		return 0;
-	if (rc == 0)
+	if (dir == GW_READING)
 		return gw_fail(err, GW_PEER,
-			       "reading %s at byte %" PRIu64 ": nothing has come for %d ms",
-			       ch->name, ch->read_pos, patience);
+			       "reading %s at byte %" PRIu64
+			       ": the other side has been silent for %d ms",
+			       ch->name, ch->read_pos, ch->silence_ms);
+	return gw_fail(err, GW_PEER,
+		       "writing %s at byte %" PRIu64 ": the other side has taken nothing for %d ms",
+		       ch->name, ch->write_pos, ch->silence_ms);
+}
+
+/* Milliseconds that a transfer may still wait; -1: no limit. */
+static int silence_left(const struct gw_channel *ch, uint64_t *since_ms)
+{
+	uint64_t now, limit = (uint64_t)ch->silence_ms;
+
+	if (!limit)
+		return -1;
+	now = gw_clock_ms();
+	if (!*since_ms)
+		*since_ms = now;
+	return now - *since_ms < limit ? (int)(limit - (now - *since_ms)) : 0;
+}
+
+int gw_channel_wait(const struct gw_channel *ch, enum gw_direction dir, uint64_t *since_ms,
+		    struct gw_error *err)
+{
+	int left = silence_left(ch, since_ms);
+	int rc = gw_cancel_wait(ch->cancel, ch->fd, dir == GW_READING ? POLLIN : POLLOUT, left,
+				NULL);
+
+	if (rc > 0 || (rc == 0 && left > 0))
+		return rc;
+	if (rc == 0)
+		return gw_channel_fail_silent(ch, dir, err);
 	if (gw_channel_check(ch, dir, err))
 		return -1;
 	return gw_channel_fail_errno(ch, dir, err);
+}
+
+int gw_channel_wait_ready(const struct gw_channel *ch, enum gw_direction dir, struct gw_error *err)
+{
+	uint64_t since_ms = 0;
+	int rc;
+
+	do {
+		rc = gw_channel_wait(ch, dir, &since_ms, err);
+	} while (rc == 0);
+	return rc < 0 ? -1 : 0;
 }
 
 int gw_channel_fail_errno(const struct gw_channel *ch, enum gw_direction dir, struct gw_error *err)

@@ -22,10 +22,22 @@ int gw_channel_init(struct gw_channel *ch, const struct gw_channel_ops *ops, con
 		    struct gw_error *err);
 
 /*
- * Waits until ch->fd can be read or written. 0, or -1 with GW_CANCELLED or what poll said. A
- * descriptor in an error state counts as ready: the transfer that follows says what is wrong.
+ * Waits until ch->fd can be read or written, within the limit on silence. *since_ms is when the
+ * transfer began to wait: the caller sets it to 0 before the transfer and keeps it until a byte has
+ * moved. Returns
+ *   1: ready. A descriptor in an error state counts as ready: the next system call reports it.
+ *   0: the limit has passed. One more attempt is due where it cannot block, because a socket takes
+ *      bytes before poll reports room for them. The next wait fails unless the descriptor is ready.
+ *  -1: GW_PEER for silence, GW_CANCELLED, or the error of poll.
  */
-int gw_channel_wait(const struct gw_channel *ch, enum gw_direction dir, struct gw_error *err);
+int gw_channel_wait(const struct gw_channel *ch, enum gw_direction dir, uint64_t *since_ms,
+		    struct gw_error *err);
+/* The same where an attempt could block: returns 0 once ch->fd is ready, or -1. */
+int gw_channel_wait_ready(const struct gw_channel *ch, enum gw_direction dir, struct gw_error *err);
+
+/* Fails with GW_PEER: the other side was silent for ch->silence_ms. Returns -1. */
+int gw_channel_fail_silent(const struct gw_channel *ch, enum gw_direction dir,
+			   struct gw_error *err);
 
 /* -1 with GW_CANCELLED in err if the token is set, else 0. */
 int gw_channel_check(const struct gw_channel *ch, enum gw_direction dir, struct gw_error *err);

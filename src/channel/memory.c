@@ -86,6 +86,13 @@ static void memory_close(struct gw_channel *ch)
 	gw_buffer_free(&of(ch)->bytes);
 }
 
+static bool memory_has_buffered(const struct gw_channel *ch)
+{
+	const struct memory *m = gw_container_of(ch, struct memory, ch);
+
+	return m->at < m->bytes.len;
+}
+
 static const struct gw_channel_ops memory_ops = {
 	.read = memory_read,
 	.write = memory_write,
@@ -93,6 +100,7 @@ static const struct gw_channel_ops memory_ops = {
 	.drain = gw_channel_drain_nothing,
 	.finish = memory_finish,
 	.close = memory_close,
+	.has_buffered = memory_has_buffered,
 };
 
 struct gw_channel *gw_channel_memory(const char *name, struct gw_error *err)

@@ -21,8 +21,9 @@
 
 struct move {
 	struct gw_channel *in, *out;
-	struct gw_fd *from, *to; /* both set: the kernel may do it */
-	uint8_t *buffer;	 /* NULL until it is needed */
+	struct gw_fd *from, *to;	    /* both set: the kernel may do it */
+	uint64_t in_since_ms, out_since_ms; /* for gw_channel_wait() */
+	uint8_t *buffer;		    /* NULL until it is needed */
 };
 
 /* Whose pipe it is does not matter: it only gets larger. */
@@ -61,9 +62,11 @@ static bool is_for_the_kernel(struct move *m, uint64_t len)
 /* Where both ends can go on at once, or one of them can say why it never will. */
 static int wait_for_both(struct move *m, struct gw_error *err)
 {
-	if (m->from->is_pipe && gw_channel_wait(m->in, GW_READING, err))
+	if (m->from->is_pipe && gw_channel_wait(m->in, GW_READING, &m->in_since_ms, err) < 0)
 		return -1;
-	return m->to->is_pipe ? gw_channel_wait(m->out, GW_WRITING, err) : 0;
+	if (m->to->is_pipe && gw_channel_wait(m->out, GW_WRITING, &m->out_since_ms, err) < 0)
+		return -1;
+	return 0;
 }
 
 static ssize_t call(struct move *m, size_t len)
@@ -88,9 +91,10 @@ static ssize_t call(struct move *m, size_t len)
  */
 static ssize_t by_kernel(struct move *m, uint64_t len, struct gw_error *err)
 {
-	if (m->from->wait_first && gw_channel_wait(m->in, GW_READING, err))
+	if (m->from->wait_first && gw_channel_wait_ready(m->in, GW_READING, err))
 		return -1;
 	m->from->wait_first = false;
+	m->in_since_ms = m->out_since_ms = 0;
 	for (;;) {
 		ssize_t n;
 

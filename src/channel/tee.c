@@ -44,10 +44,12 @@ static int open_pipe(struct gw_tee *t)
 static ssize_t share(struct gw_channel *in, struct gw_tee *t, uint64_t len, struct gw_error *err)
 {
 	struct gw_fd *from = in->ops->plain && !in->unread_len ? in->ops->plain(in) : NULL;
+	uint64_t since_ms;
 
 	if (!from || !from->is_pipe || from->wait_first || open_pipe(t) < 0)
 		return 0;
 	gw_fd_widen(from, len);
+	since_ms = 0;
 	for (;;) {
 		ssize_t n;
 
@@ -58,7 +60,7 @@ static ssize_t share(struct gw_channel *in, struct gw_tee *t, uint64_t len, stru
 		if (n >= 0)
 			return n;
 		if (errno == EAGAIN) {
-			if (gw_channel_wait(in, GW_READING, err))
+			if (gw_channel_wait(in, GW_READING, &since_ms, err) < 0)
 				return -1;
 		} else if (errno != EINTR) {
 			return 0;

@@ -78,8 +78,6 @@ static ssize_t frame_read(struct gw_channel *ch, const struct iovec *iov, int n,
 	if (rc <= 0)
 		return rc;
 	used = clip(iov, n, part, GW_ARRAY_SIZE(part), f->data_left, &total);
-	if (gw_frames_wait(f, err) < 0)
-		return -1;
 	if (f->ch->unread_len > 0)
 		got = gw_channel_read_some(f->ch, part[0].iov_base, part[0].iov_len, err);
 	else
@@ -145,6 +143,9 @@ struct gw_channel *gw_frames_channel(struct gw_frames *f, struct gw_error *err)
 		free(c);
 		return NULL;
 	}
+	c->ch.below = f->ch;
+	c->ch.cancel = f->ch->cancel;
+	c->ch.silence_ms = f->ch->silence_ms;
 	c->f = f;
 	return &c->ch;
 }

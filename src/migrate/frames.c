@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Frames on a channel: headers, bodies, deadlines, last words. The channel made of DATA
+ * Frames on a channel: headers, bodies, ERROR and CANCEL. The channel made of DATA
  * frames is in frame_channel.c.
  */
 #include "migrate/frames.h"
 
-#include <poll.h>
 #include <string.h>
 
 #include "base/bytes.h"
@@ -80,30 +79,14 @@ int gw_frames_send(struct gw_frames *f, uint32_t type, const void *body, size_t 
 	return 0;
 }
 
-int gw_frames_wait(struct gw_frames *f, struct gw_error *err)
-{
-	int rc;
-
-	if (f->deadline_ms < 0 || f->ch->fd < 0 || f->ch->unread_len > 0)
-		return 0;
-	rc = gw_cancel_wait(f->ch->cancel, f->ch->fd, POLLIN, f->deadline_ms, err);
-	if (rc == 0)
-		return gw_fail(err, GW_PEER, "%s has been silent for %d ms", f->peer,
-			       f->deadline_ms);
-	return rc < 0 ? -1 : 0;
-}
-
 /* Fills buf: 1, 0 if the input ended before its first byte, -1. */
 static int read_exactly(struct gw_frames *f, void *buf, size_t len, struct gw_error *err)
 {
 	size_t done = 0;
 
 	while (done < len) {
-		ssize_t n;
+		ssize_t n = gw_channel_read_some(f->ch, (char *)buf + done, len - done, err);
 
-		if (gw_frames_wait(f, err) < 0)
-			return -1;
-		n = gw_channel_read_some(f->ch, (char *)buf + done, len - done, err);
 		if (n < 0)
 			return -1;
 		if (n == 0 && done == 0)
@@ -242,12 +225,11 @@ int gw_frames_expect(struct gw_frames *f, uint32_t type, struct gw_buffer *body,
 
 int gw_frames_heard(struct gw_frames *f, struct gw_error *err)
 {
-	struct pollfd p = {.fd = f->ch->fd, .events = POLLIN};
 	struct gw_buffer body = {0};
 	struct gw_frame frame;
 	int rc;
 
-	if (f->ch->fd < 0 || poll(&p, 1, 0) <= 0)
+	if (!gw_channel_has_input(f->ch))
 		return 0;
 	rc = gw_frames_receive(f, &frame, &body, err);
 	gw_buffer_free(&body);
@@ -264,41 +246,39 @@ void gw_frames_find_cause(struct gw_frames *f, struct gw_error *err)
 	struct gw_error cause = GW_ERROR_INIT;
 	struct gw_buffer body = {0};
 	struct gw_frame frame = {0};
-	int deadline = f->deadline_ms;
+	int silence_ms = f->ch->silence_ms;
 
 	if (!err || f->peer_parted || (err->code != GW_SYSTEM && err->code != GW_PEER))
 		return;
-	f->deadline_ms = PART_MS;
+	gw_channel_set_silence(f->ch, PART_MS);
 	if (gw_frames_receive(f, &frame, &body, &cause) < 0 && f->peer_parted)
 		*err = cause;
-	f->deadline_ms = deadline;
+	gw_channel_set_silence(f->ch, silence_ms);
 	gw_buffer_free(&body);
 }
 
 /* Passes over what the peer still sends until it closes. */
 static void linger(struct gw_frames *f)
 {
-	uint64_t end = gw_clock_ms() + LINGER_MS;
+	uint64_t now = gw_clock_ms(), end = now + LINGER_MS;
 	uint8_t scratch[16384];
+	ssize_t n = 1;
 
-	while (f->ch->fd >= 0) {
-		uint64_t now = gw_clock_ms();
-
-		if (now >= end ||
-		    gw_cancel_wait(NULL, f->ch->fd, POLLIN, (int)(end - now), NULL) <= 0 ||
-		    gw_channel_read_some(f->ch, scratch, sizeof(scratch), NULL) <= 0)
-			return;
+	for (; n > 0 && now < end; now = gw_clock_ms()) {
+		gw_channel_set_silence(f->ch, (int)(end - now));
+		n = gw_channel_read_some(f->ch, scratch, sizeof(scratch), NULL);
 	}
 }
 
 void gw_frames_part(struct gw_frames *f, const struct gw_error *why, bool wait_for_peer)
 {
 	const struct gw_cancel *cancel = f->ch->cancel;
+	int silence_ms = f->ch->silence_ms;
 	bool cancelled = why->code == GW_CANCELLED;
 
 	gw_channel_set_cancel(f->ch, NULL);
+	gw_channel_set_silence(f->ch, PART_MS);
 	if (!f->torn &&
-	    (f->ch->fd < 0 || gw_cancel_wait(NULL, f->ch->fd, POLLOUT, PART_MS, NULL) > 0) &&
 	    gw_frames_send(f, cancelled ? GW_FRAME_CANCEL : GW_FRAME_ERROR, why->text,
 			   cancelled ? 0 : strlen(why->text), NULL) == 0 &&
 	    gw_channel_drain(f->ch, NULL) == 0 && wait_for_peer) {
@@ -306,4 +286,5 @@ void gw_frames_part(struct gw_frames *f, const struct gw_error *why, bool wait_f
 		linger(f);
 	}
 	gw_channel_set_cancel(f->ch, cancel);
+	gw_channel_set_silence(f->ch, silence_ms);
 }

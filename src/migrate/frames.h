@@ -45,13 +45,11 @@ const char *gw_frame_name(uint32_t type);
 
 /* Both directions of one connection. */
 struct gw_frames {
-	struct gw_channel *ch; /* borrowed */
+	struct gw_channel *ch; /* borrowed; its silence limits every wait for the peer */
 	const char *peer;      /* "the receiver", for messages */
-	int deadline_ms;    /* a peer silent for longer is an error where something must come; -1:
-			       never */
-	bool torn;	    /* a frame was begun and not finished: nothing more can be sent */
-	bool peer_parted;   /* the peer said CANCEL or ERROR */
-	uint64_t data_left; /* of the incoming DATA frame */
+	bool torn;	       /* a frame was begun and not finished: nothing more can be sent */
+	bool peer_parted;      /* the peer said CANCEL or ERROR */
+	uint64_t data_left;    /* of the incoming DATA frame */
 	/*
 	 * A frame other than DATA came while the data channel was read (its body not yet): 0 it was
 	 * dealt with and the data goes on, 1 the data ends here (the channel reads as ended), -1.

@@ -10,8 +10,6 @@
 void gw_frame_header_encode(uint8_t raw[GW_FRAME_HEADER_SIZE], uint32_t type, uint64_t length);
 /* Writes a whole frame; on failure f->torn says whether a part of it is out. 0 or -1. */
 int gw_frames_write(struct gw_frames *f, struct iovec *iov, int n, struct gw_error *err);
-/* Waits for a byte of the peer, as long as the deadline allows. 0 or -1. */
-int gw_frames_wait(struct gw_frames *f, struct gw_error *err);
 /* The next header, checked: 1, 0 at the end of input, -1. */
 int gw_frames_read_header(struct gw_frames *f, struct gw_frame *frame, struct gw_error *err);
 /* The body behind a header. */

@@ -69,10 +69,8 @@ static int read_first(struct gw_frames *f, uint8_t *raw, struct gw_hello *hello,
 
 	while (n < want) {
 		struct gw_error why = GW_ERROR_INIT;
-		ssize_t got = gw_frames_wait(f, &why);
+		ssize_t got = gw_channel_read_some(f->ch, raw + n, want - n, &why);
 
-		if (got == 0)
-			got = gw_channel_read_some(f->ch, raw + n, want - n, &why);
 		if (got < 0 && why.code == GW_PEER)
 			return gw_fail(err, GW_INVALID, "no godwit hello: %s", why.text);
 		if (got < 0)

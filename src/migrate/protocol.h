@@ -27,8 +27,7 @@ struct gw_migration_offer {
 	const char *config; /* JSON, borrowed */
 	size_t config_len;
 	bool live;
-	int deadline_ms; /* a receiver silent for longer where it has to answer is an error; 0: 30 s
-			  */
+	int silence_ms; /* the longest silence of the receiver in a handshake; 0: 30 s */
 };
 
 /*
@@ -75,7 +74,7 @@ struct gw_receiver {
 	/* The handover is complete: let it run. */
 	int (*run)(void *opaque, struct gw_error *err);
 	const struct gw_toolstack *toolstack; /* NULL: nobody needs to know anything */
-	int deadline_ms; /* a sender silent for longer in a handshake is an error; 0: 30 s */
+	int silence_ms; /* the longest silence of the sender in a handshake; 0: 30 s */
 };
 
 /*

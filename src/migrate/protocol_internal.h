@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * What both sides of the protocol share: deadlines, the toolstack that also publishes an
+ * What both sides of the protocol share: limits on silence, the toolstack that also publishes an
  * operation's progress, the numbers the receiver sends home.
  */
 #ifndef GW_MIGRATE_PROTOCOL_INTERNAL_H
@@ -9,8 +9,9 @@
 #include "migrate/frames.h"
 #include "migrate/protocol.h"
 
-#define GW_DEADLINE_MS	   30000
-#define GW_DEADLINE_FACTOR 10 /* while memory travels or is put in place */
+/* The default of silence_ms, and what it is multiplied by while memory is sent or put in place. */
+#define GW_SILENCE_MS		   30000
+#define GW_SILENCE_TRANSFER_FACTOR 10
 
 #define GW_CONFIG_HEAD 8 /* u32 flags, u32 reserved, then the config's text */
 #define GW_CONFIG_LIVE UINT32_C(1)

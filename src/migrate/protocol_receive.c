@@ -15,7 +15,7 @@ struct receiver {
 	struct gw_frames frames;
 	const struct gw_receiver *owner;
 	struct gw_operation *op;
-	int deadline_ms;
+	int silence_ms; /* the sender's longest, in a handshake */
 	struct gw_hello hello;
 	struct gw_buffer config; /* the body of CONFIG */
 	bool refused;		 /* REFUSE was sent: nothing more to say */
@@ -71,7 +71,7 @@ static int decide(void *opaque, struct gw_domain **domain, enum gw_guest_type ty
 	}
 	if (gw_frames_send(&r->frames, GW_FRAME_ACCEPT, NULL, 0, err) < 0)
 		return -1;
-	r->frames.deadline_ms = r->deadline_ms * GW_DEADLINE_FACTOR;
+	gw_channel_set_silence(r->frames.ch, r->silence_ms * GW_SILENCE_TRANSFER_FACTOR);
 	return 0;
 }
 
@@ -171,7 +171,7 @@ static int say_running(struct receiver *r, struct gw_error *err)
  */
 static int take_over(struct receiver *r, struct gw_error *err)
 {
-	r->frames.deadline_ms = r->deadline_ms;
+	gw_channel_set_silence(r->frames.ch, r->silence_ms);
 	if (gw_frames_send(&r->frames, GW_FRAME_READY, NULL, 0, err) < 0 ||
 	    gw_frames_expect(&r->frames, GW_FRAME_YOURS, NULL, err) < 0 ||
 	    gw_operation_commit_window(r->op, true, err) < 0 ||
@@ -221,9 +221,10 @@ int gw_migrate_receive(struct gw_channel *ch, const struct gw_receiver *receiver
 		.frames = {.ch = ch, .peer = "the sender", .between = between},
 		.owner = receiver,
 		.op = op,
-		.deadline_ms = receiver->deadline_ms ? receiver->deadline_ms : GW_DEADLINE_MS,
+		.silence_ms = receiver->silence_ms ? receiver->silence_ms : GW_SILENCE_MS,
 	};
-	const struct gw_cancel *before = ch->cancel;
+	const struct gw_cancel *cancel_before = ch->cancel;
+	int silence_before = ch->silence_ms;
 	struct gw_report own_report = {0};
 	struct gw_error own = GW_ERROR_INIT;
 	int rc;
@@ -232,8 +233,8 @@ int gw_migrate_receive(struct gw_channel *ch, const struct gw_receiver *receiver
 		err = &own;
 	*outcome = GW_OUTCOME_SOURCE;
 	r.frames.opaque = &r;
-	r.frames.deadline_ms = r.deadline_ms;
-	gw_channel_set_cancel(ch, op ? gw_operation_cancel_token(op) : before);
+	gw_channel_set_cancel(ch, op ? gw_operation_cancel_token(op) : cancel_before);
+	gw_channel_set_silence(ch, r.silence_ms);
 	rc = receive(&r, report ? report : &own_report, outcome, err);
 	if (rc < 0) {
 		if (r.unsure)
@@ -244,6 +245,7 @@ int gw_migrate_receive(struct gw_channel *ch, const struct gw_receiver *receiver
 	if (*outcome == GW_OUTCOME_SOURCE)
 		gw_operation_commit_window(op, false, NULL);
 	gw_buffer_free(&r.config);
-	gw_channel_set_cancel(ch, before);
+	gw_channel_set_cancel(ch, cancel_before);
+	gw_channel_set_silence(ch, silence_before);
 	return rc;
 }

@@ -17,7 +17,7 @@ struct sender {
 	struct gw_frames frames;
 	const struct gw_save_args *save; /* the caller's */
 	struct gw_operation *op;
-	int deadline_ms;
+	int silence_ms;		/* the receiver's longest, in a handshake */
 	bool acknowledged;	/* MINE came: the domain is not ours any more */
 	uint64_t stream_end_ns; /* when the stream's last byte was handed over */
 };
@@ -82,6 +82,7 @@ static int static_data_sent(void *opaque, struct gw_error *err)
 	if (gw_frames_send(&s->frames, GW_FRAME_STATIC_END, NULL, 0, err) < 0 ||
 	    wait_for_accept(s, err) < 0)
 		return -1;
+	gw_channel_set_silence(s->frames.ch, s->silence_ms * GW_SILENCE_TRANSFER_FACTOR);
 	if (s->save->static_data_sent)
 		return s->save->static_data_sent(s->save->opaque, err);
 	return 0;
@@ -168,7 +169,7 @@ static int commit(struct sender *s, enum gw_outcome *outcome, struct gw_error *e
 	struct gw_running running;
 	struct gw_error why = GW_ERROR_INIT;
 
-	s->frames.deadline_ms = s->deadline_ms;
+	gw_channel_set_silence(s->frames.ch, s->silence_ms);
 	if (gw_operation_commit_window(s->op, true, err) < 0)
 		return -1;
 	*outcome = GW_OUTCOME_UNKNOWN;
@@ -196,9 +197,10 @@ int gw_migrate_send(struct gw_channel *ch, const struct gw_migration_offer *offe
 		.frames = {.ch = ch, .peer = "the receiver"},
 		.save = save,
 		.op = op,
-		.deadline_ms = offer->deadline_ms ? offer->deadline_ms : GW_DEADLINE_MS,
+		.silence_ms = offer->silence_ms ? offer->silence_ms : GW_SILENCE_MS,
 	};
-	const struct gw_cancel *before = ch->cancel;
+	const struct gw_cancel *cancel_before = ch->cancel;
+	int silence_before = ch->silence_ms;
 	struct gw_error own = GW_ERROR_INIT;
 	int rc = -1;
 
@@ -206,17 +208,16 @@ int gw_migrate_send(struct gw_channel *ch, const struct gw_migration_offer *offe
 		err = &own;
 	*outcome = GW_OUTCOME_SOURCE;
 	gw_channel_set_cancel(ch, op ? gw_operation_cancel_token(op) : save->cancel);
-	s.frames.deadline_ms = s.deadline_ms;
-	if (handshake(&s, offer, err) == 0 && send_stream(&s, err) == 0) {
-		s.frames.deadline_ms = s.deadline_ms * GW_DEADLINE_FACTOR;
-		if (gw_frames_expect(&s.frames, GW_FRAME_READY, NULL, err) == 0)
-			rc = commit(&s, outcome, err);
-	}
+	gw_channel_set_silence(ch, s.silence_ms);
+	if (handshake(&s, offer, err) == 0 && send_stream(&s, err) == 0 &&
+	    gw_frames_expect(&s.frames, GW_FRAME_READY, NULL, err) == 0)
+		rc = commit(&s, outcome, err);
 	if (rc < 0 && *outcome == GW_OUTCOME_SOURCE) {
 		gw_frames_find_cause(&s.frames, err);
 		if (!s.frames.peer_parted)
 			gw_frames_part(&s.frames, err, false);
 	}
-	gw_channel_set_cancel(ch, before);
+	gw_channel_set_cancel(ch, cancel_before);
+	gw_channel_set_silence(ch, silence_before);
 	return rc;
 }

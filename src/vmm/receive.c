@@ -176,7 +176,7 @@ static int receive_image(struct gw_job *job, struct gw_operation *op, struct gw_
 	struct gw_process *p = job->process;
 
 	gw_channel_set_cancel(job->ch, gw_operation_cancel_token(op));
-	gw_channel_set_patience(job->ch, SILENCE_MS);
+	gw_channel_set_silence(job->ch, SILENCE_MS);
 	if (gw_restore_front(p, job, err) < 0 || gw_process_create(p, err) < 0)
 		return -1;
 	job->toolstack.domain = p->domain;

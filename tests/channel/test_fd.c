@@ -366,8 +366,8 @@ struct pestered {
 	bool stop;
 };
 
-/* Who waits for what does not come gives up; what comes in time, again and again, is read. */
-static void patience(void **state)
+/* A read of a silent peer fails after the limit; the next byte is read as before. */
+static void silence(void **state)
 {
 	for (int i = 0; i < 2; i++) {
 		struct gw_error err = GW_ERROR_INIT;
@@ -378,11 +378,11 @@ static void patience(void **state)
 		assert_int_equal(i ? socketpair(AF_UNIX, SOCK_STREAM, 0, fds) : pipe(fds), 0);
 		ch = gw_channel_from_fd(fds[0], true, "silence", &err);
 		assert_non_null(ch);
-		gw_channel_set_patience(ch, 50);
+		gw_channel_set_silence(ch, 50);
 		assert_int_equal(write(fds[1], "x", 1), 1);
 		assert_int_equal(gw_channel_read(ch, &c, 1, &err), 1);
 		assert_fails(gw_channel_read(ch, &c, 1, &err), &err, GW_PEER,
-			     "reading silence at byte 1: nothing has come for 50 ms");
+			     "reading silence at byte 1: the other side has been silent for 50 ms");
 		assert_int_equal(write(fds[1], "y", 1), 1);
 		assert_int_equal(gw_channel_read(ch, &c, 1, &err), 1);
 		close(fds[1]);
@@ -449,7 +449,7 @@ int main(void)
 		cmocka_unit_test(nothing_is_read_ahead),
 		cmocka_unit_test(broken_pipes),
 		cmocka_unit_test(what_fails),
-		cmocka_unit_test(patience),
+		cmocka_unit_test(silence),
 		cmocka_unit_test(interrupted),
 		cmocka_unit_test(files_without_a_size),
 	};

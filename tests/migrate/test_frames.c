@@ -6,10 +6,12 @@
 #include "lib/gwtest.h"
 
 #include <fcntl.h>
+#include <pthread.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/bytes.h"
+#include "base/clock.h"
 #include "migrate/frames.h"
 #include "migrate/hello.h"
 
@@ -30,6 +32,7 @@ static struct gw_channel *channel_of(int fd)
 	struct gw_channel *ch = gw_channel_from_fd(fd, true, "pair", &err);
 
 	assert_non_null(ch);
+	gw_channel_set_silence(ch, 2000);
 	return ch;
 }
 
@@ -38,8 +41,8 @@ static void open_pair(struct pair *p)
 	int fds[2];
 
 	assert_return_code(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), 0);
-	p->a = (struct gw_frames){.ch = channel_of(fds[0]), .peer = "b", .deadline_ms = 2000};
-	p->b = (struct gw_frames){.ch = channel_of(fds[1]), .peer = "a", .deadline_ms = 2000};
+	p->a = (struct gw_frames){.ch = channel_of(fds[0]), .peer = "b"};
+	p->b = (struct gw_frames){.ch = channel_of(fds[1]), .peer = "a"};
 	p->a_fd = fds[0];
 }
 
@@ -133,7 +136,7 @@ static void test_silence_and_cuts(void **state)
 	struct pair p;
 
 	open_pair(&p);
-	p.b.deadline_ms = 30;
+	gw_channel_set_silence(p.b.ch, 30);
 	assert_fails(gw_frames_expect(&p.b, GW_FRAME_READY, NULL, &err), &err, GW_PEER,
 		     "silent for 30 ms");
 	put_raw(&p, "\x01\0\0", 3);
@@ -158,6 +161,78 @@ static void test_last_words(void **state)
 	gw_frames_part(&p.a, &why, false);
 	assert_fails(gw_frames_expect(&p.b, GW_FRAME_YOURS, NULL, &err), &err, GW_CANCELLED,
 		     "a cancelled the migration");
+	close_pair(&p);
+}
+
+/* A peer that sends a frame a few bytes at a time is not silent. */
+static void *send_slowly(void *opaque)
+{
+	struct pair *p = opaque;
+	uint8_t raw[GW_FRAME_HEADER_SIZE] = {GW_FRAME_READY};
+
+	for (size_t i = 0; i < sizeof(raw); i += 2) {
+		usleep(120000);
+		put_raw(p, raw + i, 2);
+	}
+	return NULL;
+}
+
+static void test_slow_peer(void **state)
+{
+	struct gw_error err = GW_ERROR_INIT;
+	uint64_t start = gw_clock_ms();
+	pthread_t thread;
+	struct pair p;
+
+	open_pair(&p);
+	gw_channel_set_silence(p.b.ch, 700);
+	assert_int_equal(pthread_create(&thread, NULL, send_slowly, &p), 0);
+	assert_ok(gw_frames_expect(&p.b, GW_FRAME_READY, NULL, &err), &err);
+	assert_true(gw_clock_ms() - start > 700);
+	pthread_join(thread, NULL);
+	close_pair(&p);
+}
+
+/* The frames' channel passes its limit down, in both directions. */
+static void test_silence_of_the_data_channel(void **state)
+{
+	static uint8_t bytes[1 << 20];
+	struct gw_error err = GW_ERROR_INIT;
+	struct gw_channel *out, *in;
+	struct pair p;
+
+	open_pair(&p);
+	out = gw_frames_channel(&p.a, &err);
+	in = gw_frames_channel(&p.b, &err);
+	gw_channel_set_silence(out, 50);
+	gw_channel_set_silence(in, 40);
+	assert_ok(gw_channel_write(out, "abc", 3, &err), &err);
+	assert_int_equal(gw_channel_read(in, bytes, 2, &err), 1);
+	assert_true(gw_channel_has_input(in));
+	gw_channel_unread(in, bytes, 1);
+	assert_int_equal(gw_channel_read(in, bytes, 2, &err), 1);
+	assert_false(gw_channel_has_input(in));
+	assert_fails(gw_channel_read(in, bytes, 1, &err), &err, GW_PEER, "silent for 40 ms");
+	assert_fails(gw_channel_write(out, bytes, sizeof(bytes), &err), &err, GW_PEER,
+		     "taken nothing for 50 ms");
+	gw_channel_close(out);
+	gw_channel_close(in);
+	close_pair(&p);
+}
+
+/* What the peer said waits above the descriptor, where poll does not see it. */
+static void test_input_above_the_descriptor(void **state)
+{
+	struct gw_error err = GW_ERROR_INIT;
+	uint8_t raw[GW_FRAME_HEADER_SIZE + 4];
+	struct pair p;
+
+	open_pair(&p);
+	assert_ok(gw_frames_send(&p.a, GW_FRAME_ERROR, "busy", 4, &err), &err);
+	assert_int_equal(gw_channel_read(p.b.ch, raw, sizeof(raw), &err), 1);
+	assert_ok(gw_frames_heard(&p.b, &err), &err);
+	gw_channel_unread(p.b.ch, raw, sizeof(raw));
+	assert_fails(gw_frames_heard(&p.b, &err), &err, GW_PEER, "a: busy");
 	close_pair(&p);
 }
 
@@ -255,9 +330,9 @@ static void test_silent_hello(void **state)
 	struct pair p;
 
 	open_pair(&p);
-	p.b.deadline_ms = 20;
+	gw_channel_set_silence(p.b.ch, 20);
 	assert_fails(gw_hello_receive(&p.b, &hello, &err), &err, GW_INVALID,
-		     "no godwit hello: a has been silent");
+		     "no godwit hello: reading pair at byte 0: the other side has been silent");
 	put_raw(&p, "\x01\0", 2);
 	gw_channel_finish(p.a.ch, &err);
 	assert_fails(gw_hello_receive(&p.b, &hello, &err), &err, GW_INVALID,
@@ -307,6 +382,9 @@ int main(void)
 		cmocka_unit_test(test_optional_unknown_is_ignored),
 		cmocka_unit_test(test_silence_and_cuts),
 		cmocka_unit_test(test_last_words),
+		cmocka_unit_test(test_slow_peer),
+		cmocka_unit_test(test_silence_of_the_data_channel),
+		cmocka_unit_test(test_input_above_the_descriptor),
 		cmocka_unit_test(test_data_channel),
 		cmocka_unit_test(test_hello),
 		cmocka_unit_test(test_no_hello),

@@ -29,7 +29,7 @@ struct migration {
 	/* the plan */
 	struct relay relay;
 	bool live;
-	int deadline_ms;
+	int silence_ms;
 	uint64_t bandwidth;
 	const char *refuse; /* the receiver's reasons */
 	bool lack;	    /* it has a host without a feature of the guest's */
@@ -179,7 +179,7 @@ static int send_it(void *opaque, struct gw_operation *op, struct gw_error *err)
 		.config = config,
 		.config_len = strlen(config),
 		.live = m->live,
-		.deadline_ms = m->deadline_ms,
+		.silence_ms = m->silence_ms,
 	};
 	struct gw_save_args save = {
 		.domain = m->source,
@@ -219,7 +219,7 @@ static int receive_it(void *opaque, struct gw_operation *op, struct gw_error *er
 		.mine = take_it,
 		.run = run_it,
 		.toolstack = &ts,
-		.deadline_ms = m->deadline_ms,
+		.silence_ms = m->silence_ms,
 	};
 	int rc;
 
@@ -236,8 +236,8 @@ static void start(struct migration *m)
 {
 	struct gw_error err = GW_ERROR_INIT;
 
-	if (!m->deadline_ms)
-		m->deadline_ms = 5000;
+	if (!m->silence_ms)
+		m->silence_ms = 5000;
 	m->source = m->source ? m->source : real_domain();
 	relay_start(&m->relay);
 	__atomic_store_n(&m->receive_op, gw_operation_start("receive", receive_it, m, &err),
@@ -450,9 +450,9 @@ static struct expected expected_after(uint32_t type)
 
 /* One run with a connection that breaks; the type of the frame that was lost, 0 if there was none.
  */
-static uint32_t cut_run(struct relay relay, bool live, int deadline_ms)
+static uint32_t cut_run(struct relay relay, bool live, int silence_ms)
 {
-	struct migration m = {.relay = relay, .live = live, .deadline_ms = deadline_ms};
+	struct migration m = {.relay = relay, .live = live, .silence_ms = silence_ms};
 	struct expected e;
 
 	start(&m);
@@ -504,7 +504,7 @@ static void test_no_godwit(void **state)
 		"\x7f\x45LF", ""};
 
 	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
-		struct gw_receiver receiver = {.deadline_ms = 50};
+		struct gw_receiver receiver = {.silence_ms = 50};
 		struct gw_error err = GW_ERROR_INIT;
 		enum gw_outcome outcome;
 		struct gw_channel *ch;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * godwit diff: what differs in two stored domains. How it is shown is in diff_text.c and
- * diff_json.c.
+ * godwit diff: what differs in two stored domains. How it is shown is in diff/text.c and
+ * diff/json.c.
  */
 #include "cli/diff/diff.h"
 
@@ -9,14 +9,6 @@
 
 #include "cli/args.h"
 #include "cli/input.h"
-#include "examine/describe.h"
-
-const char *gw_diff_type_name(unsigned type)
-{
-	const char *name = gw_page_type_name(type);
-
-	return name ? name : "reserved";
-}
 
 static int compare(struct gw_diff_run *run, const struct gw_diff_input *a,
 		   const struct gw_diff_input *b)

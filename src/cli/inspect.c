@@ -15,11 +15,6 @@
 #include "examine/describe.h"
 #include "examine/examine.h"
 
-const char *gw_inspect_flag_name(unsigned bit)
-{
-	return bit == 0 ? "JSON" : bit == 1 ? "STREAM_V2" : NULL;
-}
-
 static void record_text(const struct gw_examined_record *r, const char *name, const char *text)
 {
 	printf("0x%08" PRIx64 "  %-5s %6" PRIu64 "  %-22s %10" PRIu32, r->offset,

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The list of verbs, the options they all share, and looking both up. What a verb does is in
- * the file of its name.
+ * What verbs share: the global options, suggestions for a mistyped name, and failures.
  */
 #include "cli/verb.h"
 
@@ -10,18 +9,6 @@
 #include <string.h>
 
 #include "base/util.h"
-
-/* Generated from the list in meson.build: GW_VERB(inspect) and so on. */
-#define GW_VERB(name) extern const struct gw_verb gw_verb_##name;
-#include "verbs.inc"
-#undef GW_VERB
-
-const struct gw_verb *const gw_verbs[] = {
-#define GW_VERB(name) &gw_verb_##name,
-#include "verbs.inc"
-#undef GW_VERB
-};
-const size_t gw_nr_verbs = GW_ARRAY_SIZE(gw_verbs);
 
 const struct gw_option gw_global_options[] = {
 	{"connect", 'c', GW_KIND_TEXT, "URI",
@@ -48,15 +35,6 @@ const char *gw_group_title(enum gw_group group)
 	};
 
 	return titles[group];
-}
-
-const struct gw_verb *gw_verb_find(const char *name)
-{
-	for (size_t i = 0; i < gw_nr_verbs; i++) {
-		if (!strcmp(gw_verbs[i]->name, name))
-			return gw_verbs[i];
-	}
-	return NULL;
 }
 
 #define LONGEST_NAME 31
@@ -87,9 +65,9 @@ static unsigned distance(const char *a, const char *b)
 	return d[la][lb];
 }
 
-/* Keeps the nearer one. A third of the letters wrong is no misspelling any more. */
-static void consider(const char *typed, const char *name, const char **best,
-		     unsigned *best_distance)
+/* With more than a third of the letters wrong it is another word. */
+void gw_name_consider(const char *typed, const char *name, const char **best,
+		      unsigned *best_distance)
 {
 	unsigned d = distance(typed, name);
 
@@ -97,18 +75,6 @@ static void consider(const char *typed, const char *name, const char **best,
 		*best = name;
 		*best_distance = d;
 	}
-}
-
-const char *gw_verb_suggest(const char *name)
-{
-	const char *best = NULL;
-	unsigned best_distance = ~0u;
-
-	for (size_t i = 0; i < gw_nr_verbs; i++) {
-		if (gw_verbs[i]->group != GW_GROUP_HIDDEN)
-			consider(name, gw_verbs[i]->name, &best, &best_distance);
-	}
-	return best;
 }
 
 const char *gw_option_suggest(const struct gw_verb *verb, const char *name)
@@ -120,7 +86,7 @@ const char *gw_option_suggest(const struct gw_verb *verb, const char *name)
 	for (size_t i = 0; i < GW_ARRAY_SIZE(lists); i++) {
 		for (const struct gw_option *o = lists[i]; o && o->name; o++) {
 			if (o->help)
-				consider(name, o->name, &best, &best_distance);
+				gw_name_consider(name, o->name, &best, &best_distance);
 		}
 	}
 	return best;

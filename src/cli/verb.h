@@ -116,6 +116,10 @@ const char *gw_group_title(enum gw_group group);
 
 /* NULL if there is none of that name. */
 const struct gw_verb *gw_verb_find(const char *name);
+/* Puts name into *best if it is near to what was typed and nearer than *best_distance, which it
+ * then lowers. Start with NULL and ~0u. */
+void gw_name_consider(const char *typed, const char *name, const char **best,
+		      unsigned *best_distance);
 /* The listed verb whose name is nearest to a mistyped one; NULL if none is near. */
 const char *gw_verb_suggest(const char *name);
 /* The option of the verb (NULL: global ones only), or the global one, nearest to a mistyped name;

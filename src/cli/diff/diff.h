@@ -9,6 +9,7 @@
 
 #include "cli/json.h"
 #include "cli/verb.h"
+#include "examine/describe.h"
 #include "examine/diff/diff.h"
 
 struct gw_diff_run {
@@ -28,7 +29,12 @@ void gw_diff_text_end(const struct gw_diff_run *run, const struct gw_diffed *fou
 void gw_diff_json_begin(struct gw_diff_run *run);
 void gw_diff_json_end(struct gw_diff_run *run, const struct gw_diffed *found, const char *failure);
 
-/* "normal", "L1", ...; what has no name is reserved. */
-const char *gw_diff_type_name(unsigned type);
+/* "normal", "L1", ...; "reserved" for a page type without a name. */
+static inline const char *gw_diff_type_name(unsigned type)
+{
+	const char *name = gw_page_type_name(type);
+
+	return name ? name : "reserved";
+}
 
 #endif

@@ -34,7 +34,4 @@ struct gw_inspect {
 int gw_inspect_text(struct gw_inspect *inspect, struct gw_error *err);
 int gw_inspect_json(struct gw_inspect *inspect, struct gw_error *err);
 
-/* Flags of the xl header, for both: names of those known, NULL for others. */
-const char *gw_inspect_flag_name(unsigned bit);
-
 #endif

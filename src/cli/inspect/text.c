@@ -17,12 +17,18 @@
 #include "format/x86/pv_fields.h"
 #include "format/xend/sxp.h"
 
+/* NULL for a flag without a name. */
+static const char *flag_name(unsigned bit)
+{
+	return bit == 0 ? "JSON" : bit == 1 ? "STREAM_V2" : NULL;
+}
+
 static void xl_header(const struct gw_summary *s)
 {
 	label("xl header");
 	printf("at 0x%" PRIx64 ", flags", s->xl_offset);
 	for (unsigned bit = 0; bit < 32; bit++) {
-		const char *name = gw_inspect_flag_name(bit);
+		const char *name = flag_name(bit);
 
 		if (!(s->mandatory_flags >> bit & 1))
 			continue;

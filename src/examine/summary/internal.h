@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * What the files of the summary share: records in summary.c, pages and rounds in summary_pages.c.
+ * The parts of the summary: records (records.c), pages and rounds (pages.c).
  */
 #ifndef GW_EXAMINE_SUMMARY_INTERNAL_H
 #define GW_EXAMINE_SUMMARY_INTERNAL_H

@@ -106,7 +106,7 @@ static bool list_device(struct gw_qemu_sections *q, const json_t *device, size_t
 
 	if (!name || strlen(name) > GW_QEMU_NAME_MAX)
 		return false;
-	s = gw_qemu_list(q, name);
+	s = gw_qemu_add_section(q, name);
 	if (!s)
 		return true;
 	s->instance = (uint32_t)number(device, "instance_id", 0);
@@ -115,7 +115,7 @@ static bool list_device(struct gw_qemu_sections *q, const json_t *device, size_t
 	if (!seen)
 		return true;
 	/* With its version: what saves itself by code of its own has none in the description. */
-	gw_qemu_place(s, seen);
+	gw_qemu_place_section(s, seen);
 	*expected = seen->offset + size_of_section(q, device);
 	return true;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * What the files about savevm streams share. Others use qemu_sections.h.
+ * What the files about savevm streams share. The rest of godwit uses sections.h.
  */
 #ifndef GW_FORMAT_QEMU_INTERNAL_H
 #define GW_FORMAT_QEMU_INTERNAL_H
@@ -16,14 +16,15 @@ struct gw_qemu_seen {
 	char name[GW_QEMU_NAME_MAX + 1];
 };
 
+/* Bytes of a section's header, for a name of this length. */
 size_t gw_qemu_header_size(size_t name_len);
 
-/* A new section of the list; NULL if there is no room. */
-struct gw_qemu_section *gw_qemu_list(struct gw_qemu_sections *q, const char *name);
-/* This is where it is. */
-void gw_qemu_place(struct gw_qemu_section *s, const struct gw_qemu_seen *seen);
+/* A new section of the list, for the caller to fill; NULL if there is no room. */
+struct gw_qemu_section *gw_qemu_add_section(struct gw_qemu_sections *q, const char *name);
+/* Fills in what its header says, and where that is. */
+void gw_qemu_place_section(struct gw_qemu_section *s, const struct gw_qemu_seen *seen);
 
-/* Lists what the description says. False, with an empty list, if it is none. */
+/* Lists what the description says. False, with an empty list, if it is not a description. */
 bool gw_qemu_describe(struct gw_qemu_sections *q);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * Looking at a savevm stream through a window that moves over it. What the description says is in
- * qemu_description.c.
+ * description.c.
  */
 #include "format/qemu/internal.h"
 
@@ -50,11 +50,6 @@ static bool is_name(const uint8_t *text, size_t len)
 			return false;
 	}
 	return len >= 2;
-}
-
-size_t gw_qemu_header_size(size_t name_len)
-{
-	return 1 + 4 + 1 + name_len + 4 + 4;
 }
 
 /* Is this the header of a section? */
@@ -207,35 +202,12 @@ static const struct gw_qemu_seen *seen_at(const struct gw_qemu_sections *q, uint
 	return NULL;
 }
 
-struct gw_qemu_section *gw_qemu_list(struct gw_qemu_sections *q, const char *name)
-{
-	struct gw_qemu_section *s = &q->list[q->nr];
-
-	if (q->nr == GW_QEMU_SECTIONS_MAX) {
-		q->left_out++;
-		return NULL;
-	}
-	q->nr++;
-	*s = (struct gw_qemu_section){0};
-	snprintf(s->name, sizeof(s->name), "%s", name);
-	return s;
-}
-
-void gw_qemu_place(struct gw_qemu_section *s, const struct gw_qemu_seen *seen)
-{
-	s->instance = seen->instance;
-	s->version = seen->version;
-	s->id = seen->id;
-	s->offset = seen->offset;
-	s->placed = true;
-}
-
 static void list_seen(struct gw_qemu_sections *q, const struct gw_qemu_seen *seen)
 {
-	struct gw_qemu_section *s = gw_qemu_list(q, seen->name);
+	struct gw_qemu_section *s = gw_qemu_add_section(q, seen->name);
 
 	if (s)
-		gw_qemu_place(s, seen);
+		gw_qemu_place_section(s, seen);
 }
 
 static bool is_listed(const struct gw_qemu_sections *q, const struct gw_qemu_seen *seen)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The image checker's state, shared by its files: rules_image.c (headers, order, rounds),
- * rules_pages.c, rules_pv.c, rules_hvm.c. Others use rules.h.
+ * The image checker's state, shared by its files: image.c (headers, order, rounds), static_data.c,
+ * pages.c, pv.c, hvm.c. The rest of godwit uses rules.h.
  */
 #ifndef GW_FORMAT_RULES_IMAGE_H
 #define GW_FORMAT_RULES_IMAGE_H
@@ -28,22 +28,28 @@ struct gw_image_rules {
 	uint64_t round_records;
 	uint64_t round_params; /* bit per index below 64 */
 	bool round_context, round_params_seen, round_tsc, round_shared_info;
-	uint8_t vcpus[MAX_VCPUS]; /* bit per kind of record, see rules_pv.c */
+	uint8_t vcpus[MAX_VCPUS]; /* bit per kind of record, see pv.c */
 };
 
-/* For rules whose text needs no numbers. */
-int gw_image_broken(struct gw_image_rules *rules, enum gw_rule_number number,
-		    const struct gw_record *rec, struct gw_error *err, const char *text);
+/* Reports a broken rule whose text needs no numbers: gw_broken() at the record's offset. */
+static inline int gw_image_broken(struct gw_image_rules *rules, enum gw_rule_number number,
+				  const struct gw_record *rec, struct gw_error *err,
+				  const char *text)
+{
+	return gw_broken(&rules->reporter, number, rec->offset, rec, err, "%s", text);
+}
 
 /* Rules for every record, PAGE_DATA included; counts it. */
 int gw_rules_any_record(struct gw_image_rules *rules, const struct gw_record *rec,
 			struct gw_error *err);
-/* Memory begins with this record: static data must be over by now, or is, by the rule for
- * version 2. */
+/* Judges a record of static data or its end; its place was judged. */
+int gw_rules_static_data(struct gw_image_rules *rules, const struct gw_record *rec,
+			 struct gw_error *err);
+/* Memory begins with this record: static data must have ended by now; in version 2 it ends here. */
 int gw_rules_memory_begins(struct gw_image_rules *rules, const struct gw_record *rec,
 			   struct gw_error *err);
 
-/* The body of a record of PV guests ; its place was judged. */
+/* The body of a record of PV guests; its place was judged. */
 int gw_rules_pv_record(struct gw_image_rules *rules, const struct gw_record *rec,
 		       struct gw_error *err);
 /* What a PV image must have before this END or CHECKPOINT. */

@@ -29,9 +29,7 @@ int gw_hello_send(struct gw_frames *f, const struct gw_migration_id *id, struct 
 	return gw_frames_send(f, GW_FRAME_HELLO, raw, sizeof(raw), err);
 }
 
-/* Can these be the first n bytes of a godwit's first frame? HELLO, or ERROR or CANCEL in its place.
- */
-static bool plausible(const uint8_t *raw, size_t n)
+bool gw_hello_is_possible(const uint8_t *raw, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
 		bool ok;
@@ -62,8 +60,7 @@ static int no_hello(const struct gw_frames *f, const uint8_t *raw, size_t n, str
 }
 
 /* The frame header, and of a HELLO the magic too: raw holds 24 bytes. */
-static int read_first(struct gw_frames *f, uint8_t *raw, struct gw_hello *hello,
-		      struct gw_error *err)
+static int read_first(struct gw_frames *f, uint8_t *raw, struct gw_error *err)
 {
 	size_t n = 0, want = GW_FRAME_HEADER_SIZE;
 
@@ -80,11 +77,8 @@ static int read_first(struct gw_frames *f, uint8_t *raw, struct gw_hello *hello,
 				       "no godwit hello: %s closed the connection after %zu bytes",
 				       f->peer, n);
 		n += (size_t)got;
-		if (!plausible(raw, n)) {
-			memcpy(hello->stray, raw, n);
-			hello->nr_stray = (uint8_t)n;
+		if (!gw_hello_is_possible(raw, n))
 			return no_hello(f, raw, n, err);
-		}
 		if (n == GW_FRAME_HEADER_SIZE && raw[0] == GW_FRAME_HELLO)
 			want += sizeof(magic);
 	}
@@ -121,8 +115,7 @@ int gw_hello_receive(struct gw_frames *f, struct gw_hello *hello, struct gw_erro
 	struct gw_buffer body = {0};
 	int rc = -1;
 
-	hello->nr_stray = 0;
-	if (read_first(f, raw, hello, err) < 0)
+	if (read_first(f, raw, err) < 0)
 		return -1;
 	frame = (struct gw_frame){.type = raw[0], .length = gw_get_le64(raw + 8)};
 	if (frame.type != GW_FRAME_HELLO) {

@@ -18,10 +18,13 @@ struct gw_hello {
 	uint64_t features; /* what it can do */
 	uint64_t needs;	   /* what the other side must be able to do */
 	struct gw_migration_id id;
-	/* Set where no HELLO came: the bytes that were read instead. */
-	uint8_t stray[24];
-	uint8_t nr_stray;
 };
+
+/*
+ * True if a connection that begins with these bytes (at most 24) can be a godwit's: its first frame
+ * is HELLO, or ERROR or CANCEL in its place.
+ */
+bool gw_hello_is_possible(const uint8_t *first, size_t len);
 
 int gw_hello_send(struct gw_frames *f, const struct gw_migration_id *id, struct gw_error *err);
 /*

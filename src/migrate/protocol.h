@@ -58,12 +58,6 @@ struct gw_receiver {
 	/* The header of the image that comes, before anything of it is read. NULL is fine. */
 	int (*header)(void *opaque, const struct gw_image_header *header, struct gw_error *err);
 	/*
-	 * What connected begins with these bytes and is no godwit. True: the owner takes it as
-	 * something else; the bytes are given back to the channel, nothing is answered, and
-	 * gw_migrate_receive() fails with GW_INVALID. NULL: nothing else is known.
-	 */
-	bool (*stray)(void *opaque, const uint8_t *first, size_t len);
-	/*
 	 * The image is in the domain, which is still the sender's: what would keep the domain from
 	 * running here fails now (gw_control_restored()). NULL is fine.
 	 */

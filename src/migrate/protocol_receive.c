@@ -21,23 +21,14 @@ struct receiver {
 	bool refused;		 /* REFUSE was sent: nothing more to say */
 	bool unsure;		 /* MINE may have left */
 	struct gw_error header;	 /* why the owner does not want an image of this header */
-	bool stray;		 /* no godwit, and the owner takes it: nothing is answered */
 	uint64_t switchover_ns;	 /* when SWITCHOVER came */
 	struct gw_running running;
 };
 
 static int handshake(struct receiver *r, struct gw_error *err)
 {
-	const struct gw_hello *hello = &r->hello;
-
-	if (gw_hello_receive(&r->frames, &r->hello, err) < 0) {
-		r->stray = hello->nr_stray > 0 && r->owner->stray &&
-			   r->owner->stray(r->owner->opaque, hello->stray, hello->nr_stray);
-		if (r->stray)
-			gw_channel_unread(r->frames.ch, hello->stray, hello->nr_stray);
-		return -1;
-	}
-	if (gw_hello_send(&r->frames, &r->hello.id, err) < 0 ||
+	if (gw_hello_receive(&r->frames, &r->hello, err) < 0 ||
+	    gw_hello_send(&r->frames, &r->hello.id, err) < 0 ||
 	    gw_frames_expect(&r->frames, GW_FRAME_CONFIG, &r->config, err) < 0)
 		return -1;
 	if (r->config.len < GW_CONFIG_HEAD)
@@ -239,7 +230,7 @@ int gw_migrate_receive(struct gw_channel *ch, const struct gw_receiver *receiver
 	if (rc < 0) {
 		if (r.unsure)
 			*outcome = GW_OUTCOME_UNKNOWN;
-		if (!r.refused && !r.stray && !r.frames.peer_parted)
+		if (!r.refused && !r.frames.peer_parted)
 			gw_frames_part(&r.frames, err, true);
 	}
 	if (*outcome == GW_OUTCOME_SOURCE)

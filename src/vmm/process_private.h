@@ -71,7 +71,6 @@ struct gw_job {
 	int layer;			       /* restore: enum gw_layer */
 	bool converts;			       /* restore: ch converts a legacy image */
 	struct gw_toolstack convert_toolstack; /* what that conversion logs to */
-	bool stray; /* receive: no godwit is at the other end, but an image comes */
 };
 
 enum gw_phase {

@@ -13,12 +13,17 @@
 #include "vmm/process_private.h"
 #include "examine/detect.h"
 #include "hypervisor/control.h"
+#include "migrate/hello.h"
 #include "migrate/preflight.h"
 
 #define INFO_TIMEOUT_MS 1000
 #define NAME_WAIT_NS	UINT64_C(5000000000) /* for the source to give its name up */
-/* Of who sends an image without our protocol; it may be long over suspending a guest. */
-#define SILENCE_MS 300000
+/* The first bytes of a connection: all of a legacy image that detection needs, and no more than a
+ * godwit's shortest first frame has. */
+#define PEEK_BYTES	 16
+#define HELLO_SILENCE_MS 30000
+/* A sender without our protocol may take long to suspend its guest. */
+#define IMAGE_SILENCE_MS 300000
 
 /* True if the domain of that name here is the one that this migration brings: both ends share a
  * host. */
@@ -159,15 +164,27 @@ static int let_run(void *opaque, struct gw_error *err)
 	return gw_process_go(job->process, err);
 }
 
-/* What a godwit's first frame is not: does an image begin so? */
-static bool is_image(void *opaque, const uint8_t *first, size_t len)
+/*
+ * Peeks at the first bytes of the connection: *image is true if a stored image begins with them.
+ * They are given back to the channel.
+ */
+static int find_image(struct gw_channel *ch, bool *image, struct gw_error *err)
 {
-	struct gw_job *job = opaque;
+	uint8_t first[PEEK_BYTES];
+	size_t len = 0;
+	ssize_t got = 1;
 
-	enum gw_file_format format = gw_detect(first, len);
-
-	job->stray = gw_file_format_is_read(format) || format == GW_FILE_LEGACY;
-	return job->stray;
+	gw_channel_set_silence(ch, HELLO_SILENCE_MS);
+	while (len < sizeof(first) && got > 0) {
+		got = gw_channel_read_some(ch, first + len, sizeof(first) - len, err);
+		len += got > 0 ? (size_t)got : 0;
+	}
+	gw_channel_set_silence(ch, 0);
+	if (got < 0)
+		return gw_fail_in(err, "neither a godwit nor an image");
+	gw_channel_unread(ch, first, len);
+	*image = !gw_hello_is_possible(first, len) && gw_file_format_is_read(gw_detect(first, len));
+	return 0;
 }
 
 /* An image comes through the connection, as from "godwit restore": nobody waits for an answer. */
@@ -175,8 +192,7 @@ static int receive_image(struct gw_job *job, struct gw_operation *op, struct gw_
 {
 	struct gw_process *p = job->process;
 
-	gw_channel_set_cancel(job->ch, gw_operation_cancel_token(op));
-	gw_channel_set_silence(job->ch, SILENCE_MS);
+	gw_channel_set_silence(job->ch, IMAGE_SILENCE_MS);
 	if (gw_restore_front(p, job, err) < 0 || gw_process_create(p, err) < 0)
 		return -1;
 	job->toolstack.domain = p->domain;
@@ -194,20 +210,20 @@ static int run_receive(void *opaque, struct gw_operation *op, struct gw_error *e
 		.opaque = job,
 		.accept = accept_domain,
 		.header = gw_restore_judge,
-		.stray = is_image,
 		.complete = complete_domain,
 		.mine = now_mine,
 		.run = let_run,
 		.toolstack = &toolstack,
 	};
+	bool image = false;
 
 	gw_job_toolstack(job, op, &toolstack);
-	if (gw_migrate_receive(job->ch, &receiver, op, &job->report, &job->outcome, err) == 0)
-		return 0;
-	if (!job->stray)
+	gw_channel_set_cancel(job->ch, gw_operation_cancel_token(op));
+	if (find_image(job->ch, &image, err) < 0)
 		return -1;
-	gw_error_clear(err);
-	return receive_image(job, op, err);
+	if (image)
+		return receive_image(job, op, err);
+	return gw_migrate_receive(job->ch, &receiver, op, &job->report, &job->outcome, err);
 }
 
 static void receive_done(struct gw_process *p, struct gw_job *job, int ret, struct gw_error *err)

@@ -3,7 +3,7 @@
  * A domain's process (in a child, on the backend that only holds a domain) and its clients: good
  * ones, several at once, and hostile ones. Whatever they do, the next one is answered.
  */
-#include "lib/gwtest.h"
+#include "domain.h"
 
 #include <fcntl.h>
 #include <poll.h>
@@ -12,113 +12,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "hypervisor/domain.h"
 #include "vmm/client.h"
-#include "vmm/process_private.h"
-
-struct fixture {
-	char dir[200];
-	pid_t pid;
-	struct gw_runtime rt;
-};
-
-/* The child: a domain named "t" until it is destroyed. */
-static void be_domain(int ready)
-{
-	struct gw_process_args args = {.connect = "memory:", .name = "t", .console_fd = -1};
-	struct gw_error err = GW_ERROR_INIT;
-	struct gw_process *p = gw_process_new(&args, &err);
-	enum gw_process_end end;
-
-	if (!p)
-		_exit(99);
-	p->config.name = strdup("t");
-	p->config.type = GW_GUEST_X86_HVM;
-	p->config.pvh = true;
-	p->config.max_memkb = 4096;
-	if (gw_config_build(&p->config, &err) < 0 || gw_process_create(p, &err) < 0 ||
-	    gw_domain_set_context(p->domain, "any state", 8, &err) < 0 ||
-	    gw_process_go(p, &err) < 0)
-		_exit(98);
-	gw_console_put(p->console, "hello from the guest\n", 21);
-	if (write(ready, "x", 1) != 1)
-		_exit(97);
-	end = gw_process_run(p, &err);
-	gw_process_free(p);
-	_exit((int)end);
-}
-
-static int start(void **state)
-{
-	struct fixture *f = calloc(1, sizeof(*f));
-	struct gw_error err = GW_ERROR_INIT;
-	int ready[2];
-	char byte;
-
-	snprintf(f->dir, sizeof(f->dir), "%s/godwit-XXXXXX",
-		 getenv("TMPDIR") ? getenv("TMPDIR") : "/tmp");
-	if (!mkdtemp(f->dir) || pipe2(ready, O_CLOEXEC) < 0)
-		return -1;
-	setenv("GODWIT_RUNTIME_DIR", f->dir, 1);
-	f->pid = fork();
-	if (f->pid == 0)
-		be_domain(ready[1]);
-	close(ready[1]);
-	if (read(ready[0], &byte, 1) != 1)
-		return -1;
-	close(ready[0]);
-	*state = f;
-	return gw_runtime_open(&f->rt, &err);
-}
-
-static int stop(void **state)
-{
-	struct fixture *f = *state;
-	char command[300];
-
-	kill(f->pid, SIGKILL);
-	waitpid(f->pid, NULL, 0);
-	gw_runtime_close(&f->rt);
-	snprintf(command, sizeof(command), "rm -rf '%s'", f->dir);
-	free(f);
-	return system(command);
-}
-
-/* One request of a client of its own; the reply, or NULL with err. */
-static json_t *ask(struct fixture *f, json_t *request, struct gw_error *err)
-{
-	struct gw_client client;
-	json_t *reply = NULL;
-
-	if (gw_client_connect(&client, &f->rt, "t", err) < 0) {
-		json_decref(request);
-		return NULL;
-	}
-	gw_client_call(&client, request, -1, NULL, NULL, NULL, 5000, &reply, err);
-	gw_client_close(&client);
-	return reply;
-}
-
-static void assert_state(struct fixture *f, const char *wanted)
-{
-	struct gw_error err = GW_ERROR_INIT;
-	json_t *reply = ask(f, json_pack("{s:s}", "request", "info"), &err);
-
-	if (!reply)
-		fail_msg("info: %s", err.text);
-	assert_string_equal(json_string_value(json_object_get(reply, "state")), wanted);
-	json_decref(reply);
-}
-
-static void assert_done(struct fixture *f, const char *request)
-{
-	struct gw_error err = GW_ERROR_INIT;
-	json_t *reply = ask(f, json_pack("{s:s}", "request", request), &err);
-
-	if (!reply)
-		fail_msg("%s: %s", request, err.text);
-	json_decref(reply);
-}
+#include "vmm/process.h"
 
 static void test_life(void **state)
 {
@@ -126,7 +21,6 @@ static void test_life(void **state)
 	struct gw_error err = GW_ERROR_INIT;
 	struct gw_client by_id;
 	char id[20];
-	int status;
 
 	assert_state(f, "running");
 	assert_done(f, "pause");
@@ -138,23 +32,20 @@ static void test_life(void **state)
 	assert_null(ask(f, json_pack("{s:s, s:b}", "request", "resume", "claim", 1), &err));
 	assert_int_equal(err.code, GW_REFUSED);
 	gw_error_clear(&err);
-	snprintf(id, sizeof(id), "%d", (int)f->pid);
+	snprintf(id, sizeof(id), "%d", (int)f->pids[0]);
 	assert_ok(gw_client_connect(&by_id, &f->rt, id, &err), &err);
 	gw_client_close(&by_id);
 	assert_done(f, "destroy");
-	assert_int_equal(waitpid(f->pid, &status, 0), f->pid);
-	assert_true(WIFEXITED(status) && WEXITSTATUS(status) == GW_END_DESTROYED);
+	assert_end(f, f->pids[0], GW_END_DESTROYED);
 	assert_int_equal(gw_runtime_connect(&f->rt, "t", &err), -1);
 }
 
 static void test_signal(void **state)
 {
 	struct fixture *f = *state;
-	int status;
 
-	kill(f->pid, SIGTERM);
-	assert_int_equal(waitpid(f->pid, &status, 0), f->pid);
-	assert_true(WIFEXITED(status) && WEXITSTATUS(status) == GW_END_DESTROYED);
+	kill(f->pids[0], SIGTERM);
+	assert_end(f, f->pids[0], GW_END_DESTROYED);
 }
 
 /* Sends bytes, expects them to be answered with a refusal and the end, or with the end. */

@@ -16,7 +16,7 @@
 static const char handshake[] = "domain is yours, you are cleared to unpause";
 
 /* The optional data, in pieces: its length is only a claim. What exceeds the limit is passed over.
- * 1, 0, -1 as gw_walk_bring(). */
+ * 1, 0, -1 as gw_input_read(). */
 static int bring_optional(struct gw_walk *w, struct gw_xlfile *xl, struct gw_error *err)
 {
 	uint64_t left = xl->optional_len;
@@ -24,28 +24,28 @@ static int bring_optional(struct gw_walk *w, struct gw_xlfile *xl, struct gw_err
 	while (left && xl->optional.len < GW_XLFILE_CONFIG_MAX) {
 		size_t n = (size_t)GW_MIN(left, (uint64_t)65536);
 		void *to = gw_buffer_reserve(&xl->optional, n, err);
-		int rc = to ? gw_walk_bring(w, to, n, err) : -1;
+		int rc = to ? gw_input_read(&w->in, to, n, err) : -1;
 
 		if (rc <= 0)
 			return rc;
 		xl->optional.len += n;
 		left -= n;
 	}
-	return gw_walk_bring(w, NULL, left, err);
+	return gw_input_skip(&w->in, left, err);
 }
 
 static enum gw_walk_outcome walk_xlfile(struct gw_walk *w, struct gw_xlfile *xl,
 					struct gw_error *err)
 {
 	uint8_t raw[GW_XLFILE_HEADER_SIZE];
-	uint64_t base = w->in->read_pos;
+	uint64_t base = gw_input_offset(&w->in);
 	struct gw_error failure = GW_ERROR_INIT;
-	int rc = gw_walk_bring(w, raw, sizeof(raw), err);
+	int rc = gw_input_read(&w->in, raw, sizeof(raw), err);
 
 	if (rc < 0)
 		return GW_WALK_FAILED;
 	if (rc == 0) {
-		gw_report(&w->findings, "xl-truncated", w->in->read_pos, NULL,
+		gw_report(&w->findings, "xl-truncated", gw_input_offset(&w->in), NULL,
 			  "the input ends inside the %d bytes of the header",
 			  GW_XLFILE_HEADER_SIZE);
 		return GW_WALK_LOST;
@@ -64,7 +64,7 @@ static enum gw_walk_outcome walk_xlfile(struct gw_walk *w, struct gw_xlfile *xl,
 	w->announces_legacy = !(xl->mandatory_flags & GW_XLFILE_STREAM_V2);
 	gw_xlfile_rules(xl, &w->findings, base, NULL);
 	if (rc == 0) {
-		gw_report(&w->findings, "xl-truncated", w->in->read_pos, NULL,
+		gw_report(&w->findings, "xl-truncated", gw_input_offset(&w->in), NULL,
 			  "the input ends inside the %u bytes of optional data", xl->optional_len);
 		return GW_WALK_LOST;
 	}
@@ -74,14 +74,14 @@ static enum gw_walk_outcome walk_xlfile(struct gw_walk *w, struct gw_xlfile *xl,
 static void xend_cut(struct gw_walk *w, const struct gw_xend *xend)
 {
 	if (w->sum->has_xend)
-		gw_report(&w->findings, "xend-truncated", w->in->read_pos, NULL,
+		gw_report(&w->findings, "xend-truncated", gw_input_offset(&w->in), NULL,
 			  "the input ends inside the %d bytes of the config", xend->config_len);
 	else
-		gw_report(&w->findings, "xend-truncated", w->in->read_pos, NULL,
+		gw_report(&w->findings, "xend-truncated", gw_input_offset(&w->in), NULL,
 			  "the input ends inside the %d bytes of the header", GW_XEND_HEADER_SIZE);
 }
 
-/* Header and config, as far as they are there. 1, 0, -1 as gw_walk_bring(); 0 also if the magic is
+/* Header and config, as far as they are there. 1, 0, -1 as gw_input_read(); 0 also if the magic is
  * wrong, which is then reported. */
 static int bring_xend(struct gw_walk *w, struct gw_xend *xend, uint64_t base, struct gw_error *err)
 {
@@ -90,7 +90,7 @@ static int bring_xend(struct gw_walk *w, struct gw_xend *xend, uint64_t base, st
 	void *to;
 
 	while (gw_xend_want(xend, &to, &len, err) == 0) {
-		int rc = gw_walk_bring(w, to, len, err);
+		int rc = gw_input_read(&w->in, to, len, err);
 
 		if (len == 0 || rc < 0)
 			return rc;
@@ -109,7 +109,7 @@ static int bring_xend(struct gw_walk *w, struct gw_xend *xend, uint64_t base, st
 
 static enum gw_walk_outcome walk_xend(struct gw_walk *w, struct gw_xend *xend, struct gw_error *err)
 {
-	uint64_t base = w->in->read_pos;
+	uint64_t base = gw_input_offset(&w->in);
 	int rc = bring_xend(w, xend, base, err);
 
 	if (rc < 0)
@@ -131,11 +131,13 @@ static int count_rest(struct gw_walk *w, uint64_t *count, struct gw_error *err)
 
 	for (;;) {
 		struct gw_error failure = GW_ERROR_INIT;
-		ssize_t n = gw_channel_read_some(w->in, buf, sizeof(buf), &failure);
+		uint64_t before = w->in.ch->read_pos;
+		ssize_t n = gw_channel_read_some(w->in.ch, buf, sizeof(buf), &failure);
+		int rc = n < 0 ? -1 : n > 0;
 
-		if (n < 0)
-			return gw_walk_judge_read(w, &failure, err);
-		if (n == 0)
+		if (gw_input_took(&w->in, before, rc, &failure, err) == GW_READ_FAILED)
+			return -1;
+		if (n <= 0)
 			return 0;
 		*count += (uint64_t)n;
 	}
@@ -143,9 +145,9 @@ static int count_rest(struct gw_walk *w, uint64_t *count, struct gw_error *err)
 
 static int walk_rest(struct gw_walk *w, struct gw_error *err)
 {
-	uint64_t offset = w->in->read_pos, count = 0;
+	uint64_t offset = gw_input_offset(&w->in), count = 0;
 	uint8_t first[sizeof(handshake)];
-	ssize_t n = gw_walk_peek(w, first, sizeof(first), err);
+	ssize_t n = gw_input_peek(&w->in, first, sizeof(first), err);
 
 	if (n < 0)
 		return -1;
@@ -153,7 +155,7 @@ static int walk_rest(struct gw_walk *w, struct gw_error *err)
 		gw_report(&w->findings, "migrate-handshake", offset, NULL,
 			  "%zu bytes behind the end: \"%s\", said by the sender of xl migrate",
 			  sizeof(handshake), handshake);
-		if (gw_walk_bring(w, NULL, sizeof(handshake), err) < 0)
+		if (gw_input_skip(&w->in, sizeof(handshake), err) < 0)
 			return -1;
 		offset += sizeof(handshake);
 	}
@@ -178,11 +180,11 @@ static int name_format(struct gw_walk *w, enum gw_file_format format)
 	const char *layer = place(w);
 
 	if (format == GW_FILE_EMPTY || format == GW_FILE_UNKNOWN)
-		gw_report(&w->findings, "file-format", w->in->read_pos, NULL,
+		gw_report(&w->findings, "file-format", gw_input_offset(&w->in), NULL,
 			  "%s%s: expected an xl file, a libxl stream or a libxc image", layer,
 			  gw_file_format_name(format));
 	else
-		gw_report(&w->findings, "file-format", w->in->read_pos, NULL,
+		gw_report(&w->findings, "file-format", gw_input_offset(&w->in), NULL,
 			  "%s%s: not read yet by this version", layer, gw_file_format_name(format));
 	return 0;
 }
@@ -190,7 +192,7 @@ static int name_format(struct gw_walk *w, enum gw_file_format format)
 static int detect(struct gw_walk *w, enum gw_file_format *format, struct gw_error *err)
 {
 	uint8_t first[GW_DETECT_BYTES];
-	ssize_t n = gw_walk_peek(w, first, sizeof(first), err);
+	ssize_t n = gw_input_peek(&w->in, first, sizeof(first), err);
 
 	if (n < 0)
 		return -1;
@@ -208,19 +210,8 @@ static void check_place(struct gw_walk *w, enum gw_file_format format)
 	if (w->announces_legacy ? format == GW_FILE_LEGACY
 				: format == GW_FILE_STREAM || !w->sum->has_xl)
 		return;
-	gw_report(&w->findings, "file-format", w->in->read_pos, NULL, "%s%s, expected a %s",
+	gw_report(&w->findings, "file-format", gw_input_offset(&w->in), NULL, "%s%s, expected a %s",
 		  place(w), image, w->announces_legacy ? "legacy image" : "libxl stream");
-}
-
-static enum gw_walk_outcome walk_image(struct gw_walk *w, struct gw_error *err)
-{
-	enum gw_walk_outcome outcome;
-
-	if (gw_walk_image_begin(w, GW_IMAGE_ANY, err) < 0)
-		return GW_WALK_FAILED;
-	outcome = gw_walk_image(w, err);
-	gw_walk_image_end(w);
-	return outcome;
 }
 
 /* A libxl stream or a bare image, and what comes behind it. */
@@ -235,10 +226,10 @@ static int walk_inner(struct gw_walk *w, enum gw_file_format format, struct gw_e
 		check_place(w, format);
 	switch (format) {
 	case GW_FILE_STREAM:
-		outcome = gw_walk_stream(w, err);
+		outcome = gw_walk_image(w, GW_LAYER_LIBXL, err);
 		break;
 	case GW_FILE_IMAGE:
-		outcome = walk_image(w, err);
+		outcome = gw_walk_image(w, GW_LAYER_LIBXC, err);
 		break;
 	case GW_FILE_LEGACY:
 		outcome = gw_walk_legacy(w, err);
@@ -286,11 +277,19 @@ static int walk_file(struct gw_walk *w, struct gw_error *err)
 	return walk_inner(w, format, err);
 }
 
+/* The compression of the input is damaged or cut off. */
+static void report_damage(void *owner, const char *text)
+{
+	struct gw_walk *w = owner;
+
+	gw_report(&w->findings, "file-damaged", gw_input_offset(&w->in), NULL, "%s", text);
+}
+
 int gw_examine(struct gw_channel *in, const struct gw_examine_sink *sink,
 	       struct gw_examined *examined, struct gw_error *err)
 {
 	struct gw_walk w = {
-		.in = in,
+		.in = {.ch = in, .damaged = report_damage, .owner = &w},
 		.sink = sink,
 		.sum = examined,
 		.findings = {.report = gw_walk_finding, .opaque = &w},
@@ -302,4 +301,22 @@ int gw_examine(struct gw_channel *in, const struct gw_examine_sink *sink,
 	rc = walk_file(&w, err);
 	examined->bytes = in->read_pos;
 	return rc;
+}
+
+static bool is_loss(const struct gw_finding *finding)
+{
+	return strcmp(finding->rule->id, "image-cut-round") == 0 ||
+	       strcmp(finding->rule->id, "stream-cut-round") == 0;
+}
+
+void gw_examine_obey(const struct gw_finding *finding, const struct gw_log *log,
+		     struct gw_error *bad)
+{
+	char text[600];
+
+	gw_finding_format(finding, text, sizeof(text));
+	if (finding->level == GW_LEVEL_ERROR)
+		gw_fail(bad, GW_INVALID, "%s", text);
+	else if (finding->level == GW_LEVEL_WARNING)
+		gw_logf(log, is_loss(finding) ? GW_LOG_WARNING : GW_LOG_INFO, "%s", text);
 }

@@ -18,6 +18,7 @@
 
 #include <godwit/channel.h>
 #include <godwit/error.h>
+#include <godwit/log.h>
 #include <godwit/toolstack.h>
 
 #include "examine/detect.h"
@@ -27,6 +28,7 @@
 #include "format/libxl/stream.h"
 #include "format/xend/xend.h"
 #include "format/xl/file.h"
+#include "read/checkpoints.h"
 
 /*
  * A record on its way through the sink. Borrowed for the call. Those that a legacy image becomes
@@ -41,6 +43,8 @@ struct gw_examined_record {
 	const struct gw_image_reader *pages;
 	/* Records of the libxl layer without data: the body's first min(length, 8) bytes. */
 	const uint8_t *body_head;
+	enum gw_counts counts;			  /* what it makes of the records before it */
+	const struct gw_checkpoints *checkpoints; /* up to and with this record */
 };
 
 /* An item of a legacy image: a chunk or a part of its tail. Borrowed for the call. */
@@ -119,5 +123,13 @@ struct gw_examined {
  */
 int gw_examine(struct gw_channel *in, const struct gw_examine_sink *sink,
 	       struct gw_examined *examined, struct gw_error *err);
+
+/*
+ * A finding, for a listener that takes an image only if it obeys the rules: an error refuses it
+ * (the first one goes into bad, as GW_INVALID), a cut-off round, whose contents are lost, is logged
+ * as a warning, other broken rules as information.
+ */
+void gw_examine_obey(const struct gw_finding *finding, const struct gw_log *log,
+		     struct gw_error *bad);
 
 #endif

@@ -1,43 +1,96 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The walk through a libxc image: its reader says what bytes it wants, its rules judge what came.
+ * The walk through an image and the libxl stream around it: what the reading hears is handed to the
+ * sink, and every broken rule becomes a finding.
  */
-#include "examine/walk.h"
-
 #include <stdlib.h>
 
 #include "base/util.h"
+#include "examine/walk.h"
 
 #define PAGES_AT_ONCE 64u
+#define BODY_AT_ONCE  16384u
 
-static void image_record(struct gw_walk *w, const struct gw_image_reader *pages)
+static struct gw_examined_record image_record(const struct gw_walk *w,
+					      const struct gw_image_reader *pages)
 {
-	struct gw_examined_record record = {
-		.layer = GW_LAYER_LIBXC,
-		.offset = w->image_base + w->image.rec.offset,
-		.rec = &w->image.rec,
-		.pages = pages,
-	};
+	const struct gw_reading *r = &w->reading;
 
-	w->sum->image_records++;
-	if (w->sink->record)
-		w->sink->record(w->sink->opaque, &record);
+	return (struct gw_examined_record){
+		.layer = GW_LAYER_LIBXC,
+		.offset = r->image_offset + r->image.rec.offset,
+		.rec = &r->image.rec,
+		.pages = pages,
+		.checkpoints = &r->checkpoints,
+	};
 }
 
-static void image_header(struct gw_walk *w)
+static struct gw_examined_record stream_record(const struct gw_walk *w)
+{
+	const struct gw_reading *r = &w->reading;
+
+	return (struct gw_examined_record){
+		.layer = GW_LAYER_LIBXL,
+		.offset = r->stream_offset + r->stream.rec.offset,
+		.rec = &r->stream.rec,
+		.body_head = r->stream.rec.data ? NULL : r->stream.body_head,
+		.checkpoints = &r->checkpoints,
+	};
+}
+
+static void on_record(struct gw_walk *w, struct gw_examined_record record, enum gw_counts counts)
+{
+	record.counts = counts;
+	gw_walk_record(w, &record);
+}
+
+static void on_stream_header(struct gw_walk *w)
+{
+	w->sum->has_stream = true;
+	w->sum->stream = w->reading.stream.header;
+	if (w->sink->stream)
+		w->sink->stream(w->sink->opaque, w->reading.stream_offset, &w->sum->stream);
+}
+
+static void on_image_header(struct gw_walk *w)
 {
 	w->sum->has_image = true;
-	w->sum->image = w->image.header;
+	w->sum->image = w->reading.image.header;
 	if (w->sink->image)
-		w->sink->image(w->sink->opaque, w->image_base, &w->image.header);
-	gw_image_rules_header(w->image_rules, &w->image.header, NULL);
+		w->sink->image(w->sink->opaque, w->reading.image_offset, &w->sum->image);
+}
+
+static void on_arrived(void *owner, enum gw_read_part part, enum gw_counts counts)
+{
+	struct gw_walk *w = owner;
+	const struct gw_image_reader *pages = &w->reading.image;
+
+	switch (part) {
+	case GW_READ_STREAM_HEADER:
+		on_stream_header(w);
+		break;
+	case GW_READ_STREAM_RECORD:
+		on_record(w, stream_record(w), counts);
+		break;
+	case GW_READ_IMAGE_HEADER:
+		on_image_header(w);
+		break;
+	case GW_READ_IMAGE_RECORD:
+		on_record(w, image_record(w, NULL), counts);
+		break;
+	case GW_READ_IMAGE_PAGES:
+		w->sum->page_entries += pages->nr_entries;
+		w->sum->pages += pages->nr_pages;
+		on_record(w, image_record(w, pages), counts);
+		break;
+	}
 }
 
 /* The pages of a record being handed on. */
 struct pages {
 	uint8_t *room;	   /* for PAGES_AT_ONCE of them */
 	size_t have, used; /* of those */
-	uint64_t skip;	   /* bytes to be passed over before what is read next */
+	uint64_t skip;	   /* bytes to be skipped before what is read next */
 };
 
 static bool wants(const struct gw_walk *w, uint64_t entry)
@@ -48,11 +101,12 @@ static bool wants(const struct gw_walk *w, uint64_t entry)
 	       (!w->sink->wants || w->sink->wants(w->sink->opaque, gw_page_entry_pfn(entry), type));
 }
 
-/* The contents from entry i on, as many as are wanted in a row. 1, 0, -1 as gw_walk_bring(). */
-static int bring_pages(struct gw_walk *w, struct pages *p, size_t i, struct gw_error *err)
+/* The contents from entry i on, as many as are wanted in a row. */
+static enum gw_read_result read_run(struct gw_walk *w, struct pages *p, size_t i,
+				    struct gw_error *err)
 {
-	const struct gw_image_reader *r = &w->image;
-	int rc = gw_walk_bring(w, NULL, p->skip, err);
+	const struct gw_image_reader *r = &w->reading.image;
+	enum gw_read_result rc = gw_input_skip(&w->in, p->skip, err);
 
 	p->skip = 0;
 	p->have = 1;
@@ -63,26 +117,29 @@ static int bring_pages(struct gw_walk *w, struct pages *p, size_t i, struct gw_e
 		else if (gw_page_has_data(gw_page_entry_type(r->entries[i])))
 			break;
 	}
-	return rc == 1 ? gw_walk_bring(w, p->room, p->have * GW_PAGE_SIZE, err) : rc;
+	return rc == GW_READ_OK ? gw_input_read(&w->in, p->room, p->have * GW_PAGE_SIZE, err) : rc;
 }
 
-/* Hands each entry on, with its contents if they are wanted. 1; 0 if the input ends inside; -1. */
-static int read_pages(struct gw_walk *w, struct gw_error *err)
+/* Hands each entry on, with its contents if they are wanted. */
+static enum gw_read_result read_pages(struct gw_walk *w, struct gw_error *err)
 {
-	const struct gw_image_reader *r = &w->image;
+	const struct gw_image_reader *r = &w->reading.image;
 	GW_FREE_ON_EXIT uint8_t *room = malloc((size_t)PAGES_AT_ONCE * GW_PAGE_SIZE);
 	struct pages p = {.room = room};
 
-	if (!room)
-		return gw_fail_errno(err, "memory for the pages of a record");
+	if (!room) {
+		gw_fail_errno(err, "memory for the pages of a record");
+		return GW_READ_FAILED;
+	}
 	for (size_t i = 0; i < r->nr_entries; i++) {
 		unsigned type = gw_page_entry_type(r->entries[i]);
 		const uint8_t *contents = NULL;
 
 		if (wants(w, r->entries[i])) {
-			int rc = p.used == p.have ? bring_pages(w, &p, i, err) : 1;
+			enum gw_read_result rc =
+				p.used == p.have ? read_run(w, &p, i, err) : GW_READ_OK;
 
-			if (rc <= 0)
+			if (rc != GW_READ_OK)
 				return rc;
 			contents = room + p.used++ * GW_PAGE_SIZE;
 		} else if (gw_page_has_data(type)) {
@@ -90,121 +147,73 @@ static int read_pages(struct gw_walk *w, struct gw_error *err)
 		}
 		if (w->sink->page(w->sink->opaque, gw_page_entry_pfn(r->entries[i]), type, contents,
 				  err) < 0)
-			return -1;
+			return GW_READ_FAILED;
 	}
-	return gw_walk_bring(w, NULL, p.skip, err);
+	return gw_input_skip(&w->in, p.skip, err);
 }
 
-/* A PAGE_DATA: its entries are judged, its pages handed on or passed over. 0 if the input ends
- * inside. */
-static int image_pages(struct gw_walk *w, struct gw_error *err)
+static enum gw_read_result on_pages(void *owner, struct gw_error *err)
 {
-	int rc;
+	struct gw_walk *w = owner;
+	enum gw_read_result rc = w->sink->page
+					 ? read_pages(w, err)
+					 : gw_input_skip(&w->in, w->reading.image.data_len, err);
 
-	w->sum->page_entries += w->image.nr_entries;
-	w->sum->pages += w->image.nr_pages;
-	image_record(w, &w->image);
-	gw_image_rules_pages(w->image_rules, &w->image, NULL);
-	rc = w->sink->page && w->image.well_formed ? read_pages(w, err)
-						   : gw_walk_bring(w, NULL, w->image.data_len, err);
-	if (rc == 1)
-		gw_image_reader_pages_done(&w->image);
 	gw_walk_progress(w, "reading");
 	return rc;
 }
 
-/* The input ended where the image's reader stands. */
-static enum gw_walk_outcome image_cut(struct gw_walk *w)
+/* What is left of a body, handed on or skipped. */
+static enum gw_read_result on_body(void *owner, struct gw_error *err)
 {
-	bool between = gw_image_reader_at_boundary(&w->image);
+	struct gw_walk *w = owner;
+	const struct gw_examined_record record = stream_record(w);
+	uint64_t left = w->reading.stream.body_left;
+	uint64_t padding = gw_record_padding(record.rec->length);
 
-	gw_image_rules_end(w->image_rules, between && !w->read_some,
-			   between || !w->sum->has_image ? NULL : &w->image.rec,
-			   w->in->read_pos - w->image_base, NULL);
-	return GW_WALK_LOST;
-}
+	gw_walk_progress(w, "reading");
+	if (!w->sink->body || left <= padding)
+		return gw_input_skip(&w->in, left, err);
+	left -= padding;
+	while (left) {
+		uint8_t piece[BODY_AT_ONCE];
+		size_t n = (size_t)GW_MIN(left, (uint64_t)sizeof(piece));
+		enum gw_read_result rc = gw_input_read(&w->in, piece, n, err);
 
-/* The reader cannot go on: its text says why, unless the header's rules have said so already. */
-static enum gw_walk_outcome image_lost(struct gw_walk *w, const struct gw_error *failure)
-{
-	const struct gw_image_reader *r = &w->image;
-	bool has_record = w->sum->has_image && failure->code == GW_INVALID;
-
-	if (failure->code != GW_UNSUPPORTED)
-		gw_image_rules_framing(w->image_rules, has_record ? r->rec.offset : 0,
-				       has_record ? &r->rec : NULL, failure->text, NULL);
-	return GW_WALK_LOST;
-}
-
-static enum gw_walk_outcome image_event(struct gw_walk *w, enum gw_image_event event,
-					struct gw_error *err)
-{
-	int rc;
-
-	switch (event) {
-	case GW_IMAGE_HEADER:
-		image_header(w);
-		break;
-	case GW_IMAGE_RECORD:
-		image_record(w, NULL);
-		gw_image_rules_record(w->image_rules, &w->image.rec, NULL);
-		if (w->in_stream && w->image.rec.type == GW_REC_CHECKPOINT)
-			return GW_WALK_CHECKPOINT;
-		break;
-	case GW_IMAGE_PAGES:
-		rc = image_pages(w, err);
-		if (rc <= 0)
-			return rc < 0 ? GW_WALK_FAILED : image_cut(w);
-		break;
-	default:
-		break;
+		if (rc != GW_READ_OK)
+			return rc;
+		if (w->sink->body(w->sink->opaque, &record, piece, n, err) < 0)
+			return GW_READ_FAILED;
+		left -= n;
 	}
-	return GW_WALK_OVER;
+	return gw_input_skip(&w->in, padding, err);
 }
 
-enum gw_walk_outcome gw_walk_image(struct gw_walk *w, struct gw_error *err)
-{
-	for (;;) {
-		struct gw_error failure = GW_ERROR_INIT;
-		enum gw_image_event event;
-		enum gw_walk_outcome outcome;
-		size_t len;
-		void *to;
-		int rc;
+static const struct gw_read_listener listener = {
+	.arrived = on_arrived,
+	.image_pages = on_pages,
+	.stream_body = on_body,
+};
 
-		if (gw_image_reader_want(&w->image, &to, &len, err) < 0)
-			return GW_WALK_FAILED;
-		rc = gw_walk_bring(w, to, len, err);
-		if (rc <= 0)
-			return rc < 0 ? GW_WALK_FAILED : image_cut(w);
-		if (gw_image_reader_got(&w->image, &event, &failure) < 0)
-			return image_lost(w, &failure);
-		if (event == GW_IMAGE_DONE) {
-			gw_image_rules_end(w->image_rules, true, NULL, w->image.offset, NULL);
-			return GW_WALK_OVER;
-		}
-		outcome = image_event(w, event, err);
-		if (outcome != GW_WALK_OVER)
-			return outcome;
-	}
-}
-
-int gw_walk_image_begin(struct gw_walk *w, enum gw_image_kind kind, struct gw_error *err)
+enum gw_walk_outcome gw_walk_image(struct gw_walk *w, enum gw_layer outermost, struct gw_error *err)
 {
-	w->image_base = w->in->read_pos;
-	w->image_rules = gw_image_rules_new(&w->findings, w->image_base, kind, 0);
-	if (!w->image_rules)
-		return gw_fail(err, GW_NO_MEMORY, "no memory for the rules of an image");
-	gw_image_reader_init(&w->image);
-	return 0;
-}
+	struct gw_reading *r = &w->reading;
+	enum gw_read_result rc;
 
-void gw_walk_image_end(struct gw_walk *w)
-{
-	if (!w->image_rules)
-		return;
-	w->sum->facts = *gw_image_rules_facts(w->image_rules);
-	gw_image_rules_free(w->image_rules);
-	w->image_rules = NULL;
-	gw_image_reader_free(&w->image);
+	*r = (struct gw_reading){
+		.in = &w->in,
+		.listener = &listener,
+		.owner = w,
+		.findings = &w->findings,
+		.all_errors = true,
+		.kind = GW_IMAGE_ANY,
+		.pvh = w->pvh,
+	};
+	rc = outermost == GW_LAYER_LIBXL ? gw_read_stream(r, err) : gw_read_image(r, err);
+	if (gw_reading_facts(r))
+		w->sum->facts = *gw_reading_facts(r);
+	gw_reading_free(r);
+	if (rc == GW_READ_FAILED)
+		return GW_WALK_FAILED;
+	return rc == GW_READ_OK ? GW_WALK_OVER : GW_WALK_LOST;
 }

@@ -38,7 +38,7 @@ static void tell_skipped(struct gw_walk_legacy *l)
 {
 	const struct gw_examined_item item = {
 		.number = l->told,
-		.offset = l->w->image_base + l->r.item_offset - 4,
+		.offset = l->base + l->r.item_offset - 4,
 		.length = 4,
 		.id = GW_LEG_TAIL_UNMAPPED,
 		.name = gw_legacy_id_name(GW_LEG_TAIL_UNMAPPED),
@@ -55,7 +55,7 @@ static void tell_item(struct gw_walk_legacy *l, enum gw_legacy_event event)
 	char text[512];
 	const struct gw_examined_item item = {
 		.number = l->r.item,
-		.offset = l->w->image_base + l->r.item_offset,
+		.offset = l->base + l->r.item_offset,
 		.length = item_length(l, event),
 		.id = l->r.id,
 		.name = name ? name : "unknown",
@@ -116,7 +116,7 @@ static int pass_compressed(struct gw_walk_legacy *l, struct gw_error *err)
 		return gw_fail_errno(err, "memory for compressed pages");
 	while (left) {
 		size_t n = (size_t)GW_MIN(left, (uint64_t)BYTES_AT_ONCE);
-		int rc = gw_walk_bring(l->w, piece, n, err);
+		int rc = gw_input_read(&l->w->in, piece, n, err);
 
 		if (rc <= 0)
 			return rc;
@@ -146,11 +146,11 @@ static int keep_model(struct gw_walk_legacy *l, uint64_t len, struct gw_error *e
 	while (len) {
 		size_t n = (size_t)GW_MIN(len, (uint64_t)BYTES_AT_ONCE);
 		void *room = gw_spool_room(&l->model_state, n, err);
-		uint64_t from = l->w->in->read_pos;
-		int rc = room ? gw_walk_bring(l->w, room, n, err) : -1;
+		uint64_t from = gw_input_offset(&l->w->in);
+		int rc = room ? gw_input_read(&l->w->in, room, n, err) : -1;
 
-		if (rc < 0 ||
-		    gw_spool_filled(&l->model_state, (size_t)(l->w->in->read_pos - from), err) < 0)
+		if (rc < 0 || gw_spool_filled(&l->model_state,
+					      (size_t)(gw_input_offset(&l->w->in) - from), err) < 0)
 			return -1;
 		if (rc == 0)
 			return 0;
@@ -163,20 +163,20 @@ static int keep_model(struct gw_walk_legacy *l, uint64_t len, struct gw_error *e
 static int pass_model(struct gw_walk_legacy *l, struct gw_error *err)
 {
 	if (!l->w->sink->body || l->r.data_len > GW_EMULATOR_MAX)
-		return gw_walk_bring(l->w, NULL, l->r.data_len, err);
+		return gw_input_skip(&l->w->in, l->r.data_len, err);
 	return keep_model(l, l->r.data_len, err);
 }
 
 /* A device model's record without a length is the rest of the input. 1; -1. */
 static int pass_rest(struct gw_walk_legacy *l, struct gw_error *err)
 {
-	uint64_t from = l->w->in->read_pos;
+	uint64_t from = gw_input_offset(&l->w->in);
 	int rc = l->w->sink->body ? keep_model(l, GW_EMULATOR_MAX, err) : 1;
 
 	while (rc > 0)
-		rc = gw_walk_bring(l->w, NULL, AT_ONCE_OF_REST, err);
-	l->r.data_len = l->w->in->read_pos - from;
-	return rc < 0 ? -1 : !l->w->damaged;
+		rc = gw_input_skip(&l->w->in, AT_ONCE_OF_REST, err);
+	l->r.data_len = gw_input_offset(&l->w->in) - from;
+	return rc < 0 ? -1 : !l->w->in.is_damaged;
 }
 
 /* What follows the event and does not pass through the reader. 1; 0 if the input ends inside; -1.
@@ -188,7 +188,7 @@ static int pass_data(struct gw_walk_legacy *l, enum gw_legacy_event event, struc
 	switch (event) {
 	case GW_LEGACY_PAGES:
 		l->pages_due += l->r.data_len ? 0 : l->r.nr_pages;
-		rc = gw_walk_bring(l->w, NULL, l->r.data_len, err);
+		rc = gw_input_skip(&l->w->in, l->r.data_len, err);
 		break;
 	case GW_LEGACY_COMPRESSED:
 		rc = pass_compressed(l, err);
@@ -212,7 +212,7 @@ static enum gw_walk_outcome ended(struct gw_walk_legacy *l, bool between)
 {
 	bool whole = between && gw_legacy_reader_at_boundary(&l->r);
 
-	gw_legacy_rules_end(l->rules, &l->r, whole, l->w->in->read_pos - l->w->image_base, NULL);
+	gw_legacy_rules_end(l->rules, &l->r, whole, gw_input_offset(&l->w->in) - l->base, NULL);
 	gw_walk_legacy_map_end(l);
 	return whole ? GW_WALK_OVER : GW_WALK_LOST;
 }
@@ -265,13 +265,13 @@ static enum gw_walk_outcome walk_items(struct gw_walk_legacy *l, struct gw_error
 
 		if (gw_legacy_reader_want(&l->r, &to, &len, err) < 0)
 			return GW_WALK_FAILED;
-		rc = gw_walk_bring(l->w, to, len, err);
-		if (rc == 0 && !l->w->read_some && gw_legacy_reader_without_model(&l->r)) {
+		rc = gw_input_read(&l->w->in, to, len, err);
+		if (rc == 0 && !l->w->in.cut_inside && gw_legacy_reader_without_model(&l->r)) {
 			gw_legacy_rules_no_model(l->rules, &l->r, NULL);
 			continue;
 		}
 		if (rc <= 0)
-			return rc < 0 ? GW_WALK_FAILED : ended(l, !l->w->read_some);
+			return rc < 0 ? GW_WALK_FAILED : ended(l, !l->w->in.cut_inside);
 		if (gw_legacy_reader_got(&l->r, &event, &failure) < 0) {
 			gw_legacy_rules_framing(l->rules, &l->r, failure.text, NULL);
 			return GW_WALK_LOST;
@@ -288,7 +288,9 @@ static void sum_up(struct gw_walk_legacy *l, bool whole)
 {
 	struct gw_examined *sum = l->w->sum;
 
-	gw_walk_image_end(l->w);
+	if (l->image_rules)
+		sum->facts = *gw_image_rules_facts(l->image_rules);
+	gw_image_rules_free(l->image_rules);
 	sum->rounds = l->r.rounds;
 	sum->legacy_compressed = l->r.compressed;
 	sum->legacy_last_checkpoint = l->r.last_checkpoint;
@@ -306,7 +308,7 @@ enum gw_walk_outcome gw_walk_legacy(struct gw_walk *w, struct gw_error *err)
 		return GW_WALK_FAILED;
 	}
 	gw_legacy_reader_init(&l.r, NULL);
-	l.rules = gw_legacy_rules_new(&w->findings, w->in->read_pos);
+	l.rules = gw_legacy_rules_new(&w->findings, gw_input_offset(&w->in));
 	if (!l.rules)
 		gw_fail(err, GW_NO_MEMORY, "no memory for the rules of a legacy image");
 	else if (gw_walk_legacy_map_begin(&l, err) == 0)

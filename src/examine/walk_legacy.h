@@ -20,14 +20,17 @@ struct gw_walk_legacy {
 	struct gw_walk *w;
 	struct gw_legacy_reader r;
 	struct gw_legacy_rules *rules;
+	uint64_t base;	     /* where the image begins in the input */
 	uint64_t told;	     /* items the sink knows of */
 	bool between_rounds; /* nothing came since the last tail */
 	bool rest_passed;    /* the device model's record was the rest of the input */
 
 	/* what it becomes */
 	struct gw_findings mapped; /* of the image's rules */
-	bool item_is_bad;	   /* a rule of the legacy format has said so */
-	bool owes_end;		   /* a round is over, its END or CHECKPOINT was not made yet */
+	struct gw_image_rules *image_rules;
+	struct gw_checkpoints checkpoints;
+	bool item_is_bad; /* a rule of the legacy format has said so */
+	bool owes_end;	  /* a round is over, its END or CHECKPOINT was not made yet */
 	struct gw_legacy_map map;
 	struct gw_legacy_place tsc, params, context, shared_info, toolstack, model;
 	struct gw_buffer vcpus; /* of struct gw_legacy_vcpu_place, of the round */

@@ -48,9 +48,9 @@ static void on_mapped_finding(void *opaque, const struct gw_finding *finding)
 int gw_walk_legacy_map_begin(struct gw_walk_legacy *l, struct gw_error *err)
 {
 	l->mapped = (struct gw_findings){.report = on_mapped_finding, .opaque = l};
-	l->w->image_base = l->w->in->read_pos;
-	l->w->image_rules = gw_image_rules_new(&l->mapped, l->w->image_base, GW_IMAGE_ANY, 0);
-	if (!l->w->image_rules)
+	l->base = gw_input_offset(&l->w->in);
+	l->image_rules = gw_image_rules_new(&l->mapped, l->base, GW_IMAGE_ANY, 0);
+	if (!l->image_rules)
 		return gw_fail(err, GW_NO_MEMORY, "no memory for the rules of an image");
 	return 0;
 }
@@ -61,21 +61,17 @@ static const uint8_t no_ids[8];
 static void give(struct gw_walk_legacy *l, enum gw_layer layer, const struct gw_record *rec,
 		 const struct gw_image_reader *pages, const uint8_t *body_head)
 {
-	struct gw_walk *w = l->w;
 	const struct gw_examined_record record = {
 		.layer = layer,
-		.offset = w->image_base + rec->offset,
+		.offset = l->base + rec->offset,
 		.rec = rec,
 		.pages = pages,
 		.body_head = body_head,
+		.counts = gw_checkpoints_record(&l->checkpoints, layer, rec->type),
+		.checkpoints = &l->checkpoints,
 	};
 
-	if (layer == GW_LAYER_LIBXC)
-		w->sum->image_records++;
-	else
-		w->sum->stream_records++;
-	if (w->sink->record)
-		w->sink->record(w->sink->opaque, &record);
+	gw_walk_record(l->w, &record);
 }
 
 static void give_image_record(struct gw_walk_legacy *l, uint32_t type, const uint8_t *data,
@@ -90,7 +86,7 @@ static void give_image_record(struct gw_walk_legacy *l, uint32_t type, const uin
 	};
 
 	give(l, GW_LAYER_LIBXC, &rec, NULL, NULL);
-	gw_image_rules_record(l->w->image_rules, &rec, NULL);
+	gw_image_rules_record(l->image_rules, &rec, NULL);
 }
 
 static void give_pages(struct gw_walk_legacy *l, const uint64_t *entries, size_t n,
@@ -115,7 +111,7 @@ static void give_pages(struct gw_walk_legacy *l, const uint64_t *entries, size_t
 	l->w->sum->page_entries += n;
 	l->w->sum->pages += pages.nr_pages;
 	give(l, GW_LAYER_LIBXC, &pages.rec, &pages, NULL);
-	gw_image_rules_pages(l->w->image_rules, &pages, NULL);
+	gw_image_rules_pages(l->image_rules, &pages, NULL);
 }
 
 /* A record of the libxl stream that would be around the image. */
@@ -197,8 +193,8 @@ static int map_header(struct gw_walk_legacy *l, struct gw_error *err)
 		w->sum->has_image = w->sum->has_legacy = true;
 		w->sum->legacy = l->r.header;
 		if (w->sink->image)
-			w->sink->image(w->sink->opaque, w->image_base, &w->sum->image);
-		gw_image_rules_header(w->image_rules, &w->sum->image, NULL);
+			w->sink->image(w->sink->opaque, l->base, &w->sum->image);
+		gw_image_rules_header(l->image_rules, &w->sum->image, NULL);
 		give_records(l, &out, GW_IMAGE_HEADER_SIZE + GW_DOMAIN_HEADER_SIZE,
 			     place_of_header);
 	}
@@ -368,7 +364,7 @@ static int give_model(struct gw_walk_legacy *l, struct gw_error *err)
 	};
 	const struct gw_examined_record record = {
 		.layer = GW_LAYER_LIBXL,
-		.offset = l->w->image_base + rec.offset,
+		.offset = l->base + rec.offset,
 		.rec = &rec,
 		.body_head = no_ids,
 	};

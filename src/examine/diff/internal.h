@@ -6,7 +6,6 @@
 #define GW_EXAMINE_DIFF_INTERNAL_H
 
 #include "base/buffer.h"
-#include "examine/checkpoints.h"
 #include "examine/diff/diff.h"
 #include "examine/page_store.h"
 #include "examine/memory/map.h"

@@ -241,20 +241,14 @@ static void on_xlfile(void *opaque, uint64_t offset, const struct gw_xlfile *xl)
 	gw_summary_xlfile(&((struct gw_diff_side *)opaque)->summary, offset, xl);
 }
 
-static void on_stream(void *opaque, uint64_t offset, const struct gw_stream_header *header)
-{
-	(void)offset;
-	(void)header;
-	gw_checkpoints_stream(&((struct gw_diff_side *)opaque)->checkpoints);
-}
-
 static void on_record(void *opaque, const struct gw_examined_record *record)
 {
 	struct gw_diff_side *side = opaque;
 
 	if (side->bad.code || side->failure.code)
 		return;
-	switch (gw_checkpoints_record(&side->checkpoints, record)) {
+	side->checkpoints = *record->checkpoints;
+	switch (record->counts) {
 	case GW_COUNTS_CHECKPOINT:
 		gw_rounds_complete(&side->rounds, apply_waiting, side, &side->failure);
 		break;
@@ -293,7 +287,7 @@ static void on_finding(void *opaque, const struct gw_finding *finding)
 {
 	struct gw_diff_side *side = opaque;
 
-	gw_checkpoints_finding(finding, &side->ts->log, &side->bad);
+	gw_examine_obey(finding, &side->ts->log, &side->bad);
 }
 
 static void on_progress(void *opaque, const struct gw_progress *progress)
@@ -334,7 +328,6 @@ int gw_diff_side_read(struct gw_diff_side *side, struct gw_error *err)
 	struct gw_examine_sink sink = {
 		.opaque = side,
 		.xlfile = on_xlfile,
-		.stream = on_stream,
 		.record = on_record,
 		.finding = on_finding,
 		.progress = on_progress,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * An export from end to end: the walk through the image, and the output. What of it counts is
- * checkpoints.c's, where pages go export_memory.c's, what the ELF looks like export_core.c's.
+ * An export from end to end: the walk through the image, and the output. memory.c decides where
+ * pages go, core.c what the ELF looks like.
  */
 #include "examine/export/export.h"
 
@@ -12,7 +12,6 @@
 #include <godwit/hypervisor.h>
 
 #include "base/util.h"
-#include "examine/checkpoints.h"
 #include "examine/examine.h"
 #include "examine/export/internal.h"
 
@@ -58,7 +57,8 @@ static void on_record(void *opaque, const struct gw_examined_record *record)
 
 	if (x->bad.code || x->failure.code)
 		return;
-	switch (gw_checkpoints_record(&x->checkpoints, record)) {
+	x->checkpoints = *record->checkpoints;
+	switch (record->counts) {
 	case GW_COUNTS_CHECKPOINT:
 		checkpoint(x);
 		break;
@@ -72,20 +72,11 @@ static void on_record(void *opaque, const struct gw_examined_record *record)
 	}
 }
 
-static void on_stream(void *opaque, uint64_t offset, const struct gw_stream_header *header)
-{
-	struct export *x = opaque;
-
-	(void)offset;
-	(void)header;
-	gw_checkpoints_stream(&x->checkpoints);
-}
-
 static void on_finding(void *opaque, const struct gw_finding *finding)
 {
 	struct export *x = opaque;
 
-	gw_checkpoints_finding(finding, &x->ts->log, &x->bad);
+	gw_examine_obey(finding, &x->ts->log, &x->bad);
 }
 
 static int on_page(void *opaque, uint64_t pfn, unsigned type, const uint8_t *contents,
@@ -111,7 +102,6 @@ static int read_image(struct export *x, struct gw_channel *in, struct gw_error *
 {
 	const struct gw_examine_sink sink = {
 		.opaque = x,
-		.stream = on_stream,
 		.record = on_record,
 		.finding = on_finding,
 		.page = on_page,

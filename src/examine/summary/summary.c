@@ -51,7 +51,6 @@ void gw_summary_stream(void *summary, uint64_t offset, const struct gw_stream_he
 	struct gw_summary *s = summary;
 
 	s->stream_offset = offset;
-	gw_checkpoints_stream(&s->checkpoints);
 }
 
 void gw_summary_image(void *summary, uint64_t offset, const struct gw_image_header *header)
@@ -89,7 +88,8 @@ void gw_summary_record(void *summary, const struct gw_examined_record *record)
 	count_type(s, record);
 	if (s->err.code)
 		return;
-	if (gw_checkpoints_record(&s->checkpoints, record) == GW_COUNTS_CHECKPOINT) {
+	s->checkpoints = *record->checkpoints;
+	if (record->counts == GW_COUNTS_CHECKPOINT) {
 		gw_summary_checkpoint(s);
 		return;
 	}

@@ -15,7 +15,6 @@
 #include <godwit/error.h>
 
 #include "base/buffer.h"
-#include "examine/checkpoints.h"
 #include "examine/examine.h"
 #include "examine/memory/map.h"
 #include "examine/memory/page_contents.h"

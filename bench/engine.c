@@ -142,7 +142,7 @@ static void restore(struct bench *b, int fd)
 	struct gw_restore_args args = {.domain = create(b)};
 
 	args.in = gw_channel_from_fd(fd, false, "source", &err);
-	if (!args.in || gw_restore_image(&args, &err) < 0 ||
+	if (!args.in || gw_restore_image(&args, NULL, &err) < 0 ||
 	    gw_control_restored(args.domain->control, &err) < 0)
 		die("restoring", &err);
 	gw_channel_close(args.in);

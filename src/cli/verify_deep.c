@@ -289,26 +289,27 @@ static void on_progress(void *opaque, const struct gw_progress *progress)
 	gw_output_progress(&((struct gw_cli *)opaque)->out, progress);
 }
 
-static int restore(struct gw_deep *deep, struct gw_restore_args *args,
+static int restore(struct gw_deep *deep, const struct gw_restore_args *args,
 		   const struct gw_examined *examined, const struct gw_findings *out,
 		   struct gw_error *err)
 {
 	bool legacy = examined->has_legacy;
-	int rc = examined->has_stream ? gw_restore_stream(args, NULL, err)
-				      : gw_restore_image(args, err);
+	struct gw_restore_result result;
+	int rc = examined->has_stream ? gw_restore_stream(args, NULL, &result, err)
+				      : gw_restore_image(args, &result, err);
 
 	if (rc == 0 && gw_control_restored(args->domain->control, err) < 0)
 		return -1;
 	if (rc == 0)
 		return check_params(args->domain, deep->base, out, err);
-	if (!args->refusal.rule)
+	if (!result.refusal.rule)
 		return -1;
 	/* What is broken in no one record is told with the place where the image begins. */
 	if (legacy)
-		place_in_legacy(&args->refusal, deep->base);
-	else if (!args->refusal.has_record)
-		args->refusal.offset = deep->base;
-	report(out, &args->refusal);
+		place_in_legacy(&result.refusal, deep->base);
+	else if (!result.refusal.has_record)
+		result.refusal.offset = deep->base;
+	report(out, &result.refusal);
 	gw_error_clear(err);
 	return 0;
 }
@@ -319,7 +320,7 @@ int gw_deep_check(struct gw_deep *deep, struct gw_cli *cli, const char *path,
 {
 	struct gw_toolstack toolstack = {.opaque = cli, .progress = on_progress};
 	struct gw_restore_args args = {
-		.base = deep->base,
+		.origin = deep->base,
 		.toolstack = &toolstack,
 		.cancel = cli->cancel,
 		.stream_type = deep->colo ? GW_STREAM_COLO : GW_STREAM_PLAIN,

@@ -104,22 +104,24 @@ static int receive_stream(struct receiver *r, struct gw_report *report, struct g
 	struct gw_restore_args args = {
 		.toolstack = &toolstack.table,
 		.cancel = r->op ? gw_operation_cancel_token(r->op) : NULL,
-		.report = report,
 		.under_way = true,
+		.owner = r,
 		.static_data = decide,
 		.header = judge_header,
-		.opaque = r,
 	};
+	struct gw_restore_result result;
 	int rc;
 
 	gw_publish_toolstack(&toolstack, r->owner->toolstack, r->op);
 	args.in = gw_frames_channel(&r->frames, err);
 	if (!args.in)
 		return -1;
-	rc = gw_restore_stream(&args, NULL, err);
+	rc = gw_restore_stream(&args, NULL, &result, err);
+	if (rc == 0 && report)
+		*report = result.report;
 	gw_channel_close(args.in);
-	if (rc == 0 && args.failed_over)
-		rc = gw_fail(err, GW_PEER, "%s went away behind a checkpoint", r->frames.peer);
+	if (rc == 0 && result.failed_over)
+		rc = gw_fail(err, GW_PEER, "%s went away after a checkpoint", r->frames.peer);
 	if (rc == 0 && r->frames.data_left > 0)
 		rc = gw_fail(err, GW_PEER, "%s sent %llu bytes behind the end of the stream",
 			     r->frames.peer, (unsigned long long)r->frames.data_left);

@@ -1,198 +1,57 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Reading a libxc image into a domain: the loop over its records, each checked before it is
- * applied. Static data, memory and checkpoints have files of their own.
+ * The restore: a listener of a reading (read/reading.h) that applies each record to the domain.
+ * Static data waits until it is complete. Memory goes in two halves, judge and apply. What comes
+ * after the first checkpoint waits in a spool until its own checkpoint is complete.
  */
-#include "migrate/restore_internal.h"
+#include "migrate/restore.h"
 
 #include <inttypes.h>
 #include <string.h>
 
 #include "base/clock.h"
 #include "base/util.h"
+#include "hypervisor/domain.h"
+#include "migrate/device_model.h"
+#include "migrate/restore_apply.h"
+#include "migrate/restore_judge.h"
+#include "migrate/restore_static.h"
+#include "read/round_spool.h"
 
-#define PROGRESS_NS UINT64_C(100000000)
+#define PROGRESS_NS	 UINT64_C(100000000)
+#define ROUND_BYTES_MORE (UINT64_C(256) << 20) /* in a round beside its pages */
 
-enum gw_pull gw_restore_readv(struct gw_restore *r, struct gw_channel *from, struct iovec *iov,
-			      int n, struct gw_error *err)
-{
-	struct gw_error why = GW_ERROR_INIT;
-	int rc = gw_channel_readv(from, iov, n, &why);
+struct restore {
+	const struct gw_restore_args *args;
+	struct gw_restore_result *result;
+	struct gw_domain *domain;
+	struct gw_input in;
+	struct gw_reading reading;
+	const struct gw_reading *current; /* the reading whose record is being applied */
 
-	if (rc > 0)
-		return GW_PULL_OK;
-	if (rc == 0 || why.code == GW_TRUNCATED || why.code == GW_SYSTEM || why.code == GW_PEER) {
-		r->lost = why;
-		return GW_PULL_LOST;
-	}
-	gw_fail(err, why.code, "%s", why.text);
-	return GW_PULL_FAILED;
-}
+	struct gw_static_data static_data;
+	bool static_done;
+	bool guest_ready; /* its setup was called */
+	struct gw_restore_guest guest;
 
-/* Broken framing: the reader's words, with the place. */
-static int framing(struct gw_restore *r, const struct gw_image_reader *reader,
-		   const struct gw_error *why, struct gw_error *err)
-{
-	const struct gw_record *rec =
-		reader->offset > GW_IMAGE_HEADER_SIZE + GW_DOMAIN_HEADER_SIZE ? &reader->rec : NULL;
+	struct gw_batch_pool pool;
+	struct gw_restore_memory memory;
 
-	if (why->code != GW_INVALID)
-		return gw_fail(err, why->code, "%s", why->text);
-	gw_image_rules_framing(r->rules, rec ? rec->offset : 0, rec, why->text, err);
-	return gw_fail(err, GW_INVALID, "%s", why->text);
-}
+	bool spooling; /* after the first complete checkpoint */
+	struct gw_round_spool round;
+	struct gw_device_model device_model;
 
-enum gw_pull gw_restore_pull(struct gw_restore *r, struct gw_channel *from,
-			     struct gw_image_reader *reader, enum gw_image_event *event,
-			     struct gw_error *err)
-{
-	*event = GW_IMAGE_MORE;
-	while (*event == GW_IMAGE_MORE) {
-		struct gw_error why = GW_ERROR_INIT;
-		struct iovec iov;
-		enum gw_pull rc = GW_PULL_OK;
+	uint64_t start_ns, progress_ns, round_start_pages;
+	struct gw_progress progress;
+};
 
-		if (gw_image_reader_want(reader, &iov.iov_base, &iov.iov_len, err) < 0)
-			return GW_PULL_FAILED;
-		if (iov.iov_len > 0)
-			rc = gw_restore_readv(r, from, &iov, 1, err);
-		if (rc != GW_PULL_OK)
-			return rc;
-		if (gw_image_reader_got(reader, event, &why) < 0) {
-			framing(r, reader, &why, err);
-			return GW_PULL_FAILED;
-		}
-	}
-	return GW_PULL_OK;
-}
+/* A round that is read again from its spool. */
+struct replay {
+	struct restore *r;
+	struct gw_reading reading;
+};
 
-static int check_event(struct gw_restore *r, enum gw_image_event event, struct gw_error *err)
-{
-	switch (event) {
-	case GW_IMAGE_HEADER:
-		return gw_image_rules_header(r->rules, &r->reader.header, err);
-	case GW_IMAGE_RECORD:
-		return gw_image_rules_record(r->rules, &r->reader.rec, err);
-	case GW_IMAGE_PAGES:
-		if (gw_image_rules_pages(r->rules, &r->reader, err) < 0)
-			return -1;
-		return r->reader.well_formed ? 0
-					     : gw_fail(err, GW_INVALID,
-						       "image record %llu (PAGE_DATA): malformed",
-						       (unsigned long long)r->reader.rec.number);
-	default:
-		return 0;
-	}
-}
-
-void gw_restore_refused(struct gw_restore *r, const struct gw_image_reader *reader,
-			const struct gw_error *err)
-{
-	struct gw_refusal *refusal = &r->args->refusal;
-	size_t len;
-
-	if (!r->guest.rule || refusal->rule || !err || err->code != GW_INVALID)
-		return;
-	refusal->rule = r->guest.rule;
-	len = GW_MIN(strlen(err->text), sizeof(refusal->text) - 1);
-	memcpy(refusal->text, err->text, len);
-	refusal->text[len] = 0;
-	if (reader != &r->reader)
-		return;
-	refusal->has_record = true;
-	refusal->record_type = reader->rec.type;
-	refusal->record_number = reader->rec.number;
-	refusal->offset = r->args->base + reader->rec.offset;
-}
-
-/* A record of the engine's own or of the guest's; not END, CHECKPOINT or PAGE_DATA. */
-int gw_restore_record(struct gw_restore *r, const struct gw_record *rec, struct gw_error *err)
-{
-	int rc;
-
-	switch (rec->type) {
-	case GW_REC_STATIC_DATA_END:
-		return 0;
-	case GW_REC_VERIFY:
-		r->verifying = true;
-		return 0;
-	default:
-		break;
-	}
-	rc = r->guest.ops->record(&r->guest, rec, err);
-	if (rc == 0 && !(rec->type & GW_RECORD_OPTIONAL))
-		rc = gw_fail(err, GW_INVALID, "not known to this kind of guest");
-	if (rc < 0) {
-		gw_restore_refused(r, rec == &r->reader.rec ? &r->reader : NULL, err);
-		return gw_fail_in(err, "image record %llu (%s)", (unsigned long long)rec->number,
-				  gw_record_name(rec->type) ? gw_record_name(rec->type)
-							    : "unknown");
-	}
-	return 0;
-}
-
-enum gw_pull gw_restore_apply(struct gw_restore *r, struct gw_channel *from,
-			      struct gw_image_reader *reader, enum gw_image_event event,
-			      struct gw_error *err)
-{
-	enum gw_pull rc;
-
-	if (event == GW_IMAGE_RECORD)
-		return gw_restore_record(r, &reader->rec, err) < 0 ? GW_PULL_FAILED : GW_PULL_OK;
-	if (event != GW_IMAGE_PAGES)
-		return GW_PULL_OK;
-	rc = gw_restore_pages(r, from, reader, err);
-	if (rc == GW_PULL_OK)
-		gw_image_reader_pages_done(reader);
-	return rc;
-}
-
-/*
- * Static data ends with its record, or (version 2) where memory or the p2m begins: the rules know.
- * 1: the event was static data and is dealt with, 0: go on with it, -1.
- */
-static int static_part(struct gw_restore *r, enum gw_image_event event, struct gw_error *err)
-{
-	const struct gw_image_facts *facts = gw_image_rules_facts(r->rules);
-	bool record = event == GW_IMAGE_RECORD;
-	uint32_t type = r->reader.rec.type;
-
-	if (r->static_done)
-		return 0;
-	if (facts->static_data_end || (record && (type == GW_REC_END || type == GW_REC_CHECKPOINT)))
-		return gw_restore_static_complete(r, err);
-	if (record && gw_restore_keep_static(r, &r->reader.rec, err) < 0)
-		return -1;
-	return 1;
-}
-
-static enum gw_pull one_event(struct gw_restore *r, enum gw_image_event event, struct gw_error *err)
-{
-	bool record = event == GW_IMAGE_RECORD;
-	int rc;
-
-	if (check_event(r, event, err) < 0)
-		return GW_PULL_FAILED;
-	if (event == GW_IMAGE_HEADER && r->args->header &&
-	    r->args->header(r->args->opaque, &r->reader.header, err) < 0)
-		return GW_PULL_FAILED;
-	if (!record && event != GW_IMAGE_PAGES)
-		return GW_PULL_OK;
-	rc = static_part(r, event, err);
-	if (rc != 0)
-		return rc < 0 ? GW_PULL_FAILED : GW_PULL_OK;
-	if (record && r->reader.rec.type == GW_REC_END) {
-		r->ended = true;
-		return GW_PULL_OK;
-	}
-	if (record && r->reader.rec.type == GW_REC_CHECKPOINT)
-		return gw_restore_checkpoint(r, err);
-	if (r->spooling)
-		return gw_restore_spool(r, event, err);
-	return gw_restore_apply(r, r->args->in, &r->reader, event, err);
-}
-
-static void progress(struct gw_restore *r, bool now)
+static void progress(struct restore *r, bool now)
 {
 	const struct gw_toolstack *ts = r->args->toolstack;
 	uint64_t ns = gw_clock_ns();
@@ -200,62 +59,344 @@ static void progress(struct gw_restore *r, bool now)
 	if (!ts || !ts->progress || (!now && ns - r->progress_ns < PROGRESS_NS))
 		return;
 	r->progress_ns = ns;
-	r->progress.bytes = r->reader.offset;
+	r->progress.pages_done = r->memory.pages - r->round_start_pages;
+	r->progress.bytes = r->reading.image.offset;
 	ts->progress(ts->opaque, &r->progress);
 }
 
-/* The input is over where it should not be: without a complete checkpoint nothing can be made of
- * it. */
-static int lost(struct gw_restore *r, struct gw_error *err)
+/* After each record: a cancel that no read has noticed, and progress. */
+static enum gw_read_result step(struct restore *r, struct gw_error *err)
 {
-	bool boundary = gw_image_reader_at_boundary(&r->reader);
-	bool in_record =
-		!boundary && r->reader.offset >= GW_IMAGE_HEADER_SIZE + GW_DOMAIN_HEADER_SIZE;
-	struct gw_error why = GW_ERROR_INIT;
-
-	if (r->args->checkpoints > 0) {
-		r->args->failed_over = true;
-		return 0;
+	if (gw_cancel_is_set(r->args->cancel)) {
+		gw_fail(err, GW_CANCELLED, "the restore was cancelled");
+		return GW_READ_FAILED;
 	}
-	if (r->lost.code != GW_OK && r->lost.code != GW_TRUNCATED)
-		return gw_fail(err, r->lost.code, "%s", r->lost.text);
-	gw_image_rules_end(
-		r->rules, boundary && r->args->in->read_pos == r->start_pos + r->reader.offset,
-		in_record ? &r->reader.rec : NULL, r->args->in->read_pos - r->start_pos, &why);
-	if (why.code == GW_OK)
-		gw_fail(&why, GW_TRUNCATED, "the image ends at offset 0x%" PRIx64 " without END",
-			r->args->base + r->reader.offset);
-	return gw_fail(err, GW_TRUNCATED, "%s", why.text);
+	progress(r, false);
+	return GW_READ_OK;
 }
 
-static int read_image(struct gw_restore *r, struct gw_error *err)
-{
-	while (!r->ended) {
-		enum gw_image_event event;
-		enum gw_pull rc = gw_restore_pull(r, r->args->in, &r->reader, &event, err);
+/* Refusals */
 
-		if (rc == GW_PULL_OK)
-			rc = one_event(r, event, err);
-		if (rc == GW_PULL_LOST)
-			return lost(r, err);
-		if (rc == GW_PULL_FAILED)
-			return -1;
-		if (gw_cancel_is_set(r->args->cancel))
-			return gw_fail(err, GW_CANCELLED, "the restore was cancelled");
-		progress(r, false);
+/* Only a record of the input has a place that means something to the user. */
+static struct gw_refusal make_refusal(const struct restore *r, const char *rule,
+				      const struct gw_error *fault)
+{
+	const struct gw_record *rec = &r->reading.image.rec;
+	struct gw_refusal refusal = {.rule = rule};
+	size_t len = GW_MIN(strlen(fault->text), sizeof(refusal.text) - 1);
+
+	memcpy(refusal.text, fault->text, len);
+	if (r->current != &r->reading)
+		return refusal;
+	refusal.has_record = true;
+	refusal.record_type = rec->type;
+	refusal.record_number = rec->number;
+	refusal.offset = r->reading.image_offset + rec->offset;
+	return refusal;
+}
+
+/* gw_restore_faults.report: a fault that the restore survives. */
+static void report_fault(void *owner, const char *rule, const struct gw_error *fault)
+{
+	struct restore *r = owner;
+	struct gw_refusal refusal = make_refusal(r, rule, fault);
+
+	r->args->refused(r->args->owner, &refusal);
+}
+
+/* The restore fails with err. If that breaks a rule, the result says so. */
+static void note_refusal(struct restore *r, const struct gw_error *err)
+{
+	if (!r->guest.rule || r->result->refusal.rule || err->code != GW_INVALID)
+		return;
+	r->result->refusal = make_refusal(r, r->guest.rule, err);
+	if (r->args->refused)
+		r->args->refused(r->args->owner, &r->result->refusal);
+}
+
+/* Records */
+
+/* A record of the engine's own or of the guest's; not END, CHECKPOINT or PAGE_DATA. */
+static int apply_record(struct restore *r, const struct gw_record *rec, struct gw_error *err)
+{
+	const char *name = gw_record_name(rec->type);
+	int rc;
+
+	if (rec->type == GW_REC_STATIC_DATA_END)
+		return 0;
+	if (rec->type == GW_REC_VERIFY) {
+		r->memory.verifying = true;
+		return 0;
 	}
-	return gw_image_rules_end(r->rules, true, NULL, r->reader.offset, err);
+	rc = r->guest.ops->record(&r->guest, rec, err);
+	if (rc == 0 && !(rec->type & GW_RECORD_OPTIONAL))
+		rc = gw_fail(err, GW_INVALID, "not known to this kind of guest");
+	if (rc >= 0 || (r->static_done && gw_restore_survives(&r->memory.faults, &r->guest, err)))
+		return 0;
+	note_refusal(r, err);
+	return gw_fail_in(err, "image record %llu (%s)", (unsigned long long)rec->number,
+			  name ? name : "unknown");
+}
+
+/* The pages of a record, batch by batch, from the input of the reading it came from. */
+static enum gw_read_result apply_pages(struct restore *r, const struct gw_reading *reading,
+				       struct gw_error *err)
+{
+	const struct gw_page_source source = gw_page_source_of(reading->in);
+	const struct gw_image_reader *record = &reading->image;
+	struct gw_batch *b = gw_batch_get(&r->pool);
+	enum gw_read_result rc = GW_READ_OK;
+
+	for (size_t i = 0; rc == GW_READ_OK && i < record->nr_entries; i += GW_BATCH_MAX) {
+		if (gw_restore_judge_pages(&r->guest, &r->memory.faults, record, i, b, err) < 0)
+			rc = GW_READ_FAILED;
+		else
+			rc = gw_restore_apply(&r->memory, b, &source, err);
+	}
+	gw_batch_put(&r->pool, b);
+	if (rc != GW_READ_FAILED)
+		return rc;
+	note_refusal(r, err);
+	gw_fail_in(err, "image record %" PRIu64 " (PAGE_DATA) at offset 0x%" PRIx64,
+		   record->rec.number, reading->image_offset + record->rec.offset);
+	return rc;
+}
+
+/* Static data */
+
+static int set_up_guest(struct restore *r, struct gw_error *err)
+{
+	struct gw_domain *d = r->domain;
+	enum gw_guest_type type = gw_reading_guest(&r->reading);
+
+	if (!d)
+		return gw_fail(err, GW_USAGE, "there is no domain to restore into");
+	if (d->type != type)
+		return gw_fail(err, GW_INVALID,
+			       "the image is of a guest of type %d, domain %u is of type %d", type,
+			       d->domid, d->type);
+	r->guest = (struct gw_restore_guest){
+		.ops = gw_restore_guest_ops(type),
+		.domain = d,
+		.store_gfn = GW_INVALID_PFN,
+		.console_gfn = GW_INVALID_PFN,
+	};
+	if (!r->guest.ops)
+		return gw_fail(err, GW_UNSUPPORTED, "guests of type %d cannot be restored", type);
+	if (gw_domain_nr_pfns(d, &r->guest.max_pfns, err) < 0)
+		return -1;
+	r->guest_ready = true;
+	return r->guest.ops->setup(&r->guest, err);
+}
+
+static int apply_static_data(struct restore *r, struct gw_error *err)
+{
+	struct gw_record rec;
+
+	for (size_t pos = 0; gw_static_data_next(&r->static_data, &pos, &rec);)
+		if (apply_record(r, &rec, err) < 0)
+			return -1;
+	return 0;
+}
+
+/* The static data is complete: asks for the domain, and applies it. */
+static int complete_static_data(struct restore *r, struct gw_error *err)
+{
+	const struct gw_toolstack *ts = r->args->toolstack;
+	unsigned missing = 0;
+	int rc;
+
+	if (r->args->static_data &&
+	    r->args->static_data(r->args->owner, &r->domain, gw_reading_guest(&r->reading),
+				 &r->static_data.policy, err) < 0)
+		return -1;
+	r->current = NULL;
+	rc = set_up_guest(r, err);
+	if (rc == 0)
+		rc = apply_static_data(r, err);
+	r->current = &r->reading;
+	if (rc < 0 || r->guest.ops->static_data_complete(&r->guest, &missing, err) < 0)
+		return -1;
+	if (ts && ts->static_data_done && ts->static_data_done(ts->opaque, missing, err) < 0)
+		return -1;
+	r->static_done = true;
+	return 0;
+}
+
+/*
+ * Static data ends with its record, or (version 2) where memory or the p2m begins: the rules know.
+ * 1: the record was static data and is dealt with; 0: go on with it; -1.
+ */
+static int take_static_data(struct restore *r, bool is_pages, struct gw_error *err)
+{
+	const struct gw_record *rec = &r->reading.image.rec;
+	bool ends = !is_pages && (rec->type == GW_REC_END || rec->type == GW_REC_CHECKPOINT);
+
+	if (r->static_done)
+		return 0;
+	if (ends || gw_reading_facts(&r->reading)->static_data_end)
+		return complete_static_data(r, err);
+	if (!is_pages &&
+	    gw_static_data_keep(&r->static_data, rec, r->reading.image_offset, err) < 0)
+		return -1;
+	return 1;
+}
+
+/* The reading */
+
+static enum gw_read_result on_header(void *owner, struct gw_error *err)
+{
+	struct restore *r = owner;
+
+	if (r->args->header && r->args->header(r->args->owner, &r->reading.image.header, err) < 0)
+		return GW_READ_FAILED;
+	return GW_READ_OK;
+}
+
+static enum gw_read_result on_record(void *owner, struct gw_error *err)
+{
+	struct restore *r = owner;
+	const struct gw_record *rec = &r->reading.image.rec;
+	int rc = take_static_data(r, false, err);
+
+	if (rc == 0 && rec->type != GW_REC_END && rec->type != GW_REC_CHECKPOINT)
+		rc = r->spooling ? gw_round_spool_record(&r->round, rec, err)
+				 : apply_record(r, rec, err);
+	return rc < 0 ? GW_READ_FAILED : step(r, err);
+}
+
+static enum gw_read_result on_pages(void *owner, struct gw_error *err)
+{
+	struct restore *r = owner;
+	enum gw_read_result rc;
+
+	if (take_static_data(r, true, err) < 0)
+		return GW_READ_FAILED;
+	if (r->spooling)
+		rc = gw_round_spool_pages(&r->round, &r->reading.image, &r->in, err);
+	else
+		rc = apply_pages(r, &r->reading, err);
+	return rc == GW_READ_OK ? step(r, err) : rc;
+}
+
+static enum gw_read_result on_stream_body(void *owner, struct gw_error *err)
+{
+	struct restore *r = owner;
+
+	return gw_device_model_read(&r->device_model, &r->reading.stream, &r->in, err);
+}
+
+/* Rounds */
+
+static enum gw_read_result on_replayed_record(void *owner, struct gw_error *err)
+{
+	struct replay *p = owner;
+
+	return apply_record(p->r, &p->reading.image.rec, err) < 0 ? GW_READ_FAILED : GW_READ_OK;
+}
+
+static enum gw_read_result on_replayed_pages(void *owner, struct gw_error *err)
+{
+	struct replay *p = owner;
+
+	return apply_pages(p->r, &p->reading, err);
+}
+
+/* Applies the round that was spooled. */
+static int apply_round(struct restore *r, struct gw_error *err)
+{
+	static const struct gw_read_listener listener = {
+		.image_record = on_replayed_record,
+		.image_pages = on_replayed_pages,
+	};
+	struct replay p = {.r = r, .reading = {.listener = &listener, .owner = &p}};
+	int rc;
+
+	r->current = &p.reading;
+	rc = gw_round_spool_replay(&r->round, &p.reading, err);
+	r->current = &r->reading;
+	return rc < 0 ? gw_fail_in(err, "applying the round of checkpoint %llu",
+				   (unsigned long long)r->result->checkpoints)
+		      : 0;
+}
+
+/* The domain's owner has a say in whether a checkpoint counts, too. */
+static enum gw_read_result ask_owner(struct restore *r, struct gw_error *err)
+{
+	const struct gw_toolstack *ts = r->args->toolstack;
+	int verdict;
+
+	if (!ts || !ts->checkpoint)
+		return GW_READ_OK;
+	verdict = ts->checkpoint(ts->opaque, err);
+	if (verdict == GW_CHECKPOINT_GO_ON)
+		return GW_READ_OK;
+	if (verdict == GW_CHECKPOINT_FAILOVER)
+		return GW_READ_ENDED;
+	gw_fail(err, GW_PEER, "the toolstack did not take checkpoint %llu over",
+		(unsigned long long)r->result->checkpoints);
+	return GW_READ_FAILED;
+}
+
+static enum gw_read_result on_round_complete(void *owner, struct gw_error *err)
+{
+	struct restore *r = owner;
+	enum gw_read_result rc = ask_owner(r, err);
+
+	if (rc != GW_READ_OK)
+		return rc;
+	if (r->spooling && apply_round(r, err) < 0)
+		return GW_READ_FAILED;
+	gw_device_model_complete(&r->device_model);
+	r->result->checkpoints++;
+	r->spooling = true;
+	r->progress.round++;
+	r->round_start_pages = r->memory.pages;
+	if (gw_round_spool_begin(&r->round, &r->reading.image.header,
+				 2 * r->guest.max_pfns * (GW_PAGE_SIZE + 8) + ROUND_BYTES_MORE,
+				 err) < 0)
+		return GW_READ_FAILED;
+	return step(r, err);
+}
+
+static const struct gw_read_listener listener = {
+	.image_header = on_header,
+	.image_record = on_record,
+	.image_pages = on_pages,
+	.stream_body = on_stream_body,
+	.round_complete = on_round_complete,
+};
+
+/* The input is over: 0 if the domain can be completed. */
+static int read_input(struct restore *r, enum gw_layer outermost, struct gw_error *err)
+{
+	enum gw_read_result rc = outermost == GW_LAYER_LIBXL ? gw_read_stream(&r->reading, err)
+							     : gw_read_image(&r->reading, err);
+
+	if (rc == GW_READ_FAILED)
+		return -1;
+	if (rc == GW_READ_OK) {
+		gw_device_model_complete(&r->device_model);
+		return 0;
+	}
+	if (r->result->checkpoints == 0)
+		return gw_fail(err, GW_TRUNCATED,
+			       "the image ends at offset 0x%" PRIx64 " without END",
+			       gw_input_offset(&r->in));
+	r->result->failed_over = true;
+	return 0;
 }
 
 /* The last complete state is in: what had to wait is put in place. */
-static int finish(struct gw_restore *r, struct gw_error *err)
+static int complete_domain(struct restore *r, struct gw_error *err)
 {
 	const struct gw_toolstack *ts = r->args->toolstack;
 
 	r->progress.stage = "device state";
 	progress(r, true);
+	r->current = NULL;
 	if (r->guest.ops->stream_complete(&r->guest, err) < 0) {
-		gw_restore_refused(r, NULL, err);
+		note_refusal(r, err);
 		return -1;
 	}
 	if (ts && ts->restore_results)
@@ -263,32 +404,28 @@ static int finish(struct gw_restore *r, struct gw_error *err)
 	return 0;
 }
 
-static void clean_up(struct gw_restore *r)
+static void fill_report(const struct restore *r, uint64_t state_ns)
 {
-	if (r->guest_ready)
-		r->guest.ops->cleanup(&r->guest);
-	gw_policy_free(&r->guest.policy);
-	gw_policy_free(&r->policy);
-	gw_buffer_free(&r->static_records);
-	gw_restore_pages_free(r);
-	gw_spool_close(&r->spool);
-	gw_image_reader_free(&r->reader);
-	gw_image_rules_free(r->rules);
-}
-
-static void fill_report(const struct gw_restore *r, uint64_t state_ns)
-{
-	struct gw_report *report = r->args->report;
-
-	if (!report)
-		return;
-	*report = (struct gw_report){
+	r->result->report = (struct gw_report){
 		.rounds = r->progress.round + 1,
-		.pages = r->pages,
-		.bytes = r->reader.offset,
+		.pages = r->memory.pages,
+		.bytes = r->reading.image.offset,
 		.total_ns = gw_clock_ns() - r->start_ns,
 		.device_state_ns = state_ns,
 	};
+}
+
+static int run(struct restore *r, enum gw_layer outermost, struct gw_error *err)
+{
+	uint64_t start;
+
+	if (gw_batch_pool_init(&r->pool, 1, err) < 0 || read_input(r, outermost, err) < 0)
+		return -1;
+	start = gw_clock_ns();
+	if (complete_domain(r, err) < 0)
+		return -1;
+	fill_report(r, gw_clock_ns() - start);
+	return 0;
 }
 
 static enum gw_image_kind image_kind(const struct gw_restore_args *args)
@@ -298,52 +435,79 @@ static enum gw_image_kind image_kind(const struct gw_restore_args *args)
 	return args->under_way ? GW_IMAGE_PLAIN : GW_IMAGE_ANY;
 }
 
-static int restore(struct gw_restore *r, struct gw_error *err)
+static void init(struct restore *r)
 {
-	uint64_t start;
-	int rc;
+	const struct gw_restore_args *args = r->args;
 
-	/* A finding that is no error goes nowhere: verify is the verb that tells them all. */
-	r->rules = gw_image_rules_new(NULL, r->args->base, image_kind(r->args), 0);
-	if (!r->rules)
-		return gw_fail(err, GW_NO_MEMORY, "memory for the rules of an image");
-	if (read_image(r, err) < 0)
-		return -1;
-	start = gw_clock_ns();
-	rc = finish(r, err);
-	r->args->verify_mismatches = r->mismatches;
-	fill_report(r, gw_clock_ns() - start);
-	return rc;
+	r->domain = args->domain;
+	/* A sender that is gone has sent all that it will. */
+	r->in = (struct gw_input){
+		.ch = args->in,
+		.origin = args->origin - args->in->read_pos,
+		.lost_is_end = true,
+	};
+	/* A finding that is no error goes nowhere: verify is the verb that reports them all. */
+	r->reading = (struct gw_reading){
+		.in = &r->in,
+		.listener = &listener,
+		.owner = r,
+		.kind = image_kind(args),
+		.colo = args->stream_type == GW_STREAM_COLO ? GW_READ_COLO_YES : GW_READ_COLO_NO,
+	};
+	r->current = &r->reading;
+	r->memory = (struct gw_restore_memory){
+		.guest = &r->guest,
+		.faults = {.report = args->refused ? report_fault : NULL, .owner = r},
+		.log = args->toolstack ? &args->toolstack->log : NULL,
+	};
+	r->progress.stage = "memory";
+	r->start_ns = gw_clock_ns();
 }
 
-int gw_restore_image_in(struct gw_restore_args *args, const struct gw_restore_layer *layer,
-			struct gw_error *err)
+static void clean_up(struct restore *r)
 {
-	struct gw_restore r = {
-		.args = args,
-		.layer = layer,
-		.start_ns = gw_clock_ns(),
-		.start_pos = args->in->read_pos,
-		.progress = {.stage = "memory"},
-	};
+	if (r->guest_ready)
+		r->guest.ops->cleanup(&r->guest);
+	gw_policy_free(&r->guest.policy);
+	gw_static_data_free(&r->static_data);
+	gw_batch_pool_free(&r->pool);
+	gw_round_spool_close(&r->round);
+	gw_device_model_free(&r->device_model);
+	gw_reading_free(&r->reading);
+}
+
+static int restore(const struct gw_restore_args *args, enum gw_layer outermost,
+		   struct gw_buffer *device_model, struct gw_restore_result *result,
+		   struct gw_error *err)
+{
 	const struct gw_cancel *before = args->in->cancel;
+	uint64_t start = args->in->read_pos;
+	struct gw_restore_result unwanted;
+	struct gw_error own = GW_ERROR_INIT;
+	struct restore r = {.args = args, .result = result ? result : &unwanted};
 	int rc;
 
-	args->failed_over = false;
-	args->checkpoints = 0;
-	args->verify_mismatches = 0;
-	args->refusal = (struct gw_refusal){0};
-	gw_image_reader_init(&r.reader);
+	*r.result = (struct gw_restore_result){0};
+	r.device_model.complete = device_model;
+	init(&r);
 	if (args->cancel)
 		gw_channel_set_cancel(args->in, args->cancel);
-	rc = restore(&r, err);
-	args->bytes = r.reader.offset;
+	rc = run(&r, outermost, err ? err : &own);
 	gw_channel_set_cancel(args->in, before);
+	r.result->bytes = args->in->read_pos - start;
+	r.result->verify_mismatches = r.memory.mismatches;
 	clean_up(&r);
 	return rc;
 }
 
-int gw_restore_image(struct gw_restore_args *args, struct gw_error *err)
+int gw_restore_image(const struct gw_restore_args *args, struct gw_restore_result *result,
+		     struct gw_error *err)
 {
-	return gw_restore_image_in(args, NULL, err);
+	return restore(args, GW_LAYER_LIBXC, NULL, result, err);
+}
+
+int gw_restore_stream(const struct gw_restore_args *args, struct gw_buffer *device_model,
+		      struct gw_restore_result *result, struct gw_error *err)
+{
+	return restore(args, GW_LAYER_LIBXL, device_model, result, err);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Restoring a domain from a libxc image, and from a libxl stream around one.
+ * The restore of a domain from a libxc image, or from a libxl stream around one.
  */
 #ifndef GW_MIGRATE_RESTORE_H
 #define GW_MIGRATE_RESTORE_H
@@ -20,8 +20,8 @@ struct gw_image_header;
 
 /*
  * A fault of the image that only a restore can see, because it needs the guest's memory or the
- * domain: the rule (format/rules.h) it breaks, and the record where it was seen, if it was in one
- * of the input.
+ * domain: the rule (format/rules/rules.h) it breaks, and the record where it was seen, if it was in
+ * one of the input.
  */
 struct gw_refusal {
 	const char *rule; /* id; NULL: the restore did not fail, or for another reason */
@@ -31,10 +31,11 @@ struct gw_refusal {
 	char text[400];
 };
 
+/* What a restore is given. All pointers are borrowed until it returns. */
 struct gw_restore_args {
-	struct gw_domain *domain; /* paused, without memory */
+	struct gw_domain *domain; /* paused, without memory; NULL: static_data creates it */
 	struct gw_channel *in;
-	uint64_t base; /* offset of the layer's first byte in the input, for messages */
+	uint64_t origin; /* what messages call the offset of the next byte of in */
 	const struct gw_toolstack *toolstack;
 	const struct gw_cancel *cancel;
 	/* What the container or the sender announced. PLAIN takes a stored image with checkpoints
@@ -43,35 +44,43 @@ struct gw_restore_args {
 	/* The sender waits at the other end: a CHECKPOINT in a PLAIN stream is refused, as Xen
 	 * refuses it. */
 	bool under_way;
-	struct gw_report *report;
+	void *owner; /* passed to the three calls below, any of which may be NULL */
+	/* Called with the image's header, before any record of it is read; -1 ends the restore. */
+	int (*header)(void *owner, const struct gw_image_header *header, struct gw_error *err);
 	/*
-	 * Called with the static data (policies, versions) as soon as it is complete, before domain
-	 * is touched; refusing (-1) ends the restore. May set args->domain when it was NULL (a
-	 * receiver that creates the domain only then).
+	 * Called with the static data (policies, versions) as soon as it is complete, before the
+	 * domain is touched; -1 ends the restore. May set *domain when it is NULL (a receiver that
+	 * creates the domain only then).
 	 */
-	int (*static_data)(void *opaque, struct gw_domain **domain, enum gw_guest_type type,
+	int (*static_data)(void *owner, struct gw_domain **domain, enum gw_guest_type type,
 			   const struct gw_policy *policy, struct gw_error *err);
-	/* Called with the image's header, before any record of it is read: refusing (-1) ends the
-	 * restore. NULL is fine. */
-	int (*header)(void *opaque, const struct gw_image_header *header, struct gw_error *err);
-	void *opaque;
-	/* results */
-	bool failed_over;	    /* the input ended behind a complete checkpoint */
-	uint64_t checkpoints;	    /* complete ones that were applied */
-	uint64_t bytes;		    /* consumed */
-	uint64_t verify_mismatches; /* pages behind VERIFY that are not what they were; each was
-				       logged */
-	struct gw_refusal refusal;  /* why it failed, if it is such a fault */
+	/*
+	 * Called with every refusal. With it a refusal ends the restore only where going on is not
+	 * safe; else the record or the page is left out and the restore goes on, so that all of
+	 * them are found. Such a domain must never run.
+	 */
+	void (*refused)(void *owner, const struct gw_refusal *refusal);
 };
 
-/*
- * Reads exactly one image. On failure the domain is half built: its owner destroys it. On success
- * its owner calls gw_control_restored() before it lets the domain run.
- */
-int gw_restore_image(struct gw_restore_args *args, struct gw_error *err);
-/* Reads exactly one libxl stream; emulator receives the last device model state (or stays empty).
- * NULL: dropped. */
-int gw_restore_stream(struct gw_restore_args *args, struct gw_buffer *emulator,
-		      struct gw_error *err);
+/* What became of it. */
+struct gw_restore_result {
+	bool failed_over;	    /* the input ended after a complete checkpoint */
+	uint64_t checkpoints;	    /* complete ones that were applied */
+	uint64_t bytes;		    /* consumed */
+	uint64_t verify_mismatches; /* pages after VERIFY that are not what they were; each was
+				       logged */
+	struct gw_refusal refusal;  /* why it failed, if it is such a fault */
+	struct gw_report report;    /* filled if the restore succeeds */
+};
+
+/* Reads exactly one image. *result is filled either way; NULL is fine. 0: the domain's
+ * owner calls gw_control_restored() before it lets the domain run. -1: the domain is half built,
+ * and its owner destroys it. */
+int gw_restore_image(const struct gw_restore_args *args, struct gw_restore_result *result,
+		     struct gw_error *err);
+/* Reads exactly one libxl stream. device_model receives the state of the device model in the last
+ * complete round (or stays empty). NULL: dropped. */
+int gw_restore_stream(const struct gw_restore_args *args, struct gw_buffer *device_model,
+		      struct gw_restore_result *result, struct gw_error *err);
 
 #endif

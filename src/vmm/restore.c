@@ -37,19 +37,22 @@ int gw_restore_rest(struct gw_job *job, struct gw_operation *op, struct gw_error
 	struct gw_restore_args args = {
 		.domain = job->process->domain,
 		.in = job->ch,
-		.base = job->base,
+		.origin = job->base,
 		.toolstack = &toolstack,
 		.cancel = gw_operation_cancel_token(op),
-		.report = &job->report,
+		.owner = job,
 		.header = gw_restore_judge,
-		.opaque = job,
 	};
+	struct gw_restore_result result;
+	int rc;
 
 	gw_job_toolstack(job, op, &toolstack);
 	gw_channel_set_cancel(job->ch, args.cancel);
-	if ((job->layer == GW_LAYER_LIBXC ? gw_restore_image(&args, err)
-					  : gw_restore_stream(&args, NULL, err)) < 0)
+	rc = job->layer == GW_LAYER_LIBXC ? gw_restore_image(&args, &result, err)
+					  : gw_restore_stream(&args, NULL, &result, err);
+	if (rc < 0)
 		return -1;
+	job->report = result.report;
 	return gw_control_restored(args.domain->control, err);
 }
 

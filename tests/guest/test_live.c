@@ -161,7 +161,7 @@ static void restore_by_engine(const struct image *image, struct gw_domain *d)
 	struct gw_channel *ch = bytes_source("stored", image->data, image->len);
 	struct gw_restore_args args = {.domain = d, .in = ch};
 
-	assert_ok(gw_restore_image(&args, &err), &err);
+	assert_ok(gw_restore_image(&args, NULL, &err), &err);
 	assert_ok(gw_control_restored(d->control, &err), &err);
 	gw_channel_close(ch);
 }

@@ -99,23 +99,26 @@ struct gw_domain *stored_domain(enum gw_guest_type type, uint64_t max_pfns)
 	return d;
 }
 
-int restore_as_owner(struct gw_restore_args *args, bool libxl, struct gw_error *err)
+int restore_as_owner(const struct gw_restore_args *args, bool libxl,
+		     struct gw_restore_result *result, struct gw_error *err)
 {
-	if ((libxl ? gw_restore_stream(args, NULL, err) : gw_restore_image(args, err)) < 0)
+	if ((libxl ? gw_restore_stream(args, NULL, result, err)
+		   : gw_restore_image(args, result, err)) < 0)
 		return -1;
 	return gw_control_restored(args->domain->control, err);
 }
 
 int stored_restore(const struct stored *s, size_t len, struct gw_domain **domain,
-		   struct gw_restore_args *args, struct gw_error *err)
+		   struct gw_restore_args *args, struct gw_restore_result *result,
+		   struct gw_error *err)
 {
 	int rc;
 
 	*domain = stored_domain(s->type, s->nr_pfns);
 	args->domain = *domain;
 	args->in = stored_bytes(s->file.data + s->at, len);
-	args->base = s->at;
-	rc = restore_as_owner(args, s->libxl, err);
+	args->origin = s->at;
+	rc = restore_as_owner(args, s->libxl, result, err);
 	gw_channel_close(args->in);
 	args->in = NULL;
 	return rc;

@@ -35,14 +35,16 @@ struct gw_domain *stored_domain(enum gw_guest_type type, uint64_t max_pfns);
  * What the owner of args->domain does: restores (libxl: a libxl stream, else an image), then calls
  * gw_control_restored().
  */
-int restore_as_owner(struct gw_restore_args *args, bool libxl, struct gw_error *err);
+int restore_as_owner(const struct gw_restore_args *args, bool libxl,
+		     struct gw_restore_result *result, struct gw_error *err);
 
 /*
  * Restores the first len bytes of s (counted from s->at) into a new domain. *domain is set either
- * way, and is the caller's to destroy.
+ * way, and is the caller's to destroy; result may be NULL.
  */
 int stored_restore(const struct stored *s, size_t len, struct gw_domain **domain,
-		   struct gw_restore_args *args, struct gw_error *err);
+		   struct gw_restore_args *args, struct gw_restore_result *result,
+		   struct gw_error *err);
 
 /* A toolstack over a memory domain: suspend and resume are its own. */
 struct gw_toolstack stored_toolstack(struct gw_domain *d);

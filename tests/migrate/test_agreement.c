@@ -248,9 +248,10 @@ static int restore(const struct gw_buffer *bytes, bool libxl, const struct verdi
 				      GW_MAX(nr, (uint64_t)MAX_PFNS)),
 		.in = stored_bytes(bytes->data, bytes->len),
 	};
-	int rc = restore_as_owner(&args, libxl, err);
+	struct gw_restore_result result;
+	int rc = restore_as_owner(&args, libxl, &result, err);
 
-	*refusal = args.refusal;
+	*refusal = result.refusal;
 	gw_channel_close(args.in);
 	gw_control_destroy(args.domain->control);
 	return rc;

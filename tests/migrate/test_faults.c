@@ -73,7 +73,7 @@ static struct bench open_bench(void)
 	struct bench b = {.stored = stored_load(STREAM)};
 	struct gw_domain *d;
 
-	assert_ok(stored_restore(&b.stored, b.stored.file.len - b.stored.at, &d, &args, &err),
+	assert_ok(stored_restore(&b.stored, b.stored.file.len - b.stored.at, &d, &args, NULL, &err),
 		  &err);
 	b.f = faulty_new(d);
 	return b;
@@ -274,7 +274,7 @@ static int restore_into(struct faulty *f, const struct stored *s, struct gw_erro
 		.domain = &f->base,
 		.in = stored_bytes(s->file.data + s->at, s->file.len - s->at),
 	};
-	int rc = restore_as_owner(&args, false, err);
+	int rc = restore_as_owner(&args, false, NULL, err);
 
 	gw_channel_close(args.in);
 	if (f->mapped != 0)

@@ -29,7 +29,7 @@ static struct gw_domain *running_domain(const char *name)
 	struct stored s = stored_load(name);
 	struct gw_domain *d;
 
-	assert_ok(stored_restore(&s, s.file.len - s.at, &d, &args, &err), &err);
+	assert_ok(stored_restore(&s, s.file.len - s.at, &d, &args, NULL, &err), &err);
 	assert_ok(gw_control_unpause(d->control, &err), &err);
 	stored_free(&s);
 	return d;

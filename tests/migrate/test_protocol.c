@@ -63,7 +63,7 @@ static struct gw_domain *real_domain(void)
 	struct stored s = stored_load(STREAM);
 	struct gw_domain *d;
 
-	assert_ok(stored_restore(&s, s.file.len - s.at, &d, &args, &err), &err);
+	assert_ok(stored_restore(&s, s.file.len - s.at, &d, &args, NULL, &err), &err);
 	stored_free(&s);
 	return d;
 }

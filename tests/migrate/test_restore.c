@@ -114,10 +114,11 @@ static struct gw_domain *restore_image_of(const struct gw_buffer *image, const s
 {
 	struct gw_error err = GW_ERROR_INIT;
 	struct gw_restore_args args = {.domain = stored_domain(s->type, s->nr_pfns)};
+	struct gw_restore_result result;
 
 	args.in = stored_bytes(image->data, image->len);
-	assert_ok(restore_as_owner(&args, false, &err), &err);
-	assert_int_equal(args.bytes, image->len);
+	assert_ok(restore_as_owner(&args, false, &result, &err), &err);
+	assert_int_equal(result.bytes, image->len);
 	gw_channel_close(args.in);
 	return args.domain;
 }
@@ -127,19 +128,19 @@ static void test_real_stream(void **state)
 	size_t i = *(size_t *)*state;
 	struct gw_error err = GW_ERROR_INIT;
 	struct stored s = stored_load(real[i].stream);
-	struct gw_report report;
-	struct gw_restore_args args = {.report = &report};
+	struct gw_restore_args args = {0};
+	struct gw_restore_result result;
 	struct gw_buffer first, second;
 	struct gw_domain *d, *again;
-	int rc = stored_restore(&s, s.file.len - s.at, &d, &args, &err);
+	int rc = stored_restore(&s, s.file.len - s.at, &d, &args, &result, &err);
 
 	if (rc < 0)
 		fail_msg("%s: %s", real[i].stream, err.text);
-	assert_int_equal(args.checkpoints, real[i].checkpoints);
-	assert_int_equal(args.failed_over, real[i].checkpoints > 0);
-	assert_int_equal(args.verify_mismatches, 0);
-	if (!args.failed_over)
-		assert_int_equal(args.bytes, s.file.len - s.at - real[i].behind);
+	assert_int_equal(result.checkpoints, real[i].checkpoints);
+	assert_int_equal(result.failed_over, real[i].checkpoints > 0);
+	assert_int_equal(result.verify_mismatches, 0);
+	if (!result.failed_over)
+		assert_int_equal(result.bytes, s.file.len - s.at - real[i].behind);
 	first = stored_save(d, false);
 	if (real[i].manifest)
 		check_manifest(real[i].stream, real[i].manifest, d, &first);

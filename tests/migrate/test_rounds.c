@@ -107,17 +107,18 @@ static void check_cut(const char *name, const struct stored *s, const struct map
 {
 	struct gw_error err = GW_ERROR_INIT;
 	struct gw_restore_args args = {0};
+	struct gw_restore_result result;
 	struct gw_domain *d;
 	uint64_t complete = 0;
-	int rc = stored_restore(s, len, &d, &args, &err);
+	int rc = stored_restore(s, len, &d, &args, &result, &err);
 
 	while (complete < m->nr_complete && m->complete[complete] <= len)
 		complete++;
 	if (complete == 0 && (rc == 0 || err.code != GW_TRUNCATED))
 		fail_msg("%s cut at %zu: %d, \"%s\"", name, len, rc, err.text);
-	if (complete > 0 && (rc < 0 || args.checkpoints != complete || !args.failed_over))
+	if (complete > 0 && (rc < 0 || result.checkpoints != complete || !result.failed_over))
 		fail_msg("%s cut at %zu: %d, %llu checkpoints of %llu: %s", name, len, rc,
-			 (unsigned long long)args.checkpoints, (unsigned long long)complete,
+			 (unsigned long long)result.checkpoints, (unsigned long long)complete,
 			 err.text);
 	if (complete > 0)
 		check_memory(name, complete - 1, d);
@@ -157,21 +158,22 @@ static void test_malformed_is_no_failover(void **state)
 	const char *name = *state;
 	struct gw_error err = GW_ERROR_INIT;
 	struct gw_restore_args args = {0};
+	struct gw_restore_result result;
 	struct stored s = load(name);
 	struct map m = map_stream(&s);
 	struct gw_domain *d;
 	size_t at = s.at + m.records[record_of_round(&m, 1)];
 
 	gw_put_le32(s.file.data + at, 0x77);
-	assert_fails(stored_restore(&s, s.file.len - s.at, &d, &args, &err), &err, GW_INVALID,
-		     "type 0x00000077");
-	assert_false(args.failed_over);
+	assert_fails(stored_restore(&s, s.file.len - s.at, &d, &args, &result, &err), &err,
+		     GW_INVALID, "type 0x00000077");
+	assert_false(result.failed_over);
 	gw_control_destroy(d->control);
 	/* The lost framing of a record that is longer than any may be. */
 	gw_put_le32(s.file.data + at, GW_REC_PAGE_DATA);
 	gw_put_le32(s.file.data + at + 4, 0x70000000);
-	assert_fails(stored_restore(&s, s.file.len - s.at, &d, &args, &err), &err, GW_INVALID,
-		     "exceeds the limit");
+	assert_fails(stored_restore(&s, s.file.len - s.at, &d, &args, &result, &err), &err,
+		     GW_INVALID, "exceeds the limit");
 	gw_control_destroy(d->control);
 	stored_free(&s);
 }
@@ -211,14 +213,15 @@ static void test_toolstack_decides(void **state)
 		struct verdicts v = {.list = cases[i].list};
 		struct gw_toolstack ts = {.opaque = &v, .checkpoint = give_verdict};
 		struct gw_restore_args args = {.toolstack = &ts};
+		struct gw_restore_result result;
 		struct gw_domain *d;
 
-		assert_int_equal(stored_restore(&s, s.file.len - s.at, &d, &args, &err),
+		assert_int_equal(stored_restore(&s, s.file.len - s.at, &d, &args, &result, &err),
 				 cases[i].rc);
-		assert_int_equal(args.checkpoints, cases[i].checkpoints);
+		assert_int_equal(result.checkpoints, cases[i].checkpoints);
 		assert_int_equal(v.asked, strlen(cases[i].list));
 		if (cases[i].rc == 0)
-			check_memory(name, args.checkpoints - 1, d);
+			check_memory(name, result.checkpoints - 1, d);
 		gw_control_destroy(d->control);
 	}
 	stored_free(&s);
@@ -226,7 +229,7 @@ static void test_toolstack_decides(void **state)
 
 static int restore_faulty(const struct stored *s, const struct gw_fault_plan *plan,
 			  const struct gw_cancel *cancel, struct gw_restore_args *args,
-			  struct gw_error *err)
+			  struct gw_restore_result *result, struct gw_error *err)
 {
 	struct gw_channel *in = stored_bytes(s->file.data + s->at, s->file.len - s->at);
 	int rc;
@@ -237,7 +240,7 @@ static int restore_faulty(const struct stored *s, const struct gw_fault_plan *pl
 		.cancel = cancel,
 	};
 	assert_non_null(args->in);
-	rc = restore_as_owner(args, s->libxl, err);
+	rc = restore_as_owner(args, s->libxl, result, err);
 	gw_channel_close(args->in);
 	return rc;
 }
@@ -250,25 +253,27 @@ static void test_broken_connection(void **state)
 	struct gw_fault_plan plan = GW_FAULT_PLAN_INIT;
 	struct gw_cancel *cancel = gw_cancel_new(&err);
 	struct gw_restore_args args;
+	struct gw_restore_result result;
 	struct stored s = load(name);
 	struct map m = map_stream(&s);
 
 	plan.read.error_at = m.complete[2] - 1;
 	plan.read.most = 3000;
-	assert_ok(restore_faulty(&s, &plan, NULL, &args, &err), &err);
-	assert_true(args.failed_over);
-	assert_int_equal(args.checkpoints, 2);
+	assert_ok(restore_faulty(&s, &plan, NULL, &args, &result, &err), &err);
+	assert_true(result.failed_over);
+	assert_int_equal(result.checkpoints, 2);
 	check_memory(name, 1, args.domain);
 	gw_control_destroy(args.domain->control);
 
 	plan.read.error_at = m.complete[0] - 100;
-	assert_fails(restore_faulty(&s, &plan, NULL, &args, &err), &err, GW_SYSTEM, "");
+	assert_fails(restore_faulty(&s, &plan, NULL, &args, &result, &err), &err, GW_SYSTEM, "");
 	gw_control_destroy(args.domain->control);
 
 	plan = (struct gw_fault_plan)GW_FAULT_PLAN_INIT;
 	gw_cancel_set(cancel);
-	assert_fails(restore_faulty(&s, &plan, cancel, &args, &err), &err, GW_CANCELLED, "");
-	assert_false(args.failed_over);
+	assert_fails(restore_faulty(&s, &plan, cancel, &args, &result, &err), &err, GW_CANCELLED,
+		     "");
+	assert_false(result.failed_over);
 	gw_control_destroy(args.domain->control);
 	gw_cancel_free(cancel);
 	stored_free(&s);
@@ -281,15 +286,16 @@ static void test_checkpoint_unannounced(void **state)
 
 	for (int under_way = 0; under_way < 2; under_way++) {
 		struct gw_restore_args args = {.under_way = under_way};
+		struct gw_restore_result result;
 		struct gw_error err = GW_ERROR_INIT;
 		struct gw_domain *d;
-		int rc = stored_restore(&s, s.file.len - s.at, &d, &args, &err);
+		int rc = stored_restore(&s, s.file.len - s.at, &d, &args, &result, &err);
 
 		if (under_way)
 			assert_fails(rc, &err, GW_INVALID, "announced as a plain one");
 		else
 			assert_ok(rc, &err);
-		assert_int_equal(args.checkpoints, under_way ? 0 : 3);
+		assert_int_equal(result.checkpoints, under_way ? 0 : 3);
 		gw_control_destroy(d->control);
 	}
 	stored_free(&s);

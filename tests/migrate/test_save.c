@@ -42,7 +42,7 @@ static struct gw_domain *real_domain_of(const char *name, uint64_t max_pfns)
 
 	if (max_pfns)
 		s.nr_pfns = max_pfns;
-	assert_ok(stored_restore(&s, s.file.len - s.at, &d, &args, &err), &err);
+	assert_ok(stored_restore(&s, s.file.len - s.at, &d, &args, NULL, &err), &err);
 	stored_free(&s);
 	return d;
 }
@@ -311,6 +311,7 @@ static void test_checkpointed(void **state)
 	struct gw_save_args args = {
 		.domain = d, .out = &out->ch, .toolstack = &ts, .stream_type = GW_STREAM_REMUS};
 	struct gw_restore_args restore = {0};
+	struct gw_restore_result result;
 	struct gw_buffer stream;
 
 	l.last.data = calloc(1024, GW_PAGE_SIZE);
@@ -318,10 +319,10 @@ static void test_checkpointed(void **state)
 	stream = saved_bytes(out);
 	restore.domain = stored_domain(GW_GUEST_X86_HVM, 0);
 	restore.in = stored_bytes(stream.data, stream.len);
-	assert_ok(gw_restore_stream(&restore, &model, &err), &err);
+	assert_ok(gw_restore_stream(&restore, &model, &result, &err), &err);
 	assert_ok(gw_control_restored(restore.domain->control, &err), &err);
-	assert_int_equal(restore.checkpoints, 4);
-	assert_true(restore.failed_over);
+	assert_int_equal(result.checkpoints, 4);
+	assert_true(result.failed_over);
 	assert_int_equal(model.len, 5);
 	assert_memory_equal(model.data, "model", 5);
 	for (uint64_t pfn = 0; pfn < 1000; pfn++) {
@@ -363,11 +364,12 @@ static uint64_t mismatches_of(const struct gw_buffer *image, enum gw_guest_type 
 		.in = stored_bytes(image->data, image->len),
 		.toolstack = &ts,
 	};
+	struct gw_restore_result result;
 
-	assert_ok(restore_as_owner(&args, false, &err), &err);
+	assert_ok(restore_as_owner(&args, false, &result, &err), &err);
 	gw_channel_close(args.in);
 	gw_control_destroy(args.domain->control);
-	return args.verify_mismatches;
+	return result.verify_mismatches;
 }
 
 /* Changes one byte of the last page in front of the device state. */

@@ -4,10 +4,9 @@
  */
 #include "lib/gwtest.h"
 
-#include <time.h>
-
 #include "base/bitmap.h"
 #include "base/util.h"
+#include "lib/random.h"
 
 static uint64_t model_next(const uint64_t *map, uint64_t nbits, uint64_t from, bool wanted)
 {
@@ -19,23 +18,18 @@ static uint64_t model_next(const uint64_t *map, uint64_t nbits, uint64_t from, b
 
 static void walks_match_the_model(void **state)
 {
-	unsigned seed = getenv("GODWIT_SEED") ? (unsigned)atoi(getenv("GODWIT_SEED"))
-					      : (unsigned)time(NULL);
-
-	print_message("GODWIT_SEED=%u\n", seed);
-	srand(seed);
 	for (int round = 0; round < 300; round++) {
-		uint64_t nbits = (uint64_t)(rand() % 400) + 1;
+		uint64_t nbits = (uint64_t)(random64() % 400) + 1;
 		uint64_t *map = gw_bitmap_new(nbits);
 		uint64_t *other = gw_bitmap_new(nbits);
 		uint64_t want = 0;
 
 		assert_non_null(map);
 		assert_non_null(other);
-		for (uint64_t i = 0, n = (uint64_t)rand() % nbits; i < n; i++)
-			gw_bitmap_set(map, (uint64_t)rand() % nbits);
-		uint64_t first = (uint64_t)rand() % nbits;
-		uint64_t count = (uint64_t)rand() % (nbits - first + 1);
+		for (uint64_t i = 0, n = (uint64_t)random64() % nbits; i < n; i++)
+			gw_bitmap_set(map, (uint64_t)random64() % nbits);
+		uint64_t first = (uint64_t)random64() % nbits;
+		uint64_t count = (uint64_t)random64() % (nbits - first + 1);
 		gw_bitmap_set_range(other, first, count);
 		for (uint64_t i = 0; i < nbits; i++)
 			assert_int_equal(gw_bitmap_test(other, i), i >= first && i < first + count);

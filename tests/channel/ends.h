@@ -14,6 +14,7 @@
 
 #include "channel/fault.h"
 #include "channel/memory.h"
+#include "lib/random.h"
 
 enum kind {
 	PIPE,
@@ -57,7 +58,7 @@ static inline void *feed(void *opaque)
 {
 	struct end *e = opaque;
 	uint8_t buf[30000];
-	uint64_t pos = 0, random = test_seed();
+	uint64_t pos = 0, random = random_seed();
 	sigset_t no_pipe;
 
 	/* What is counted are the signals of who moves. */
@@ -67,7 +68,7 @@ static inline void *feed(void *opaque)
 	if (e->other < 0)
 		e->other = open(e->path, O_WRONLY);
 	while (pos < e->total) {
-		size_t n = GW_MIN(1 + draw(&random) % sizeof(buf), e->total - pos);
+		size_t n = GW_MIN(1 + random_next(&random) % sizeof(buf), e->total - pos);
 		ssize_t put;
 
 		fill(buf, n, pos);
@@ -160,7 +161,7 @@ static inline void open_in(struct end *e, enum kind kind, uint64_t total)
 		e->ch = must(gw_channel_open(e->path, &err), &err);
 		break;
 	case MEMORY: {
-		struct half w = {NULL, total, test_seed(), 20000, true, false, GW_ERROR_INIT};
+		struct half w = {NULL, total, random_seed(), 20000, true, false, GW_ERROR_INIT};
 
 		e->ch = w.ch = must(gw_channel_memory("it", &err), &err);
 		write_half(&w);
@@ -172,7 +173,7 @@ static inline void open_in(struct end *e, enum kind kind, uint64_t total)
 		e->ch = must(gw_channel_from_fd(fds[0], true, "it", &err), &err);
 	}
 	plan.read.most = 3000;
-	plan.seed = test_seed();
+	plan.seed = random_seed();
 	if (kind == SHORT)
 		e->ch = must(gw_channel_fault(e->ch, &plan, &err), &err);
 	start(e, feed);
@@ -213,7 +214,7 @@ static inline void open_out(struct end *e, enum kind kind, uint64_t total)
 		e->ch = must(gw_channel_from_fd(fds[1], true, "it", &err), &err);
 	}
 	plan.write.most = 3000;
-	plan.seed = test_seed();
+	plan.seed = random_seed();
 	if (kind == SHORT)
 		e->ch = must(gw_channel_fault(e->ch, &plan, &err), &err);
 	start(e, drain);

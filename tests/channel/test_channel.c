@@ -7,6 +7,7 @@
 
 #include "channel/kind.h"
 #include "channel/memory.h"
+#include "lib/random.h"
 
 static struct gw_channel *memory_with(const char *text)
 {
@@ -188,16 +189,16 @@ static void memory_stays_small(void **state)
 {
 	struct gw_error err = GW_ERROR_INIT;
 	struct gw_channel *ch = gw_channel_memory("bytes", &err);
-	uint64_t random = test_seed(), in = 0, out = 0;
+	uint64_t random = random_seed(), in = 0, out = 0;
 	uint8_t buf[1000];
 	size_t len;
 
 	while (in < 300000) {
-		len = draw(&random) % sizeof(buf);
+		len = random_next(&random) % sizeof(buf);
 		fill(buf, len, in);
 		assert_ok(gw_channel_write(ch, buf, len, &err), &err);
 		in += len;
-		len = draw(&random) % (GW_MIN(in - out, sizeof(buf)) + 1);
+		len = random_next(&random) % (GW_MIN(in - out, sizeof(buf)) + 1);
 		assert_int_equal(gw_channel_read(ch, buf, len, &err), 1);
 		check(buf, len, out);
 		out += len;

@@ -12,6 +12,7 @@
 #include "base/buffer.h"
 #include "channel/fault.h"
 #include "channel/memory.h"
+#include "lib/random.h"
 
 static struct gw_buffer gzip(const void *data, size_t len)
 {
@@ -69,11 +70,11 @@ static const struct {
 /* Half of it compresses well, half does not. */
 static uint8_t *sample(size_t len)
 {
-	uint64_t random = test_seed();
+	uint64_t random = random_seed();
 	uint8_t *data = malloc(len + 1);
 
 	for (size_t i = 0; i < len; i++)
-		data[i] = i / 1000 % 2 ? (uint8_t)draw(&random) : (uint8_t)(i / 4000);
+		data[i] = i / 1000 % 2 ? (uint8_t)random_next(&random) : (uint8_t)(i / 4000);
 	return data;
 }
 
@@ -102,12 +103,13 @@ static ssize_t drain(struct gw_channel *ch, const uint8_t *data, size_t len, boo
 		     struct gw_error *err)
 {
 	static uint8_t buf[70000];
-	uint64_t random = test_seed();
+	uint64_t random = random_seed();
 	size_t total = 0;
 
 	*same = true;
 	for (;;) {
-		size_t want = 1 + draw(&random) % (draw(&random) % 4 ? 100 : sizeof(buf));
+		size_t want =
+			1 + random_next(&random) % (random_next(&random) % 4 ? 100 : sizeof(buf));
 		ssize_t got = gw_channel_read_some(ch, buf, want, err);
 
 		if (got <= 0) {
@@ -140,7 +142,7 @@ static void unpacks(void **state)
 	struct gw_error err = GW_ERROR_INIT;
 	uint8_t *data = sample(3u << 20);
 
-	plan.seed = test_seed();
+	plan.seed = random_seed();
 	plan.read.most = 300;
 	for (size_t i = 0; i < GW_ARRAY_SIZE(packers); i++)
 		for (size_t j = 0; j < GW_ARRAY_SIZE(sizes); j++) {
@@ -167,7 +169,7 @@ static void exact_reads_and_skips(void **state)
 	for (size_t i = 0; i < GW_ARRAY_SIZE(packers); i++) {
 		struct gw_buffer packed = packers[i].pack(data, 3u << 20);
 		struct half r = {.total = 3u << 20,
-				 .random = test_seed(),
+				 .random = random_seed(),
 				 .largest = 20000,
 				 .err = GW_ERROR_INIT};
 
@@ -233,7 +235,7 @@ static void members(void **state)
 static void cut_off(void **state)
 {
 	struct gw_error err = GW_ERROR_INIT;
-	uint64_t random = test_seed();
+	uint64_t random = random_seed();
 	uint8_t *data = sample(SIZE);
 
 	for (size_t i = 0; i < GW_ARRAY_SIZE(packers); i++) {
@@ -241,11 +243,11 @@ static void cut_off(void **state)
 
 		for (int n = 0; n < 100; n++) {
 			/* The first and the last few places, and random ones between. */
-			size_t len =
-				n < 30	 ? packers[i].magic + (size_t)n
-				: n < 60 ? packed.len - (size_t)(n - 29)
-					 : packers[i].magic +
-						   draw(&random) % (packed.len - packers[i].magic);
+			size_t len = n < 30   ? packers[i].magic + (size_t)n
+				     : n < 60 ? packed.len - (size_t)(n - 29)
+					      : packers[i].magic +
+							random_next(&random) %
+								(packed.len - packers[i].magic);
 			struct gw_channel *ch = unpack(holding(packed.data, len));
 			char where[64];
 			bool same;
@@ -271,7 +273,7 @@ static void cut_off(void **state)
  */
 static void damaged(void **state)
 {
-	uint64_t random = test_seed();
+	uint64_t random = random_seed();
 	uint8_t *data = sample(SIZE);
 
 	for (size_t i = 0; i < GW_ARRAY_SIZE(packers); i++) {
@@ -281,16 +283,16 @@ static void damaged(void **state)
 		for (int n = 0; n < 150; n++) {
 			struct gw_error err = GW_ERROR_INIT;
 			struct gw_fault_plan plan = GW_FAULT_PLAN_INIT;
-			size_t at =
-				n < 30	 ? packers[i].magic + (size_t)n
-				: n < 50 ? packed.len - (size_t)(n - 29)
-					 : packers[i].magic +
-						   draw(&random) % (packed.len - packers[i].magic);
+			size_t at = n < 30   ? packers[i].magic + (size_t)n
+				    : n < 50 ? packed.len - (size_t)(n - 29)
+					     : packers[i].magic +
+						       random_next(&random) %
+							       (packed.len - packers[i].magic);
 			struct gw_channel *ch;
 			bool same;
 
 			plan.read.corrupt_at = at;
-			plan.read.corrupt_with = (uint8_t)(1 << draw(&random) % 8);
+			plan.read.corrupt_with = (uint8_t)(1 << random_next(&random) % 8);
 			ch = gw_channel_fault(holding(packed.data, packed.len), &plan, &err);
 			ch = unpack(ch);
 			if (drain(ch, data, SIZE, &same, &err) >= 0) {

@@ -8,6 +8,7 @@
 
 #include "channel/fault.h"
 #include "channel/memory.h"
+#include "lib/random.h"
 
 #define SIZE 10000u
 
@@ -28,7 +29,8 @@ static struct gw_channel *failing(const struct gw_fault_plan *plan, bool filled)
 static void nothing(void **state)
 {
 	struct gw_fault_plan plan = GW_FAULT_PLAN_INIT;
-	struct half r = {failing(&plan, true), SIZE, test_seed(), 200, true, false, GW_ERROR_INIT};
+	struct half r = {failing(&plan, true), SIZE, random_seed(), 200, true, false,
+			 GW_ERROR_INIT};
 	uint8_t byte;
 
 	read_half(&r);
@@ -43,7 +45,7 @@ static void short_transfers(void **state)
 	uint8_t buf[SIZE];
 	int calls = 0;
 
-	plan.seed = test_seed();
+	plan.seed = random_seed();
 	plan.read.most = 7;
 	struct gw_channel *ch = failing(&plan, true);
 	for (size_t pos = 0; pos < SIZE; calls++) {

@@ -15,6 +15,7 @@
 
 #include "channel/fault.h"
 #include "channel/fd.h"
+#include "lib/random.h"
 
 #define TOTAL (3u << 20)
 
@@ -137,7 +138,7 @@ static void over_file(void **state)
 
 	assert_false(ch->seekable);
 	transfer(ch, ch, 0, 1, false);
-	struct half w = {ch, TOTAL, test_seed(), 20000, true, false, GW_ERROR_INIT};
+	struct half w = {ch, TOTAL, random_seed(), 20000, true, false, GW_ERROR_INIT};
 
 	write_half(&w);
 	assert_false(w.failed);
@@ -160,7 +161,7 @@ static void over_file(void **state)
 	assert_int_equal(lseek(fd, 0, SEEK_SET), 0);
 	ch = over(fd, true);
 	transfer(ch, ch, 0, 1, false);
-	struct half r = {ch, TOTAL, test_seed(), 20000, true, false, GW_ERROR_INIT};
+	struct half r = {ch, TOTAL, random_seed(), 20000, true, false, GW_ERROR_INIT};
 	read_half(&r);
 	gw_channel_close(ch);
 	assert_int_equal(fcntl(fd, F_GETFD), -1);
@@ -226,7 +227,7 @@ static void short_transfers(void **state)
 	struct gw_fault_plan plan = GW_FAULT_PLAN_INIT;
 	int fds[2];
 
-	plan.seed = test_seed();
+	plan.seed = random_seed();
 	plan.read.most = 700;
 	plan.write.most = 5000;
 	assert_int_equal(pipe(fds), 0);

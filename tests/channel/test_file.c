@@ -11,6 +11,7 @@
 #include <sys/resource.h>
 
 #include "channel/offset_io.h"
+#include "lib/random.h"
 
 static char *folder;
 
@@ -247,7 +248,7 @@ static void empty_fifo(void **state)
 static void random_bytes(void **state)
 {
 	struct gw_error err = GW_ERROR_INIT;
-	struct half w = {create("image", ""), 3 << 20, test_seed(), 30000, true, false,
+	struct half w = {create("image", ""), 3 << 20, random_seed(), 30000, true, false,
 			 GW_ERROR_INIT};
 
 	write_half(&w);
@@ -259,7 +260,7 @@ static void random_bytes(void **state)
 	for (size_t largest = 30; largest <= 30000; largest *= 10) {
 		struct half r = {gw_channel_open(in_folder("image"), &err),
 				 3 << 20,
-				 test_seed(),
+				 random_seed(),
 				 largest,
 				 false,
 				 false,

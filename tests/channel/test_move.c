@@ -10,6 +10,7 @@
 #include <sys/resource.h>
 
 #include "channel/tee.h"
+#include "lib/random.h"
 
 #define TOTAL (3u << 20)
 
@@ -22,9 +23,9 @@ static void move_all(struct gw_channel *in, struct gw_channel *out, uint64_t tot
 	uint64_t pos = 0;
 
 	while (pos < total) {
-		uint64_t left = total - pos, n = GW_MIN(draw(random) % 600000, left);
+		uint64_t left = total - pos, n = GW_MIN(random_next(random) % 600000, left);
 
-		switch (draw(random) % 4) {
+		switch (random_next(random) % 4) {
 		case 0: /* a record's head */
 			n = GW_MIN(n % 9000, left);
 			assert_ok(gw_channel_read(in, buf, n, &err), &err);
@@ -49,7 +50,7 @@ static void move_all(struct gw_channel *in, struct gw_channel *out, uint64_t tot
 
 static void every_kind_into_every_kind(void **state)
 {
-	uint64_t random = test_seed();
+	uint64_t random = random_seed();
 
 	for (enum kind i = 0; i < KINDS; i++) {
 		for (enum kind o = 0; o < KINDS; o++) {
@@ -108,7 +109,7 @@ static void an_input_that_ends_inside(void **state)
 /* What goes through stays in a file, too, and nothing is lost if it does not. */
 static void with_a_copy(void **state)
 {
-	uint64_t random = test_seed();
+	uint64_t random = random_seed();
 
 	for (enum kind i = 0; i < KINDS; i++) {
 		for (enum kind o = 0; o < KINDS; o++) {
@@ -121,7 +122,7 @@ static void with_a_copy(void **state)
 			open_in(&in, i, total);
 			open_out(&out, o, total);
 			while (pos < total) {
-				uint64_t n = GW_MIN(draw(&random) % 600000, total - pos);
+				uint64_t n = GW_MIN(random_next(&random) % 600000, total - pos);
 
 				assert_ok(gw_channel_tee(in.ch, out.ch, n, &tee, 7 + pos, &err),
 					  &err);
@@ -179,7 +180,7 @@ static void a_copy_that_fails(void **state)
 static void a_file_that_is_read_ahead_in(void **state)
 {
 	struct gw_error err = GW_ERROR_INIT;
-	uint64_t random = test_seed();
+	uint64_t random = random_seed();
 	struct end in, out;
 	uint8_t head[20];
 
@@ -192,7 +193,7 @@ static void a_file_that_is_read_ahead_in(void **state)
 		check(head, n, pos);
 		assert_ok(gw_channel_write(out.ch, head, n, &err), &err);
 		pos += n;
-		n = GW_MIN(draw(&random) % 9000, TOTAL - pos);
+		n = GW_MIN(random_next(&random) % 9000, TOTAL - pos);
 		assert_ok(gw_channel_move(in.ch, out.ch, n, &err), &err);
 		pos += n;
 		assert_int_equal(in.ch->read_pos, pos);
@@ -428,12 +429,12 @@ static void no_room_in_a_file(void **state)
 /* Planned failures on either side come through, at their byte. */
 static void planned_failures(void **state)
 {
-	uint64_t random = test_seed();
+	uint64_t random = random_seed();
 
 	for (int round = 0; round < 60; round++) {
 		struct gw_fault_plan plan = GW_FAULT_PLAN_INIT;
 		struct gw_error err = GW_ERROR_INIT;
-		uint64_t at = draw(&random) % 400000;
+		uint64_t at = random_next(&random) % 400000;
 		bool reading = round & 1;
 		struct end in, out;
 		char text[60];

@@ -18,31 +18,7 @@
 
 #include "base/clock.h"
 #include "base/util.h"
-
-/* The seed of this run: printed, and taken from GODWIT_SEED to run it again. */
-static inline uint64_t test_seed(void)
-{
-	static uint64_t seed;
-
-	if (!seed) {
-		const char *given = getenv("GODWIT_SEED");
-
-		seed = given ? strtoull(given, NULL, 0) : gw_clock_ns() | 1;
-		print_message("GODWIT_SEED=%" PRIu64 "\n", seed);
-	}
-	return seed;
-}
-
-static inline uint64_t draw(uint64_t *random)
-{
-	*random += 0x9e3779b97f4a7c15u;
-
-	uint64_t z = *random;
-
-	z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
-	z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
-	return z ^ (z >> 31);
-}
+#include "lib/random.h"
 
 static inline uint8_t pattern(uint64_t pos)
 {
@@ -91,11 +67,13 @@ struct half {
 static inline int random_list(struct half *h, uint8_t *buf, uint64_t left, struct iovec *iov,
 			      int max, size_t *len)
 {
-	int n = 1 + (int)(draw(&h->random) % (uint64_t)max);
+	int n = 1 + (int)(random_next(&h->random) % (uint64_t)max);
 
 	*len = 0;
 	for (int i = 0; i < n; i++) {
-		size_t part = draw(&h->random) % 8 ? draw(&h->random) % (h->largest + 1) : 0;
+		size_t part = random_next(&h->random) % 8
+				      ? random_next(&h->random) % (h->largest + 1)
+				      : 0;
 
 		part = GW_MIN(part, left - *len);
 		iov[i] = (struct iovec){.iov_base = buf + *len, .iov_len = part};
@@ -139,13 +117,13 @@ static inline void read_half(struct half *h)
 		size_t len;
 		int n;
 
-		switch (draw(&h->random) % 8) {
+		switch (random_next(&h->random) % 8) {
 		case 0:
-			len = GW_MIN(draw(&h->random) % (h->largest + 1), left);
+			len = GW_MIN(random_next(&h->random) % (h->largest + 1), left);
 			assert_ok(gw_channel_skip(h->ch, len, &h->err), &h->err);
 			break;
 		case 1:
-			len = GW_MIN(1 + draw(&h->random) % 60, left);
+			len = GW_MIN(1 + random_next(&h->random) % 60, left);
 			assert_int_equal(gw_channel_read(h->ch, buf, len, &h->err), 1);
 			check(buf, len, pos);
 			gw_channel_unread(h->ch, buf, len);
@@ -167,8 +145,8 @@ static inline void read_half(struct half *h)
 static inline void transfer(struct gw_channel *from, struct gw_channel *to, uint64_t total,
 			    size_t largest, bool finish)
 {
-	struct half w = {to, total, test_seed(), largest, finish, false, GW_ERROR_INIT};
-	struct half r = {from, total, test_seed() + 1, largest, finish, false, GW_ERROR_INIT};
+	struct half w = {to, total, random_seed(), largest, finish, false, GW_ERROR_INIT};
+	struct half r = {from, total, random_seed() + 1, largest, finish, false, GW_ERROR_INIT};
 	pthread_t thread;
 	uint8_t byte;
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * Conversions of damaged images and over channels that fail: nothing that is not whole is presented
- * as whole, what verify calls an error is refused, and nothing is left behind. GODWIT_SEED replays.
+ * as whole, what verify calls an error is refused, and nothing is left behind.
  */
 #include "fixture.h"
 
@@ -17,26 +17,11 @@
 #include "lib/realdata.h"
 #include "lib/bytes.h"
 #include "lib/legacy_writer.h"
+#include "lib/random.h"
 #include "base/clock.h"
 #include "base/util.h"
 #include "channel/fault.h"
 #include "examine/examine.h"
-
-static uint64_t random_state;
-
-static uint64_t next(void)
-{
-	random_state = random_state * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
-	return random_state >> 33;
-}
-
-static void start(void)
-{
-	const char *given = getenv("GODWIT_SEED");
-
-	random_state = given ? strtoull(given, NULL, 0) : gw_clock_ns();
-	print_message("GODWIT_SEED=%llu\n", (unsigned long long)random_state);
-}
 
 static int count_fds(void)
 {
@@ -79,18 +64,18 @@ static struct verdict verify(const void *data, size_t len)
 /* A place that is no page's contents. */
 static size_t place_in(const struct seen *s)
 {
-	const struct seen_record *r = &s->records[next() % s->nr];
+	const struct seen_record *r = &s->records[random64() % s->nr];
 	size_t at;
 
-	switch (next() % 8) {
+	switch (random64() % 8) {
 	case 0:
-		return next() % s->records[0].at;
+		return random64() % s->records[0].at;
 	case 1:
 	case 2:
 	case 3:
-		return r->at + next() % 8;
+		return r->at + random64() % 8;
 	default:
-		at = r->at + next() % GW_MIN(r->length + 8, 600u);
+		at = r->at + random64() % GW_MIN(r->length + 8, 600u);
 		return GW_MIN(at, s->len - 1);
 	}
 }
@@ -99,13 +84,13 @@ static void spoil(uint8_t *data, const struct seen *s)
 {
 	static const uint8_t bytes[] = {0, 1, 2, 4, 8, 0x7f, 0x80, 0xff};
 
-	for (unsigned n = 1 + next() % 2; n; n--) {
+	for (unsigned n = 1 + random64() % 2; n; n--) {
 		size_t at = place_in(s);
 
-		if (next() % 2)
-			data[at] ^= (uint8_t)(1u << next() % 8);
+		if (random64() % 2)
+			data[at] ^= (uint8_t)(1u << random64() % 8);
 		else
-			data[at] = bytes[next() % sizeof(bytes)];
+			data[at] = bytes[random64() % sizeof(bytes)];
 	}
 }
 
@@ -141,7 +126,6 @@ static void mutants_of_version_3(void **state)
 		"xen417/tiny-pv.save.xz",
 	};
 
-	start();
 	for (size_t i = 0; i < GW_ARRAY_SIZE(names); i++) {
 		struct gw_buffer file = realdata_load(realdata_path(names[i]));
 		uint8_t *copy = malloc(file.len);
@@ -151,7 +135,7 @@ static void mutants_of_version_3(void **state)
 		for (int round = 0; round < 60; round++) {
 			memcpy(copy, file.data, file.len);
 			spoil(copy, &s);
-			judge_mutant(copy, next() % 4 ? file.len : next() % file.len, true);
+			judge_mutant(copy, random64() % 4 ? file.len : random64() % file.len, true);
 		}
 		seen_free(&s);
 		free(copy);
@@ -161,17 +145,18 @@ static void mutants_of_version_3(void **state)
 
 static void mutants_of_legacy_images(void **state)
 {
-	start();
 	for (int i = 0; i < 300; i++) {
 		const struct legacy_wish wish = {.p2m_size = LEGACY_P2M_MIN};
-		struct legacy_made *made = legacy_make(next(), &wish);
+		struct legacy_made *made = legacy_make(random64(), &wish);
 		uint8_t *data = made->bytes.data;
 
-		for (unsigned n = 1 + next() % 3; n; n--) {
-			const struct legacy_made_event *e = &made->events[next() % made->nr_events];
-			size_t at = GW_MIN(e->offset + next() % 64, made->bytes.len - 1);
+		for (unsigned n = 1 + random64() % 3; n; n--) {
+			const struct legacy_made_event *e =
+				&made->events[random64() % made->nr_events];
+			size_t at = GW_MIN(e->offset + random64() % 64, made->bytes.len - 1);
 
-			data[at] = (uint8_t)(next() % 2 ? data[at] ^ 1u << next() % 8 : next());
+			data[at] = (uint8_t)(random64() % 2 ? data[at] ^ 1u << random64() % 8
+							    : random64());
 		}
 		judge_mutant(data, made->bytes.len, false);
 		legacy_made_free(made);
@@ -189,14 +174,13 @@ static struct legacy_made *some_image(void)
 		.info = LEGACY_YES,
 	};
 
-	return legacy_make(next(), &wish);
+	return legacy_make(random64(), &wish);
 }
 
 static void inputs_that_fail(void **state)
 {
 	int before = count_fds();
 
-	start();
 	for (int i = 0; i < 150; i++) {
 		struct legacy_made *made = some_image();
 		struct gw_fault_plan plan = GW_FAULT_PLAN_INIT;
@@ -204,9 +188,9 @@ static void inputs_that_fail(void **state)
 		struct gw_channel *in;
 		struct outcome o;
 
-		plan.seed = next();
-		plan.read.most = 1 + (uint32_t)(next() % 70000);
-		plan.read.error_at = next() % made->bytes.len;
+		plan.seed = random64();
+		plan.read.most = 1 + (uint32_t)(random64() % 70000);
+		plan.read.error_at = random64() % made->bytes.len;
 		in = gw_channel_fault(source_of(made->bytes.data, made->bytes.len), &plan, &err);
 		assert_non_null(in);
 		convert_channels(&o, in, NULL, NULL);
@@ -227,7 +211,6 @@ static void outputs_that_fail(void **state)
 {
 	int before = count_fds();
 
-	start();
 	for (int i = 0; i < 150; i++) {
 		struct legacy_made *made = some_image();
 		struct gw_fault_plan plan = GW_FAULT_PLAN_INIT;
@@ -237,10 +220,10 @@ static void outputs_that_fail(void **state)
 
 		convert(&whole, made->bytes.data, made->bytes.len, NULL);
 		assert_int_equal(whole.rc, 0);
-		plan.seed = next();
-		plan.write.most = 1 + (uint32_t)(next() % 70000);
-		plan.write.error_at = next() % whole.out.len;
-		plan.write.errnum = next() % 2 ? ENOSPC : EPIPE;
+		plan.seed = random64();
+		plan.write.most = 1 + (uint32_t)(random64() % 70000);
+		plan.write.error_at = random64() % whole.out.len;
+		plan.write.errnum = random64() % 2 ? ENOSPC : EPIPE;
 		in = source_of(made->bytes.data, made->bytes.len);
 		out = gw_channel_fault(bytes_sink("failing", NULL), &plan, &err);
 		assert_non_null(out);
@@ -260,7 +243,6 @@ static void outputs_that_fail(void **state)
 /* Few bytes at a time change nothing. */
 static void short_turns(void **state)
 {
-	start();
 	for (int i = 0; i < 10; i++) {
 		struct legacy_made *made = some_image();
 		struct gw_fault_plan plan = GW_FAULT_PLAN_INIT;
@@ -269,8 +251,8 @@ static void short_turns(void **state)
 		struct outcome whole, o;
 
 		convert(&whole, made->bytes.data, made->bytes.len, NULL);
-		plan.seed = next();
-		plan.read.most = 1 + (uint32_t)(next() % 200);
+		plan.seed = random64();
+		plan.read.most = 1 + (uint32_t)(random64() % 200);
 		in = gw_channel_fault(source_of(made->bytes.data, made->bytes.len), &plan, &err);
 		convert_channels(&o, in, NULL, NULL);
 		assert_int_equal(o.rc, 0);
@@ -377,8 +359,7 @@ static void no_base(void **state)
 	static const uint8_t tsc[24] = {0xf9, 0xff, 0xff, 0xff};
 	struct outcome o;
 
-	start();
-	made = legacy_make(next(), &wish);
+	made = legacy_make(random64(), &wish);
 	gw_buffer_append(&image, made->bytes.data, 8, NULL);
 	gw_buffer_append(&image, tsc, sizeof(tsc), NULL);
 	gw_buffer_append(&image, made->bytes.data + 8, made->bytes.len - 8, NULL);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * Random legacy images converted: memory and state are those of the checkpoint that counts, however
- * the image came and wherever it broke off. GODWIT_SEED replays a run, GODWIT_IMAGES says how many.
+ * the image came and wherever it broke off. GODWIT_IMAGES says how many.
  */
 #include "fixture.h"
 
@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "lib/legacy_writer.h"
+#include "lib/random.h"
 #include "base/bytes.h"
 #include "base/clock.h"
 #include "base/util.h"
@@ -319,12 +320,6 @@ static bool goes_to_the_end(const struct legacy_made *made)
 	return last->model_len && last->model_kind == GW_LEGACY_DM_QEMU;
 }
 
-static uint64_t next(uint64_t *random)
-{
-	*random = *random * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
-	return *random >> 33;
-}
-
 static void trip(uint64_t seed, const struct legacy_wish *wish)
 {
 	struct legacy_made *made = legacy_make(seed, wish);
@@ -341,22 +336,14 @@ static void trip(uint64_t seed, const struct legacy_wish *wish)
 	for (size_t i = 0; i < made->nr_rounds; i++)
 		for (size_t at = made->rounds[i].end - 1; at <= made->rounds[i].end + 1; at++)
 			if (at < whole)
-				convert_cut(&t, at, GW_CONVERT_SAME, next(&random) % ENDS);
+				convert_cut(&t, at, GW_CONVERT_SAME, random_next(&random) % ENDS);
 	if (made->kind.guest == GW_GUEST_X86_HVM)
 		convert_cut(&t, made->rounds[0].context + made->rounds[0].context_len,
-			    GW_CONVERT_SAME, next(&random) % ENDS);
+			    GW_CONVERT_SAME, random_next(&random) % ENDS);
 	for (int i = 0; i < 6; i++)
-		convert_cut(&t, next(&random) % whole, GW_CONVERT_SAME, next(&random) % ENDS);
+		convert_cut(&t, random_next(&random) % whole, GW_CONVERT_SAME,
+			    random_next(&random) % ENDS);
 	legacy_made_free(made);
-}
-
-static uint64_t first_seed(void)
-{
-	const char *given = getenv("GODWIT_SEED");
-	uint64_t seed = given ? strtoull(given, NULL, 0) : gw_clock_ns();
-
-	print_message("GODWIT_SEED=%llu\n", (unsigned long long)seed);
-	return seed;
 }
 
 static unsigned images(unsigned otherwise)
@@ -368,7 +355,7 @@ static unsigned images(unsigned otherwise)
 
 static void random_images(void **state)
 {
-	uint64_t seed = first_seed();
+	uint64_t seed = random_seed();
 
 	for (unsigned i = 0, n = images(25); i < n; i++)
 		trip(seed + i, NULL);
@@ -388,7 +375,7 @@ static void wished_images(void **state)
 		{.p2m_size = 9000, .rounds = 2, .compression = LEGACY_YES},
 		{.last = LEGACY_NO, .rounds = 1},
 	};
-	uint64_t seed = first_seed();
+	uint64_t seed = random_seed();
 
 	for (size_t i = 0; i < GW_ARRAY_SIZE(wishes); i++)
 		for (unsigned j = 0, n = GW_MAX(images(25) / 10, 1u); j < n; j++)
@@ -398,7 +385,7 @@ static void wished_images(void **state)
 /* Every boundary between two items, a byte beside it, and between. */
 static void cut_everywhere(void **state)
 {
-	uint64_t seed = first_seed();
+	uint64_t seed = random_seed();
 
 	for (unsigned i = 0; i < 4; i++) {
 		const struct legacy_wish wish = {

@@ -12,12 +12,7 @@
 #include "convert/page_store.h"
 #include "convert/tail.h"
 #include "format/libxc/image.h"
-
-static uint64_t next(uint64_t *random)
-{
-	*random = *random * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
-	return *random >> 33;
-}
+#include "lib/random.h"
 
 #define PFNS 5000u
 
@@ -25,28 +20,27 @@ static uint64_t next(uint64_t *random)
 static void slots_hold_the_last_of_each(void **state)
 {
 	static const uint8_t types[] = {0, 0, 0, 1, 4, 9, 0xd, 0xe, 0xf};
-	uint64_t random = gw_clock_ns(), entries[GW_SLOTS_CHUNK];
+	uint64_t entries[GW_SLOTS_CHUNK];
 	struct gw_error err = GW_ERROR_INIT;
 	uint8_t *type = malloc(PFNS), *value = calloc(PFNS, 1), page[4096], same[4096];
 	struct gw_slots s = {0};
 
-	print_message("seed %llu\n", (unsigned long long)random);
 	for (int round = 0; round < 5; round++) {
 		size_t marked = 0, taken = 0;
 
 		memset(type, 5, PFNS);
 		for (int i = 0; i < 4000; i++) {
-			uint64_t pfn = next(&random) % PFNS;
+			uint64_t pfn = random64() % PFNS;
 			/* Pfns of two guests: far apart. */
 			uint64_t at = pfn + (pfn & 1024 ? UINT64_C(1) << 35 : 0);
-			uint8_t t = types[next(&random) % sizeof(types)];
+			uint8_t t = types[random64() % sizeof(types)];
 
 			assert_ok(gw_slots_mark(&s, at, t, &err), &err);
 			if (t != 0xe || type[pfn] >= 0xd || type[pfn] == 5)
 				type[pfn] = t;
 			if (t >= 0xd)
 				continue;
-			value[pfn] = (uint8_t)next(&random);
+			value[pfn] = (uint8_t)random64();
 			memset(page, value[pfn], sizeof(page));
 			assert_ok(gw_slots_write(&s, at, 1, page, &err), &err);
 		}

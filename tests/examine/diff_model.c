@@ -10,6 +10,7 @@
 #include "format/libxc/image.h"
 #include "format/libxl/stream.h"
 #include "format/xl/file.h"
+#include "lib/random.h"
 
 #define SHARED_WC_SEC 3076u
 
@@ -18,16 +19,9 @@ const char *const model_registers[MODEL_WORDS] = {"rax", "rbx", "rcx", "rdx", "r
 static const unsigned hvm_at[MODEL_WORDS] = {512, 520, 528, 536, 640, 568};
 static const unsigned pv_at[MODEL_WORDS] = {600, 560, 608, 616, 648, 672};
 
-uint64_t model_random(uint64_t *state)
-{
-	*state ^= *state << 13;
-	*state ^= *state >> 7;
-	return *state ^= *state << 17;
-}
-
 static uint64_t below(uint64_t *random, uint64_t n)
 {
-	return model_random(random) % n;
+	return random_next(random) % n;
 }
 
 static const uint8_t types[] = {GW_PAGE_NOTAB, GW_PAGE_L1TAB, GW_PAGE_L2TAB,
@@ -46,21 +40,21 @@ void model_make(struct model *m, uint64_t *random)
 	for (unsigned i = 0; i < MODEL_PFNS; i++) {
 		m->pages[i].there = below(random, 5) != 0;
 		m->pages[i].type = some_type(m, random);
-		m->pages[i].seed = below(random, 4) ? (uint32_t)model_random(random) : 0;
+		m->pages[i].seed = below(random, 4) ? (uint32_t)random_next(random) : 0;
 	}
 	for (unsigned i = 0; i < 16; i++)
 		m->params[i] = i == 0 || below(random, 2) ? below(random, 1000) + 1 : 0;
 	for (unsigned i = 0; i < 8; i++)
 		for (unsigned k = 0; k < 4; k++)
-			m->leaves[i][k] = (uint32_t)model_random(random);
+			m->leaves[i][k] = (uint32_t)random_next(random);
 	for (unsigned i = 0; i < 2; i++)
-		m->msrs[i] = model_random(random);
-	m->tsc = (struct gw_tsc_info){.khz = 1000000, .nsec = model_random(random)};
+		m->msrs[i] = random_next(random);
+	m->tsc = (struct gw_tsc_info){.khz = 1000000, .nsec = random_next(random)};
 	for (unsigned v = 0; v < MODEL_VCPUS; v++)
 		for (unsigned w = 0; w < MODEL_WORDS; w++)
-			m->vcpus[v][w] = model_random(random);
-	m->wc_sec = (uint32_t)model_random(random);
-	m->emulator = (uint32_t)model_random(random);
+			m->vcpus[v][w] = random_next(random);
+	m->wc_sec = (uint32_t)random_next(random);
+	m->emulator = (uint32_t)random_next(random);
 	m->emulator_len = (uint32_t)below(random, 40000) + 1;
 	for (unsigned i = 0; i < MODEL_KEYS; i++)
 		m->keys[i] = (uint32_t)below(random, 3);
@@ -276,8 +270,7 @@ static void put_noise(struct writer *w)
 			add_entry(w, &b, pfn, chance(w, 50) ? GW_PAGE_XTAB : GW_PAGE_BROKEN, 0);
 			continue;
 		}
-		add_entry(w, &b, pfn, some_type(w->m, w->random),
-			  (uint32_t)model_random(w->random));
+		add_entry(w, &b, pfn, some_type(w->m, w->random), (uint32_t)random_next(w->random));
 		w->dealt[pfn] = true;
 	}
 	end_batch(w, &b);

@@ -40,9 +40,6 @@ struct model {
 
 extern const char *const model_registers[MODEL_WORDS];
 
-/* Random numbers, the same for the same seed. */
-uint64_t model_random(uint64_t *state);
-
 void model_make(struct model *m, uint64_t *random);
 /* Changes one thing, or none now and then. */
 void model_change(struct model *m, uint64_t *random);

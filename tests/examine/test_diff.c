@@ -21,6 +21,7 @@
 #include "format/xl/file.h"
 
 #include "lib/realdata.h"
+#include "lib/random.h"
 
 /* What a comparison told. */
 struct told {
@@ -188,28 +189,25 @@ static void assert_as_model(const struct told *t, const struct model *a, const s
 	gw_buffer_free(&expected);
 }
 
-/* Seeded: GODWIT_SEED runs one again. */
 static void agrees_with_the_model(void **unused)
 {
-	const char *seed = getenv("GODWIT_SEED");
-	uint64_t random = seed ? strtoull(seed, NULL, 0) : 0x90d317;
+	uint64_t random = random_seed();
 	unsigned equal = 0;
 
-	print_message("GODWIT_SEED=%llu\n", (unsigned long long)random);
 	for (unsigned i = 0; i < 60; i++) {
 		struct model a, b;
 		struct gw_buffer image_a, image_b;
 
 		model_make(&a, &random);
 		b = a;
-		for (uint64_t n = model_random(&random) % 4 * 5; n; n--)
+		for (uint64_t n = random_next(&random) % 4 * 5; n; n--)
 			model_change(&b, &random);
 		image_a = model_image(&a, &random);
 		image_b = model_image(&b, &random);
 		for (unsigned files = 0; files < 4; files++) {
 			struct told t = {0};
 
-			compare(&t, &image_a, &image_b, files, model_random(&random) % 2);
+			compare(&t, &image_a, &image_b, files, random_next(&random) % 2);
 			assert_as_model(&t, &a, &b);
 			equal += gw_diff_is_equal(&t.found);
 			forget(&t);

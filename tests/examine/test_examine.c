@@ -15,6 +15,7 @@
 #include "examine/summary/summary.h"
 
 #include "lib/realdata.h"
+#include "lib/random.h"
 #include "walked.h"
 
 static const char *const streams[] = {
@@ -376,15 +377,6 @@ static void any_pace_and_failures(void **unused)
 	gw_buffer_free(&file);
 }
 
-static uint64_t state;
-
-static uint64_t rnd(void)
-{
-	state ^= state << 13;
-	state ^= state >> 7;
-	return state ^= state << 17;
-}
-
 /* Everything a user sees is made of each record. */
 static void summarise(void *opaque, const struct gw_examined_record *record)
 {
@@ -393,7 +385,7 @@ static void summarise(void *opaque, const struct gw_examined_record *record)
 
 	gw_summary_record(s, record);
 	gw_describe_record(record, s->has_pv_info ? s->pv_info.guest_width : 0, text,
-			   16 + rnd() % (sizeof(text) - 16));
+			   16 + random64() % (sizeof(text) - 16));
 	assert_non_null(gw_record_title(record->layer, record->rec->type, title, sizeof(title)));
 }
 
@@ -453,10 +445,12 @@ static void examine_damaged(const uint8_t *data, size_t len)
 	char title[256];
 
 	assert_non_null(summary);
-	summary->want_contents = rnd() % 2;
+	summary->want_contents = random64() % 2;
 	summary->want_tables = true;
 	counting_init(&c);
-	assert_ok(gw_examine(&c.ch, &sink, &sum, &err), &err);
+	/* Damage to the first bytes may make a legacy image of it, which has no contents here. */
+	if (gw_examine(&c.ch, &sink, &sum, &err) < 0)
+		assert_int_equal(err.code, GW_UNSUPPORTED);
 	assert_true(sum.bytes <= len);
 	assert_int_equal(summary->err.code, GW_OK);
 	assert_true(strlen(gw_examined_title(&sum, title, sizeof(title))) > 0);
@@ -478,10 +472,7 @@ static void survives_random_damage(void **unused)
 		"xen-code/v2_46_pv64_w64_live_1024.xz",
 	};
 	static struct places places;
-	const char *seed = getenv("GODWIT_SEED");
 
-	state = seed ? strtoull(seed, NULL, 0) : 0x60d317;
-	print_message("GODWIT_SEED=%llu\n", (unsigned long long)state);
 	for (size_t n = 0; n < GW_ARRAY_SIZE(names); n++) {
 		struct gw_buffer file = realdata_load(realdata_path(names[n]));
 
@@ -489,16 +480,17 @@ static void survives_random_damage(void **unused)
 		for (unsigned i = 0; i < 300; i++) {
 			uint64_t at[4];
 			uint8_t was[4];
-			unsigned changes = 1 + (unsigned)(rnd() % 4);
+			unsigned changes = 1 + (unsigned)(random64() % 4);
 
 			for (unsigned k = 0; k < changes; k++) {
-				at[k] = places.at[rnd() % places.nr] + rnd() % (rnd() % 2 ? 8 : 64);
-				if (rnd() % 16 == 0)
-					at[k] = rnd() % places.at[0];
+				at[k] = places.at[random64() % places.nr] +
+					random64() % (random64() % 2 ? 8 : 64);
+				if (random64() % 16 == 0)
+					at[k] = random64() % places.at[0];
 				at[k] = GW_MIN(at[k], (uint64_t)file.len - 1);
 				was[k] = file.data[at[k]];
-				file.data[at[k]] =
-					rnd() % 2 ? (uint8_t)rnd() : was[k] ^ (1u << rnd() % 8);
+				file.data[at[k]] = random64() % 2 ? (uint8_t)random64()
+								  : was[k] ^ (1u << random64() % 8);
 			}
 			examine_damaged(file.data, file.len);
 			for (unsigned k = changes; k-- > 0;)

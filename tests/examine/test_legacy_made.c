@@ -11,6 +11,7 @@
 #include "items.h"
 #include "lib/legacy_compress.h"
 #include "lib/legacy_put.h"
+#include "lib/random.h"
 #include "walked.h"
 
 #define PAGES 4u
@@ -168,23 +169,23 @@ static void random_damage(void **unused)
 {
 	struct gw_buffer data = compressed_pages(PAGES);
 	struct legacy_out o = compressed_image(8);
-	uint64_t seed = gw_clock_ns();
 	struct gw_buffer *b = &o.bytes;
 
 	put_compressed(&o, data.data, data.len);
 	put_tail(&o);
-	print_message("seed %llu\n", (unsigned long long)seed);
-	srand((unsigned)seed);
 	for (unsigned n = 0; n < 4000; n++) {
 		/* Between the pages of the first round and the end, and the header. */
-		size_t at = rand() % 4 ? b->len - (size_t)rand() % 700 - 1 : (size_t)rand() % 64;
+		size_t at = random64() % 4 ? b->len - (size_t)random64() % 700 - 1
+					   : (size_t)random64() % 64;
 		uint8_t was = b->data[at];
 		struct outcome outcome;
 
-		b->data[at] = rand() % 2 ? (uint8_t)rand() : (uint8_t)(was ^ 1u << rand() % 8);
-		examine(b->data, b->len - (size_t)(rand() % 8 ? 0 : rand() % 100), &outcome);
+		b->data[at] = random64() % 2 ? (uint8_t)random64()
+					     : (uint8_t)(was ^ 1u << random64() % 8);
+		examine(b->data, b->len - (size_t)(random64() % 8 ? 0 : random64() % 100),
+			&outcome);
 		assert_true(outcome.sum.bytes <= b->len);
-		if (rand() % 3)
+		if (random64() % 3)
 			b->data[at] = was;
 		if (n % 50 == 0) { /* begin again */
 			gw_buffer_free(b);

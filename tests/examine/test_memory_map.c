@@ -8,17 +8,9 @@
 
 #include "base/util.h"
 #include "examine/memory/map.h"
+#include "lib/random.h"
 
 #define PFNS 20000u
-
-static uint64_t state;
-
-static uint64_t rnd(void)
-{
-	state ^= state << 13;
-	state ^= state >> 7;
-	return state ^= state << 17;
-}
 
 struct model {
 	int type[PFNS];
@@ -49,15 +41,12 @@ static void agrees_with_an_array(void **unused)
 	struct gw_error err = GW_ERROR_INIT;
 	uint64_t pfns = 0, resent = 0, by_type[16] = {0};
 	static bool had_data[PFNS];
-	const char *seed = getenv("GODWIT_SEED");
 
-	state = seed ? strtoull(seed, NULL, 0) : 0x5eed;
-	print_message("GODWIT_SEED=%llu\n", (unsigned long long)state);
 	for (unsigned i = 0; i < PFNS; i++)
 		m.type[i] = -1;
 	for (unsigned i = 0; i < 30000; i++) {
-		uint64_t pfn = rnd() % 3 ? rnd() % PFNS : rnd() % 100;
-		unsigned type = types[rnd() % GW_ARRAY_SIZE(types)];
+		uint64_t pfn = random64() % 3 ? random64() % PFNS : random64() % 100;
+		unsigned type = types[random64() % GW_ARRAY_SIZE(types)];
 
 		assert_ok(gw_memory_map_add(&map, pfn, type, &err), &err);
 		m.type[pfn] = (int)type;
@@ -93,14 +82,14 @@ static void remembers_places(void **unused)
 	size_t nr;
 
 	for (unsigned i = 0; i < 3000; i++) {
-		uint64_t pfn = rnd() % PFNS, run = rnd() % 4 ? 1 : rnd() % 1000;
+		uint64_t pfn = random64() % PFNS, run = random64() % 4 ? 1 : random64() % 1000;
 
 		for (; run && pfn < PFNS; run--, pfn++, at += GW_PAGE_SIZE) {
 			assert_ok(gw_memory_map_add_at(&map, pfn, GW_PAGE_L1TAB, at, &err), &err);
 			places[pfn] = at;
 			there[pfn] = true;
 		}
-		at += rnd() % 10000;
+		at += random64() % 10000;
 	}
 	/* One without contents. */
 	assert_ok(gw_memory_map_add(&map, PFNS, GW_PAGE_XALLOC, &err), &err);
@@ -185,9 +174,9 @@ static void counts_times(void **unused)
 	uint64_t resent = 0;
 
 	for (unsigned i = 0; i < 60000; i++) {
-		unsigned pfn = (unsigned)(rnd() % PFNS);
+		unsigned pfn = (unsigned)(random64() % PFNS);
 
-		switch (rnd() % 4) {
+		switch (random64() % 4) {
 		case 0:
 			pfn %= 3; /* hot */
 			break;

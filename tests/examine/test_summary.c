@@ -10,6 +10,7 @@
 #include "examine/summarise.h"
 #include "lib/realdata.h"
 #include "lib/manifest.h"
+#include "lib/random.h"
 
 #define PFNS 1024u
 
@@ -301,21 +302,18 @@ static void counts_as_an_array_does(void **unused)
 	struct gw_page_contents c = {0};
 	struct gw_contents_counts n, made = {0};
 	struct gw_error err = GW_ERROR_INIT;
-	const char *env = getenv("GODWIT_SEED");
-	unsigned seed = env ? (unsigned)strtoul(env, NULL, 0) : 7, of[KINDS] = {0};
+	unsigned of[KINDS] = {0};
 
-	print_message("GODWIT_SEED=%u\n", seed);
-	srand(seed);
 	memset(kinds[1], 0x5a, sizeof(kinds[1])); /* of one word; kinds[0] is zero */
 	for (unsigned k = 2; k < KINDS; k++)	  /* each alike another but for one bit */
 		kinds[k][k / 8 * 4] = (uint8_t)(1u << k % 8);
 	for (unsigned i = 0; i < NR; i++)
 		kind[i] = -1;
 	for (unsigned i = 0; i < 4 * NR; i++) {
-		unsigned pfn = (unsigned)rand() % NR;
+		unsigned pfn = (unsigned)random_below(NR);
 		uint64_t digest = 0;
 
-		kind[pfn] = rand() % (KINDS + 4) - 4;
+		kind[pfn] = (int)random_below(KINDS + 4) - 4;
 		if (kind[pfn] >= 0)
 			assert_ok(gw_page_digest(&c, kinds[kind[pfn]], &digest, &err), &err);
 		assert_int_equal(digest == 0, kind[pfn] < 0);

@@ -13,6 +13,7 @@
 #include "format/x86/pv_fields.h"
 #include "format/x86/pv_layout.h"
 #include "lib/realdata.h"
+#include "lib/random.h"
 
 #if __has_include(<xen/hvm/save.h>) && __has_include(<xen/xen.h>) && defined(__x86_64__)
 #define HAVE_XEN_HEADERS 1
@@ -268,18 +269,14 @@ static void within(void *opaque, const struct gw_field *field)
 /* Any bytes of any length, in memory of just that size. */
 static void random_entries(void **state)
 {
-	const char *given = getenv("GODWIT_SEED");
-	unsigned seed = given ? (unsigned)strtoul(given, NULL, 0) : 20261120u;
-
-	print_message("GODWIT_SEED=%u\n", seed);
 	for (unsigned n = 0; n < 3000; n++) {
-		uint32_t len = (uint32_t)rand_r(&seed) % (n % 4 ? 1100 : 6000);
+		uint32_t len = (uint32_t)random64() % (n % 4 ? 1100 : 6000);
 		uint8_t *raw = malloc(len ? len : 1);
 		struct gw_hvm_entry entry = {.length = len, .data = raw};
 
 		assert_non_null(raw);
 		for (uint32_t i = 0; i < len; i++)
-			raw[i] = (uint8_t)rand_r(&seed);
+			raw[i] = (uint8_t)random64();
 		entry.typecode = (uint16_t)(n % 23);
 		gw_hvm_fields(&entry, within, &entry);
 		gw_pv_basic_fields(n & 1 ? 8 : 4, raw, len, within, &entry);

@@ -5,19 +5,10 @@
  */
 #include "lib/gwtest.h"
 
-#include <time.h>
-
 #include "base/util.h"
 #include "format/legacy/delta.h"
 #include "lib/legacy_compress.h"
-
-static uint64_t rng;
-
-static uint32_t random32(void)
-{
-	rng = rng * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
-	return (uint32_t)(rng >> 32);
-}
+#include "lib/random.h"
 
 static void fill(uint8_t *page, uint8_t from)
 {
@@ -171,13 +162,13 @@ static void kinds(void **state)
 /* Some words of the page changed, from none to all. */
 static void change(uint8_t *page)
 {
-	unsigned odds = random32() % 6;
+	unsigned odds = random64() % 6;
 
 	for (unsigned i = 0; i < 1024; i++) {
-		bool hit = odds == 5 || (odds && random32() % (1u << (3 * (5 - odds))) == 0);
+		bool hit = odds == 5 || (odds && random64() % (1u << (3 * (5 - odds))) == 0);
 
 		for (unsigned j = 0; hit && j < 4; j++)
-			page[4 * i + j] = (uint8_t)random32();
+			page[4 * i + j] = (uint8_t)random64();
 	}
 }
 
@@ -193,10 +184,10 @@ static void make_set(struct set *s)
 {
 	s->len = 0;
 	for (unsigned i = 0; i < PAGES; i++) {
-		fill(s->old[i], (uint8_t)random32());
+		fill(s->old[i], (uint8_t)random64());
 		memcpy(s->new_page[i], s->old[i], 4096);
 		change(s->new_page[i]);
-		if (random32() % 8 == 0)
+		if (random64() % 8 == 0)
 			s->len += legacy_compress_full(s->new_page[i], s->in + s->len);
 		else
 			s->len += legacy_compress_page(s->old[i], s->new_page[i], s->in + s->len);
@@ -212,7 +203,7 @@ static void apply_pieces(struct set *s, size_t first, bool chop)
 	size_t at = 0;
 
 	while (at < s->len) {
-		size_t n = at == 0 ? first : chop ? 1 + random32() % 300 : s->len - at;
+		size_t n = at == 0 ? first : chop ? 1 + random64() % 300 : s->len - at;
 		uint8_t *piece;
 		size_t used = 0;
 
@@ -241,23 +232,14 @@ static void apply_pieces(struct set *s, size_t first, bool chop)
 		assert_memory_equal(s->old[i], s->new_page[i], 4096);
 }
 
-static void seed_from_env(void)
-{
-	const char *seed = getenv("GODWIT_SEED");
-
-	rng = seed ? strtoull(seed, NULL, 0) : (uint64_t)time(NULL);
-	print_message("GODWIT_SEED=%llu\n", (unsigned long long)rng);
-}
-
 static void random_round_trip(void **state)
 {
 	struct set *s = malloc(sizeof(*s));
 
 	assert_non_null(s);
-	seed_from_env();
 	for (unsigned i = 0; i < 60; i++) {
 		make_set(s);
-		apply_pieces(s, 1 + random32() % 300, true);
+		apply_pieces(s, 1 + random64() % 300, true);
 	}
 	free(s);
 }
@@ -269,7 +251,6 @@ static void every_split(void **state)
 
 	assert_non_null(s);
 	assert_non_null(copy);
-	rng = 4711;
 	do
 		make_set(s);
 	while (s->len > 9000);

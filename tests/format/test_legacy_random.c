@@ -2,11 +2,9 @@
  *
  * Random legacy images, read back: every event is the one that was written, memory at each
  * checkpoint is the writer's, no byte is wanted beyond the part at hand, and an image cut anywhere
- * is whole exactly behind its tails. GODWIT_SEED replays a run, GODWIT_IMAGES says how many.
+ * is whole exactly behind its tails. GODWIT_IMAGES says how many.
  */
 #include "lib/gwtest.h"
-
-#include <time.h>
 
 #include "base/bytes.h"
 #include "base/util.h"
@@ -14,6 +12,7 @@
 #include "format/legacy/delta.h"
 #include "format/rules/rules.h"
 #include "lib/legacy_writer.h"
+#include "lib/random.h"
 
 struct trip {
 	const struct legacy_made *made;
@@ -368,14 +367,13 @@ static void read_cut(const struct legacy_made *m, uint64_t seed, size_t len)
 			 whole ? "the reader calls it whole" : "the reader calls it cut");
 }
 
-static uint64_t first_seed;
 static unsigned long images;
 
 static void random_images(void **state)
 {
 	unsigned long rounds = 0, compressed = 0, pv = 0;
 
-	for (uint64_t seed = first_seed; seed < first_seed + images; seed++) {
+	for (uint64_t seed = random_seed(); seed < random_seed() + images; seed++) {
 		const struct legacy_wish bare = {.guest = GW_GUEST_X86_HVM, .bare = true};
 		struct legacy_made *m = legacy_make(seed, seed % 16 ? NULL : &bare);
 
@@ -404,13 +402,13 @@ static void long_lists(void **state)
 			.max_vcpu_id = 200,
 			.rounds = 2,
 		};
-		struct legacy_made *m = legacy_make(first_seed, &wish);
+		struct legacy_made *m = legacy_make(random_seed(), &wish);
 		unsigned pieces = 0;
 
 		for (size_t i = 0; i < m->nr_events; i++)
 			pieces += m->events[i].event == GW_LEGACY_UNMAPPED;
 		assert_true(pieces >= 4 && m->rounds[0].nr_vcpus > 64);
-		read_cut(m, first_seed, m->bytes.len);
+		read_cut(m, random_seed(), m->bytes.len);
 		legacy_made_free(m);
 	}
 }
@@ -449,10 +447,8 @@ int main(void)
 		cmocka_unit_test(long_lists),
 		cmocka_unit_test(every_cut),
 	};
-	const char *seed = getenv("GODWIT_SEED"), *n = getenv("GODWIT_IMAGES");
+	const char *n = getenv("GODWIT_IMAGES");
 
-	first_seed = seed ? strtoull(seed, NULL, 0) : (uint64_t)time(NULL);
 	images = n ? strtoul(n, NULL, 0) : 30;
-	print_message("GODWIT_SEED=%llu\n", (unsigned long long)first_seed);
 	return cmocka_run_group_tests_name("legacy_random", tests, NULL, NULL);
 }

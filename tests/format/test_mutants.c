@@ -2,18 +2,18 @@
  *
  * Thousands of damaged streams through readers, rules and decoders: none crashes, none is
  * read beyond its end, none takes more memory than it has bytes. The parents are the fuzz
- * targets' seeds, made of real streams. GODWIT_SEED replays a run, GODWIT_MUTANTS says
- * how many (for each of the four layers).
+ * targets' seeds, made of real streams. GODWIT_MUTANTS says how many (for each of
+ * the four layers).
  */
 #include "lib/gwtest.h"
 
 #include <dirent.h>
-#include <time.h>
 
 #include "base/bytes.h"
 #include "base/util.h"
 #include "drive.h"
 #include "lib/realdata.h"
+#include "lib/random.h"
 
 #define MAX_SEEDS 32
 
@@ -24,23 +24,6 @@ struct family {
 	char name[MAX_SEEDS][256];
 	size_t n;
 };
-
-static uint64_t rng;
-
-/* splitmix64 */
-static uint64_t random64(void)
-{
-	uint64_t z = rng += UINT64_C(0x9e3779b97f4a7c15);
-
-	z = (z ^ z >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
-	z = (z ^ z >> 27) * UINT64_C(0x94d049bb133111eb);
-	return z ^ z >> 31;
-}
-
-static size_t below(size_t n)
-{
-	return n ? (size_t)(random64() % n) : 0;
-}
 
 static struct family load_family(const char *layer)
 {
@@ -84,7 +67,7 @@ static uint32_t interesting(void)
 		0xfffffff8, 0xffffffff, 0x08000000, 0x08000001, 0x80675801, 0xfffff000, 0x10000,
 		0x20000000, 0xfffffff4, 0xfffffff3, 0xfffffffb, 0xffffffee,
 	};
-	size_t i = below(GW_ARRAY_SIZE(values) + 24);
+	size_t i = random_below(GW_ARRAY_SIZE(values) + 24);
 
 	/* Some of the time a type of record. */
 	return i < GW_ARRAY_SIZE(values) ? values[i] : (uint32_t)(i - GW_ARRAY_SIZE(values));
@@ -94,7 +77,7 @@ static uint32_t interesting(void)
  */
 static size_t some_place(size_t len)
 {
-	size_t at = below(4) ? below(len) : below(GW_MIN(len, (size_t)256));
+	size_t at = random_below(4) ? random_below(len) : random_below(GW_MIN(len, (size_t)256));
 
 	return at & ~(size_t)7;
 }
@@ -121,16 +104,16 @@ static void put_in(struct gw_buffer *buf, size_t at, const uint8_t *data, size_t
 static void damage(struct gw_buffer *buf, const struct gw_buffer *other)
 {
 	size_t at = some_place(buf->len), from = some_place(other->len);
-	size_t len = 8 + (below(8) ? 8 * below(4) : 8 * below(600));
+	size_t len = 8 + (random_below(8) ? 8 * random_below(4) : 8 * random_below(600));
 
 	if (buf->len < 16)
 		return;
-	switch (below(8)) {
+	switch (random_below(8)) {
 	case 0:
-		buf->data[below(buf->len)] ^= (uint8_t)(1u << below(8));
+		buf->data[random_below(buf->len)] ^= (uint8_t)(1u << random_below(8));
 		break;
 	case 1:
-		buf->data[below(buf->len)] = (uint8_t)random64();
+		buf->data[random_below(buf->len)] = (uint8_t)random64();
 		break;
 	case 2:
 	case 3:
@@ -146,8 +129,8 @@ static void damage(struct gw_buffer *buf, const struct gw_buffer *other)
 		put_in(buf, at, other->data + from, GW_MIN(len, other->len - from));
 		break;
 	default:
-		if (below(4) == 0)
-			buf->len = below(buf->len);
+		if (random_below(4) == 0)
+			buf->len = random_below(buf->len);
 		break;
 	}
 }
@@ -182,12 +165,12 @@ static void run(const char *layer, drive_fn *drive)
 			fail_msg("%s: %s", family.name[i], result.first_error);
 	}
 	for (unsigned long i = 0; i < mutants; i++) {
-		const struct gw_buffer *parent = &family.seed[below(family.n)];
+		const struct gw_buffer *parent = &family.seed[random_below(family.n)];
 
 		gw_buffer_reset(&mutant);
 		assert_ok(gw_buffer_append(&mutant, parent->data, parent->len, &err), &err);
-		for (size_t n = 1 + below(4); n; n--)
-			damage(&mutant, &family.seed[below(family.n)]);
+		for (size_t n = 1 + random_below(4); n; n--)
+			damage(&mutant, &family.seed[random_below(family.n)]);
 		check(&mutant, drive, &result);
 		bad += result.errors > 0;
 	}
@@ -226,9 +209,6 @@ int main(void)
 		cmocka_unit_test(mutants_of_files),
 		cmocka_unit_test(mutants_of_legacy_images),
 	};
-	const char *env = getenv("GODWIT_SEED");
 
-	rng = env ? strtoull(env, NULL, 0) : (uint64_t)time(NULL);
-	print_message("GODWIT_SEED=%llu\n", (unsigned long long)rng);
 	return cmocka_run_group_tests_name("mutants", tests, NULL, NULL);
 }

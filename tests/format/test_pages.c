@@ -8,20 +8,11 @@
 #include "base/clock.h"
 #include "base/util.h"
 #include "format/rules/rules.h"
+#include "lib/random.h"
 
 #define ENTRIES_MAX 600u
 #define MAX_PFNS    UINT64_C(0x5000)
 #define P2M_LAST    1023u
-
-static uint64_t state;
-
-static uint64_t rnd(void)
-{
-	state ^= state << 13;
-	state ^= state >> 7;
-	state ^= state << 17;
-	return state * UINT64_C(0x2545f4914f6cdd1d) >> 8;
-}
 
 struct guest {
 	enum gw_guest_type type;
@@ -38,25 +29,28 @@ static const struct guest guests[] = {
 static uint64_t random_pfn(uint64_t end)
 {
 	const uint64_t edges[] = {0, end - 1, end, GW_PAGE_ENTRY_PFN_MASK};
-	uint64_t pfn = rnd() % 4 ? rnd() % end : edges[rnd() % GW_ARRAY_SIZE(edges)];
+	uint64_t pfn = random64() % 4 ? random64() % end : edges[random64() % GW_ARRAY_SIZE(edges)];
 
-	return (pfn - rnd() % 8 * (rnd() % 2)) & GW_PAGE_ENTRY_PFN_MASK;
+	return (pfn - random64() % 8 * (random64() % 2)) & GW_PAGE_ENTRY_PFN_MASK;
 }
 
 /* Mostly what is allowed, in runs of any length; some have a fault somewhere. */
 static size_t random_entries(const struct guest *g, uint64_t *entries)
 {
-	size_t n = 0, wanted = 1 + rnd() % (rnd() % 4 ? 20 : ENTRIES_MAX);
-	bool wild = rnd() % 4 == 0;
+	size_t n = 0, wanted = 1 + random64() % (random64() % 4 ? 20 : ENTRIES_MAX);
+	bool wild = random64() % 4 == 0;
 
 	while (n < wanted) {
-		unsigned type = wild ? rnd() % 16 : rnd() % 8 ? GW_PAGE_NOTAB : GW_PAGE_XTAB;
-		uint64_t entry = gw_page_entry(wild ? random_pfn(g->end) : rnd() % g->end, type);
-		size_t run = 1 + rnd() % 40;
+		unsigned type = wild		 ? random64() % 16
+				: random64() % 8 ? GW_PAGE_NOTAB
+						 : GW_PAGE_XTAB;
+		uint64_t entry =
+			gw_page_entry(wild ? random_pfn(g->end) : random64() % g->end, type);
+		size_t run = 1 + random64() % 40;
 
-		if (wild && rnd() % 8 == 0)
-			entry |= UINT64_C(1) << (52 + rnd() % 8);
-		if (wild && rnd() % 16 == 0)
+		if (wild && random64() % 8 == 0)
+			entry |= UINT64_C(1) << (52 + random64() % 8);
+		if (wild && random64() % 16 == 0)
 			entry |= GW_PAGE_ENTRY_RESERVED;
 		while (run-- && n < wanted)
 			entries[n++] = entry++;
@@ -204,10 +198,7 @@ static void one_record(const struct guest *g)
 
 static void random_records(void **unused)
 {
-	const char *seed = getenv("GODWIT_SEED");
 
-	state = seed ? strtoull(seed, NULL, 0) : gw_clock_ns() | 1;
-	print_message("GODWIT_SEED=%llu\n", (unsigned long long)state);
 	for (unsigned i = 0; i < 20000; i++)
 		one_record(&guests[i % GW_ARRAY_SIZE(guests)]);
 }

@@ -9,15 +9,7 @@
 #include "base/util.h"
 #include "format/qemu/sections.h"
 #include "lib/realdata.h"
-
-static uint64_t state = 0x9e3779b9;
-
-static uint64_t rnd(void)
-{
-	state ^= state << 13;
-	state ^= state >> 7;
-	return state ^= state << 17;
-}
+#include "lib/random.h"
 
 /* A stream being made. */
 struct stream {
@@ -120,7 +112,7 @@ static void scan(struct gw_qemu_sections *q, const void *data, size_t len, size_
 
 	gw_qemu_sections_begin(q, total);
 	while (len) {
-		size_t n = GW_MIN(len, piece > 1 ? 1 + rnd() % piece : 1);
+		size_t n = GW_MIN(len, piece > 1 ? 1 + random64() % piece : 1);
 
 		assert_ok(gw_qemu_sections_add(q, from, n, &err), &err);
 		from += n;
@@ -151,7 +143,7 @@ static void make(struct stream *s, bool footers, bool described, const char *mac
 	static uint8_t data[300000];
 
 	for (size_t i = 0; i < sizeof(data); i++)
-		data[i] = (uint8_t)(rnd() % 250 + 8);
+		data[i] = (uint8_t)(random64() % 250 + 8);
 	begin(s, footers);
 	if (machine) {
 		put8(&s->bytes, 7);
@@ -377,7 +369,7 @@ static void what_cannot_be_told(void **unused)
 	assert_int_equal(q.nr, 0);
 
 	make(&s, true, true, NULL);
-	for (size_t len = 8; len < 1000; len += 1 + rnd() % 20) {
+	for (size_t len = 8; len < 1000; len += 1 + random64() % 20) {
 		scan(&q, s.bytes.data, len, s.bytes.len, 100);
 		for (size_t i = 0; i < q.nr; i++) {
 			assert_string_equal(q.list[i].name, devices[i].name);
@@ -412,19 +404,17 @@ static void lists_are_bounded(void **unused)
 /* Any damage: no crash, no reading beyond what there is, the list in order. */
 static void survives_random_damage(void **unused)
 {
-	const char *seed = getenv("GODWIT_SEED");
 	struct gw_qemu_sections q = {0};
 
-	state = seed ? strtoull(seed, NULL, 0) : 0x71e5;
-	print_message("GODWIT_SEED=%llu\n", (unsigned long long)state);
 	for (unsigned i = 0; i < 300; i++) {
 		struct stream s;
 
 		make_lying(&s, i & 1, i & 2);
-		for (unsigned k = 1 + rnd() % 6; k; k--)
-			s.bytes.data[rnd() % s.bytes.len] =
-				rnd() % 2 ? (uint8_t)rnd() : (uint8_t)(rnd() % 8);
-		scan(&q, s.bytes.data, s.bytes.len - rnd() % 2 * (rnd() % 40), s.bytes.len, 60);
+		for (unsigned k = 1 + random64() % 6; k; k--)
+			s.bytes.data[random64() % s.bytes.len] =
+				random64() % 2 ? (uint8_t)random64() : (uint8_t)(random64() % 8);
+		scan(&q, s.bytes.data, s.bytes.len - random64() % 2 * (random64() % 40),
+		     s.bytes.len, 60);
 		for (size_t k = 1; k < q.nr; k++)
 			assert_true(!q.list[k].placed || !q.list[k - 1].placed ||
 				    q.list[k].offset > q.list[k - 1].offset);

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * The header of xend and the S-expression in it. The configs here are written after xend's own
- * writer (to_sxp() of XendConfig.py, show() of sxp.py, Xen 4.4): none was recorded. GODWIT_SEED
- * replays a run.
+ * writer (to_sxp() of XendConfig.py, show() of sxp.py, Xen 4.4): none was recorded.
  */
 #include "lib/gwtest.h"
 
@@ -16,6 +15,7 @@
 #include "format/rules/rules.h"
 #include "format/xend/sxp.h"
 #include "format/xend/xend.h"
+#include "lib/random.h"
 
 static const char hvm_config[] =
 	"(domain (domid 7) (cpu_weight 256) (cpu_cap 0) (pool_name Pool-0) (bootloader '') "
@@ -36,18 +36,6 @@ static const char hvm_config[] =
 
 static const char pv_config[] =
 	"(domain (domid 3) (uuid 5d6c0a2e-1f7c-4a5a-8d15-1b7f6a9d4c10) (vcpus '1') (name mail-2) (maxmem 256) (memory 128) (image (linux (kernel /boot/vmlinuz-2.6.32-5-xen-amd64) (ramdisk /boot/initrd) (args 'root=/dev/xvda1 ro '))) (device (tap2 (uname tap:aio:/srv/mail.img) (dev xvda) (mode w))))";
-
-static uint64_t rng;
-
-/* splitmix64 */
-static size_t below(size_t n)
-{
-	uint64_t z = rng += UINT64_C(0x9e3779b97f4a7c15);
-
-	z = (z ^ z >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
-	z = (z ^ z >> 27) * UINT64_C(0x94d049bb133111eb);
-	return (size_t)((z ^ z >> 31) % n);
-}
 
 /* The header. */
 
@@ -495,14 +483,14 @@ static void cut_everywhere(void **state)
 static void damage(char *text, size_t *len)
 {
 	static const char telling[] = "()()()'\"\\#; \n\\x\0\377";
-	size_t at = below(*len), n = below(20);
+	size_t at = random_below(*len), n = random_below(20);
 
-	switch (below(4)) {
+	switch (random_below(4)) {
 	case 0:
-		text[at] = (char)below(256);
+		text[at] = (char)random_below(256);
 		break;
 	case 1:
-		text[at] = telling[below(sizeof(telling) - 1)];
+		text[at] = telling[random_below(sizeof(telling) - 1)];
 		break;
 	case 2:
 		n = GW_MIN(n, *len - at);
@@ -512,7 +500,7 @@ static void damage(char *text, size_t *len)
 	default:
 		n = GW_MIN(n, *len - at);
 		memmove(text + at + n, text + at, *len - at);
-		memmove(text + at, text + below(*len), n);
+		memmove(text + at, text + random_below(*len), n);
 		*len += n;
 	}
 }
@@ -524,7 +512,7 @@ static void mutants(void **state)
 
 	for (unsigned long i = 0; i < n; i++) {
 		const char *parent = i % 2 ? hvm_config : pv_config;
-		size_t len = strlen(parent), times = 1 + below(4);
+		size_t len = strlen(parent), times = 1 + random_below(4);
 		char text[sizeof(hvm_config) + 100] = {0};
 
 		memcpy(text, parent, len);
@@ -553,9 +541,6 @@ int main(void)
 		cmocka_unit_test(cut_everywhere),
 		cmocka_unit_test(mutants),
 	};
-	const char *env = getenv("GODWIT_SEED");
 
-	rng = env ? strtoull(env, NULL, 0) : (uint64_t)time(NULL);
-	print_message("GODWIT_SEED=%" PRIu64 "\n", rng);
 	return cmocka_run_group_tests_name("xend", tests, NULL, NULL);
 }

@@ -12,6 +12,7 @@
 #include "hypervisor/control.h"
 #include "hypervisor/host.h"
 #include "hypervisor/memory/memory.h"
+#include "lib/random.h"
 
 #define PV64 "xen-code/v3_422_pv64_1024.xz"
 #define PV32 "xen-code/v3_422_pv32_live_1024.xz"
@@ -339,12 +340,6 @@ static void test_memory_bound(void **state)
 	gw_host_close(host);
 }
 
-static uint64_t draw(uint64_t *state, uint64_t below)
-{
-	*state = *state * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
-	return (*state >> 33) % below;
-}
-
 /* Where the bytes are that say something: all but the contents of ordinary pages. */
 struct spots {
 	size_t *at, n;
@@ -397,22 +392,22 @@ static struct spots find_spots(const struct image *image)
 }
 
 /* A few bytes changed, each to something that is likely to hurt. */
-static void mutate(uint8_t *data, const struct spots *spots, uint64_t *random)
+static void mutate(uint8_t *data, const struct spots *spots)
 {
 	static const uint8_t values[] = {0, 1, 0x7f, 0x80, 0xff, 0x10, 0xf0};
 
-	for (uint64_t n = 1 + draw(random, 4); n > 0; n--) {
-		uint8_t *at = data + spots->at[draw(random, spots->n)];
+	for (uint64_t n = 1 + random_below(4); n > 0; n--) {
+		uint8_t *at = data + spots->at[random_below(spots->n)];
 
-		switch (draw(random, 3)) {
+		switch (random_below(3)) {
 		case 0:
-			*at ^= (uint8_t)(1u << draw(random, 8));
+			*at ^= (uint8_t)(1u << random_below(8));
 			break;
 		case 1:
-			*at = values[draw(random, sizeof(values))];
+			*at = values[random_below(sizeof(values))];
 			break;
 		default:
-			*at = (uint8_t)draw(random, 256);
+			*at = (uint8_t)random_below(256);
 			break;
 		}
 	}
@@ -440,14 +435,11 @@ static bool try(struct gw_host *host, const struct image *image, struct gw_buffe
 static void test_mutations(void **state)
 {
 	static const char *const images[] = {PV64, PV32, "xen417/tiny-pv.save.xz", HVM};
-	const char *given = getenv("GODWIT_SEED");
-	uint64_t random = given ? strtoull(given, NULL, 0) : (uint64_t)time(NULL);
 	struct gw_error err = GW_ERROR_INIT;
 	struct gw_host *host = gw_host_open("memory:?pages=5000", &err);
 	unsigned restored = 0, refused = 0;
 	struct gw_buffer out = {0};
 
-	print_message("GODWIT_SEED=%llu\n", (unsigned long long)random);
 	for (size_t i = 0; i < sizeof(images) / sizeof(images[0]); i++) {
 		struct image image = load_image(images[i]);
 		struct spots spots = find_spots(&image);
@@ -456,7 +448,7 @@ static void test_mutations(void **state)
 		assert_non_null(good);
 		memcpy(good, image.data, image.len);
 		for (unsigned n = 0; n < 60; n++) {
-			mutate(image.data, &spots, &random);
+			mutate(image.data, &spots);
 			if (try(host, &image, &out))
 				restored++;
 			else

@@ -12,6 +12,7 @@
 #include "hypervisor/domain.h"
 #include "hypervisor/host.h"
 #include "lib/bytes.h"
+#include "lib/random.h"
 #include "compare.h"
 #include "hypervisor/memory/memory.h"
 #include "hypervisor/memory/guest.h"
@@ -23,15 +24,6 @@ static const char *const pv_images[] = {
 	"xen-code/v3_422_pv32_live_1024.xz",
 	"xen-code/v3_422_pv64_1024.xz",
 };
-
-static uint64_t seed(void)
-{
-	const char *given = getenv("GODWIT_SEED");
-	uint64_t s = given ? strtoull(given, NULL, 0) : 20240229;
-
-	print_message("GODWIT_SEED=%llu\n", (unsigned long long)s);
-	return s;
-}
 
 static struct gw_domain *new_domain(struct gw_host *host, enum gw_guest_type type, uint64_t s)
 {
@@ -204,7 +196,7 @@ static void test_pv(void **state)
 	const struct way *way = *state;
 	struct gw_error err = GW_ERROR_INIT;
 	struct gw_host *host = gw_host_open("memory:", &err);
-	uint64_t s = seed();
+	uint64_t s = random_seed();
 
 	for (size_t i = 0; i < sizeof(pv_images) / sizeof(pv_images[0]); i++)
 		live_pv(host, pv_images[i], s + i, way);
@@ -218,7 +210,7 @@ static void test_foreign_kept(void **state)
 	struct gw_error err = GW_ERROR_INIT;
 	struct gw_host *host = gw_host_open("memory:", &err);
 	struct gw_memory_guest_options guest_options = {
-		.seed = seed(), .tables = true, .foreign = true, .keep_foreign = true};
+		.seed = random_seed(), .tables = true, .foreign = true, .keep_foreign = true};
 	struct gw_domain *d = running_domain(host, pv_images[0], 5);
 	struct gw_memory_guest *guest = gw_memory_guest_start(d, &guest_options, &err);
 	struct save_options save = {.live_passes = 1, .between = let_run, .opaque = guest};
@@ -273,7 +265,7 @@ static void test_checkpoints(void **state)
 {
 	struct gw_error err = GW_ERROR_INIT;
 	struct gw_host *host = gw_host_open("memory:", &err);
-	struct gw_memory_guest_options guest_options = {.seed = seed()};
+	struct gw_memory_guest_options guest_options = {.seed = random_seed()};
 	struct gw_domain *d = running_domain(host, "xen-code/v3_422_hvm_1024.xz", 0);
 	struct gw_memory_guest *guest = gw_memory_guest_start(d, &guest_options, &err);
 	struct save_options save = {.live_passes = 2,

@@ -315,12 +315,3 @@ void guest_wait_halted(struct guest *g)
 	fail_msg("the guest did not halt, rip is 0x%llx: %s", (unsigned long long)cpu.rip,
 		 gw_control_crash_text(g->d->control));
 }
-
-void bench_seed(void)
-{
-	const char *env = getenv("GODWIT_SEED");
-	unsigned seed = env ? (unsigned)atoi(env) : (unsigned)time(NULL);
-
-	print_message("GODWIT_SEED=%u\n", seed);
-	srand(seed);
-}

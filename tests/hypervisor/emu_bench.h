@@ -63,7 +63,4 @@ void guest_wait_halted(struct guest *g);
 void guest_cpu(struct guest *g, struct gw_hvm_cpu *cpu);
 void guest_set_cpu(struct guest *g, const struct gw_hvm_cpu *cpu);
 
-/* Seeds rand() from GODWIT_SEED or the clock, and prints it. */
-void bench_seed(void);
-
 #endif

@@ -14,6 +14,7 @@
 #include "hypervisor/domain.h"
 #include "hypervisor/emu/emu.h"
 #include "hypervisor/host.h"
+#include "lib/random.h"
 
 static void run(struct guest *g, struct gw_hvm_cpu *cpu)
 {
@@ -212,13 +213,12 @@ static void what_lacks_is_refused(void **state)
 static void fill(void *to, size_t len)
 {
 	for (size_t i = 0; i < len; i++)
-		((uint8_t *)to)[i] = (uint8_t)rand();
+		((uint8_t *)to)[i] = (uint8_t)random64();
 }
 
 /* jmp to itself: registers that were put in must come out after some running. */
 static void registers_survive_running(void **state)
 {
-	bench_seed();
 	for (int wide = 0; wide < 2; wide++) {
 		struct gw_hvm_cpu cpu, now;
 		struct guest *g = wide_guest("\xeb\xfe", 2, &cpu);

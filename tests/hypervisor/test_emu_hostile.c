@@ -13,6 +13,7 @@
 #include "hypervisor/host.h"
 #include "hypervisor/pvh/boot.h"
 #include "hypervisor/pvh/elf.h"
+#include "lib/random.h"
 
 #define HEAD 40
 
@@ -75,7 +76,6 @@ static void random_state_is_survived(void **state)
 	uint8_t *blob[2], *bad = malloc(1 << 16);
 	size_t len[2];
 
-	bench_seed();
 	assert_ok(gw_domain_get_xenabi(g->d, (void **)&blob[0], &len[0], &err), &err);
 	assert_ok(gw_domain_get_context(g->d, (void **)&blob[1], &len[1], &err), &err);
 	for (int i = 0; i < 3000; i++) {
@@ -83,10 +83,10 @@ static void random_state_is_survived(void **state)
 		size_t n = len[which];
 
 		memcpy(bad, blob[which], n);
-		for (int flips = rand() % 4; flips >= 0; flips--)
-			bad[(size_t)rand() % (which ? n : HEAD + 8)] = (uint8_t)rand();
-		if (rand() % 8 == 0)
-			n = (size_t)rand() % n;
+		for (int flips = random64() % 4; flips >= 0; flips--)
+			bad[(size_t)random64() % (which ? n : HEAD + 8)] = (uint8_t)random64();
+		if (random64() % 8 == 0)
+			n = (size_t)random64() % n;
 		gw_error_clear(&err);
 		if (which)
 			gw_domain_set_context(g->d, bad, n, &err);
@@ -209,18 +209,17 @@ static void elf_files_are_checked(void **state)
 	size_t len;
 	uint8_t *file = bench_guest_file("64", &len), *bad = malloc(len);
 
-	bench_seed();
 	assert_ok(gw_pvh_elf_parse(&elf, file, len, &err), &err);
 	assert_true(elf.has_entry32 && elf.has_entry64);
 	assert_fails(gw_pvh_elf_parse(&elf, "no ELF", 6, &err), &err, GW_INVALID, "not an ELF");
 	for (int i = 0; i < 20000; i++) {
-		size_t n = rand() % 4 ? len : (size_t)rand() % len;
+		size_t n = random64() % 4 ? len : (size_t)random64() % len;
 		uint64_t sum = 0;
 
 		memcpy(bad, file, n);
-		for (int flips = rand() % 3; flips >= 0 && n; flips--)
-			bad[(size_t)rand() % (rand() % 2 ? GW_MIN(n, (size_t)200) : n)] =
-				(uint8_t)rand();
+		for (int flips = random64() % 3; flips >= 0 && n; flips--)
+			bad[(size_t)random64() % (random64() % 2 ? GW_MIN(n, (size_t)200) : n)] =
+				(uint8_t)random64();
 		gw_error_clear(&err);
 		if (gw_pvh_elf_parse(&elf, bad, n, &err) < 0)
 			continue;

@@ -12,6 +12,7 @@
 #include "hypervisor/domain.h"
 #include "hypervisor/emu/emu.h"
 #include "hypervisor/emu/logdirty.h"
+#include "lib/random.h"
 
 #define MEM_PAGES 1024
 
@@ -105,13 +106,13 @@ static void host_writes(struct shadow *s)
 {
 	struct gw_error err = GW_ERROR_INIT;
 	struct gw_mapping mapping;
-	uint64_t gfn = MEM_PAGES - 1 - (uint64_t)(rand() % 16);
+	uint64_t gfn = MEM_PAGES - 1 - (uint64_t)(random64() % 16);
 	uint32_t *page;
 
 	assert_ok(gw_domain_map(s->g->d, 1, &gfn, true, (void **)&page, &mapping, &err), &err);
-	page[rand() % 1024] = (uint32_t)rand();
+	page[random64() % 1024] = (uint32_t)random64();
 	shadow_round(s);
-	page[rand() % 1024] = (uint32_t)rand();
+	page[random64() % 1024] = (uint32_t)random64();
 	gw_domain_unmap(s->g->d, &mapping);
 }
 
@@ -131,7 +132,7 @@ static void loses_nothing(const char *query, const char *width)
 		shadow_round(&s);
 		if (round % 5 == 0)
 			host_writes(&s);
-		usleep((useconds_t)(rand() % 3000));
+		usleep((useconds_t)(random64() % 3000));
 	}
 	guest_pause(g);
 	assert_ok(gw_domain_logdirty_peek(g->d, &dirty, &err), &err);
@@ -151,7 +152,6 @@ static void loses_nothing(const char *query, const char *width)
 
 static void no_write_is_lost(void **state)
 {
-	bench_seed();
 	for (int q = uffd_works() ? 0 : 1; q < 2; q++) {
 		loses_nothing(queries[q], "32");
 		loses_nothing(queries[q], "64");

@@ -11,6 +11,7 @@
 #include "hypervisor/control.h"
 #include "hypervisor/domain.h"
 #include "hypervisor/emu/emu.h"
+#include "lib/random.h"
 
 static const char *const widths[] = {"32", "64"};
 
@@ -65,7 +66,6 @@ static void suspended_guests_move(void **state)
 
 static void stopped_guests_move(void **state)
 {
-	bench_seed();
 	for (int w = 0; w < 2; w++) {
 		struct gw_error err = GW_ERROR_INIT;
 		struct guest *g = guest_boot("", widths[w], CMDLINE, 1024);
@@ -73,7 +73,7 @@ static void stopped_guests_move(void **state)
 		guest_unpause(g);
 		for (int round = 0; round < 12; round++) {
 			/* The first rounds are likely to hit its beginning. */
-			usleep((useconds_t)(rand() % (round < 6 ? 1500 : 15000)));
+			usleep((useconds_t)(random64() % (round < 6 ? 1500 : 15000)));
 			guest_pause(g);
 			g = move(g);
 		}

@@ -12,6 +12,7 @@
 #include "hypervisor/control.h"
 #include "hypervisor/domain.h"
 #include "hypervisor/emu/emu.h"
+#include "lib/random.h"
 
 #define PAUSES 300
 
@@ -25,7 +26,7 @@ static int by_size(const void *a, const void *b)
 /* Waits out a random moment without giving up the CPU for as long as a sleep would. */
 static void some_time(void)
 {
-	uint64_t until = gw_clock_ns() + (uint64_t)(rand() % 500) * 1000;
+	uint64_t until = gw_clock_ns() + (uint64_t)(random64() % 500) * 1000;
 
 	while (gw_clock_ns() < until)
 		usleep(50);
@@ -35,7 +36,6 @@ static void pauses_at_once(void **state)
 {
 	static const char *const widths[] = {"32", "64"};
 
-	bench_seed();
 	for (int w = 0; w < 2; w++) {
 		static uint64_t ns[PAUSES];
 		struct guest *g =

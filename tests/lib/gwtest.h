@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * What every unit test includes first: cmocka and its headers in their right order, the one way in
- * which tests check a call that fills a gw_error, and that in which their lists grow.
+ * What every unit test includes first: cmocka and its headers in their right order, its runner with
+ * a seeded generator (random.h), the checks of a call that fills a gw_error, and growing lists.
  */
 #ifndef GW_TESTS_GWTEST_H
 #define GW_TESTS_GWTEST_H
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -17,6 +18,18 @@
 #include <cmocka.h>
 
 #include <godwit/error.h>
+
+/* Runs the tests in order, each with the generator started afresh. Returns how many failed. */
+int gw_run_tests(const char *name, const struct CMUnitTest *tests, size_t nr,
+		 CMFixtureFunction setup, CMFixtureFunction teardown);
+
+/* cmocka's own names: every program that runs tests gets the runner above. */
+#undef cmocka_run_group_tests
+#undef cmocka_run_group_tests_name
+#define cmocka_run_group_tests(tests, setup, teardown)                                             \
+	cmocka_run_group_tests_name(#tests, tests, setup, teardown)
+#define cmocka_run_group_tests_name(name, tests, setup, teardown)                                  \
+	gw_run_tests(name, tests, sizeof(tests) / sizeof((tests)[0]), setup, teardown)
 
 /* The call returned what it does on success; its error's text is shown otherwise. */
 #define assert_ok(call, err)                                                                       \

@@ -7,15 +7,11 @@
 
 #include "base/util.h"
 #include "lib/legacy_maker.h"
+#include "lib/random.h"
 
-/* splitmix64 */
 uint64_t legacy_random(struct legacy_maker *k)
 {
-	uint64_t z = k->rng += UINT64_C(0x9e3779b97f4a7c15);
-
-	z = (z ^ z >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
-	z = (z ^ z >> 27) * UINT64_C(0x94d049bb133111eb);
-	return z ^ z >> 31;
+	return random_next(&k->rng);
 }
 
 uint32_t legacy_below(struct legacy_maker *k, uint32_t n)

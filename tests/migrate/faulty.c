@@ -9,7 +9,7 @@
 #include "base/util.h"
 #include "hypervisor/control.h"
 #include "hypervisor/domain.h"
-#include "migrate/faulty.h"
+#include "faulty.h"
 
 static struct faulty *of(struct gw_domain *d)
 {

@@ -10,7 +10,7 @@
 
 #include "base/bytes.h"
 #include "migrate/frames.h"
-#include "migrate/relay.h"
+#include "relay.h"
 
 /* The whole of buf, or less at the end of input. */
 static size_t take(int fd, uint8_t *buf, size_t len)

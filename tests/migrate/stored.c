@@ -15,7 +15,7 @@
 #include "lib/realdata.h"
 #include "format/libxl/stream.h"
 #include "format/xl/file.h"
-#include "migrate/stored.h"
+#include "stored.h"
 
 #define HVM_PFNS (UINT64_C(1) << 20)
 #define PV_PFNS	 (UINT64_C(1) << 14)

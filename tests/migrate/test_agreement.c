@@ -2,8 +2,8 @@
  *
  * verify and restore held against each other: thousands of damaged images, made of real ones with a
  * few pages left. What verify calls an error restore refuses. What restore refuses verify calls an
- * error, or the restore names a rule that only a restore can see broken. GODWIT_SEED replays a run,
- * GODWIT_MUTANTS says how many.
+ * error, or the restore names a rule that only a restore can see broken. GODWIT_MUTANTS
+ * says how many.
  */
 #include "lib/gwtest.h"
 
@@ -14,29 +14,13 @@
 #include "examine/examine.h"
 #include "format/libxl/stream.h"
 #include "hypervisor/control.h"
-#include "migrate/stored.h"
+#include "stored.h"
+#include "lib/random.h"
 
 #define MAX_PARTS    256
 #define KEEP_ENTRIES 6 /* pages of each HVM PAGE_DATA that are left */
 #define MAX_PFNS     2048
 #define MANY_PFNS    (UINT64_C(1) << 16) /* no domain of a mutant gets more */
-
-static uint64_t rng;
-
-/* splitmix64 */
-static uint64_t random64(void)
-{
-	uint64_t z = rng += UINT64_C(0x9e3779b97f4a7c15);
-
-	z = (z ^ z >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
-	z = (z ^ z >> 27) * UINT64_C(0x94d049bb133111eb);
-	return z ^ z >> 31;
-}
-
-static size_t below(size_t n)
-{
-	return n ? (size_t)(random64() % n) : 0;
-}
 
 /* An image or stream in pieces: headers, then records of either layer. */
 struct part {
@@ -317,7 +301,8 @@ static uint32_t interesting(void)
 		0x400,	    0x3ff,	0x20000000, 0x90000000, 0xf0000000,
 	};
 
-	return below(3) ? values[below(GW_ARRAY_SIZE(values))] : (uint32_t)below(24);
+	return random_below(3) ? values[random_below(GW_ARRAY_SIZE(values))]
+			       : (uint32_t)random_below(24);
 }
 
 static void swap(struct part *a, struct part *b)
@@ -349,11 +334,11 @@ static void drop(struct parent *p, size_t at)
 static void insert_new(struct parent *p, size_t at)
 {
 	uint8_t raw[8 + 32] = {0};
-	size_t len = 8 * below(5);
+	size_t len = 8 * random_below(5);
 
-	gw_put_le32(raw, below(4) ? (uint32_t)below(20) : interesting());
+	gw_put_le32(raw, random_below(4) ? (uint32_t)random_below(20) : interesting());
 	gw_put_le32(raw + 4, (uint32_t)len);
-	for (size_t i = 0; i < len && below(2); i++)
+	for (size_t i = 0; i < len && random_below(2); i++)
 		raw[8 + i] = (uint8_t)random64();
 	insert(p, at, raw, 8 + len);
 }
@@ -361,40 +346,42 @@ static void insert_new(struct parent *p, size_t at)
 /* A field of a part: more often one near its start, where counts and ids are. */
 static uint8_t *field(const struct part *part, size_t size)
 {
-	size_t span = below(3) ? GW_MIN(part->len, (size_t)64) : part->len;
+	size_t span = random_below(3) ? GW_MIN(part->len, (size_t)64) : part->len;
 
-	return part->len < size ? NULL : part->data + below((span - size) / 4 + 1) * 4;
+	return part->len < size ? NULL : part->data + random_below((span - size) / 4 + 1) * 4;
 }
 
 /* The body grows or shrinks, and its length field says so. */
 static void resize(struct part *part)
 {
 	size_t body = part->len - 8;
-	size_t len = below(2) ? body + 8 * below(4) : body - GW_MIN(body, 8 * below(4));
+	size_t len = random_below(2) ? body + 8 * random_below(4)
+				     : body - GW_MIN(body, 8 * random_below(4));
 	uint8_t *data = realloc(part->data, 8 + len);
 
 	assert_non_null(data);
 	if (len > body)
-		memset(data + 8 + body, below(2) ? 0 : 0x11, len - body);
-	gw_put_le32(data + 4, (uint32_t)(len - below(2) * GW_MIN(len, below(8))));
+		memset(data + 8 + body, random_below(2) ? 0 : 0x11, len - body);
+	gw_put_le32(data + 4, (uint32_t)(len - random_below(2) * GW_MIN(len, random_below(8))));
 	*part = (struct part){data, 8 + len};
 }
 
 static void damage(struct parent *p, const struct parent *other)
 {
-	size_t at = p->first_record + below(p->n - p->first_record), to;
+	size_t at = p->first_record + random_below(p->n - p->first_record), to;
 	struct part *part;
 	uint8_t *f;
 
 	if (p->n <= p->first_record + 1)
 		return;
-	part = &p->parts[below(12) ? at : 0];
+	part = &p->parts[random_below(12) ? at : 0];
 	if (part->len < 8 || p->parts[at].len < 8)
 		return;
-	switch (below(12)) {
+	switch (random_below(12)) {
 	case 0:
-		part->data[below(below(2) ? part->len : GW_MIN(part->len, (size_t)48))] ^=
-			(uint8_t)(1u << below(8));
+		part->data[random_below(random_below(2) ? part->len
+							: GW_MIN(part->len, (size_t)48))] ^=
+			(uint8_t)(1u << random_below(8));
 		break;
 	case 1:
 	case 2:
@@ -411,31 +398,31 @@ static void damage(struct parent *p, const struct parent *other)
 		drop(p, at);
 		break;
 	case 6:
-		insert(p, p->first_record + below(p->n - p->first_record), p->parts[at].data,
+		insert(p, p->first_record + random_below(p->n - p->first_record), p->parts[at].data,
 		       p->parts[at].len);
 		break;
 	case 7:
-		to = p->first_record + below(p->n - p->first_record);
+		to = p->first_record + random_below(p->n - p->first_record);
 		swap(&p->parts[at], &p->parts[to]);
 		break;
 	case 8:
-		to = other->first_record + below(other->n - other->first_record);
+		to = other->first_record + random_below(other->n - other->first_record);
 		insert(p, at, other->parts[to].data, other->parts[to].len);
 		break;
 	case 9:
 		insert_new(p, at);
 		break;
 	case 10:
-		if (below(3) == 0)
+		if (random_below(3) == 0)
 			while (p->n > at + 1)
 				drop(p, p->n - 1);
-		if (below(4) == 0 && p->parts[p->n - 1].len)
-			p->parts[p->n - 1].len = below(p->parts[p->n - 1].len);
+		if (random_below(4) == 0 && p->parts[p->n - 1].len)
+			p->parts[p->n - 1].len = random_below(p->parts[p->n - 1].len);
 		break;
 	default:
 		/* Types and pfns of pages, roots and frames of vCPUs: 64-bit fields. */
-		f = part->data + below(part->len / 8) * 8;
-		gw_put_le32(f + 4 * below(2), interesting());
+		f = part->data + random_below(part->len / 8) * 8;
+		gw_put_le32(f + 4 * random_below(2), interesting());
 		break;
 	}
 }
@@ -494,8 +481,8 @@ static void mutants_agree(void **state)
 		struct parent mutant;
 
 		copy_parent(&parents[i % NR], &mutant);
-		for (size_t n = 1 + (below(3) ? 0 : below(3)); n; n--)
-			damage(&mutant, &parents[below(NR)]);
+		for (size_t n = 1 + (random_below(3) ? 0 : random_below(3)); n; n--)
+			damage(&mutant, &parents[random_below(NR)]);
 		join(&mutant, &bytes);
 		if (!agree(&mutant, &bytes, &tally))
 			print_message("  (mutant %lu)\n", i), wrong++;
@@ -530,9 +517,6 @@ int main(void)
 		cmocka_unit_test(parents_restore),
 		cmocka_unit_test(mutants_agree),
 	};
-	const char *env = getenv("GODWIT_SEED");
 
-	rng = env ? strtoull(env, NULL, 0) : (uint64_t)time(NULL);
-	print_message("GODWIT_SEED=%llu\n", (unsigned long long)rng);
 	return cmocka_run_group_tests_name("agreement", tests, load_parents, free_parents);
 }

@@ -1,19 +1,17 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * Live saves beside a guest that runs in a thread of its own, with page tables that come and go and
- * foreign mappings: what is in the image is what the guest was when it was suspended. Seeded:
- * GODWIT_SEED.
+ * foreign mappings: what is in the image is what the guest was when it was suspended.
  */
 #include "lib/gwtest.h"
 
 #include "hypervisor/control.h"
 #include "lib/bytes.h"
+#include "lib/random.h"
 #include "format/libxc/image.h"
 #include "hypervisor/memory/memory.h"
 #include "hypervisor/memory/guest.h"
-#include "migrate/stored.h"
-
-static uint64_t seed = 99;
+#include "stored.h"
 
 static const char *const streams[] = {
 	"xen-code/v3_422_hvm_1024.xz",
@@ -39,7 +37,7 @@ static struct gw_memory_guest *start_guest(struct gw_domain *d, bool foreign, bo
 {
 	struct gw_error err = GW_ERROR_INIT;
 	struct gw_memory_guest_options options = {
-		.seed = seed,
+		.seed = random64(),
 		.tables = d->type == GW_GUEST_X86_PV,
 		.foreign = foreign,
 		.keep_foreign = keep,
@@ -98,7 +96,7 @@ static void test_image_is_the_suspended_guest(void **state)
 {
 	const char *name = *state;
 
-	for (int i = 0; i < 3; i++, seed++) {
+	for (int i = 0; i < 3; i++) {
 		struct gw_error err = GW_ERROR_INIT;
 		struct gw_domain *d = running_domain(name);
 		struct gw_memory_guest *guest = start_guest(d, i > 0, false);
@@ -207,7 +205,6 @@ static void test_deferred_table_is_sent(void **state)
 
 int main(void)
 {
-	const char *text = getenv("GODWIT_SEED");
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_prestate(test_image_is_the_suspended_guest,
 					  (void *)(uintptr_t)streams[0]),
@@ -219,8 +216,5 @@ int main(void)
 		cmocka_unit_test(test_deferred_table_is_sent),
 	};
 
-	if (text)
-		seed = strtoull(text, NULL, 0);
-	print_message("GODWIT_SEED=%llu\n", (unsigned long long)seed);
 	return cmocka_run_group_tests_name("live", tests, NULL, NULL);
 }

@@ -13,12 +13,12 @@
 #include "hypervisor/control.h"
 #include "hypervisor/domain.h"
 #include "hypervisor/memory/memory.h"
-#include "migrate/faulty.h"
+#include "faulty.h"
 #include "migrate/frames.h"
 #include "migrate/preflight.h"
 #include "migrate/protocol.h"
-#include "migrate/relay.h"
-#include "migrate/stored.h"
+#include "relay.h"
+#include "stored.h"
 
 #define STREAM "xen-code/v3_422_hvm_1024.xz"
 

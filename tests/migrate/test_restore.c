@@ -10,7 +10,7 @@
 #include "hypervisor/control.h"
 #include "hypervisor/memory/memory.h"
 #include "lib/manifest.h"
-#include "migrate/stored.h"
+#include "stored.h"
 
 static const struct {
 	const char *stream, *manifest;

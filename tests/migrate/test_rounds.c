@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * Checkpointed streams on the receiving side: cut anywhere they restore to the last complete
- * checkpoint, or fail before the first; what is malformed is no failover. Seeded: GODWIT_SEED.
+ * checkpoint, or fail before the first; what is malformed is no failover.
  */
 #include "lib/gwtest.h"
 
@@ -14,7 +14,8 @@
 #include "hypervisor/control.h"
 #include "hypervisor/memory/memory.h"
 #include "lib/manifest.h"
-#include "migrate/stored.h"
+#include "lib/random.h"
+#include "stored.h"
 
 static const char *const names[] = {"hvm_remus3_1024", "libxl_hvm_remus3_1024"};
 
@@ -26,23 +27,6 @@ struct map {
 	size_t records[POINTS_MAX], nr_records;
 	size_t complete[8], nr_complete;
 };
-
-static uint64_t seed(void)
-{
-	const char *text = getenv("GODWIT_SEED");
-	uint64_t value = text ? strtoull(text, NULL, 0) : 20201;
-
-	print_message("GODWIT_SEED=%llu\n", (unsigned long long)value);
-	return value;
-}
-
-static uint64_t next_random(uint64_t *state)
-{
-	*state ^= *state << 13;
-	*state ^= *state >> 7;
-	*state ^= *state << 17;
-	return *state;
-}
 
 static struct stored load(const char *name)
 {
@@ -130,7 +114,6 @@ static void test_cut_anywhere(void **state)
 	const char *name = *state;
 	struct stored s = load(name);
 	struct map m = map_stream(&s);
-	uint64_t random = seed();
 
 	assert_int_equal(m.nr_complete, 3);
 	for (size_t i = 0; i < m.nr_records; i++)
@@ -140,7 +123,7 @@ static void test_cut_anywhere(void **state)
 		check_cut(name, &s, &m, m.complete[i]);
 	}
 	for (int i = 0; i < 25; i++)
-		check_cut(name, &s, &m, next_random(&random) % (s.file.len - s.at));
+		check_cut(name, &s, &m, random64() % (s.file.len - s.at));
 	stored_free(&s);
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * Saving: live under a guest that writes, checkpointed, verified, paced, of a nearly empty domain;
- * and what a save leaves behind when anything fails. Seeded: GODWIT_SEED.
+ * and what a save leaves behind when anything fails.
  */
 #include "lib/gwtest.h"
 
@@ -11,20 +11,11 @@
 #include "hypervisor/control.h"
 #include "hypervisor/domain.h"
 #include "lib/bytes.h"
+#include "lib/random.h"
 #include "format/libxc/image.h"
 #include "hypervisor/memory/memory.h"
-#include "migrate/faulty.h"
-#include "migrate/stored.h"
-
-static uint64_t random_state = 77;
-
-static uint64_t next_random(void)
-{
-	random_state ^= random_state << 13;
-	random_state ^= random_state >> 7;
-	random_state ^= random_state << 17;
-	return random_state;
-}
+#include "faulty.h"
+#include "stored.h"
 
 static void fill(void *page, uint64_t value)
 {
@@ -72,12 +63,12 @@ static void guest_step(struct guest *g)
 		return;
 	g->steps++;
 	for (unsigned i = 0; i < g->per_step; i++) {
-		uint64_t pfn = next_random() % 1024;
+		uint64_t pfn = random64() % 1024;
 
 		if (gw_memory_page_type(g->d, pfn) != GW_PAGE_NOTAB ||
 		    (g->d->type == GW_GUEST_X86_PV && pfn < g->special))
 			continue;
-		fill(gw_memory_page(g->d, pfn), next_random());
+		fill(gw_memory_page(g->d, pfn), random64());
 		gw_memory_touch(g->d, pfn);
 	}
 }
@@ -517,7 +508,6 @@ static void test_usage(void **state)
 
 int main(void)
 {
-	const char *text = getenv("GODWIT_SEED");
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_prestate(test_live, (void *)(uintptr_t)HVM),
 		cmocka_unit_test_prestate(test_live, (void *)(uintptr_t)PV),
@@ -531,8 +521,5 @@ int main(void)
 		cmocka_unit_test(test_usage),
 	};
 
-	if (text)
-		random_state = strtoull(text, NULL, 0) | 1;
-	print_message("GODWIT_SEED=%llu\n", (unsigned long long)random_state);
 	return cmocka_run_group_tests_name("save", tests, NULL, NULL);
 }

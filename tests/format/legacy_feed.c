@@ -11,68 +11,56 @@ static void end(struct legacy_feed *f)
 {
 	f->cut = true;
 	if (f->rules)
-		gw_legacy_rules_end(f->rules, &f->r, gw_legacy_reader_at_boundary(&f->r), f->len,
+		gw_legacy_rules_end(f->rules, &f->r, gw_legacy_reader_at_boundary(&f->r), f->in.len,
 				    &f->rules_err);
 }
 
-/* What is owed since the last event. */
-static bool pass_over(struct legacy_feed *f, enum gw_legacy_event last)
+/* Skips the data of the last event. */
+static bool skip_data(struct legacy_feed *f, enum gw_legacy_event last)
 {
-	uint64_t left = f->len - f->pos;
-
 	if (last != GW_LEGACY_PAGES && last != GW_LEGACY_COMPRESSED &&
 	    last != GW_LEGACY_DEVICE_MODEL)
 		return true;
 	if (f->r.data_len == UINT64_MAX) {
-		f->pos = f->len;
-	} else if (f->r.data_len > left) {
-		f->pos = f->len;
+		f->in.pos = f->in.len;
+	} else if (!feed_skip(&f->in, f->r.data_len)) {
+		f->in.pos = f->in.len;
 		end(f);
 		return false;
-	} else {
-		f->pos += (size_t)f->r.data_len;
 	}
 	gw_legacy_reader_data_done(&f->r);
 	return true;
 }
 
-static int got(struct legacy_feed *f, enum gw_legacy_event *event)
+/* The rules hear of what the reader made of its input. */
+static void judge(struct legacy_feed *f, enum fed fed, enum gw_legacy_event event)
 {
-	if (gw_legacy_reader_got(&f->r, event, &f->err) < 0) {
-		if (f->rules)
-			gw_legacy_rules_framing(f->rules, &f->r, f->err.text, &f->rules_err);
-		return -1;
-	}
-	if (f->rules && *event != GW_LEGACY_MORE)
-		gw_legacy_rules_event(f->rules, &f->r, *event, &f->rules_err);
-	if (f->rules && *event == GW_LEGACY_DONE)
-		gw_legacy_rules_end(f->rules, &f->r, true, f->pos, &f->rules_err);
-	return 0;
+	if (!f->rules)
+		return;
+	if (fed == FED_FAILED)
+		gw_legacy_rules_framing(f->rules, &f->r, f->err.text, &f->rules_err);
+	if (fed != FED_EVENT)
+		return;
+	gw_legacy_rules_event(f->rules, &f->r, event, &f->rules_err);
+	if (event == GW_LEGACY_DONE)
+		gw_legacy_rules_end(f->rules, &f->r, true, f->in.pos, &f->rules_err);
 }
 
 bool legacy_feed_next(struct legacy_feed *f, enum gw_legacy_event *event)
 {
-	if (!pass_over(f, *event))
-		return false;
-	do {
-		void *to;
-		size_t len;
+	enum fed fed;
 
-		assert_ok(gw_legacy_reader_want(&f->r, &to, &len, &f->err), &f->err);
-		if (len && f->pos == f->len && gw_legacy_reader_without_model(&f->r)) {
-			if (f->rules)
-				gw_legacy_rules_no_model(f->rules, &f->r, &f->rules_err);
-			continue;
-		}
-		if (len > f->len - f->pos) {
-			end(f);
-			return false;
-		}
-		if (len)
-			memcpy(to, f->data + f->pos, len);
-		f->pos += len;
-		if (got(f, event) < 0)
-			return false;
-	} while (*event == GW_LEGACY_MORE);
-	return true;
+	if (!skip_data(f, *event))
+		return false;
+	fed = feed_legacy(&f->in, &f->r, event, &f->err);
+	while (fed == FED_ENDED && f->in.pos == f->in.len &&
+	       gw_legacy_reader_without_model(&f->r)) {
+		if (f->rules)
+			gw_legacy_rules_no_model(f->rules, &f->r, &f->rules_err);
+		fed = feed_legacy(&f->in, &f->r, event, &f->err);
+	}
+	if (fed == FED_ENDED)
+		end(f);
+	judge(f, fed, *event);
+	return fed == FED_EVENT;
 }

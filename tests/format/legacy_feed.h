@@ -7,11 +7,11 @@
 
 #include "format/legacy/legacy.h"
 #include "format/rules/rules.h"
+#include "lib/feed.h"
 
 struct legacy_feed {
 	struct gw_legacy_reader r;
-	const uint8_t *data;
-	size_t len, pos;
+	struct feed in;
 	struct gw_legacy_rules *rules;	/* NULL: none */
 	struct gw_error err, rules_err; /* of the reader; of the rules */
 	bool cut;			/* input ended before DONE */
@@ -19,7 +19,7 @@ struct legacy_feed {
 
 /*
  * Goes on to the next event other than MORE; page contents, compressed data and device models are
- * passed over before the call after theirs. False: the reader fails (err), or input ended (cut).
+ * skipped in the call after theirs. False: the reader fails (err), or input ended (cut).
  * The rules see everything, also the end.
  */
 bool legacy_feed_next(struct legacy_feed *f, enum gw_legacy_event *event);

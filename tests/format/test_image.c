@@ -8,6 +8,7 @@
 #include "base/bytes.h"
 #include "base/util.h"
 #include "format/libxc/image.h"
+#include "lib/feed.h"
 
 /* The smallest well-formed v3 image of an HVM guest. */
 static const uint8_t smallest[] = {
@@ -39,42 +40,20 @@ static struct gw_record record_at(const uint8_t *raw)
 	return rec;
 }
 
-/*
- * Input of a reader: gives what it wants, no more, a few bytes at a time if it likes. Asserts that
- * it never wants a byte that is not part of the input.
- */
-struct source {
-	const uint8_t *data;
-	size_t len, pos;
-};
-
-static void take(struct source *src, void *to, size_t len)
-{
-	assert_true(len <= src->len - src->pos);
-	if (len)
-		memcpy(to, src->data + src->pos, len);
-	src->pos += len;
-}
-
-/* Reads on to the next event that is not GW_IMAGE_MORE. */
-static int next_event(struct gw_image_reader *r, struct source *src, enum gw_image_event *event,
+/* To the next event. The reader never wants a byte that is not part of the input. */
+static int next_event(struct gw_image_reader *r, struct feed *src, enum gw_image_event *event,
 		      struct gw_error *err)
 {
-	do {
-		void *to;
-		size_t len;
+	enum fed fed = feed_image(src, r, event, err);
 
-		if (gw_image_reader_want(r, &to, &len, err) < 0)
-			return -1;
-		take(src, to, len);
-		if (gw_image_reader_got(r, event, err) < 0)
-			return -1;
-		assert_int_equal(r->offset, src->pos);
-	} while (*event == GW_IMAGE_MORE);
+	assert_int_not_equal(fed, FED_ENDED);
+	if (fed == FED_FAILED)
+		return -1;
+	assert_int_equal(r->offset, src->pos);
 	return 0;
 }
 
-static void expect_event(struct gw_image_reader *r, struct source *src, enum gw_image_event wanted)
+static void expect_event(struct gw_image_reader *r, struct feed *src, enum gw_image_event wanted)
 {
 	struct gw_error err = GW_ERROR_INIT;
 	enum gw_image_event event;
@@ -85,7 +64,7 @@ static void expect_event(struct gw_image_reader *r, struct source *src, enum gw_
 
 static void reads_the_smallest_image(void **state)
 {
-	struct source src = {smallest, sizeof(smallest), 0};
+	struct feed src = {smallest, sizeof(smallest), 0};
 	struct gw_image_reader r;
 	uint8_t raw[40];
 
@@ -169,7 +148,7 @@ static void page_contents_are_the_callers(void **state)
 	assert_memory_equal(raw, page_data_head, sizeof(page_data_head));
 
 	struct gw_buffer image = image_with(raw, sizeof(raw));
-	struct source src = {image.data, image.len, 0};
+	struct feed src = {image.data, image.len, 0};
 	struct gw_error err = GW_ERROR_INIT;
 
 	gw_image_reader_init(&r);
@@ -211,7 +190,7 @@ static void malformed_pages(uint32_t length, uint32_t count, size_t nr_entries, 
 	gw_put_le32(raw + 8, count);
 
 	struct gw_buffer image = image_with(raw, 8 + padded);
-	struct source src = {image.data, image.len, 0};
+	struct feed src = {image.data, image.len, 0};
 
 	gw_image_reader_init(&r);
 	expect_event(&r, &src, GW_IMAGE_HEADER);
@@ -246,7 +225,7 @@ static void bodies_can_be_passed_over(void **state)
 {
 	const uint8_t raw[] = {9, 0, 0, 0, 3, 0, 0, 0, 'a', 'b', 'c', 0, 0, 0, 0, 7};
 	struct gw_buffer image = image_with(raw, sizeof(raw));
-	struct source src = {image.data, image.len, 0};
+	struct feed src = {image.data, image.len, 0};
 	struct gw_image_reader r;
 	uint64_t len;
 
@@ -285,7 +264,7 @@ static void memory_follows_the_bytes(void **state)
 	gw_record_header_encode(raw, GW_REC_HVM_CONTEXT, GW_RECORD_MAX);
 
 	struct gw_buffer image = image_with(raw, sizeof(raw));
-	struct source src = {image.data, image.len, 0};
+	struct feed src = {image.data, image.len, 0};
 
 	gw_image_reader_init(&r);
 	expect_event(&r, &src, GW_IMAGE_HEADER);
@@ -304,7 +283,7 @@ static void memory_follows_the_bytes(void **state)
 
 	gw_record_header_encode(raw, GW_REC_HVM_CONTEXT, GW_RECORD_MAX + 1);
 	image = image_with(raw, sizeof(raw));
-	src = (struct source){image.data, image.len, 0};
+	src = (struct feed){image.data, image.len, 0};
 	gw_image_reader_init(&r);
 	expect_event(&r, &src, GW_IMAGE_HEADER);
 	assert_fails(next_event(&r, &src, &event, &err), &err, GW_INVALID, "134217729 exceeds");
@@ -315,7 +294,7 @@ static void memory_follows_the_bytes(void **state)
 static void big_endian_records_are_refused(void **state)
 {
 	struct gw_buffer image = image_with(smallest + 40, 8);
-	struct source src = {image.data, image.len, 0};
+	struct feed src = {image.data, image.len, 0};
 	struct gw_error err = GW_ERROR_INIT;
 	enum gw_image_event event;
 	struct gw_image_reader r;

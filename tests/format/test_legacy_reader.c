@@ -105,7 +105,7 @@ static void too_few_bytes(void **state)
 /* Reads the image and ends its life; the reader fails, and says this. */
 static void fails_as(struct legacy_out *o, struct gw_legacy_kind forced, const char *text)
 {
-	struct legacy_feed f = {.data = o->bytes.data, .len = o->bytes.len};
+	struct legacy_feed f = {.in = {o->bytes.data, o->bytes.len, 0}};
 	enum gw_legacy_event event = GW_LEGACY_MORE;
 
 	gw_legacy_reader_init(&f.r, &forced);
@@ -166,8 +166,8 @@ static void no_info(void **state)
 
 	legacy_put_long(&o, 0x800);
 	legacy_put_frames(&o, 0x800, 4, 0x7fe);
-	f.data = o.bytes.data;
-	f.len = o.bytes.len;
+	f.in.data = o.bytes.data;
+	f.in.len = o.bytes.len;
 	gw_legacy_reader_init(&f.r, &pv);
 	assert_true(legacy_feed_next(&f, &event));
 	assert_int_equal(event, GW_LEGACY_HEADER);
@@ -302,7 +302,7 @@ static void claims_cost_nothing(void **state)
 	legacy_put_info(&o[2], &(struct legacy_info){0});
 	o[3] = info(UINT32_MAX, "what", UINT32_MAX - 8);
 	for (unsigned i = 0; i < GW_ARRAY_SIZE(o); i++) {
-		struct legacy_feed f = {.data = o[i].bytes.data, .len = o[i].bytes.len};
+		struct legacy_feed f = {.in = {o[i].bytes.data, o[i].bytes.len, 0}};
 		enum gw_legacy_event event = GW_LEGACY_MORE;
 
 		gw_legacy_reader_init(&f.r, NULL);

@@ -9,6 +9,7 @@
 #include "base/util.h"
 #include "format/rules/rules.h"
 #include "lib/random.h"
+#include "lib/feed.h"
 
 #define ENTRIES_MAX 600u
 #define MAX_PFNS    UINT64_C(0x5000)
@@ -123,21 +124,6 @@ static size_t count_pages(const uint64_t *entries, size_t n)
 	return pages;
 }
 
-/* The reader is given all bytes of the image but those of pages. */
-static enum gw_image_event feed(struct gw_image_reader *r, const uint8_t **from)
-{
-	struct gw_error err = GW_ERROR_INIT;
-	enum gw_image_event event;
-	size_t len;
-	void *to;
-
-	assert_ok(gw_image_reader_want(r, &to, &len, &err), &err);
-	memcpy(to, *from, len);
-	*from += len;
-	assert_ok(gw_image_reader_got(r, &event, &err), &err);
-	return event;
-}
-
 static void append_begin(struct gw_buffer *buf, const struct guest *g)
 {
 	const struct gw_image_header header = {
@@ -169,23 +155,24 @@ static void one_record(const struct guest *g)
 	struct gw_buffer buf = {0};
 	struct gw_error err = GW_ERROR_INIT;
 	enum gw_image_event event;
-	const uint8_t *from;
+	struct feed from;
 
 	append_begin(&buf, g);
 	assert_ok(gw_buffer_append(&buf, head, gw_page_data_head_encode(head, n, entries, pages),
 				   &err),
 		  &err);
 	expect(g, entries, n, &expected);
-	from = buf.data;
+	from = (struct feed){buf.data, buf.len, 0};
 	gw_image_reader_init(&r);
 	do {
-		event = feed(&r, &from);
+		/* The image ends before its pages. */
+		assert_int_equal(feed_image(&from, &r, &event, &err), FED_EVENT);
 		if (event == GW_IMAGE_HEADER)
 			assert_ok(gw_image_rules_header(rules, &r.header, &err), &err);
 		if (event == GW_IMAGE_RECORD)
 			assert_ok(gw_image_rules_record(rules, &r.rec, &err), &err);
 	} while (event != GW_IMAGE_PAGES);
-	assert_ptr_equal(from, buf.data + buf.len);
+	assert_int_equal(from.pos, buf.len);
 	assert_int_equal(r.nr_pages, pages);
 	assert_true(r.well_formed);
 	assert_int_equal(r.data_len, pages * GW_PAGE_SIZE);

@@ -10,6 +10,7 @@
 #include "format/x86/hvm_context.h"
 #include "format/rules/rules.h"
 #include "rulecheck.h"
+#include "lib/feed.h"
 
 static void append(struct gw_buffer *buf, uint32_t type, const void *body, size_t len)
 {
@@ -166,27 +167,23 @@ static int judge(const struct gw_buffer *buf, enum gw_image_kind kind, uint64_t 
 	const struct gw_findings out = {rulecheck_report, seen};
 	struct gw_image_rules *rules = gw_image_rules_new(&out, base, kind, max_pfns);
 	struct gw_error lost = GW_ERROR_INIT;
+	struct feed feed = {buf->data, buf->len, 0};
 	struct gw_image_reader r;
-	size_t pos = 0, len;
-	void *to;
 	int rc = 0;
 
 	memset(seen, 0, sizeof(*seen));
 	gw_image_reader_init(&r);
 	for (;;) {
 		enum gw_image_event event;
+		enum fed fed = feed_image(&feed, &r, &event, &lost);
 
-		assert_ok(gw_image_reader_want(&r, &to, &len, err), err);
-		if (len > buf->len - pos) {
-			rc |= gw_image_rules_end(rules,
-						 pos == buf->len && gw_image_reader_at_boundary(&r),
-						 NULL, pos, err);
+		if (fed == FED_ENDED) {
+			bool between = gw_image_reader_at_boundary(&r) && feed.pos == feed.len;
+
+			rc |= gw_image_rules_end(rules, between, NULL, feed.pos, err);
 			break;
 		}
-		if (len)
-			memcpy(to, buf->data + pos, len);
-		pos += len;
-		if (gw_image_reader_got(&r, &event, &lost) < 0) {
+		if (fed == FED_FAILED) {
 			rc |= gw_image_rules_framing(rules, r.rec.offset, &r.rec, lost.text, err);
 			break;
 		}
@@ -196,15 +193,14 @@ static int judge(const struct gw_buffer *buf, enum gw_image_kind kind, uint64_t 
 			rc |= gw_image_rules_record(rules, &r.rec, err);
 		if (event == GW_IMAGE_PAGES) {
 			rc |= gw_image_rules_pages(rules, &r, err);
-			if (r.data_len > buf->len - pos) {
-				rc |= gw_image_rules_end(rules, false, NULL, pos, err);
+			if (!feed_skip(&feed, r.data_len)) {
+				rc |= gw_image_rules_end(rules, false, NULL, feed.pos, err);
 				break;
 			}
-			pos += r.data_len;
 			gw_image_reader_pages_done(&r);
 		}
 		if (event == GW_IMAGE_DONE) {
-			rc |= gw_image_rules_end(rules, true, NULL, pos, err);
+			rc |= gw_image_rules_end(rules, true, NULL, feed.pos, err);
 			break;
 		}
 	}

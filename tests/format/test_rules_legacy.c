@@ -34,7 +34,7 @@ static struct found look(const struct legacy_out *o, enum gw_guest_type guest, s
 	struct found found = {0};
 	const struct gw_findings out = {report, &found};
 	const struct gw_legacy_kind forced = {.guest = guest};
-	struct legacy_feed f = {.data = o->bytes.data, .len = len};
+	struct legacy_feed f = {.in = {o->bytes.data, len, 0}};
 	enum gw_legacy_event event = GW_LEGACY_MORE;
 
 	f.rules = gw_legacy_rules_new(&out, 0x1000);
@@ -506,7 +506,7 @@ static void invalid_delta(void **state)
 	struct legacy_out o = compressed(1, 2);
 	struct found found = {0};
 	const struct gw_findings out = {report, &found};
-	struct legacy_feed f = {.data = o.bytes.data, .len = o.bytes.len};
+	struct legacy_feed f = {.in = {o.bytes.data, o.bytes.len, 0}};
 	enum gw_legacy_event event = GW_LEGACY_MORE;
 
 	f.rules = gw_legacy_rules_new(&out, 0);

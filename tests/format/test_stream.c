@@ -7,6 +7,7 @@
 #include "base/bytes.h"
 #include "format/libxl/stream.h"
 #include "format/xl/file.h"
+#include "lib/feed.h"
 
 /* Header and LIBXC_CONTEXT, worked out by hand. */
 static const uint8_t opening[] = {
@@ -15,32 +16,16 @@ static const uint8_t opening[] = {
 };
 static const uint8_t svm_ready[] = {5, 0, 0, 0, 4, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0};
 
-struct source {
-	const uint8_t *data;
-	size_t len, pos;
-};
-
-static int next_event(struct gw_stream_reader *r, struct source *src, enum gw_stream_event *event,
+static int next_event(struct gw_stream_reader *r, struct feed *src, enum gw_stream_event *event,
 		      struct gw_error *err)
 {
-	do {
-		void *to;
-		size_t len;
+	enum fed fed = feed_stream(src, r, event, err);
 
-		if (gw_stream_reader_want(r, &to, &len, err) < 0)
-			return -1;
-		assert_true(len <= src->len - src->pos);
-		if (len)
-			memcpy(to, src->data + src->pos, len);
-		src->pos += len;
-		if (gw_stream_reader_got(r, event, err) < 0)
-			return -1;
-	} while (*event == GW_STREAM_MORE);
-	return 0;
+	assert_int_not_equal(fed, FED_ENDED);
+	return fed == FED_FAILED ? -1 : 0;
 }
 
-static void expect_event(struct gw_stream_reader *r, struct source *src,
-			 enum gw_stream_event wanted)
+static void expect_event(struct gw_stream_reader *r, struct feed *src, enum gw_stream_event wanted)
 {
 	struct gw_error err = GW_ERROR_INIT;
 	enum gw_stream_event event;
@@ -72,7 +57,7 @@ static void stops_where_the_image_begins(void **state)
 		  &err);
 	assert_ok(gw_record_append(&buf, GW_STREAM_END, NULL, 0, &err), &err);
 
-	struct source src = {buf.data, buf.len, 0};
+	struct feed src = {buf.data, buf.len, 0};
 
 	gw_stream_reader_init(&r);
 	assert_true(gw_stream_reader_at_boundary(&r));
@@ -125,7 +110,7 @@ static void short_and_long_bodies(void **state)
 	append(&buf, raw, 8);
 	append(&buf, "01234567", 8);
 
-	struct source src = {buf.data, buf.len, 0};
+	struct feed src = {buf.data, buf.len, 0};
 
 	gw_stream_reader_init(&r);
 	expect_event(&r, &src, GW_STREAM_HEADER);
@@ -146,7 +131,7 @@ static void short_and_long_bodies(void **state)
 	append(&buf, opening, 16);
 	gw_record_header_encode(raw, GW_STREAM_LIBXC_CONTEXT, GW_STREAM_BODY_MAX + 1);
 	append(&buf, raw, 8);
-	src = (struct source){buf.data, buf.len, 0};
+	src = (struct feed){buf.data, buf.len, 0};
 	gw_stream_reader_init(&r);
 	expect_event(&r, &src, GW_STREAM_HEADER);
 	assert_fails(next_event(&r, &src, &event, &err), &err, GW_INVALID, "LIBXC_CONTEXT");

@@ -8,12 +8,13 @@
 #include "base/util.h"
 #include "hypervisor/control.h"
 #include "hypervisor/domain.h"
+#include "lib/feed.h"
 #include "loop.h"
 
 struct restore {
 	struct gw_restore_guest guest;
 	struct restore_options *options;
-	const uint8_t *at, *end;
+	struct feed feed;
 	unsigned version, checkpoints;
 	bool static_done, verify, over;
 };
@@ -77,11 +78,11 @@ static int one_page(struct restore *r, uint64_t pfn, unsigned type, const uint8_
 
 static int pages(struct restore *r, const struct gw_image_reader *reader, struct gw_error *err)
 {
-	const uint8_t *data = r->at;
+	const uint8_t *data = r->feed.data + r->feed.pos;
 
 	if (!reader->well_formed)
 		return gw_fail(err, GW_INVALID, "PAGE_DATA is not well formed");
-	if ((uint64_t)(r->end - r->at) < reader->data_len)
+	if (!feed_skip(&r->feed, reader->data_len))
 		return gw_fail(err, GW_TRUNCATED, "the bytes end inside PAGE_DATA");
 	if (!r->static_done && (r->version > 2 || static_data(r, err) < 0))
 		return gw_fail(err, GW_INVALID, "PAGE_DATA before STATIC_DATA_END");
@@ -109,22 +110,18 @@ static int pages(struct restore *r, const struct gw_image_reader *reader, struct
 static int step(struct restore *r, struct gw_image_reader *reader, struct gw_error *err)
 {
 	enum gw_image_event event;
-	void *to;
-	size_t len;
 
-	if (gw_image_reader_want(reader, &to, &len, err) < 0)
-		return -1;
-	if ((size_t)(r->end - r->at) < len) {
+	switch (feed_image(&r->feed, reader, &event, err)) {
+	case FED_EVENT:
+		break;
+	case FED_ENDED:
 		r->over = true;
 		return gw_image_reader_at_boundary(reader) && r->checkpoints > 0
 			       ? 0
 			       : gw_fail(err, GW_TRUNCATED, "the bytes end inside the image");
-	}
-	if (len)
-		memcpy(to, r->at, len);
-	r->at += len;
-	if (gw_image_reader_got(reader, &event, err) < 0)
+	case FED_FAILED:
 		return -1;
+	}
 	switch (event) {
 	case GW_IMAGE_HEADER:
 		r->version = reader->header.version;
@@ -136,7 +133,6 @@ static int step(struct restore *r, struct gw_image_reader *reader, struct gw_err
 	case GW_IMAGE_PAGES:
 		if (pages(r, reader, err) < 0)
 			return -1;
-		r->at += reader->data_len;
 		gw_image_reader_pages_done(reader);
 		return 0;
 	default:
@@ -151,8 +147,7 @@ int restore_loop(const struct image *image, struct gw_domain *d, struct restore_
 		.guest = {.ops = options->ops ? options->ops : gw_restore_guest_ops(d->type),
 			  .domain = d},
 		.options = options,
-		.at = image->data,
-		.end = image->data + image->len,
+		.feed = {image->data, image->len, 0},
 	};
 	struct gw_image_reader reader;
 	int rc = r.guest.ops->setup(&r.guest, err);

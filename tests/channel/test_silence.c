@@ -84,10 +84,10 @@ struct side {
 static size_t compress_noise(void *to, size_t size)
 {
 	static uint8_t noise[SLOW_BYTES];
-	uint64_t random = test_seed();
+	uint64_t random = random_seed();
 
 	for (size_t i = 0; i < sizeof(noise); i++)
-		noise[i] = (uint8_t)draw(&random);
+		noise[i] = (uint8_t)random_next(&random);
 	size = ZSTD_compress(to, size, noise, sizeof(noise), 1);
 	assert_false(ZSTD_isError(size));
 	return size;

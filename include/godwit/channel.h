@@ -45,7 +45,7 @@ struct gw_channel_ops {
 	 * The descriptor through which the next bytes go just as they are, for who moves them on
 	 * without looking at them; NULL if there is none at the moment. NULL here: never.
 	 */
-	struct gw_fd *(*plain)(struct gw_channel *ch);
+	struct gw_fd *(*splice_fd)(struct gw_channel *ch);
 	/*
 	 * True if the kind itself holds bytes that a read can use without input from the channel
 	 * below or the descriptor. NULL: it never does.

@@ -22,16 +22,16 @@ struct cursor {
 };
 
 /* Takes off what was moved, and places of no length. */
-static void advance(struct cursor *at, size_t moved)
+static void advance(struct cursor *cursor, size_t moved)
 {
-	while (at->n > 0 && moved >= at->iov->iov_len) {
-		moved -= at->iov->iov_len;
-		at->iov++;
-		at->n--;
+	while (cursor->n > 0 && moved >= cursor->iov->iov_len) {
+		moved -= cursor->iov->iov_len;
+		cursor->iov++;
+		cursor->n--;
 	}
 	if (moved) {
-		at->iov->iov_base = (uint8_t *)at->iov->iov_base + moved;
-		at->iov->iov_len -= moved;
+		cursor->iov->iov_base = (uint8_t *)cursor->iov->iov_base + moved;
+		cursor->iov->iov_len -= moved;
 	}
 }
 
@@ -39,7 +39,7 @@ typedef ssize_t transfer_fn(struct gw_channel *ch, const struct iovec *iov, int 
 			    struct gw_error *err);
 
 /* One call of a kind's read or write, for no more places and bytes than one call should have. */
-static ssize_t transfer(struct gw_channel *ch, enum gw_direction dir, const struct cursor *at,
+static ssize_t transfer(struct gw_channel *ch, enum gw_direction dir, const struct cursor *cursor,
 			struct gw_error *err)
 {
 	transfer_fn *fn = dir == GW_READING ? ch->ops->read : ch->ops->write;
@@ -48,14 +48,14 @@ static ssize_t transfer(struct gw_channel *ch, enum gw_direction dir, const stru
 
 	if (gw_channel_check(ch, dir, err))
 		return -1;
-	while (used < at->n && used < IOV_MAX && total < GW_CHANNEL_AT_ONCE)
-		total += at->iov[used++].iov_len;
+	while (used < cursor->n && used < IOV_MAX && total < GW_CHANNEL_AT_ONCE)
+		total += cursor->iov[used++].iov_len;
 
 	size_t over = total > GW_CHANNEL_AT_ONCE ? total - GW_CHANNEL_AT_ONCE : 0;
 
-	at->iov[used - 1].iov_len -= over;
-	ssize_t moved = fn(ch, at->iov, used, err);
-	at->iov[used - 1].iov_len += over;
+	cursor->iov[used - 1].iov_len -= over;
+	ssize_t moved = fn(ch, cursor->iov, used, err);
+	cursor->iov[used - 1].iov_len += over;
 	assert(moved <= (ssize_t)(total - over));
 	return moved;
 }
@@ -77,18 +77,18 @@ static size_t take_unread(struct gw_channel *ch, void *buf, size_t len)
 
 int gw_channel_readv(struct gw_channel *ch, struct iovec *iov, int n, struct gw_error *err)
 {
-	struct cursor at = {iov, n};
+	struct cursor cursor = {iov, n};
 	uint64_t total = 0, left;
 
 	for (int i = 0; i < n; i++)
 		total += iov[i].iov_len;
 	left = total;
-	advance(&at, 0);
-	while (at.n > 0) {
-		size_t moved = take_unread(ch, at.iov->iov_base, at.iov->iov_len);
+	advance(&cursor, 0);
+	while (cursor.n > 0) {
+		size_t moved = take_unread(ch, cursor.iov->iov_base, cursor.iov->iov_len);
 
 		if (!moved) {
-			ssize_t got = transfer(ch, GW_READING, &at, err);
+			ssize_t got = transfer(ch, GW_READING, &cursor, err);
 
 			if (got < 0)
 				return -1;
@@ -98,7 +98,7 @@ int gw_channel_readv(struct gw_channel *ch, struct iovec *iov, int n, struct gw_
 			ch->read_pos += moved;
 		}
 		left -= moved;
-		advance(&at, moved);
+		advance(&cursor, moved);
 	}
 	return 1;
 }
@@ -113,13 +113,13 @@ int gw_channel_read(struct gw_channel *ch, void *buf, size_t len, struct gw_erro
 ssize_t gw_channel_read_some(struct gw_channel *ch, void *buf, size_t len, struct gw_error *err)
 {
 	struct iovec iov = {.iov_base = buf, .iov_len = len};
-	struct cursor at = {&iov, 1};
+	struct cursor cursor = {&iov, 1};
 	size_t given_back = take_unread(ch, buf, len);
 
 	if (given_back || !len)
 		return (ssize_t)given_back;
 
-	ssize_t got = transfer(ch, GW_READING, &at, err);
+	ssize_t got = transfer(ch, GW_READING, &cursor, err);
 
 	if (got > 0)
 		ch->read_pos += (size_t)got;
@@ -160,13 +160,13 @@ int gw_channel_skip(struct gw_channel *ch, uint64_t len, struct gw_error *err)
 
 int gw_channel_writev(struct gw_channel *ch, struct iovec *iov, int n, struct gw_error *err)
 {
-	struct cursor at = {iov, n};
+	struct cursor cursor = {iov, n};
 
 	if (ch->finished)
 		return gw_fail(err, GW_USAGE, "writing %s after it was finished", ch->name);
-	advance(&at, 0);
-	while (at.n > 0) {
-		ssize_t put = transfer(ch, GW_WRITING, &at, err);
+	advance(&cursor, 0);
+	while (cursor.n > 0) {
+		ssize_t put = transfer(ch, GW_WRITING, &cursor, err);
 
 		if (put < 0)
 			return -1;
@@ -175,7 +175,7 @@ int gw_channel_writev(struct gw_channel *ch, struct iovec *iov, int n, struct gw
 				       "writing %s at byte %" PRIu64 ": it takes no more bytes",
 				       ch->name, ch->write_pos);
 		ch->write_pos += (size_t)put;
-		advance(&at, (size_t)put);
+		advance(&cursor, (size_t)put);
 	}
 	return 0;
 }

@@ -16,35 +16,36 @@
 /* How much is read from below at a time. */
 #define INPUT_SIZE (128u << 10)
 
-struct unpacker {
+struct decompressor {
 	struct gw_channel ch;
 	const struct gw_codec *codec;
 	void *decoder;
-	bool between; /* members: the last one is complete, and the next, if any, has not begun */
+	bool member_ended; /* members: the last one is complete, and the next, if any, has not begun
+			    */
 	bool ended;
-	bool filled;	/* the last step filled its room: the decoder may hold more */
-	size_t at, len; /* what of the input has been used, and what there is */
+	bool filled;	      /* the last step filled its room: the decoder may hold more */
+	size_t consumed, len; /* bytes of input: those that the decoder took, and all */
 	uint8_t input[INPUT_SIZE];
 };
 
-static struct unpacker *of(struct gw_channel *ch)
+static struct decompressor *of(struct gw_channel *ch)
 {
-	return gw_container_of(ch, struct unpacker, ch);
+	return gw_container_of(ch, struct decompressor, ch);
 }
 
 /* Where in the compressed bytes the decoder is. */
-static uint64_t used(const struct unpacker *u)
+static uint64_t used(const struct decompressor *u)
 {
-	return u->ch.below->read_pos - (u->len - u->at);
+	return u->ch.below->read_pos - (u->len - u->consumed);
 }
 
 /* Fills up the input if there is less than wanted. 1, 0 if the bytes below ended before, or -1. */
-static int have(struct unpacker *u, size_t wanted, struct gw_error *err)
+static int fill_input(struct decompressor *u, size_t wanted, struct gw_error *err)
 {
-	while (u->len - u->at < wanted) {
-		memmove(u->input, u->input + u->at, u->len - u->at);
-		u->len -= u->at;
-		u->at = 0;
+	while (u->len - u->consumed < wanted) {
+		memmove(u->input, u->input + u->consumed, u->len - u->consumed);
+		u->len -= u->consumed;
+		u->consumed = 0;
 
 		ssize_t got = gw_channel_read_some(u->ch.below, u->input + u->len,
 						   sizeof(u->input) - u->len, err);
@@ -56,7 +57,7 @@ static int have(struct unpacker *u, size_t wanted, struct gw_error *err)
 	return 1;
 }
 
-static int fail_step(const struct unpacker *u, enum gw_codec_step step, const char *why,
+static int fail_step(const struct decompressor *u, enum gw_codec_step step, const char *why,
 		     struct gw_error *err)
 {
 	if (step == GW_CODEC_BIG)
@@ -71,7 +72,7 @@ static int fail_step(const struct unpacker *u, enum gw_codec_step step, const ch
 		       u->ch.name, u->codec->name, used(u), why);
 }
 
-static int cut_off(const struct unpacker *u, struct gw_error *err)
+static int cut_off(const struct decompressor *u, struct gw_error *err)
 {
 	return gw_fail(err, GW_TRUNCATED,
 		       "%s is cut off: it ends at compressed byte %" PRIu64 ", inside its %s data",
@@ -82,26 +83,26 @@ static int cut_off(const struct unpacker *u, struct gw_error *err)
  * After a member: the end, zeros that fill a block up, or another member (files put behind each
  * other, and what parallel compressors write). 0, or -1.
  */
-static int next_member(struct unpacker *u, struct gw_error *err)
+static int next_member(struct decompressor *u, struct gw_error *err)
 {
 	const struct gw_codec *codec = u->codec;
 	int more;
 
-	while ((more = have(u, 1, err)) > 0 && u->input[u->at] == 0)
-		u->at++;
+	while ((more = fill_input(u, 1, err)) > 0 && u->input[u->consumed] == 0)
+		u->consumed++;
 	if (more < 0)
 		return -1;
 	if (!more) {
 		u->ended = true;
 		return 0;
 	}
-	more = have(u, codec->magic_len, err);
+	more = fill_input(u, codec->magic_len, err);
 	if (more < 0)
 		return -1;
 
-	size_t len = GW_MIN(u->len - u->at, (size_t)codec->magic_len);
+	size_t len = GW_MIN(u->len - u->consumed, (size_t)codec->magic_len);
 
-	if (memcmp(u->input + u->at, codec->magic, len) != 0)
+	if (memcmp(u->input + u->consumed, codec->magic, len) != 0)
 		return gw_fail(err, GW_INVALID,
 			       "%s: behind the end of its %s data, at compressed byte %" PRIu64
 			       ", something else follows",
@@ -110,16 +111,16 @@ static int next_member(struct unpacker *u, struct gw_error *err)
 		return cut_off(u, err);
 	if (!codec->again(u->decoder))
 		return fail_step(u, GW_CODEC_MEMORY_OUT, NULL, err);
-	u->between = false;
+	u->member_ended = false;
 	return 0;
 }
 
 /* One step of the decoder into room: how many bytes came out, -1. */
-static ssize_t unpack(struct unpacker *u, const struct iovec *room, struct gw_error *err)
+static ssize_t decode(struct decompressor *u, const struct iovec *room, struct gw_error *err)
 {
 	struct gw_codec_io io = {
-		.in = u->input + u->at,
-		.in_len = u->len - u->at,
+		.in = u->input + u->consumed,
+		.in_len = u->len - u->consumed,
 		.out = room->iov_base,
 		.out_len = room->iov_len,
 	};
@@ -128,10 +129,10 @@ static ssize_t unpack(struct unpacker *u, const struct iovec *room, struct gw_er
 	enum gw_codec_step step = u->codec->step(u->decoder, &io, &why);
 	size_t out = room->iov_len - io.out_len;
 
-	u->at += before - io.in_len;
+	u->consumed += before - io.in_len;
 	u->filled = step == GW_CODEC_MORE && !io.out_len;
 	if (step == GW_CODEC_END)
-		u->between = true;
+		u->member_ended = true;
 	else if (step != GW_CODEC_MORE)
 		return fail_step(u, step, why, err);
 	else if (!out && before && io.in_len == before)
@@ -141,10 +142,10 @@ static ssize_t unpack(struct unpacker *u, const struct iovec *room, struct gw_er
 
 /* What the decoder still holds may come without any more input, so it is asked before the channel
  * below. */
-static ssize_t unpacker_read(struct gw_channel *ch, const struct iovec *iov, int n,
-			     struct gw_error *err)
+static ssize_t decompressor_read(struct gw_channel *ch, const struct iovec *iov, int n,
+				 struct gw_error *err)
 {
-	struct unpacker *u = of(ch);
+	struct decompressor *u = of(ch);
 
 	while (n > 1 && !iov->iov_len) {
 		iov++;
@@ -153,20 +154,20 @@ static ssize_t unpacker_read(struct gw_channel *ch, const struct iovec *iov, int
 	while (!u->ended) {
 		if (gw_channel_check(ch, GW_READING, err))
 			return -1;
-		if (u->between) {
+		if (u->member_ended) {
 			if (next_member(u, err))
 				return -1;
 			continue;
 		}
 
-		ssize_t out = unpack(u, iov, err);
+		ssize_t out = decode(u, iov, err);
 
 		if (out)
 			return out;
-		if (u->between)
+		if (u->member_ended)
 			continue;
 
-		int more = have(u, 1, err);
+		int more = fill_input(u, 1, err);
 
 		if (more < 0)
 			return -1;
@@ -176,20 +177,20 @@ static ssize_t unpacker_read(struct gw_channel *ch, const struct iovec *iov, int
 	return 0;
 }
 
-static ssize_t unpacker_write(struct gw_channel *ch, const struct iovec *iov, int n,
-			      struct gw_error *err)
+static ssize_t decompressor_write(struct gw_channel *ch, const struct iovec *iov, int n,
+				  struct gw_error *err)
 {
 	return gw_fail(err, GW_USAGE, "%s is being unpacked and cannot be written", ch->name);
 }
 
-static int unpacker_finish(struct gw_channel *ch, struct gw_error *err)
+static int decompressor_finish(struct gw_channel *ch, struct gw_error *err)
 {
 	return gw_channel_finish(ch->below, err);
 }
 
-static void unpacker_close(struct gw_channel *ch)
+static void decompressor_close(struct gw_channel *ch)
 {
-	struct unpacker *u = of(ch);
+	struct decompressor *u = of(ch);
 
 	if (u->decoder)
 		u->codec->close(u->decoder);
@@ -197,21 +198,21 @@ static void unpacker_close(struct gw_channel *ch)
 }
 
 /* Compressed bytes, or what the decoder made of them already. */
-static bool unpacker_has_buffered(const struct gw_channel *ch)
+static bool decompressor_has_buffered(const struct gw_channel *ch)
 {
-	const struct unpacker *u = gw_container_of(ch, struct unpacker, ch);
+	const struct decompressor *u = gw_container_of(ch, struct decompressor, ch);
 
-	return u->at < u->len || u->filled || u->ended;
+	return u->consumed < u->len || u->filled || u->ended;
 }
 
-static const struct gw_channel_ops unpacker_ops = {
-	.read = unpacker_read,
-	.write = unpacker_write,
+static const struct gw_channel_ops decompressor_ops = {
+	.read = decompressor_read,
+	.write = decompressor_write,
 	.skip = gw_channel_skip_by_reading,
 	.drain = gw_channel_drain_nothing,
-	.finish = unpacker_finish,
-	.close = unpacker_close,
-	.has_buffered = unpacker_has_buffered,
+	.finish = decompressor_finish,
+	.close = decompressor_close,
+	.has_buffered = decompressor_has_buffered,
 };
 
 static const struct gw_codec *const codecs[] = {&gw_codec_zstd, &gw_codec_xz, &gw_codec_gzip};
@@ -253,10 +254,10 @@ static int detect(struct gw_channel *ch, const struct gw_codec **codec, struct g
 	return 0;
 }
 
-static struct unpacker *new_unpacker(const char *name, const struct gw_codec *codec,
-				     struct gw_error *err)
+static struct decompressor *new_unpacker(const char *name, const struct gw_codec *codec,
+					 struct gw_error *err)
 {
-	struct unpacker *u = calloc(1, sizeof(*u));
+	struct decompressor *u = calloc(1, sizeof(*u));
 
 	if (!u) {
 		gw_fail_errno(err, "a decoder for %s", name);
@@ -264,7 +265,7 @@ static struct unpacker *new_unpacker(const char *name, const struct gw_codec *co
 	}
 	u->codec = codec;
 	u->decoder = codec->open(err);
-	if (!u->decoder || gw_channel_init(&u->ch, &unpacker_ops, name, err)) {
+	if (!u->decoder || gw_channel_init(&u->ch, &decompressor_ops, name, err)) {
 		if (u->decoder)
 			codec->close(u->decoder);
 		free(u);
@@ -276,7 +277,7 @@ static struct unpacker *new_unpacker(const char *name, const struct gw_codec *co
 struct gw_channel *gw_channel_decompress(struct gw_channel *ch, struct gw_error *err)
 {
 	const struct gw_codec *codec;
-	struct unpacker *u;
+	struct decompressor *u;
 
 	if (detect(ch, &codec, err)) {
 		gw_channel_close(ch);

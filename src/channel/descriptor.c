@@ -53,10 +53,10 @@ static int reopen(struct gw_fd *f)
 	return f->private_fd < 0 ? -1 : 0;
 }
 
-static void choose_private(struct gw_fd *f, size_t little)
+static void choose_private(struct gw_fd *f, size_t write_limit)
 {
-	f->little = little;
-	f->way = reopen(f) ? GW_FD_READY : GW_FD_PRIVATE;
+	f->write_limit = write_limit;
+	f->mode = reopen(f) ? GW_FD_READY : GW_FD_PRIVATE;
 }
 
 void gw_fd_without_nowait(struct gw_fd *f)
@@ -73,12 +73,12 @@ static void choose_for_device(struct gw_fd *f, dev_t dev)
 {
 	int number;
 
-	f->way = GW_FD_READY;
-	f->little = 4096;
+	f->mode = GW_FD_READY;
+	f->write_limit = 4096;
 	if (major(dev) == 1) /* null, zero, full: Documentation/admin-guide/devices.txt */
-		f->way = GW_FD_PLAIN;
+		f->mode = GW_FD_PLAIN;
 	else if (isatty(f->ch.fd)) {
-		f->little = 1;
+		f->write_limit = 1;
 		if (ioctl(f->ch.fd, TIOCGPTN, &number) < 0)
 			choose_private(f, 1);
 	}
@@ -94,7 +94,7 @@ static int choose_for_socket(struct gw_fd *f, struct gw_error *err)
 	if (type != SOCK_STREAM)
 		return gw_fail(err, GW_USAGE,
 			       "%s is a socket of messages, not of a stream of bytes", f->ch.name);
-	f->way = GW_FD_SOCKET;
+	f->mode = GW_FD_SOCKET;
 	len = sizeof(int);
 	f->is_tcp = getsockopt(f->ch.fd, SOL_SOCKET, SO_PROTOCOL, &protocol, &len) == 0 &&
 		    protocol == IPPROTO_TCP;
@@ -103,19 +103,19 @@ static int choose_for_socket(struct gw_fd *f, struct gw_error *err)
 
 static void choose_for_file(struct gw_fd *f, const struct stat *st)
 {
-	off_t at = lseek(f->ch.fd, 0, SEEK_CUR);
+	off_t offset = lseek(f->ch.fd, 0, SEEK_CUR);
 
-	f->way = GW_FD_PLAIN;
+	f->mode = GW_FD_PLAIN;
 	f->is_file = true;
 	/* Files of /proc and the like have no size, and yet bytes in them. */
-	f->ch.seekable = at >= 0 && st->st_size > 0;
+	f->ch.seekable = offset >= 0 && st->st_size > 0;
 	if (!f->ch.seekable)
 		return;
-	f->ch.start = (uint64_t)at;
-	f->ch.size = st->st_size > at ? (uint64_t)(st->st_size - at) : 0;
+	f->ch.start = (uint64_t)offset;
+	f->ch.size = st->st_size > offset ? (uint64_t)(st->st_size - offset) : 0;
 }
 
-static int look(struct gw_fd *f, struct gw_error *err)
+static int classify(struct gw_fd *f, struct gw_error *err)
 {
 	struct stat st;
 
@@ -128,12 +128,12 @@ static int look(struct gw_fd *f, struct gw_error *err)
 		choose_for_file(f, &st);
 		return 0;
 	case S_IFBLK:
-		f->way = GW_FD_PLAIN;
+		f->mode = GW_FD_PLAIN;
 		return 0;
 	case S_IFIFO:
 		f->is_pipe = true;
 		if (takes_nowait(f->ch.fd))
-			f->way = GW_FD_NOWAIT;
+			f->mode = GW_FD_NOWAIT;
 		else
 			choose_private(f, PIPE_BUF);
 		return 0;
@@ -149,7 +149,7 @@ static int look(struct gw_fd *f, struct gw_error *err)
 int gw_fd_attach(struct gw_fd *f, int fd, bool own, struct gw_error *err)
 {
 	f->ch.fd = fd;
-	if (look(f, err)) {
+	if (classify(f, err)) {
 		f->ch.fd = -1;
 		return -1;
 	}
@@ -157,12 +157,12 @@ int gw_fd_attach(struct gw_fd *f, int fd, bool own, struct gw_error *err)
 	return 0;
 }
 
-int gw_fd_force(struct gw_fd *f, enum gw_fd_way way, struct gw_error *err)
+int gw_fd_force(struct gw_fd *f, enum gw_fd_mode mode, struct gw_error *err)
 {
-	if (way == GW_FD_PRIVATE && f->private_fd < 0 && reopen(f))
+	if (mode == GW_FD_PRIVATE && f->private_fd < 0 && reopen(f))
 		return gw_fail_errno(err, "opening %s a second time", f->ch.name);
-	if (way == GW_FD_READY && !f->little)
-		f->little = PIPE_BUF;
-	f->way = way;
+	if (mode == GW_FD_READY && !f->write_limit)
+		f->write_limit = PIPE_BUF;
+	f->mode = mode;
 	return 0;
 }

@@ -11,7 +11,7 @@
 #include "base/util.h"
 #include "channel/kind.h"
 
-struct one_way {
+struct side {
 	struct gw_fault_points points;
 	uint64_t random; /* xorshift64*, never 0; one for each direction, as each may have its
 			    thread */
@@ -19,7 +19,7 @@ struct one_way {
 
 struct fault {
 	struct gw_channel ch;
-	struct one_way read, write;
+	struct side read, write;
 };
 
 static struct fault *of(struct gw_channel *ch)
@@ -27,24 +27,24 @@ static struct fault *of(struct gw_channel *ch)
 	return gw_container_of(ch, struct fault, ch);
 }
 
-static uint64_t draw(struct one_way *way)
+static uint64_t draw(struct side *side)
 {
-	uint64_t x = way->random;
+	uint64_t x = side->random;
 
 	x ^= x >> 12;
 	x ^= x << 25;
 	x ^= x >> 27;
-	way->random = x;
+	side->random = x;
 	return x * 0x2545f4914f6cdd1dull;
 }
 
-static int stall(struct fault *f, struct one_way *way, enum gw_direction dir, struct gw_error *err)
+static int stall(struct fault *f, struct side *side, enum gw_direction dir, struct gw_error *err)
 {
-	int stall_ms = way->points.stall_ms, limit = f->ch.silence_ms;
+	int stall_ms = side->points.stall_ms, limit = f->ch.silence_ms;
 	bool silent = limit && (stall_ms < 0 || stall_ms > limit);
 	int rc = gw_cancel_wait(f->ch.cancel, -1, 0, silent ? limit : stall_ms, NULL);
 
-	way->points.stall_at = GW_FAULT_NEVER;
+	side->points.stall_at = GW_FAULT_NEVER;
 	if (rc < 0)
 		return gw_channel_check(&f->ch, dir, err);
 	return silent ? gw_channel_fail_silent(&f->ch, dir, err) : 0;
@@ -54,12 +54,12 @@ static int stall(struct fault *f, struct one_way *way, enum gw_direction dir, st
  * What happens at byte pos. 1: nothing, and *room is how many bytes may be moved before anything
  * else does; 0: the input ends; -1: a failure.
  */
-static int strike(struct fault *f, struct one_way *way, enum gw_direction dir, uint64_t pos,
-		  size_t *room, struct gw_error *err)
+static int next_fault(struct fault *f, struct side *side, enum gw_direction dir, uint64_t pos,
+		      size_t *room, struct gw_error *err)
 {
-	struct gw_fault_points *p = &way->points;
+	struct gw_fault_points *p = &side->points;
 
-	if (pos == p->stall_at && stall(f, way, dir, err))
+	if (pos == p->stall_at && stall(f, side, dir, err))
 		return -1;
 	if (pos >= p->error_at) {
 		errno = p->errnum ? p->errnum : EIO;
@@ -82,7 +82,7 @@ static int strike(struct fault *f, struct one_way *way, enum gw_direction dir, u
 		next = GW_MIN(next, p->corrupt_at);
 	*room = GW_MIN((uint64_t)SIZE_MAX, next - pos);
 	if (p->most)
-		*room = GW_MIN(*room, (size_t)(draw(way) % p->most) + 1);
+		*room = GW_MIN(*room, (size_t)(draw(side) % p->most) + 1);
 	return 1;
 }
 
@@ -101,9 +101,9 @@ static int cut(struct iovec *to, int max, const struct iovec *iov, int n, size_t
 	return count;
 }
 
-static uint8_t spoilt(const struct one_way *way, uint8_t byte)
+static uint8_t corrupted(const struct side *side, uint8_t byte)
 {
-	return byte ^ (way->points.corrupt_with ? way->points.corrupt_with : 0xff);
+	return byte ^ (side->points.corrupt_with ? side->points.corrupt_with : 0xff);
 }
 
 static ssize_t fault_read(struct gw_channel *ch, const struct iovec *iov, int n,
@@ -112,7 +112,7 @@ static ssize_t fault_read(struct gw_channel *ch, const struct iovec *iov, int n,
 	struct fault *f = of(ch);
 	struct iovec some[16];
 	size_t room;
-	int go = strike(f, &f->read, GW_READING, ch->read_pos + ch->unread_len, &room, err);
+	int go = next_fault(f, &f->read, GW_READING, ch->read_pos + ch->unread_len, &room, err);
 
 	if (go <= 0)
 		return go;
@@ -130,7 +130,7 @@ static ssize_t fault_read(struct gw_channel *ch, const struct iovec *iov, int n,
 			ch->below->read_pos += (size_t)got;
 	}
 	if (got > 0 && pos == f->read.points.corrupt_at)
-		*first = spoilt(&f->read, *first);
+		*first = corrupted(&f->read, *first);
 	return got;
 }
 
@@ -142,11 +142,11 @@ static ssize_t fault_write(struct gw_channel *ch, const struct iovec *iov, int n
 	size_t room;
 	uint8_t byte;
 
-	if (strike(f, &f->write, GW_WRITING, ch->write_pos, &room, err) < 0)
+	if (next_fault(f, &f->write, GW_WRITING, ch->write_pos, &room, err) < 0)
 		return -1;
 	n = cut(some, GW_ARRAY_SIZE(some), iov, n, room);
 	if (ch->write_pos == f->write.points.corrupt_at) {
-		byte = spoilt(&f->write, *(uint8_t *)some[0].iov_base);
+		byte = corrupted(&f->write, *(uint8_t *)some[0].iov_base);
 		some[0].iov_base = &byte;
 	}
 

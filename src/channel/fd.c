@@ -47,16 +47,16 @@ static ssize_t attempt_io(struct gw_fd *f, enum gw_direction dir, const struct i
 	struct iovec some[16];
 	int fd = f->ch.fd, flags = 0;
 
-	if (f->way == GW_FD_NOWAIT)
+	if (f->mode == GW_FD_NOWAIT)
 		flags = RWF_NOWAIT;
-	else if (f->way == GW_FD_PRIVATE)
+	else if (f->mode == GW_FD_PRIVATE)
 		fd = f->private_fd;
-	else if (f->way == GW_FD_READY && dir == GW_WRITING) {
-		n = cut(some, GW_ARRAY_SIZE(some), iov, n, f->little);
+	else if (f->mode == GW_FD_READY && dir == GW_WRITING) {
+		n = cut(some, GW_ARRAY_SIZE(some), iov, n, f->write_limit);
 		iov = some;
 	}
 	if (dir == GW_READING)
-		return preadv2(fd, iov, n, f->at, flags);
+		return preadv2(fd, iov, n, f->read_offset, flags);
 	return flags ? pwritev2(fd, iov, n, -1, flags) : writev(fd, iov, n);
 }
 
@@ -64,7 +64,7 @@ static ssize_t attempt(struct gw_fd *f, enum gw_direction dir, const struct iove
 {
 	struct gw_sigpipe hold;
 
-	if (f->way == GW_FD_SOCKET)
+	if (f->mode == GW_FD_SOCKET)
 		return attempt_socket(f, dir, iov, n);
 	if (dir == GW_READING || !f->is_pipe)
 		return attempt_io(f, dir, iov, n);
@@ -75,22 +75,22 @@ static ssize_t attempt(struct gw_fd *f, enum gw_direction dir, const struct iove
 }
 
 /* After a call that moved nothing: 0 if it is worth another, once what it wants is there; -1. */
-static int again(struct gw_fd *f, enum gw_direction dir, uint64_t *since_ms, struct gw_error *err)
+static int retry(struct gw_fd *f, enum gw_direction dir, uint64_t *since_ms, struct gw_error *err)
 {
 	if (errno == EINTR)
 		return gw_channel_check(&f->ch, dir, err);
 	if (errno == EAGAIN || errno == EWOULDBLOCK)
 		return gw_channel_wait(&f->ch, dir, since_ms, err) < 0 ? -1 : 0;
-	if (errno == EOPNOTSUPP && f->way == GW_FD_NOWAIT) {
+	if (errno == EOPNOTSUPP && f->mode == GW_FD_NOWAIT) {
 		gw_fd_without_nowait(f);
 		return 0;
 	}
 	return gw_channel_fail_errno(&f->ch, dir, err);
 }
 
-static int get_ready(struct gw_fd *f, enum gw_direction dir, struct gw_error *err)
+static int wait_if_needed(struct gw_fd *f, enum gw_direction dir, struct gw_error *err)
 {
-	if (f->way != GW_FD_READY && !(f->wait_first && dir == GW_READING))
+	if (f->mode != GW_FD_READY && !(f->wait_first && dir == GW_READING))
 		return 0;
 	if (gw_channel_wait_ready(&f->ch, dir, err))
 		return -1;
@@ -99,46 +99,46 @@ static int get_ready(struct gw_fd *f, enum gw_direction dir, struct gw_error *er
 	return 0;
 }
 
-static ssize_t move(struct gw_fd *f, enum gw_direction dir, const struct iovec *iov, int n,
-		    struct gw_error *err)
+static ssize_t transfer(struct gw_fd *f, enum gw_direction dir, const struct iovec *iov, int n,
+			struct gw_error *err)
 {
 	uint64_t since_ms = 0;
 
 	for (;;) {
-		if (get_ready(f, dir, err))
+		if (wait_if_needed(f, dir, err))
 			return -1;
 
 		ssize_t moved = attempt(f, dir, iov, n);
 
 		if (moved >= 0)
 			return moved;
-		if (again(f, dir, &since_ms, err))
+		if (retry(f, dir, &since_ms, err))
 			return -1;
 	}
 }
 
 ssize_t gw_fd_read(struct gw_channel *ch, const struct iovec *iov, int n, struct gw_error *err)
 {
-	return move(of(ch), GW_READING, iov, n, err);
+	return transfer(of(ch), GW_READING, iov, n, err);
 }
 
 ssize_t gw_fd_write(struct gw_channel *ch, const struct iovec *iov, int n, struct gw_error *err)
 {
-	return move(of(ch), GW_WRITING, iov, n, err);
+	return transfer(of(ch), GW_WRITING, iov, n, err);
 }
 
 /* Seeking beyond the end of a file would succeed, so what there is bounds it. */
 static int64_t skip_in_file(struct gw_fd *f, uint64_t len, struct gw_error *err)
 {
-	off_t at = lseek(f->ch.fd, 0, SEEK_CUR);
+	off_t offset = lseek(f->ch.fd, 0, SEEK_CUR);
 	struct stat st;
 
-	if (at < 0 || fstat(f->ch.fd, &st) < 0)
+	if (offset < 0 || fstat(f->ch.fd, &st) < 0)
 		return gw_channel_fail_errno(&f->ch, GW_READING, err);
-	if (st.st_size <= at)
+	if (st.st_size <= offset)
 		return 0;
 
-	off_t step = (off_t)GW_MIN(len, (uint64_t)(st.st_size - at));
+	off_t step = (off_t)GW_MIN(len, (uint64_t)(st.st_size - offset));
 
 	if (lseek(f->ch.fd, step, SEEK_CUR) < 0)
 		return gw_channel_fail_errno(&f->ch, GW_READING, err);
@@ -165,12 +165,12 @@ int64_t gw_fd_skip(struct gw_channel *ch, uint64_t len, struct gw_error *err)
 
 		if (gone >= 0)
 			return gone;
-		if (again(f, GW_READING, &since_ms, err))
+		if (retry(f, GW_READING, &since_ms, err))
 			return -1;
 	}
 }
 
-static void let_go(struct gw_fd *f)
+static void release(struct gw_fd *f)
 {
 	if (f->private_fd >= 0)
 		close(f->private_fd);
@@ -184,23 +184,23 @@ int gw_fd_finish(struct gw_channel *ch, struct gw_error *err)
 {
 	struct gw_fd *f = of(ch);
 
-	if (f->way == GW_FD_SOCKET && shutdown(ch->fd, SHUT_WR) < 0)
+	if (f->mode == GW_FD_SOCKET && shutdown(ch->fd, SHUT_WR) < 0)
 		return gw_fail_errno(err, "ending the output to %s", ch->name);
 	/* Read-only file systems and the like answer EINVAL or EROFS: nothing there to be made
 	 * durable. */
 	if (f->is_file && ch->write_pos && fsync(ch->fd) < 0 && errno != EINVAL && errno != EROFS)
 		return gw_fail_errno(err, "making %s durable", ch->name);
 	if (f->is_pipe)
-		let_go(f);
+		release(f);
 	return 0;
 }
 
 void gw_fd_close(struct gw_channel *ch)
 {
-	let_go(of(ch));
+	release(of(ch));
 }
 
-struct gw_fd *gw_fd_plain(struct gw_channel *ch)
+struct gw_fd *gw_fd_splice_fd(struct gw_channel *ch)
 {
 	return ch->fd >= 0 ? of(ch) : NULL;
 }
@@ -212,14 +212,14 @@ static const struct gw_channel_ops fd_ops = {
 	.drain = gw_channel_drain_nothing,
 	.finish = gw_fd_finish,
 	.close = gw_fd_close,
-	.plain = gw_fd_plain,
+	.splice_fd = gw_fd_splice_fd,
 };
 
 int gw_fd_init(struct gw_fd *f, const struct gw_channel_ops *ops, const char *name,
 	       struct gw_error *err)
 {
 	f->private_fd = -1;
-	f->at = -1;
+	f->read_offset = -1;
 	return gw_channel_init(&f->ch, ops, name, err);
 }
 

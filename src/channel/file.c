@@ -35,7 +35,7 @@ static struct gw_file *of(struct gw_channel *ch)
 }
 
 /* Opens a FIFO once a process has opened it for reading. */
-static int meet_reader(struct gw_file *file, struct gw_error *err)
+static int open_fifo(struct gw_file *file, struct gw_error *err)
 {
 	const struct gw_channel *ch = &file->f.ch;
 	uint64_t began = gw_clock_ms();
@@ -64,7 +64,7 @@ static int meet_reader(struct gw_file *file, struct gw_error *err)
 static ssize_t file_write(struct gw_channel *ch, const struct iovec *iov, int n,
 			  struct gw_error *err)
 {
-	return meet_reader(of(ch), err) ? -1 : gw_fd_write(ch, iov, n, err);
+	return open_fifo(of(ch), err) ? -1 : gw_fd_write(ch, iov, n, err);
 }
 
 static ssize_t file_read(struct gw_channel *ch, const struct iovec *iov, int n,
@@ -82,11 +82,11 @@ static int file_finish(struct gw_channel *ch, struct gw_error *err)
 {
 	struct gw_file *file = of(ch);
 
-	if (meet_reader(file, err) || gw_fd_finish(ch, err))
+	if (open_fifo(file, err) || gw_fd_finish(ch, err))
 		return -1;
 	if (!file->temporary)
 		return 0;
-	if (renameat(file->place.dir, file->temporary, file->place.dir, file->place.base) < 0)
+	if (renameat(file->place.dir, file->temporary, file->place.dir, file->place.name) < 0)
 		return gw_fail_errno(err, "giving %s its name", ch->name);
 	free(GW_STEAL(file->temporary));
 	gw_place_sync(&file->place);
@@ -112,7 +112,7 @@ static const struct gw_channel_ops file_ops = {
 	.drain = gw_channel_drain_nothing,
 	.finish = file_finish,
 	.close = file_close,
-	.plain = gw_fd_plain,
+	.splice_fd = gw_fd_splice_fd,
 };
 
 /* A new file of a name that nobody has, beside the one it will replace. Returns its descriptor. */
@@ -126,7 +126,7 @@ static int create_temporary(struct gw_file *file, struct gw_error *err)
 		if (getrandom(&salt, sizeof(salt), 0) != sizeof(salt))
 			return gw_fail_errno(err, "a temporary file for %s", path);
 		/* A longer name would not fit beside one of NAME_MAX. */
-		if (asprintf(&file->temporary, ".%.200s.godwit-%08x", file->place.base, salt) < 0) {
+		if (asprintf(&file->temporary, ".%.200s.godwit-%08x", file->place.name, salt) < 0) {
 			file->temporary = NULL;
 			return gw_fail_errno(err, "a temporary file for %s", path);
 		}

@@ -93,7 +93,7 @@ static bool is_stale(const struct gw_listener *l, const struct sockaddr_un *path
 	struct stat st;
 	bool refused;
 
-	if (fstatat(l->place.dir, l->place.base, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
+	if (fstatat(l->place.dir, l->place.name, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
 	    !S_ISSOCK(st.st_mode))
 		return false;
 
@@ -117,7 +117,7 @@ static int bind_path(struct gw_listener *l, const struct sockaddr_un *path, stru
 		errno = EADDRINUSE;
 		return gw_fail_errno(err, "it is in use, or no socket");
 	}
-	if (unlinkat(l->place.dir, l->place.base, 0) < 0)
+	if (unlinkat(l->place.dir, l->place.name, 0) < 0)
 		return gw_fail_errno(err, "removing the socket of somebody who is gone");
 	if (bind(l->fd, (const struct sockaddr *)path, sizeof(*path)) < 0)
 		return gw_fail_errno(err, "listening");
@@ -156,7 +156,7 @@ static int listen_unix(struct gw_listener *l, const struct gw_address *address, 
 	lock(l);
 	if (bind_path(l, &address->path, err) == 0) {
 		rc = 0;
-		if (fstatat(l->place.dir, l->place.base, &st, AT_SYMLINK_NOFOLLOW) == 0) {
+		if (fstatat(l->place.dir, l->place.name, &st, AT_SYMLINK_NOFOLLOW) == 0) {
 			l->dev = st.st_dev;
 			l->ino = st.st_ino;
 		}
@@ -283,9 +283,9 @@ void gw_listener_close(struct gw_listener *listener)
 	if (!listener)
 		return;
 	if (listener->ino &&
-	    fstatat(listener->place.dir, listener->place.base, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+	    fstatat(listener->place.dir, listener->place.name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
 	    st.st_dev == listener->dev && st.st_ino == listener->ino)
-		unlinkat(listener->place.dir, listener->place.base, 0);
+		unlinkat(listener->place.dir, listener->place.name, 0);
 	drop_socket(listener);
 	gw_place_close(&listener->place);
 	free(listener->address);

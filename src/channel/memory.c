@@ -14,7 +14,7 @@
 struct memory {
 	struct gw_channel ch;
 	struct gw_buffer bytes;
-	size_t at; /* what was read of them */
+	size_t consumed; /* of bytes: read already */
 };
 
 static struct memory *of(struct gw_channel *ch)
@@ -28,11 +28,11 @@ static ssize_t memory_read(struct gw_channel *ch, const struct iovec *iov, int n
 	struct memory *m = of(ch);
 	size_t moved = 0;
 
-	for (int i = 0; i < n && m->at < m->bytes.len; i++) {
-		size_t part = GW_MIN(iov[i].iov_len, m->bytes.len - m->at);
+	for (int i = 0; i < n && m->consumed < m->bytes.len; i++) {
+		size_t part = GW_MIN(iov[i].iov_len, m->bytes.len - m->consumed);
 
-		memcpy(iov[i].iov_base, m->bytes.data + m->at, part);
-		m->at += part;
+		memcpy(iov[i].iov_base, m->bytes.data + m->consumed, part);
+		m->consumed += part;
 		moved += part;
 	}
 	return (ssize_t)moved;
@@ -40,14 +40,14 @@ static ssize_t memory_read(struct gw_channel *ch, const struct iovec *iov, int n
 
 /* What has been read is forgotten once it is the larger part, so that a long transfer stays small.
  */
-static void forget(struct memory *m)
+static void drop_consumed(struct memory *m)
 {
-	if (m->at < m->bytes.len - m->at)
+	if (m->consumed < m->bytes.len - m->consumed)
 		return;
-	if (m->at < m->bytes.len)
-		memmove(m->bytes.data, m->bytes.data + m->at, m->bytes.len - m->at);
-	m->bytes.len -= m->at;
-	m->at = 0;
+	if (m->consumed < m->bytes.len)
+		memmove(m->bytes.data, m->bytes.data + m->consumed, m->bytes.len - m->consumed);
+	m->bytes.len -= m->consumed;
+	m->consumed = 0;
 }
 
 static ssize_t memory_write(struct gw_channel *ch, const struct iovec *iov, int n,
@@ -56,7 +56,7 @@ static ssize_t memory_write(struct gw_channel *ch, const struct iovec *iov, int 
 	struct memory *m = of(ch);
 	size_t moved = 0;
 
-	forget(m);
+	drop_consumed(m);
 	for (int i = 0; i < n; i++) {
 		if (!iov[i].iov_len)
 			continue;
@@ -70,9 +70,9 @@ static ssize_t memory_write(struct gw_channel *ch, const struct iovec *iov, int 
 static int64_t memory_skip(struct gw_channel *ch, uint64_t len, struct gw_error *err)
 {
 	struct memory *m = of(ch);
-	size_t part = GW_MIN(len, (uint64_t)(m->bytes.len - m->at));
+	size_t part = GW_MIN(len, (uint64_t)(m->bytes.len - m->consumed));
 
-	m->at += part;
+	m->consumed += part;
 	return (int64_t)part;
 }
 
@@ -90,7 +90,7 @@ static bool memory_has_buffered(const struct gw_channel *ch)
 {
 	const struct memory *m = gw_container_of(ch, struct memory, ch);
 
-	return m->at < m->bytes.len;
+	return m->consumed < m->bytes.len;
 }
 
 static const struct gw_channel_ops memory_ops = {
@@ -122,6 +122,6 @@ const void *gw_channel_memory_data(const struct gw_channel *ch, size_t *len)
 {
 	const struct memory *m = gw_container_of(ch, struct memory, ch);
 
-	*len = m->bytes.len - m->at;
-	return *len ? m->bytes.data + m->at : NULL;
+	*len = m->bytes.len - m->consumed;
+	return *len ? m->bytes.data + m->consumed : NULL;
 }

@@ -39,18 +39,18 @@ void gw_fd_widen(struct gw_fd *f, uint64_t len)
 		size /= 2;
 }
 
-static struct gw_fd *plain(struct gw_channel *ch)
+static struct gw_fd *splice_fd(struct gw_channel *ch)
 {
-	return ch->ops->plain ? ch->ops->plain(ch) : NULL;
+	return ch->ops->splice_fd ? ch->ops->splice_fd(ch) : NULL;
 }
 
 /* True if the kernel can move the bytes that come next. */
-static bool is_for_the_kernel(struct move *m, uint64_t len)
+static bool can_splice(struct move *m, uint64_t len)
 {
 	if (m->in->unread_len)
 		return false;
-	m->from = plain(m->in);
-	m->to = plain(m->out);
+	m->from = splice_fd(m->in);
+	m->to = splice_fd(m->out);
 	if (!m->from || !m->to || !(m->from->is_pipe || m->from->is_file) ||
 	    !(m->to->is_pipe || m->to->is_file))
 		return false;
@@ -69,9 +69,9 @@ static int wait_for_both(struct move *m, struct gw_error *err)
 	return 0;
 }
 
-static ssize_t call(struct move *m, size_t len)
+static ssize_t splice_some(struct move *m, size_t len)
 {
-	off_t at = m->from->at, *from = at < 0 ? NULL : &at;
+	off_t offset = m->from->read_offset, *from = offset < 0 ? NULL : &offset;
 	struct gw_sigpipe hold;
 	ssize_t n;
 
@@ -101,9 +101,9 @@ static ssize_t by_kernel(struct move *m, uint64_t len, struct gw_error *err)
 		if (gw_channel_check(m->in, GW_READING, err) ||
 		    gw_channel_check(m->out, GW_WRITING, err))
 			return -1;
-		n = call(m, (size_t)GW_MIN(len, (uint64_t)GW_CHANNEL_AT_ONCE));
-		if (n > 0 && m->from->at >= 0)
-			m->from->at += n;
+		n = splice_some(m, (size_t)GW_MIN(len, (uint64_t)GW_CHANNEL_AT_ONCE));
+		if (n > 0 && m->from->read_offset >= 0)
+			m->from->read_offset += n;
 		if (n >= 0)
 			return n;
 		if (errno == EINTR)
@@ -141,7 +141,7 @@ int gw_channel_move(struct gw_channel *in, struct gw_channel *out, uint64_t len,
 	if (out->finished)
 		return gw_fail(err, GW_USAGE, "writing %s after it was finished", out->name);
 	while (left && n > 0) {
-		n = is_for_the_kernel(&m, left) ? by_kernel(&m, left, err) : 0;
+		n = can_splice(&m, left) ? by_kernel(&m, left, err) : 0;
 		if (n > 0) {
 			in->read_pos += (uint64_t)n;
 			out->write_pos += (uint64_t)n;

@@ -10,8 +10,8 @@
 
 #include "channel/kind.h"
 
-int gw_read_at(int fd, uint64_t offset, void *buf, size_t len, const char *what,
-	       struct gw_error *err)
+int gw_pread_all(int fd, uint64_t offset, void *buf, size_t len, const char *what,
+		 struct gw_error *err)
 {
 	uint8_t *to = buf;
 
@@ -34,8 +34,8 @@ int gw_read_at(int fd, uint64_t offset, void *buf, size_t len, const char *what,
 	return 0;
 }
 
-int gw_write_at(int fd, uint64_t offset, const void *buf, size_t len, const char *what,
-		struct gw_error *err)
+int gw_pwrite_all(int fd, uint64_t offset, const void *buf, size_t len, const char *what,
+		  struct gw_error *err)
 {
 	const uint8_t *from = buf;
 
@@ -53,10 +53,10 @@ int gw_write_at(int fd, uint64_t offset, const void *buf, size_t len, const char
 	return 0;
 }
 
-int gw_channel_read_at(const struct gw_channel *ch, uint64_t offset, void *buf, size_t len,
-		       struct gw_error *err)
+int gw_channel_pread(const struct gw_channel *ch, uint64_t offset, void *buf, size_t len,
+		     struct gw_error *err)
 {
 	if (gw_channel_check(ch, GW_READING, err))
 		return -1;
-	return gw_read_at(ch->fd, ch->start + offset, buf, len, ch->name, err);
+	return gw_pread_all(ch->fd, ch->start + offset, buf, len, ch->name, err);
 }

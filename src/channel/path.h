@@ -9,7 +9,7 @@
 
 struct gw_place {
 	int dir;    /* the folder, or -1 */
-	char *base; /* the name in it; owned */
+	char *name; /* the name in it; owned */
 };
 
 /* Opens the folder that path is in. 0, or -1 with err and nothing held. */

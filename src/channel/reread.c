@@ -17,7 +17,7 @@ static bool is_file(int fd)
 	return fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode);
 }
 
-struct gw_channel *gw_channel_read_back(const struct gw_channel *out)
+struct gw_channel *gw_channel_reread(const struct gw_channel *out)
 {
 	off_t end = is_file(out->fd) ? lseek(out->fd, 0, SEEK_CUR) : -1;
 	off_t begin = end - (off_t)out->write_pos;

@@ -9,10 +9,10 @@
 
 /*
  * A channel over the bytes that out was given, the first of them at offset 0
- * (gw_channel_read_at()), with the token of out; the caller closes it, before out or after. Its
+ * (gw_channel_pread()), with the token of out; the caller closes it, before out or after. Its
  * size is what there is now, more can be read later. NULL if they cannot be had: out is no regular
  * file, nothing was written to it yet, or we may not read it.
  */
-struct gw_channel *gw_channel_read_back(const struct gw_channel *out);
+struct gw_channel *gw_channel_reread(const struct gw_channel *out);
 
 #endif

@@ -20,8 +20,8 @@
 /* A question to the name service, held by who asks and by who waits: the last one frees it. */
 struct lookup {
 	atomic_int holders;
-	int done;	   /* an eventfd: readable once the answer is there */
-	atomic_bool there; /* the answer, which the one who waits may then read */
+	int answered_fd;      /* an eventfd: readable once the answer is there */
+	atomic_bool answered; /* the answer, which the one who waits may then read */
 	char *host, *port;
 	struct addrinfo hints;
 	struct addrinfo *answer;
@@ -29,63 +29,63 @@ struct lookup {
 	int errnum;
 };
 
-static void release(struct lookup *look)
+static void release(struct lookup *lookup)
 {
-	if (atomic_fetch_sub(&look->holders, 1) > 1)
+	if (atomic_fetch_sub(&lookup->holders, 1) > 1)
 		return;
-	if (look->answer)
-		freeaddrinfo(look->answer);
-	if (look->done >= 0)
-		close(look->done);
-	free(look->host);
-	free(look->port);
-	free(look);
+	if (lookup->answer)
+		freeaddrinfo(lookup->answer);
+	if (lookup->answered_fd >= 0)
+		close(lookup->answered_fd);
+	free(lookup->host);
+	free(lookup->port);
+	free(lookup);
 }
 
-static void *ask(void *opaque)
+static void *run_lookup(void *opaque)
 {
 	static const uint64_t one = 1;
-	struct lookup *look = opaque;
+	struct lookup *lookup = opaque;
 
-	look->status = getaddrinfo(look->host, look->port, &look->hints, &look->answer);
-	look->errnum = errno;
-	look->there = true;
-	ssize_t n = write(look->done, &one, sizeof(one));
+	lookup->status = getaddrinfo(lookup->host, lookup->port, &lookup->hints, &lookup->answer);
+	lookup->errnum = errno;
+	lookup->answered = true;
+	ssize_t n = write(lookup->answered_fd, &one, sizeof(one));
 	(void)n; /* cannot fail: the counter was 0 */
-	release(look);
+	release(lookup);
 	return NULL;
 }
 
 static struct lookup *new_lookup(const char *host, const char *port, const struct addrinfo *hints)
 {
-	struct lookup *look = calloc(1, sizeof(*look));
+	struct lookup *lookup = calloc(1, sizeof(*lookup));
 
-	if (!look)
+	if (!lookup)
 		return NULL;
-	look->holders = 1;
-	look->host = strdup(host);
-	look->port = strdup(port);
-	look->done = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	look->hints = *hints;
-	if (look->host && look->port && look->done >= 0)
-		return look;
-	release(look);
+	lookup->holders = 1;
+	lookup->host = strdup(host);
+	lookup->port = strdup(port);
+	lookup->answered_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	lookup->hints = *hints;
+	if (lookup->host && lookup->port && lookup->answered_fd >= 0)
+		return lookup;
+	release(lookup);
 	return NULL;
 }
 
 /* The thread takes no signal: they are for the threads of whoever embeds us. */
-static int start(struct lookup *look)
+static int start(struct lookup *lookup)
 {
 	sigset_t all, old;
 	pthread_t thread;
 
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &old);
-	look->holders++;
-	int rc = pthread_create(&thread, NULL, ask, look);
+	lookup->holders++;
+	int rc = pthread_create(&thread, NULL, run_lookup, lookup);
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
 	if (rc)
-		look->holders--;
+		lookup->holders--;
 	else
 		pthread_detach(thread);
 	return rc;
@@ -104,26 +104,26 @@ static struct addrinfo *resolve_name(const char *host, const char *port,
 				     const struct addrinfo *hints, const struct gw_cancel *cancel,
 				     struct gw_error *err)
 {
-	struct lookup *look = new_lookup(host, port, hints);
+	struct lookup *lookup = new_lookup(host, port, hints);
 	struct addrinfo *answer = NULL;
 	int rc;
 
-	if (!look) {
+	if (!lookup) {
 		gw_fail_errno(err, "looking up the host %s", host);
 		return NULL;
 	}
-	rc = start(look);
+	rc = start(lookup);
 	if (rc) {
 		errno = rc;
 		gw_fail_errno(err, "a thread to look up the host %s", host);
-	} else if (gw_cancel_wait(cancel, look->done, POLLIN, -1, err) < 0) {
+	} else if (gw_cancel_wait(cancel, lookup->answered_fd, POLLIN, -1, err) < 0) {
 		gw_fail_in(err, "looking up the host %s", host);
-	} else if (look->there && look->status) {
-		fail_status(err, host, look->status, look->errnum);
+	} else if (lookup->answered && lookup->status) {
+		fail_status(err, host, lookup->status, lookup->errnum);
 	} else {
-		answer = GW_STEAL(look->answer);
+		answer = GW_STEAL(lookup->answer);
 	}
-	release(look);
+	release(lookup);
 	return answer;
 }
 

@@ -43,7 +43,7 @@ static int open_pipe(struct gw_tee *t)
  * be taken; -1. */
 static ssize_t share(struct gw_channel *in, struct gw_tee *t, uint64_t len, struct gw_error *err)
 {
-	struct gw_fd *from = in->ops->plain && !in->unread_len ? in->ops->plain(in) : NULL;
+	struct gw_fd *from = in->ops->splice_fd && !in->unread_len ? in->ops->splice_fd(in) : NULL;
 	uint64_t since_ms;
 
 	if (!from || !from->is_pipe || from->wait_first || open_pipe(t) < 0)
@@ -71,16 +71,16 @@ static ssize_t share(struct gw_channel *in, struct gw_tee *t, uint64_t len, stru
 /* What is in our own pipe, all of it, to the file. */
 static void store(struct gw_tee *t, size_t len, uint64_t offset)
 {
-	off_t at = (off_t)offset;
+	off_t to = (off_t)offset;
 
 	while (len) {
-		ssize_t n = splice(t->pipe[0], NULL, t->fd, &at, len, 0);
+		ssize_t n = splice(t->pipe[0], NULL, t->fd, &to, len, 0);
 
 		if (n > 0) {
 			len -= (size_t)n;
 		} else if (n == 0 || errno != EINTR) {
 			gw_fail_errno(&t->why, "writing %s at offset 0x%llx", WHAT,
-				      (unsigned long long)at);
+				      (unsigned long long)to);
 			gw_tee_close(t);
 			return;
 		}
@@ -99,7 +99,7 @@ static ssize_t by_buffer(struct gw_channel *in, struct gw_channel *out, uint64_t
 		return n;
 	if (gw_channel_write(out, t->buffer, (size_t)n, err))
 		return -1;
-	gw_write_at(t->fd, offset, t->buffer, (size_t)n, WHAT, &t->why);
+	gw_pwrite_all(t->fd, offset, t->buffer, (size_t)n, WHAT, &t->why);
 	return n;
 }
 

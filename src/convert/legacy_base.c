@@ -23,7 +23,7 @@ void gw_conv_legacy_base_decide(struct gw_conv_legacy *l)
 		return;
 	if (can_be_read_again(l->c->in))
 		l->base_state = BASE_IN_INPUT;
-	else if ((l->back = gw_channel_read_back(l->c->out)))
+	else if ((l->back = gw_channel_reread(l->c->out)))
 		l->base_state = BASE_IN_OUTPUT;
 	else if (l->has_tsc)
 		l->base_state = BASE_LOST;
@@ -85,7 +85,7 @@ static int read_batch(struct gw_conv_legacy *l, const struct gw_channel *from, u
 		uint64_t pfn = gw_page_entry_pfn(entries[i]);
 		size_t run = gw_conv_run(entries + i, n - i, GW_CONV_PAGES);
 
-		if (run && (gw_channel_read_at(from, at, pages, run * GW_PAGE_SIZE, err) < 0 ||
+		if (run && (gw_channel_pread(from, at, pages, run * GW_PAGE_SIZE, err) < 0 ||
 			    gw_slots_write(&l->c->slots, pfn, run, pages, err) < 0))
 			return -1;
 		at += run * GW_PAGE_SIZE;
@@ -109,7 +109,7 @@ static int read_input_again(struct gw_conv_legacy *l, struct gw_error *err)
 
 		rc = gw_legacy_reader_want(&r, &to, &len, err);
 		if (rc == 0 && len)
-			rc = gw_channel_read_at(l->c->in, at, to, len, err);
+			rc = gw_channel_pread(l->c->in, at, to, len, err);
 		at += len;
 		if (rc == 0)
 			rc = gw_legacy_reader_got(&r, &event, err);
@@ -141,7 +141,7 @@ static int read_output_again(struct gw_conv_legacy *l, struct gw_error *err)
 
 		rc = gw_image_reader_want(&r, &to, &len, err);
 		if (rc == 0 && len)
-			rc = gw_channel_read_at(l->back, at, to, len, err);
+			rc = gw_channel_pread(l->back, at, to, len, err);
 		at += len;
 		if (rc == 0)
 			rc = gw_image_reader_got(&r, &event, err);

@@ -180,7 +180,7 @@ int gw_slots_write(struct gw_slots *s, uint64_t pfn, size_t n, const void *conte
 		size_t some = gw_slots_place(s, pfn, n, &offset, err);
 
 		if (some == SIZE_MAX ||
-		    gw_write_at(s->fd, offset, from, some * GW_PAGE_SIZE, WHAT, err) < 0)
+		    gw_pwrite_all(s->fd, offset, from, some * GW_PAGE_SIZE, WHAT, err) < 0)
 			return -1;
 		from += some * GW_PAGE_SIZE;
 		pfn += some;
@@ -198,7 +198,7 @@ int gw_slots_read(const struct gw_slots *s, uint64_t pfn, size_t n, void *conten
 		memset(contents, 0, n * GW_PAGE_SIZE);
 		return 0;
 	}
-	return gw_read_at(s->fd, offset_of(i, pfn), contents, n * GW_PAGE_SIZE, WHAT, err);
+	return gw_pread_all(s->fd, offset_of(i, pfn), contents, n * GW_PAGE_SIZE, WHAT, err);
 }
 
 size_t gw_slots_take(struct gw_slots *s, size_t number, uint64_t *entries)

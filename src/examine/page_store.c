@@ -31,7 +31,7 @@ uint64_t gw_kept_reserve(struct gw_kept *kept, uint64_t len)
 
 static int flush(struct gw_kept *kept, struct gw_error *err)
 {
-	int rc = gw_write_at(kept->file.fd, kept->run_at, kept->run.data, kept->run.len, kept->what,
+	int rc = gw_pwrite_all(kept->file.fd, kept->run_at, kept->run.data, kept->run.len, kept->what,
 			     err);
 
 	gw_buffer_reset(&kept->run);
@@ -66,10 +66,10 @@ int gw_kept_read(const struct gw_kept *kept, uint64_t place, void *buf, size_t l
 		 struct gw_error *err)
 {
 	if (kept->by_place)
-		return gw_channel_read_at(kept->in, place, buf, len, err);
+		return gw_channel_pread(kept->in, place, buf, len, err);
 	if (gw_channel_check(kept->in, GW_READING, err))
 		return -1;
-	return gw_read_at(kept->file.fd, place, buf, len, kept->what, err);
+	return gw_pread_all(kept->file.fd, place, buf, len, kept->what, err);
 }
 
 void gw_kept_free(struct gw_kept *kept)

@@ -59,7 +59,7 @@ static int next_data(struct gw_frames *f, struct gw_error *err)
 			f->data_left = frame.length;
 			continue;
 		}
-		rc = f->between(f->opaque, &frame, err);
+		rc = f->control_frame(f->opaque, &frame, err);
 		if (rc != 0)
 			return rc < 0 ? -1 : 0;
 	}
@@ -98,7 +98,7 @@ static ssize_t frame_write(struct gw_channel *ch, const struct iovec *iov, int n
 	uint64_t total;
 	int used = clip(iov, n, out + 1, IOV_STEP, GW_FRAME_DATA_MAX, &total);
 
-	if (gw_frames_heard(f, err) < 0)
+	if (gw_frames_check_peer(f, err) < 0)
 		return -1;
 	gw_frame_header_encode(head, GW_FRAME_DATA, total);
 	out[0] = (struct iovec){.iov_base = head, .iov_len = sizeof(head)};

@@ -13,7 +13,7 @@
 #include "format/xl/file.h"
 #include "migrate/frames_internal.h"
 
-#define PART_MS	  1000 /* for getting the last word out */
+#define ABORT_MS  1000 /* for getting the last word out */
 #define LINGER_MS 3000 /* for the peer to hear it */
 
 static const char *const names[] = {
@@ -60,7 +60,7 @@ int gw_frames_write(struct gw_frames *f, struct iovec *iov, int n, struct gw_err
 
 	if (gw_channel_writev(f->ch, iov, n, err) == 0)
 		return 0;
-	f->torn |= f->ch->write_pos != before;
+	f->partial_frame |= f->ch->write_pos != before;
 	return -1;
 }
 
@@ -169,12 +169,12 @@ void gw_frames_text(const struct gw_buffer *body, char *text, size_t size)
 	text[n] = '\0';
 }
 
-int gw_frames_last_words(struct gw_frames *f, const struct gw_frame *frame,
-			 const struct gw_buffer *body, struct gw_error *err)
+int gw_frames_fail_aborted(struct gw_frames *f, const struct gw_frame *frame,
+			   const struct gw_buffer *body, struct gw_error *err)
 {
 	char text[900];
 
-	f->peer_parted = true;
+	f->peer_aborted = true;
 
 	if (frame->type == GW_FRAME_CANCEL)
 		return gw_fail(err, GW_CANCELLED, "%s cancelled the migration", f->peer);
@@ -196,7 +196,7 @@ int gw_frames_receive(struct gw_frames *f, struct gw_frame *frame, struct gw_buf
 		if (gw_frames_read_body(f, frame, body, err) < 0)
 			return -1;
 		if (frame->type == GW_FRAME_CANCEL || frame->type == GW_FRAME_ERROR)
-			return gw_frames_last_words(f, frame, body, err);
+			return gw_frames_fail_aborted(f, frame, body, err);
 		if (gw_frame_name(frame->type))
 			return 1;
 	}
@@ -223,7 +223,7 @@ int gw_frames_expect(struct gw_frames *f, uint32_t type, struct gw_buffer *body,
 	return rc < 0 ? -1 : 0;
 }
 
-int gw_frames_heard(struct gw_frames *f, struct gw_error *err)
+int gw_frames_check_peer(struct gw_frames *f, struct gw_error *err)
 {
 	struct gw_buffer body = {0};
 	struct gw_frame frame;
@@ -248,10 +248,10 @@ void gw_frames_find_cause(struct gw_frames *f, struct gw_error *err)
 	struct gw_frame frame = {0};
 	int silence_ms = f->ch->silence_ms;
 
-	if (!err || f->peer_parted || (err->code != GW_SYSTEM && err->code != GW_PEER))
+	if (!err || f->peer_aborted || (err->code != GW_SYSTEM && err->code != GW_PEER))
 		return;
-	gw_channel_set_silence(f->ch, PART_MS);
-	if (gw_frames_receive(f, &frame, &body, &cause) < 0 && f->peer_parted)
+	gw_channel_set_silence(f->ch, ABORT_MS);
+	if (gw_frames_receive(f, &frame, &body, &cause) < 0 && f->peer_aborted)
 		*err = cause;
 	gw_channel_set_silence(f->ch, silence_ms);
 	gw_buffer_free(&body);
@@ -270,15 +270,15 @@ static void linger(struct gw_frames *f)
 	}
 }
 
-void gw_frames_part(struct gw_frames *f, const struct gw_error *why, bool wait_for_peer)
+void gw_frames_abort(struct gw_frames *f, const struct gw_error *why, bool wait_for_peer)
 {
 	const struct gw_cancel *cancel = f->ch->cancel;
 	int silence_ms = f->ch->silence_ms;
 	bool cancelled = why->code == GW_CANCELLED;
 
 	gw_channel_set_cancel(f->ch, NULL);
-	gw_channel_set_silence(f->ch, PART_MS);
-	if (!f->torn &&
+	gw_channel_set_silence(f->ch, ABORT_MS);
+	if (!f->partial_frame &&
 	    gw_frames_send(f, cancelled ? GW_FRAME_CANCEL : GW_FRAME_ERROR, why->text,
 			   cancelled ? 0 : strlen(why->text), NULL) == 0 &&
 	    gw_channel_drain(f->ch, NULL) == 0 && wait_for_peer) {

@@ -47,14 +47,14 @@ const char *gw_frame_name(uint32_t type);
 struct gw_frames {
 	struct gw_channel *ch; /* borrowed; its silence limits every wait for the peer */
 	const char *peer;      /* "the receiver", for messages */
-	bool torn;	       /* a frame was begun and not finished: nothing more can be sent */
-	bool peer_parted;      /* the peer said CANCEL or ERROR */
+	bool partial_frame;    /* a frame was begun and not finished: nothing more can be sent */
+	bool peer_aborted;     /* the peer said CANCEL or ERROR */
 	uint64_t data_left;    /* of the incoming DATA frame */
 	/*
 	 * A frame other than DATA came while the data channel was read (its body not yet): 0 it was
 	 * dealt with and the data goes on, 1 the data ends here (the channel reads as ended), -1.
 	 */
-	int (*between)(void *opaque, const struct gw_frame *frame, struct gw_error *err);
+	int (*control_frame)(void *opaque, const struct gw_frame *frame, struct gw_error *err);
 	void *opaque;
 };
 
@@ -78,7 +78,7 @@ int gw_frames_expect(struct gw_frames *f, uint32_t type, struct gw_buffer *body,
  * For a side that only sends at the moment: fails if the peer said CANCEL or ERROR (or anything
  * else) meanwhile, or went away. Never waits.
  */
-int gw_frames_heard(struct gw_frames *f, struct gw_error *err);
+int gw_frames_check_peer(struct gw_frames *f, struct gw_error *err);
 /* Sending failed with err because the peer closed: if it said why before, that becomes err. */
 void gw_frames_find_cause(struct gw_frames *f, struct gw_error *err);
 
@@ -88,7 +88,7 @@ void gw_frames_find_cause(struct gw_frames *f, struct gw_error *err);
  * what the peer still sends is passed over until it closes, so that the word is not lost with
  * unread input.
  */
-void gw_frames_part(struct gw_frames *f, const struct gw_error *why, bool linger);
+void gw_frames_abort(struct gw_frames *f, const struct gw_error *why, bool linger);
 
 /*
  * A channel over f: each write is one DATA frame, reads take DATA frames apart. Borrows f; closing

@@ -122,7 +122,7 @@ int gw_hello_receive(struct gw_frames *f, struct gw_hello *hello, struct gw_erro
 		if (frame.length > GW_FRAME_TEXT_MAX)
 			return no_hello(f, raw, GW_FRAME_HEADER_SIZE, err);
 		if (gw_frames_read_body(f, &frame, &body, err) == 0)
-			gw_frames_last_words(f, &frame, &body, err);
+			gw_frames_fail_aborted(f, &frame, &body, err);
 	} else if (frame.length < GW_HELLO_SIZE || frame.length > HELLO_MAX) {
 		gw_fail(err, GW_INVALID, "no godwit hello: one of %llu bytes, expected %d",
 			(unsigned long long)frame.length, GW_HELLO_SIZE);

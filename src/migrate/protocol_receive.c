@@ -19,7 +19,7 @@ struct receiver {
 	struct gw_hello hello;
 	struct gw_buffer config; /* the body of CONFIG */
 	bool refused;		 /* REFUSE was sent: nothing more to say */
-	bool unsure;		 /* MINE may have left */
+	bool mine_sent;		 /* MINE may have left */
 	struct gw_error header;	 /* why the owner does not want an image of this header */
 	uint64_t switchover_ns;	 /* when SWITCHOVER came */
 	struct gw_running running;
@@ -67,7 +67,7 @@ static int decide(void *opaque, struct gw_domain **domain, enum gw_guest_type ty
 }
 
 /* What may come between two DATA frames. */
-static int between(void *opaque, const struct gw_frame *frame, struct gw_error *err)
+static int control_frame(void *opaque, const struct gw_frame *frame, struct gw_error *err)
 {
 	struct receiver *r = opaque;
 	struct gw_buffer body = {0};
@@ -76,7 +76,7 @@ static int between(void *opaque, const struct gw_frame *frame, struct gw_error *
 	if (rc < 0) {
 		/* err says it */
 	} else if (frame->type == GW_FRAME_CANCEL || frame->type == GW_FRAME_ERROR) {
-		rc = gw_frames_last_words(&r->frames, frame, &body, err);
+		rc = gw_frames_fail_aborted(&r->frames, frame, &body, err);
 	} else if (frame->type == GW_FRAME_SWITCHOVER && frame->length == 0 &&
 		   r->switchover_ns == 0) {
 		r->switchover_ns = gw_clock_ns();
@@ -148,7 +148,7 @@ static void measure(struct receiver *r, const struct gw_report *report)
 	r->running.receive_ns = all > state ? all - state : 0;
 }
 
-static int say_running(struct receiver *r, struct gw_error *err)
+static int send_running(struct receiver *r, struct gw_error *err)
 {
 	uint8_t raw[GW_RUNNING_SIZE];
 
@@ -170,7 +170,7 @@ static int take_over(struct receiver *r, struct gw_error *err)
 	    gw_operation_commit_window(r->op, true, err) < 0 ||
 	    r->owner->mine(r->owner->opaque, err) < 0)
 		return -1;
-	r->unsure = true;
+	r->mine_sent = true;
 	if (gw_frames_send(&r->frames, GW_FRAME_MINE, NULL, 0, err) < 0)
 		return -1;
 	return gw_frames_expect(&r->frames, GW_FRAME_RELEASE, NULL, err);
@@ -185,7 +185,7 @@ static int run(struct receiver *r, enum gw_outcome *outcome, struct gw_error *er
 	r->running.resume_ns = gw_clock_ns() - start;
 	*outcome = GW_OUTCOME_MOVED;
 	/* The domain runs here whether the sender hears of it or not. */
-	if (say_running(r, NULL) < 0 && r->owner->toolstack)
+	if (send_running(r, NULL) < 0 && r->owner->toolstack)
 		gw_logf(&r->owner->toolstack->log, GW_LOG_WARNING,
 			"the domain runs here, but the sender could not be told");
 	return 0;
@@ -211,7 +211,7 @@ int gw_migrate_receive(struct gw_channel *ch, const struct gw_receiver *receiver
 		       struct gw_error *err)
 {
 	struct receiver r = {
-		.frames = {.ch = ch, .peer = "the sender", .between = between},
+		.frames = {.ch = ch, .peer = "the sender", .control_frame = control_frame},
 		.owner = receiver,
 		.op = op,
 		.silence_ms = receiver->silence_ms ? receiver->silence_ms : GW_SILENCE_MS,
@@ -230,10 +230,10 @@ int gw_migrate_receive(struct gw_channel *ch, const struct gw_receiver *receiver
 	gw_channel_set_silence(ch, r.silence_ms);
 	rc = receive(&r, report ? report : &own_report, outcome, err);
 	if (rc < 0) {
-		if (r.unsure)
+		if (r.mine_sent)
 			*outcome = GW_OUTCOME_UNKNOWN;
-		if (!r.refused && !r.frames.peer_parted)
-			gw_frames_part(&r.frames, err, true);
+		if (!r.refused && !r.frames.peer_aborted)
+			gw_frames_abort(&r.frames, err, true);
 	}
 	if (*outcome == GW_OUTCOME_SOURCE)
 		gw_operation_commit_window(op, false, NULL);

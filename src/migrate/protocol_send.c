@@ -65,7 +65,7 @@ static int wait_for_accept(struct sender *s, struct gw_error *err)
 			     s->frames.peer);
 	if (rc > 0 && frame.type == GW_FRAME_REFUSE) {
 		gw_frames_text(&body, reasons, sizeof(reasons));
-		s->frames.peer_parted = true;
+		s->frames.peer_aborted = true;
 		rc = gw_fail(err, GW_REFUSED, "%s refuses: %s", s->frames.peer, reasons);
 	} else if (rc > 0 && frame.type != GW_FRAME_ACCEPT) {
 		rc = gw_fail(err, GW_PEER, "%s sent %s, expected ACCEPT or REFUSE", s->frames.peer,
@@ -178,7 +178,7 @@ static int commit(struct sender *s, enum gw_outcome *outcome, struct gw_error *e
 		complete_report(s, &running);
 		return 0;
 	}
-	if (s->frames.peer_parted && !s->acknowledged) {
+	if (s->frames.peer_aborted && !s->acknowledged) {
 		*outcome = GW_OUTCOME_SOURCE;
 		gw_operation_commit_window(s->op, false, NULL);
 		return gw_fail(err, why.code, "%s", why.text);
@@ -214,8 +214,8 @@ int gw_migrate_send(struct gw_channel *ch, const struct gw_migration_offer *offe
 		rc = commit(&s, outcome, err);
 	if (rc < 0 && *outcome == GW_OUTCOME_SOURCE) {
 		gw_frames_find_cause(&s.frames, err);
-		if (!s.frames.peer_parted)
-			gw_frames_part(&s.frames, err, false);
+		if (!s.frames.peer_aborted)
+			gw_frames_abort(&s.frames, err, false);
 	}
 	gw_channel_set_cancel(ch, cancel_before);
 	gw_channel_set_silence(ch, silence_before);

@@ -29,35 +29,35 @@ static struct gw_channel *over(int fd, bool own)
 	return ch;
 }
 
-static enum gw_fd_way way_of(struct gw_channel *ch)
+static enum gw_fd_mode mode_of(struct gw_channel *ch)
 {
-	return gw_container_of(ch, struct gw_fd, ch)->way;
+	return gw_container_of(ch, struct gw_fd, ch)->mode;
 }
 
-static void force(struct gw_channel *ch, enum gw_fd_way way)
+static void force(struct gw_channel *ch, enum gw_fd_mode mode)
 {
 	struct gw_error err = GW_ERROR_INIT;
 
-	assert_ok(gw_fd_force(gw_container_of(ch, struct gw_fd, ch), way, &err), &err);
+	assert_ok(gw_fd_force(gw_container_of(ch, struct gw_fd, ch), mode, &err), &err);
 }
 
 static void over_pipe(void **state)
 {
-	static const enum gw_fd_way ways[] = {GW_FD_NOWAIT, GW_FD_PRIVATE, GW_FD_READY};
+	static const enum gw_fd_mode modes[] = {GW_FD_NOWAIT, GW_FD_PRIVATE, GW_FD_READY};
 
-	for (size_t i = 0; i <= GW_ARRAY_SIZE(ways); i++) {
+	for (size_t i = 0; i <= GW_ARRAY_SIZE(modes); i++) {
 		int fds[2];
 
 		assert_int_equal(pipe(fds), 0);
 		struct gw_channel *in = over(fds[0], true), *out = over(fds[1], true);
 
-		if (i == GW_ARRAY_SIZE(ways)) {
-			print_message("a pipe here goes by way %d\n", way_of(out));
+		if (i == GW_ARRAY_SIZE(modes)) {
+			print_message("a pipe here uses mode %d\n", mode_of(out));
 		} else {
-			if (ways[i] == GW_FD_NOWAIT && way_of(out) != GW_FD_NOWAIT)
+			if (modes[i] == GW_FD_NOWAIT && mode_of(out) != GW_FD_NOWAIT)
 				continue;
-			force(in, ways[i]);
-			force(out, ways[i]);
+			force(in, modes[i]);
+			force(out, modes[i]);
 		}
 		transfer(in, out, TOTAL, 20000, true);
 		assert_int_equal(out->write_pos, TOTAL);
@@ -86,7 +86,7 @@ static void over_spliced_pipe(void **state)
 	assert_int_equal(gw_channel_read(in, buf, 3, &err), 1);
 	in->read_pos = 0;
 	transfer(in, out, TOTAL, 20000, true);
-	assert_int_not_equal(way_of(in), GW_FD_NOWAIT);
+	assert_int_not_equal(mode_of(in), GW_FD_NOWAIT);
 	gw_channel_close(in);
 	gw_channel_close(out);
 	close(null);
@@ -105,7 +105,7 @@ static void over_fifo(void **state)
 
 	struct gw_channel *from = over(in, true), *to = over(out, true);
 
-	assert_int_not_equal(way_of(to), GW_FD_PLAIN);
+	assert_int_not_equal(mode_of(to), GW_FD_PLAIN);
 	transfer(from, to, TOTAL, 20000, true);
 	gw_channel_close(from);
 	gw_channel_close(to);
@@ -213,8 +213,8 @@ static void over_terminal(void **state)
 
 	struct gw_channel *m = over(master, true), *s = over(slave, true);
 
-	assert_int_equal(way_of(s), GW_FD_PRIVATE);
-	assert_int_equal(way_of(m), GW_FD_READY);
+	assert_int_equal(mode_of(s), GW_FD_PRIVATE);
+	assert_int_equal(mode_of(m), GW_FD_READY);
 	transfer(m, s, 100000, 5000, false);
 	transfer(s, m, 20000, 5000, false);
 	gw_channel_close(s);

@@ -364,15 +364,15 @@ static void reads_at_a_place(void **state)
 	ch = gw_channel_open(in_folder("file"), &err);
 	assert_int_equal(gw_channel_read(ch, buf, 4, &err), 1);
 	gw_channel_unread(ch, buf, 4);
-	assert_ok(gw_channel_read_at(ch, 6, buf, 4, &err), &err);
+	assert_ok(gw_channel_pread(ch, 6, buf, 4, &err), &err);
 	assert_memory_equal(buf, "6789", 4);
 	assert_int_equal(gw_channel_read(ch, buf, 2, &err), 1);
 	assert_memory_equal(buf, "01", 2);
-	assert_fails(gw_channel_read_at(ch, 8, buf, 4, &err), &err, GW_SYSTEM,
+	assert_fails(gw_channel_pread(ch, 8, buf, 4, &err), &err, GW_SYSTEM,
 		     "/file ends at offset 0xa now");
 	gw_channel_set_cancel(ch, cancel);
 	gw_cancel_set(cancel);
-	assert_fails(gw_channel_read_at(ch, 6, buf, 4, &err), &err, GW_CANCELLED, "cancelled");
+	assert_fails(gw_channel_pread(ch, 6, buf, 4, &err), &err, GW_CANCELLED, "cancelled");
 	gw_channel_close(ch);
 
 	fd = open(in_folder("file"), O_RDONLY);
@@ -380,7 +380,7 @@ static void reads_at_a_place(void **state)
 	ch = gw_channel_from_fd(fd, true, "inherited", &err);
 	assert_int_equal(ch->start, 3);
 	assert_int_equal(gw_channel_read(ch, buf, 2, &err), 1);
-	assert_ok(gw_channel_read_at(ch, 1, buf, 4, &err), &err);
+	assert_ok(gw_channel_pread(ch, 1, buf, 4, &err), &err);
 	assert_memory_equal(buf, "4567", 4);
 	assert_int_equal(gw_channel_read(ch, buf, 2, &err), 1);
 	assert_memory_equal(buf, "56", 2);

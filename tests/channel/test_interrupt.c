@@ -97,22 +97,22 @@ static int skip_much(void *ch, const struct gw_cancel *cancel, struct gw_error *
 	return rc;
 }
 
-static struct gw_channel *over(int fd, enum gw_fd_way way)
+static struct gw_channel *over(int fd, enum gw_fd_mode mode)
 {
 	struct gw_error err = GW_ERROR_INIT;
 	struct gw_channel *ch = gw_channel_from_fd(fd, false, "it", &err);
 
 	if (!ch)
 		fail_msg("%s", err.text);
-	if (way)
-		assert_ok(gw_fd_force(gw_container_of(ch, struct gw_fd, ch), way, &err), &err);
+	if (mode)
+		assert_ok(gw_fd_force(gw_container_of(ch, struct gw_fd, ch), mode, &err), &err);
 	return ch;
 }
 
 /* Waits in both directions over descriptors that somebody else made, and closes those. */
-static void both_directions(int in, int out, enum gw_fd_way way, const char *name)
+static void both_directions(int in, int out, enum gw_fd_mode mode, const char *name)
 {
-	struct gw_channel *from = over(in, way), *to = over(out, way);
+	struct gw_channel *from = over(in, mode), *to = over(out, mode);
 	int in_flags = fcntl(in, F_GETFL), out_flags = fcntl(out, F_GETFL);
 	char text[64];
 
@@ -135,7 +135,7 @@ static void both_directions(int in, int out, enum gw_fd_way way, const char *nam
 static void pipes(void **state)
 {
 	static const struct {
-		enum gw_fd_way way;
+		enum gw_fd_mode mode;
 		const char *name;
 	} ways[] = {
 		{GW_FD_PLAIN, "a pipe"}, /* forces nothing */
@@ -147,7 +147,7 @@ static void pipes(void **state)
 		int fds[2];
 
 		assert_int_equal(pipe(fds), 0);
-		both_directions(fds[0], fds[1], ways[i].way, ways[i].name);
+		both_directions(fds[0], fds[1], ways[i].mode, ways[i].name);
 	}
 }
 

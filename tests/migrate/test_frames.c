@@ -20,7 +20,7 @@ struct pair {
 	int a_fd;
 };
 
-static int pass_over(void *opaque, const struct gw_frame *frame, struct gw_error *err)
+static int on_control_frame(void *opaque, const struct gw_frame *frame, struct gw_error *err)
 {
 	*(uint32_t *)opaque = frame->type;
 	return frame->type == GW_FRAME_SWITCHOVER ? 0 : 1;
@@ -146,19 +146,19 @@ static void test_silence_and_cuts(void **state)
 	close_pair(&p);
 }
 
-static void test_last_words(void **state)
+static void test_abort(void **state)
 {
 	struct gw_error err = GW_ERROR_INIT;
 	struct gw_error why = {.code = GW_INVALID, .text = "disk full\x1b[2J"};
 	struct pair p;
 
 	open_pair(&p);
-	assert_ok(gw_frames_heard(&p.b, &err), &err);
-	gw_frames_part(&p.a, &why, false);
-	assert_fails(gw_frames_heard(&p.b, &err), &err, GW_PEER, "a: disk full?[2J");
-	assert_true(p.b.peer_parted);
+	assert_ok(gw_frames_check_peer(&p.b, &err), &err);
+	gw_frames_abort(&p.a, &why, false);
+	assert_fails(gw_frames_check_peer(&p.b, &err), &err, GW_PEER, "a: disk full?[2J");
+	assert_true(p.b.peer_aborted);
 	why.code = GW_CANCELLED;
-	gw_frames_part(&p.a, &why, false);
+	gw_frames_abort(&p.a, &why, false);
 	assert_fails(gw_frames_expect(&p.b, GW_FRAME_YOURS, NULL, &err), &err, GW_CANCELLED,
 		     "a cancelled the migration");
 	close_pair(&p);
@@ -230,9 +230,9 @@ static void test_input_above_the_descriptor(void **state)
 	open_pair(&p);
 	assert_ok(gw_frames_send(&p.a, GW_FRAME_ERROR, "busy", 4, &err), &err);
 	assert_int_equal(gw_channel_read(p.b.ch, raw, sizeof(raw), &err), 1);
-	assert_ok(gw_frames_heard(&p.b, &err), &err);
+	assert_ok(gw_frames_check_peer(&p.b, &err), &err);
 	gw_channel_unread(p.b.ch, raw, sizeof(raw));
-	assert_fails(gw_frames_heard(&p.b, &err), &err, GW_PEER, "a: busy");
+	assert_fails(gw_frames_check_peer(&p.b, &err), &err, GW_PEER, "a: busy");
 	close_pair(&p);
 }
 
@@ -248,7 +248,7 @@ static void test_data_channel(void **state)
 	for (size_t i = 0; i < sizeof(sent); i++)
 		sent[i] = (uint8_t)(i * 7 + i / 251);
 	open_pair(&p);
-	p.b.between = pass_over;
+	p.b.control_frame = on_control_frame;
 	p.b.opaque = &seen;
 	out = gw_frames_channel(&p.a, &err);
 	in = gw_frames_channel(&p.b, &err);
@@ -381,7 +381,7 @@ int main(void)
 		cmocka_unit_test(test_bad_frames),
 		cmocka_unit_test(test_optional_unknown_is_ignored),
 		cmocka_unit_test(test_silence_and_cuts),
-		cmocka_unit_test(test_last_words),
+		cmocka_unit_test(test_abort),
 		cmocka_unit_test(test_slow_peer),
 		cmocka_unit_test(test_silence_of_the_data_channel),
 		cmocka_unit_test(test_input_above_the_descriptor),

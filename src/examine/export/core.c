@@ -197,13 +197,13 @@ int gw_export_core(int fd, const struct gw_memory_map *map, const struct gw_expo
 
 	if (rc == 0) {
 		encode_header(&c, headers_at, header);
-		rc = gw_write_at(fd, *end, c.notes.data, c.notes.len, GW_EXPORT_OUTPUT, err);
+		rc = gw_pwrite_all(fd, *end, c.notes.data, c.notes.len, GW_EXPORT_OUTPUT, err);
 	}
 	if (rc == 0)
-		rc = gw_write_at(fd, headers_at, c.headers.data, c.headers.len, GW_EXPORT_OUTPUT,
+		rc = gw_pwrite_all(fd, headers_at, c.headers.data, c.headers.len, GW_EXPORT_OUTPUT,
 				 err);
 	if (rc == 0)
-		rc = gw_write_at(fd, 0, header, sizeof(header), GW_EXPORT_OUTPUT, err);
+		rc = gw_pwrite_all(fd, 0, header, sizeof(header), GW_EXPORT_OUTPUT, err);
 	*end = headers_at + c.headers.len;
 	gw_buffer_free(&c.notes);
 	gw_buffer_free(&c.headers);

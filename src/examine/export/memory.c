@@ -23,7 +23,7 @@ static const uint8_t zeros[GW_PAGE_SIZE];
 
 static int flush(struct gw_export_memory *m, struct gw_error *err)
 {
-	int rc = gw_write_at(m->fd, m->start + m->run_pfn * GW_PAGE_SIZE, m->run.data, m->run.len,
+	int rc = gw_pwrite_all(m->fd, m->start + m->run_pfn * GW_PAGE_SIZE, m->run.data, m->run.len,
 			     GW_EXPORT_OUTPUT, err);
 
 	gw_buffer_reset(&m->run);

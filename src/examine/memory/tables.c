@@ -102,7 +102,7 @@ int gw_tables_put(struct gw_tables *t, uint64_t pfn, unsigned level, const uint8
 		return -1;
 	if (!table->page)
 		table->page = ++t->pages;
-	return gw_write_at(t->file.fd, place_in_file(table), contents, GW_PAGE_SIZE, "page tables",
+	return gw_pwrite_all(t->file.fd, place_in_file(table), contents, GW_PAGE_SIZE, "page tables",
 			   err);
 }
 
@@ -127,7 +127,7 @@ int gw_tables_read(const struct gw_tables *t, size_t i, uint64_t *ptes, struct g
 		memset(ptes, 0, GW_PAGE_SIZE);
 		return 0;
 	}
-	if (gw_read_at(t->file.fd, place_in_file(&t->list[i]), ptes, GW_PAGE_SIZE, "page tables",
+	if (gw_pread_all(t->file.fd, place_in_file(&t->list[i]), ptes, GW_PAGE_SIZE, "page tables",
 		       err) < 0)
 		return -1;
 	for (unsigned slot = 0; slot < GW_PV_PTES; slot++)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * A cancel token: one owner asks an operation to stop, every wait of that
- * operation notices. Once set it stays set, so no wake-up is lost.
+ * A cancel token: its owner sets it to stop an operation, and every wait of that operation then
+ * fails with GW_CANCELLED. A token that is set stays set, so no wake-up is lost.
  */
 #ifndef GODWIT_CANCEL_H
 #define GODWIT_CANCEL_H
@@ -15,24 +15,25 @@ extern "C" {
 
 struct gw_cancel;
 
-/* A new token, not set; NULL with err set. Freed by its owner once nothing waits with it. */
+/* Creates a token that is not set. Returns NULL on failure, with the error in err. */
 struct gw_cancel *gw_cancel_new(struct gw_error *err);
+/* Frees the token. No wait and no channel may use it any more. NULL is allowed. */
 void gw_cancel_free(struct gw_cancel *cancel);
 
-/* Asks to stop. Async-signal-safe, callable from any thread, more than once. */
+/* Sets the token. Async-signal-safe; any thread may call it, and more than once. */
 void gw_cancel_set(struct gw_cancel *cancel);
 
-/* NULL is a token that is never set. */
+/* Returns true if the token is set. NULL is a token that is never set. */
 bool gw_cancel_is_set(const struct gw_cancel *cancel);
 
-/* A descriptor that polls readable from the moment the token is set; -1 for NULL. Not to be read or
- * closed. */
+/* Returns a descriptor that polls readable once the token is set, or -1 for NULL. The token owns
+ * it: do not read or close it. */
 int gw_cancel_fd(const struct gw_cancel *cancel);
 
 /*
- * Waits until fd (-1: none) is ready for one of events (POLLIN, POLLOUT), timeout_ms passed (-1:
- * never), or the token is set. Returns 1 ready, 0 timed out, -1 with GW_CANCELLED or GW_SYSTEM in
- * err.
+ * Waits until fd is ready for one of events (POLLIN, POLLOUT), timeout_ms milliseconds have passed,
+ * or the token is set. fd -1: no descriptor. timeout_ms -1: no time-out. Returns 1 if fd is ready,
+ * 0 after a time-out, or -1 with GW_CANCELLED or GW_SYSTEM in err.
  */
 int gw_cancel_wait(const struct gw_cancel *cancel, int fd, short events, int timeout_ms,
 		   struct gw_error *err);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Taking an address apart.
+ * Addresses: "tcp:HOST:PORT", "unix:PATH", "fd:N".
  */
 #include "channel/address.h"
 
@@ -10,7 +10,7 @@
 
 #include "base/util.h"
 
-/* A decimal number without sign, space or anything behind it; -1 if it is none or more than max. */
+/* Parses decimal digits up to the end of text. Returns -1 for anything else or more than max. */
 static long number(const char *text, long max)
 {
 	long value = 0;
@@ -34,7 +34,8 @@ static int parse_tcp(struct gw_address *address, const char *text, const char *r
 	const char *host = rest, *end = colon;
 
 	if (!colon)
-		return gw_fail(err, GW_USAGE, "\"%s\" has no port: tcp:HOST:PORT is wanted", text);
+		return gw_fail(err, GW_USAGE, "\"%s\" has no port: tcp:HOST:PORT is expected",
+			       text);
 
 	long port = number(colon + 1, 65535);
 
@@ -66,7 +67,7 @@ static int parse_unix(struct gw_address *address, const char *text, const char *
 	size_t len = strlen(rest), most = sizeof(address->path.sun_path) - 1;
 
 	if (!len)
-		return gw_fail(err, GW_USAGE, "\"%s\" has no path: unix:PATH is wanted", text);
+		return gw_fail(err, GW_USAGE, "\"%s\" has no path: unix:PATH is expected", text);
 	if (len > most)
 		return gw_fail(
 			err, GW_USAGE,
@@ -84,7 +85,7 @@ static int parse_fd(struct gw_address *address, const char *text, const char *re
 	long fd = number(rest, INT_MAX);
 
 	if (fd < 0)
-		return gw_fail(err, GW_USAGE, "\"%s\" names no descriptor: fd:N is wanted", text);
+		return gw_fail(err, GW_USAGE, "\"%s\" names no descriptor: fd:N is expected", text);
 	address->fd = (int)fd;
 	address->kind = GW_ADDRESS_FD;
 	return 0;
@@ -109,6 +110,6 @@ int gw_address_parse(struct gw_address *address, const char *text, struct gw_err
 			return kinds[i].parse(address, text, text + len, err);
 	}
 	return gw_fail(err, GW_USAGE,
-		       "\"%.300s\" is no address: tcp:HOST:PORT, unix:PATH or fd:N is wanted",
+		       "\"%.300s\" is no address: tcp:HOST:PORT, unix:PATH or fd:N is expected",
 		       text);
 }

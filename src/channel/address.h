@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * An address of the command line taken apart: "tcp:HOST:PORT", "unix:PATH", "fd:N". No system call.
+ * Addresses of the command line: "tcp:HOST:PORT", "unix:PATH", "fd:N". Parsing makes no system
+ * call.
  */
 #ifndef GW_CHANNEL_ADDRESS_H
 #define GW_CHANNEL_ADDRESS_H
@@ -20,7 +21,7 @@ struct gw_address {
 	struct sockaddr_un path; /* unix */
 };
 
-/* 0, or -1 with GW_USAGE. */
+/* Parses text. Returns 0, or -1 with GW_USAGE. */
 int gw_address_parse(struct gw_address *address, const char *text, struct gw_error *err);
 
 #endif

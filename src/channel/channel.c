@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * What every channel does alike: exact transfers made of short ones, bytes given back, positions,
- * the end of input. How bytes move is in the kinds (fd.c, file.c, decompress.c, ...).
+ * The common part of channels: exact transfers made of short ones, bytes given back, positions, the
+ * end of input. The kinds (fd.c, file.c, decompress.c and others) move the bytes.
  */
 #include <godwit/channel.h>
 
@@ -15,13 +15,13 @@
 #include "base/util.h"
 #include "channel/kind.h"
 
-/* What is left to do of a caller's list of places. */
+/* The part of a caller's buffers that is not transferred yet. */
 struct cursor {
 	struct iovec *iov;
 	int n;
 };
 
-/* Takes off what was moved, and places of no length. */
+/* Removes moved bytes and empty buffers from the front. */
 static void advance(struct cursor *cursor, size_t moved)
 {
 	while (cursor->n > 0 && moved >= cursor->iov->iov_len) {
@@ -38,7 +38,7 @@ static void advance(struct cursor *cursor, size_t moved)
 typedef ssize_t transfer_fn(struct gw_channel *ch, const struct iovec *iov, int n,
 			    struct gw_error *err);
 
-/* One call of a kind's read or write, for no more places and bytes than one call should have. */
+/* Calls a kind's read or write once, for at most IOV_MAX buffers and GW_CHANNEL_AT_ONCE bytes. */
 static ssize_t transfer(struct gw_channel *ch, enum gw_direction dir, const struct cursor *cursor,
 			struct gw_error *err)
 {
@@ -60,7 +60,7 @@ static ssize_t transfer(struct gw_channel *ch, enum gw_direction dir, const stru
 	return moved;
 }
 
-/* Bytes that were given back, at most len of them. */
+/* Moves up to len bytes that were given back to buf (NULL: drops them). Returns the number. */
 static size_t take_unread(struct gw_channel *ch, void *buf, size_t len)
 {
 	size_t n = GW_MIN(len, (size_t)ch->unread_len);

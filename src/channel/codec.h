@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The compressions that decompress.c knows, each over the library of its own format. A codec knows
- * no channel: bytes go in, bytes come out.
+ * Codecs: the compression formats that decompress.c reads, each with the library of its format. A
+ * codec knows no channel.
  */
 #ifndef GW_CHANNEL_CODEC_H
 #define GW_CHANNEL_CODEC_H
@@ -13,8 +13,8 @@
 #include <godwit/error.h>
 
 /*
- * The most memory that the head of a stream can make a codec ask for (its window or dictionary). xz
- * -9 needs 65 MiB, zstd --long=27 needs 128 MiB, zstd --ultra --long=29 just this.
+ * The limit on the memory that a stream may ask for (its window or dictionary). xz -9 needs 65 MiB,
+ * zstd --long=27 needs 128 MiB, zstd --ultra --long=29 needs exactly this.
  */
 #define GW_CODEC_WINDOW_LOG 29
 #define GW_CODEC_MEMORY	    (1u << GW_CODEC_WINDOW_LOG)
@@ -27,25 +27,25 @@ struct gw_codec_io {
 };
 
 enum gw_codec_step {
-	GW_CODEC_MORE, /* what could be done was done; more input or more room is wanted */
-	GW_CODEC_END, /* the end of a member; all of its bytes are out, and their checksum was right
-		       */
-	GW_CODEC_BAD, /* the input breaks the format */
-	GW_CODEC_BIG, /* it needs more than GW_CODEC_MEMORY */
-	GW_CODEC_MEMORY_OUT,
+	GW_CODEC_MORE,	     /* more input or more room is needed */
+	GW_CODEC_END,	     /* end of a member: all bytes are out, and the checksum is right */
+	GW_CODEC_BAD,	     /* the input is damaged */
+	GW_CODEC_BIG,	     /* it needs more memory than GW_CODEC_MEMORY */
+	GW_CODEC_MEMORY_OUT, /* no memory */
 };
 
 struct gw_codec {
 	const char *name;
 	uint8_t magic[6];
 	uint8_t magic_len;
-	/* A decoder at the beginning of a member, or NULL with err. */
+	/* Creates a decoder at the start of a member, or returns NULL with err. */
 	void *(*open)(struct gw_error *err);
-	/* Decodes from io->in to io->out and moves both on; on failure *why says what the library
-	 * said. */
+	/* Decodes from io->in to io->out and advances both. On failure *why is the library's
+	 * message. */
 	enum gw_codec_step (*step)(void *decoder, struct gw_codec_io *io, const char **why);
-	/* Made ready for the next member, after GW_CODEC_END. False if memory ran out. */
+	/* Resets the decoder for the next member, after GW_CODEC_END. False: no memory. */
 	bool (*again)(void *decoder);
+	/* Frees the decoder. */
 	void (*close)(void *decoder);
 };
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * A channel that gives what another one's bytes unpack to. Which compression it is, is seen from
- * the first bytes; the formats themselves are in gzip.c, xz.c and zstd.c.
+ * The channel that decompresses another one. The first bytes of the input say the format; gzip.c,
+ * xz.c and zstd.c decode it.
  */
 #include <godwit/channel.h>
 
@@ -13,15 +13,14 @@
 #include "channel/codec.h"
 #include "channel/kind.h"
 
-/* How much is read from below at a time. */
+/* Size of a read from the channel below. */
 #define INPUT_SIZE (128u << 10)
 
 struct decompressor {
 	struct gw_channel ch;
 	const struct gw_codec *codec;
 	void *decoder;
-	bool member_ended; /* members: the last one is complete, and the next, if any, has not begun
-			    */
+	bool member_ended; /* the last member is complete, and no other has begun */
 	bool ended;
 	bool filled;	      /* the last step filled its room: the decoder may hold more */
 	size_t consumed, len; /* bytes of input: those that the decoder took, and all */
@@ -33,13 +32,13 @@ static struct decompressor *of(struct gw_channel *ch)
 	return gw_container_of(ch, struct decompressor, ch);
 }
 
-/* Where in the compressed bytes the decoder is. */
+/* Returns the decoder's position in the compressed bytes. */
 static uint64_t used(const struct decompressor *u)
 {
 	return u->ch.below->read_pos - (u->len - u->consumed);
 }
 
-/* Fills up the input if there is less than wanted. 1, 0 if the bytes below ended before, or -1. */
+/* Reads until wanted bytes of input are there. Returns 1, 0 if the channel below ended, or -1. */
 static int fill_input(struct decompressor *u, size_t wanted, struct gw_error *err)
 {
 	while (u->len - u->consumed < wanted) {
@@ -62,11 +61,11 @@ static int fail_step(const struct decompressor *u, enum gw_codec_step step, cons
 {
 	if (step == GW_CODEC_BIG)
 		return gw_fail(err, GW_UNSUPPORTED,
-			       "%s: unpacking its %s data takes more than %u MiB of memory",
+			       "%s: decompressing its %s data takes more than %u MiB of memory",
 			       u->ch.name, u->codec->name, GW_CODEC_MEMORY >> 20);
 	if (step == GW_CODEC_MEMORY_OUT)
-		return gw_fail(err, GW_NO_MEMORY, "%s: no memory to unpack its %s data", u->ch.name,
-			       u->codec->name);
+		return gw_fail(err, GW_NO_MEMORY, "%s: no memory to decompress its %s data",
+			       u->ch.name, u->codec->name);
 	return gw_fail(err, GW_INVALID,
 		       "%s: its %s data is damaged near compressed byte %" PRIu64 ": %s",
 		       u->ch.name, u->codec->name, used(u), why);
@@ -80,8 +79,8 @@ static int cut_off(const struct decompressor *u, struct gw_error *err)
 }
 
 /*
- * After a member: the end, zeros that fill a block up, or another member (files put behind each
- * other, and what parallel compressors write). 0, or -1.
+ * Reads what follows a member: the end, zeros as padding, or another member (concatenated files,
+ * and the output of parallel compressors). Returns 0 or -1.
  */
 static int next_member(struct decompressor *u, struct gw_error *err)
 {
@@ -104,8 +103,8 @@ static int next_member(struct decompressor *u, struct gw_error *err)
 
 	if (memcmp(u->input + u->consumed, codec->magic, len) != 0)
 		return gw_fail(err, GW_INVALID,
-			       "%s: behind the end of its %s data, at compressed byte %" PRIu64
-			       ", something else follows",
+			       "%s: after the end of its %s data, at compressed byte %" PRIu64
+			       ", other data follows",
 			       u->ch.name, codec->name, used(u));
 	if (!more)
 		return cut_off(u, err);
@@ -115,7 +114,7 @@ static int next_member(struct decompressor *u, struct gw_error *err)
 	return 0;
 }
 
-/* One step of the decoder into room: how many bytes came out, -1. */
+/* Runs one step of the decoder into room. Returns the number of bytes that came out, or -1. */
 static ssize_t decode(struct decompressor *u, const struct iovec *room, struct gw_error *err)
 {
 	struct gw_codec_io io = {
@@ -140,8 +139,7 @@ static ssize_t decode(struct decompressor *u, const struct iovec *room, struct g
 	return (ssize_t)out;
 }
 
-/* What the decoder still holds may come without any more input, so it is asked before the channel
- * below. */
+/* Runs the decoder before it reads from below: the decoder may hold output. */
 static ssize_t decompressor_read(struct gw_channel *ch, const struct iovec *iov, int n,
 				 struct gw_error *err)
 {
@@ -180,7 +178,7 @@ static ssize_t decompressor_read(struct gw_channel *ch, const struct iovec *iov,
 static ssize_t decompressor_write(struct gw_channel *ch, const struct iovec *iov, int n,
 				  struct gw_error *err)
 {
-	return gw_fail(err, GW_USAGE, "%s is being unpacked and cannot be written", ch->name);
+	return gw_fail(err, GW_USAGE, "%s is being decompressed and cannot be written", ch->name);
 }
 
 static int decompressor_finish(struct gw_channel *ch, struct gw_error *err)
@@ -197,7 +195,7 @@ static void decompressor_close(struct gw_channel *ch)
 	gw_channel_close(u->ch.below);
 }
 
-/* Compressed bytes, or what the decoder made of them already. */
+/* Counts compressed bytes too, although the decoder may need more for its next byte of output. */
 static bool decompressor_has_buffered(const struct gw_channel *ch)
 {
 	const struct decompressor *u = gw_container_of(ch, struct decompressor, ch);
@@ -217,7 +215,7 @@ static const struct gw_channel_ops decompressor_ops = {
 
 static const struct gw_codec *const codecs[] = {&gw_codec_zstd, &gw_codec_xz, &gw_codec_gzip};
 
-/* The codec whose magic begins with these bytes; *whole: and they are all of it. */
+/* Returns the codec whose magic begins with these bytes. *whole: they are all of the magic. */
 static const struct gw_codec *match(const uint8_t *head, size_t len, bool *whole)
 {
 	for (size_t i = 0; i < GW_ARRAY_SIZE(codecs); i++)
@@ -230,9 +228,9 @@ static const struct gw_codec *match(const uint8_t *head, size_t len, bool *whole
 }
 
 /*
- * Finds out what ch will give, and gives it all back. It reads on only while it may still be a
- * magic: whoever is at the other end need not send more than the stream has. 0 with *codec (NULL:
- * none), or -1.
+ * Detects the format of ch from its first bytes and gives them back. Reads a byte at a time and
+ * only while a magic is possible, because the sender may send fewer bytes than a magic has. Returns
+ * 0 with *codec (NULL: not compressed), or -1.
  */
 static int detect(struct gw_channel *ch, const struct gw_codec **codec, struct gw_error *err)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * What a descriptor is, and how it can be used without ever waiting inside a system call.
+ * Descriptors: what kind of file each is, and the mode in which its calls do not block.
  */
 #include "channel/fd.h"
 
@@ -21,9 +21,9 @@
 #include "base/util.h"
 
 /*
- * True if RWF_NOWAIT works on this pipe. An anonymous pipe is as good as any other of its kind, so
- * a fresh one is asked; FIFOs refuse it in every kernel so far (fs/pipe.c sets FMODE_NOWAIT only in
- * create_pipe_files()).
+ * Returns true if RWF_NOWAIT works on this pipe. All anonymous pipes behave alike, so the function
+ * tries a new one. FIFOs refuse RWF_NOWAIT in every kernel so far: fs/pipe.c sets FMODE_NOWAIT only
+ * in create_pipe_files().
  */
 static bool takes_nowait(int fd)
 {
@@ -65,9 +65,9 @@ void gw_fd_without_nowait(struct gw_fd *f)
 }
 
 /*
- * POLLOUT on a pipe promises one free page; on a terminal, room for one character. Opening the
- * master of a pseudo-terminal again would make a new terminal, and other devices may count how
- * often they are open.
+ * POLLOUT promises room for one page in a pipe, and for one character in a terminal. Only terminals
+ * are opened again, and no master of a pseudo-terminal: to open that creates a new terminal, and
+ * other devices may count their opens.
  */
 static void choose_for_device(struct gw_fd *f, dev_t dev)
 {
@@ -107,7 +107,7 @@ static void choose_for_file(struct gw_fd *f, const struct stat *st)
 
 	f->mode = GW_FD_PLAIN;
 	f->is_file = true;
-	/* Files of /proc and the like have no size, and yet bytes in them. */
+	/* Files of /proc report the size 0 although they have bytes. */
 	f->ch.seekable = offset >= 0 && st->st_size > 0;
 	if (!f->ch.seekable)
 		return;

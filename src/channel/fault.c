@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The channel that goes wrong as planned.
+ * The channel with planned faults.
  */
 #include "channel/fault.h"
 
@@ -13,8 +13,7 @@
 
 struct side {
 	struct gw_fault_points points;
-	uint64_t random; /* xorshift64*, never 0; one for each direction, as each may have its
-			    thread */
+	uint64_t random; /* state of xorshift64*, never 0; each direction may have its own thread */
 };
 
 struct fault {
@@ -51,8 +50,8 @@ static int stall(struct fault *f, struct side *side, enum gw_direction dir, stru
 }
 
 /*
- * What happens at byte pos. 1: nothing, and *room is how many bytes may be moved before anything
- * else does; 0: the input ends; -1: a failure.
+ * Applies the faults planned at byte pos. Returns 1 with the number of bytes up to the next fault
+ * in *room, 0 for the end of input, or -1 for a failure.
  */
 static int next_fault(struct fault *f, struct side *side, enum gw_direction dir, uint64_t pos,
 		      size_t *room, struct gw_error *err)
@@ -77,7 +76,7 @@ static int next_fault(struct fault *f, struct side *side, enum gw_direction dir,
 	if (p->stall_at > pos)
 		next = GW_MIN(next, p->stall_at);
 	if (p->corrupt_at == pos)
-		next = pos + 1; /* alone, so that a write need not touch the caller's bytes */
+		next = pos + 1; /* alone, so that a write does not change the caller's buffer */
 	else if (p->corrupt_at > pos)
 		next = GW_MIN(next, p->corrupt_at);
 	*room = GW_MIN((uint64_t)SIZE_MAX, next - pos);
@@ -86,7 +85,7 @@ static int next_fault(struct fault *f, struct side *side, enum gw_direction dir,
 	return 1;
 }
 
-/* The beginning of a list: at most room bytes. */
+/* Copies the first room bytes' worth of buffers to to[0..max-1]. Returns the number of entries. */
 static int cut(struct iovec *to, int max, const struct iovec *iov, int n, size_t room)
 {
 	int count = 0;
@@ -172,7 +171,7 @@ static void fault_close(struct gw_channel *ch)
 	gw_channel_close(ch->below);
 }
 
-/* Passing over bytes goes wrong where reading them would. */
+/* A skip meets the same faults as a read. */
 static const struct gw_channel_ops fault_ops = {
 	.read = fault_read,
 	.write = fault_write,

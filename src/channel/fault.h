@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * A channel that goes wrong as planned, for the tests of whatever sits above one.
+ * A channel with planned faults, for tests of code that uses channels.
  */
 #ifndef GW_CHANNEL_FAULT_H
 #define GW_CHANNEL_FAULT_H
@@ -12,8 +12,8 @@
 
 #define GW_FAULT_NEVER UINT64_MAX
 
-/* What goes wrong in one direction, each at the byte with this number (the first is 0), or
- * GW_FAULT_NEVER. */
+/* The faults of one direction. Each happens at the byte with this number (from 0), or never
+ * (GW_FAULT_NEVER). */
 struct gw_fault_points {
 	uint64_t error_at; /* from here on: fails with errnum */
 	uint64_t end_at; /* reading: the input ends here. Writing: fails with EPIPE from here on */
@@ -35,15 +35,16 @@ struct gw_fault_plan {
 	{                                                                                          \
 		GW_FAULT_NEVER, GW_FAULT_NEVER, GW_FAULT_NEVER, GW_FAULT_NEVER, 0, -1, 0, 0        \
 	}
-/* Nothing goes wrong: to be filled in by field. */
+/* A plan without faults, in which the caller sets fields. */
 #define GW_FAULT_PLAN_INIT                                                                         \
 	{                                                                                          \
 		0, GW_FAULT_POINTS_INIT, GW_FAULT_POINTS_INIT                                      \
 	}
 
 /*
- * Wraps below, which is closed with it; the plan is copied. NULL with err: below is then still the
- * caller's. Positions count from here, whatever below's are.
+ * Wraps below in a channel with the faults of plan, which is copied. Positions count from this
+ * call. Closing the channel closes below. Returns NULL on failure; below is then still the
+ * caller's.
  */
 struct gw_channel *gw_channel_fault(struct gw_channel *below, const struct gw_fault_plan *plan,
 				    struct gw_error *err);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * A channel over a descriptor: how bytes are read, written and passed over so that the token is
- * never out of reach. What a descriptor is and which way suits it is found out in way.c.
+ * The channel on a descriptor: reads, writes and skips that can always be cancelled. descriptor.c
+ * chooses the mode of each descriptor.
  */
 #include "channel/fd.h"
 
@@ -20,7 +20,7 @@ static struct gw_fd *of(struct gw_channel *ch)
 	return gw_container_of(ch, struct gw_fd, ch);
 }
 
-/* The beginning of a list, no more than max bytes of it. */
+/* Copies the first max bytes' worth of buffers to to[0..room-1]. Returns the number of entries. */
 static int cut(struct iovec *to, int room, const struct iovec *iov, int n, size_t max)
 {
 	int used = 0;
@@ -74,7 +74,8 @@ static ssize_t attempt(struct gw_fd *f, enum gw_direction dir, const struct iove
 	return put;
 }
 
-/* After a call that moved nothing: 0 if it is worth another, once what it wants is there; -1. */
+/* Handles the errno of a call that moved nothing. Returns 0 if the call is to be repeated, or -1.
+ */
 static int retry(struct gw_fd *f, enum gw_direction dir, uint64_t *since_ms, struct gw_error *err)
 {
 	if (errno == EINTR)
@@ -127,7 +128,7 @@ ssize_t gw_fd_write(struct gw_channel *ch, const struct iovec *iov, int n, struc
 	return transfer(of(ch), GW_WRITING, iov, n, err);
 }
 
-/* Seeking beyond the end of a file would succeed, so what there is bounds it. */
+/* Limits the skip to the present size, because a seek beyond the end would succeed. */
 static int64_t skip_in_file(struct gw_fd *f, uint64_t len, struct gw_error *err)
 {
 	off_t offset = lseek(f->ch.fd, 0, SEEK_CUR);
@@ -146,8 +147,8 @@ static int64_t skip_in_file(struct gw_fd *f, uint64_t len, struct gw_error *err)
 }
 
 /*
- * Splicing a pipe to /dev/null would save a copy, but takes FMODE_NOWAIT from its open file
- * description for good (pipe_clear_nowait() in fs/splice.c).
+ * A splice from a pipe to /dev/null would save a copy, but clears FMODE_NOWAIT in the pipe's open
+ * file description for good (pipe_clear_nowait() in fs/splice.c).
  */
 int64_t gw_fd_skip(struct gw_channel *ch, uint64_t len, struct gw_error *err)
 {
@@ -160,7 +161,7 @@ int64_t gw_fd_skip(struct gw_channel *ch, uint64_t len, struct gw_error *err)
 		return gw_channel_skip_by_reading(ch, len, err);
 	for (;;) {
 		size_t most = GW_MIN(len, (uint64_t)GW_CHANNEL_AT_ONCE);
-		/* TCP throws the bytes away without copying them: tcp(7). */
+		/* TCP discards the bytes without a copy: tcp(7). */
 		ssize_t gone = recv(ch->fd, NULL, most, MSG_TRUNC | MSG_DONTWAIT);
 
 		if (gone >= 0)
@@ -186,8 +187,7 @@ int gw_fd_finish(struct gw_channel *ch, struct gw_error *err)
 
 	if (f->mode == GW_FD_SOCKET && shutdown(ch->fd, SHUT_WR) < 0)
 		return gw_fail_errno(err, "ending the output to %s", ch->name);
-	/* Read-only file systems and the like answer EINVAL or EROFS: nothing there to be made
-	 * durable. */
+	/* A file that cannot be synced, as on a read-only file system, answers EINVAL or EROFS. */
 	if (f->is_file && ch->write_pos && fsync(ch->fd) < 0 && errno != EINVAL && errno != EROFS)
 		return gw_fail_errno(err, "making %s durable", ch->name);
 	if (f->is_pipe)

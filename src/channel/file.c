@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Files by path that are created, so that an unfinished one never takes the place of a good one.
- * Moving bytes is fd.c's, opening for reading stored.c's.
+ * Files created by path. An unfinished file never replaces a complete one. file_reader.c opens
+ * files for reading.
  */
 #include "channel/fd.h"
 
@@ -19,14 +19,14 @@
 #include "base/util.h"
 #include "channel/path.h"
 
-/* How often a FIFO is asked whether a reader has come: nothing tells it by itself. */
+/* Interval between attempts to open a FIFO: nothing reports the arrival of a reader. */
 #define FIFO_ASK_MS 20
 
 struct gw_file {
 	struct gw_fd f;
-	struct gw_place place; /* of the file that is to be replaced; dir -1: written directly */
-	char *temporary;       /* its name in the folder until it is renamed */
-	char *fifo;	       /* the path of a FIFO that no reader has opened yet */
+	struct gw_place place; /* of the final file; dir is -1 if it is written directly */
+	char *temporary;       /* name of the temporary file in that folder, until it is renamed */
+	char *fifo;	       /* path of a FIFO that is not open yet */
 };
 
 static struct gw_file *of(struct gw_channel *ch)
@@ -115,7 +115,8 @@ static const struct gw_channel_ops file_ops = {
 	.splice_fd = gw_fd_splice_fd,
 };
 
-/* A new file of a name that nobody has, beside the one it will replace. Returns its descriptor. */
+/* Creates a file with an unused name in the folder of the final file. Returns its descriptor or -1.
+ */
 static int create_temporary(struct gw_file *file, struct gw_error *err)
 {
 	const char *path = file->f.ch.name;
@@ -125,7 +126,7 @@ static int create_temporary(struct gw_file *file, struct gw_error *err)
 
 		if (getrandom(&salt, sizeof(salt), 0) != sizeof(salt))
 			return gw_fail_errno(err, "a temporary file for %s", path);
-		/* A longer name would not fit beside one of NAME_MAX. */
+		/* The precision keeps the name within NAME_MAX. */
 		if (asprintf(&file->temporary, ".%.200s.godwit-%08x", file->place.name, salt) < 0) {
 			file->temporary = NULL;
 			return gw_fail_errno(err, "a temporary file for %s", path);
@@ -142,7 +143,7 @@ static int create_temporary(struct gw_file *file, struct gw_error *err)
 	}
 }
 
-/* Through a link the file it names is replaced, not the link. */
+/* A symbolic link stays: the file to which it points is replaced. */
 static int open_place(struct gw_file *file, bool exists, struct gw_error *err)
 {
 	const char *path = file->f.ch.name;
@@ -164,7 +165,7 @@ static int create_regular(struct gw_file *file, bool exists, struct gw_error *er
 
 	if (fd < 0)
 		return -1;
-	/* A umask that takes even the owner's rights away is not meant for this. */
+	/* The mode does not depend on the umask. */
 	if (fchmod(fd, 0600) < 0)
 		gw_fail_errno(err, "the mode of %s", file->f.ch.name);
 	else if (gw_fd_attach(&file->f, fd, true, err) == 0)

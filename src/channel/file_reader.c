@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Files by path, opened for reading. A regular file is read with as few calls as its reader's skips
- * allow; whatever else there is at a path is read as any descriptor is (fd.c).
+ * Files opened by path for reading. A regular file is read ahead where that saves system calls; any
+ * other file is read as a descriptor (fd.c).
  */
 #include "channel/fd.h"
 
@@ -13,19 +13,19 @@
 
 #include "base/util.h"
 
-/* Twice what stands between the contents of 1024 pages and those of the next 1024. */
+/* Twice the bytes between the contents of 1024 pages and those of the next 1024. */
 #define WINDOW ((size_t)16 << 10)
 
 /*
- * Who passes over bytes again and again reads about as much between two skips as between the two
- * before: the first read behind a skip brings that much at once. Only such a reader is read ahead
- * for. Nobody sees it: the descriptor is ours, and its own position stays where it was.
+ * A caller that skips page contents reads about the same number of bytes between each two skips. So
+ * the first read after a skip reads as many bytes ahead as were read before it. No other process
+ * notices: the descriptor is private, and its own position does not change.
  */
 struct file_reader {
-	struct gw_fd f;	   /* f.read_offset: where the window ends, and the next call begins */
-	size_t since_skip; /* bytes delivered */
-	size_t ahead;	   /* what the next call brings at least */
-	size_t begin, end; /* of what is left in the window */
+	struct gw_fd f;	   /* f.read_offset is the offset of the window's end */
+	size_t since_skip; /* bytes read since the last skip */
+	size_t ahead;	   /* bytes that the next read brings at least */
+	size_t begin, end; /* the unread part of window */
 	uint8_t window[WINDOW];
 };
 
@@ -43,7 +43,8 @@ static bool is_shorter(const struct iovec *iov, int n, size_t than)
 	return total < than;
 }
 
-/* The number of bytes that the window has then; 0 at the end of the file; -1. */
+/* Reads r->ahead bytes into the window. Returns the number read, 0 at the end of the file, or -1.
+ */
 static ssize_t fill_window(struct file_reader *r, struct gw_error *err)
 {
 	const struct iovec iov = {.iov_base = r->window, .iov_len = r->ahead};
@@ -85,7 +86,7 @@ static ssize_t file_reader_read(struct gw_channel *ch, const struct iovec *iov, 
 	return got;
 }
 
-/* Seeking beyond the end of a file would succeed, so what there is now bounds it. */
+/* Limits the skip to the present size, because any offset would be accepted. */
 static int64_t file_reader_skip(struct gw_channel *ch, uint64_t len, struct gw_error *err)
 {
 	struct file_reader *r = of(ch);
@@ -110,7 +111,7 @@ static int64_t file_reader_skip(struct gw_channel *ch, uint64_t len, struct gw_e
 	return (int64_t)step;
 }
 
-/* Who takes the next bytes from the descriptor passes over them here, as by a skip. */
+/* Bytes that the caller splices count as skipped. */
 static struct gw_fd *file_reader_splice_fd(struct gw_channel *ch)
 {
 	struct file_reader *r = of(ch);
@@ -172,7 +173,8 @@ struct gw_channel *gw_channel_open(const char *path, struct gw_error *err)
 
 	if (strcmp(path, "-") == 0)
 		return gw_channel_from_fd(STDIN_FILENO, false, "standard input", err);
-	/* So that a FIFO without a writer does not hold us up here, where no token reaches. */
+	/* O_NONBLOCK: the open of a FIFO without a writer would block, and a token cannot interrupt
+	 * it. */
 	fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
 	if (fd < 0) {
 		gw_fail_errno(err, "opening %s", path);

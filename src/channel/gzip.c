@@ -41,7 +41,7 @@ static enum gw_codec_step gzip_step(void *decoder, struct gw_codec_io *io, const
 	io->out_len -= out - z->avail_out;
 	switch (rc) {
 	case Z_OK:
-	case Z_BUF_ERROR: /* nothing could be done with what there was */
+	case Z_BUF_ERROR: /* no progress without more input or room */
 		return GW_CODEC_MORE;
 	case Z_STREAM_END:
 		return GW_CODEC_END;

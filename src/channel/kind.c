@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The services of the common part to the kinds of channel.
+ * Services for the kinds of channel.
  */
 #include "channel/kind.h"
 
@@ -60,7 +60,7 @@ int gw_channel_fail_silent(const struct gw_channel *ch, enum gw_direction dir, s
 		       ch->name, ch->write_pos, ch->silence_ms);
 }
 
-/* Milliseconds that a transfer may still wait; -1: no limit. */
+/* Returns the milliseconds that a transfer may still wait; -1: no limit. */
 static int silence_left(const struct gw_channel *ch, uint64_t *since_ms)
 {
 	uint64_t now, limit = (uint64_t)ch->silence_ms;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Listening sockets, and the channels they accept.
+ * Listening sockets and the channels of accepted connections.
  */
 #include <godwit/channel.h>
 
@@ -23,14 +23,14 @@
 #include "channel/socket.h"
 
 #define BACKLOG 16
-/* How long somebody else who sets up a socket in the same folder is waited for. */
+/* The longest wait for another process that sets up a socket in the same folder. */
 #define LOCK_MS 1000
 
 struct gw_listener {
 	int fd;
 	char *address;
-	struct gw_place place; /* unix: where the path is, for its removal */
-	dev_t dev;	       /* and which file it was then */
+	struct gw_place place; /* unix: the path, for its removal */
+	dev_t dev;	       /* unix: the file that bind made */
 	ino_t ino;
 };
 
@@ -85,8 +85,8 @@ static int listen_tcp(struct gw_listener *l, const struct gw_address *address, s
 }
 
 /*
- * True if what has the path is a socket that nobody holds any more. It is asked with the wrong type
- * of socket: one that is alive answers EPROTOTYPE, and its owner has no connection to wonder about.
+ * Returns true if the path is a socket without an owner. The probe is a socket of another type: a
+ * live socket answers it with EPROTOTYPE, and its owner sees no connection.
  */
 static bool is_stale(const struct gw_listener *l, const struct sockaddr_un *path)
 {
@@ -115,19 +115,19 @@ static int bind_path(struct gw_listener *l, const struct sockaddr_un *path, stru
 		return gw_fail_errno(err, "listening");
 	if (!is_stale(l, path)) {
 		errno = EADDRINUSE;
-		return gw_fail_errno(err, "it is in use, or no socket");
+		return gw_fail_errno(err, "the path is in use or is no socket");
 	}
 	if (unlinkat(l->place.dir, l->place.name, 0) < 0)
-		return gw_fail_errno(err, "removing the socket of somebody who is gone");
+		return gw_fail_errno(err, "removing a leftover socket");
 	if (bind(l->fd, (const struct sockaddr *)path, sizeof(*path)) < 0)
 		return gw_fail_errno(err, "listening");
 	return 0;
 }
 
 /*
- * Between finding a stale socket and binding anew somebody else might do the same, and one of the
- * two would remove the other's fresh socket. So this is done under a lock on the folder, which
- * leaves no file behind. A lock that cannot be had is no reason not to listen.
+ * Two processes that find the same stale socket could each remove the other's new one. So a process
+ * removes and binds under a lock on the folder, which leaves no file. If it cannot get the lock, it
+ * listens without.
  */
 static void lock(const struct gw_listener *l)
 {
@@ -149,8 +149,7 @@ static int listen_unix(struct gw_listener *l, const struct gw_address *address, 
 		return gw_fail_errno(err, "an address");
 	if (gw_place_open(&l->place, address->path.sun_path, err) || new_socket(l, AF_UNIX, err))
 		return -1;
-	/* bind() makes the file with the mode of the socket, so there is no moment at which it is
-	 * wider. */
+	/* bind() creates the file with the socket's mode, so it is never wider. */
 	if (fchmod(l->fd, 0600) < 0)
 		return gw_fail_errno(err, "the mode of the socket");
 	lock(l);
@@ -213,9 +212,9 @@ int gw_listener_fd(const struct gw_listener *listener)
 	return listener->fd;
 }
 
-/* accept() also reports what happened to one connection before it was taken: accept(2), "Error
+/* Returns true for errors of one connection, which accept() reports too: accept(2), "Error
  * handling". */
-static bool is_their_trouble(int errnum)
+static bool is_connection_error(int errnum)
 {
 	switch (errnum) {
 	case EINTR:
@@ -246,7 +245,7 @@ static int accept_one(struct gw_listener *l, struct sockaddr_storage *peer, sock
 
 		if (fd >= 0)
 			return fd;
-		if (errno != EAGAIN && errno != EWOULDBLOCK && !is_their_trouble(errno))
+		if (errno != EAGAIN && errno != EWOULDBLOCK && !is_connection_error(errno))
 			return gw_fail_errno(err, "accepting a connection at %s", l->address);
 	}
 }

@@ -38,8 +38,7 @@ static ssize_t memory_read(struct gw_channel *ch, const struct iovec *iov, int n
 	return (ssize_t)moved;
 }
 
-/* What has been read is forgotten once it is the larger part, so that a long transfer stays small.
- */
+/* Removes the bytes that were read once they are the larger part, which limits the memory. */
 static void drop_consumed(struct memory *m)
 {
 	if (m->consumed < m->bytes.len - m->consumed)

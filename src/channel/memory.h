@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * A channel over memory: writing appends, reading takes from the front, and what was written and
- * not yet read is there to be looked at. For one thread.
+ * A channel over memory: a write appends, a read takes from the front. For one thread.
  */
 #ifndef GW_CHANNEL_MEMORY_H
 #define GW_CHANNEL_MEMORY_H
@@ -10,11 +9,10 @@
 
 #include <godwit/channel.h>
 
-/* Empty. NULL with err. */
+/* Creates an empty channel. Returns NULL on failure. */
 struct gw_channel *gw_channel_memory(const char *name, struct gw_error *err);
 
-/* What would be read next, and how much of it there is; valid until the next write. ch is a memory
- * channel. */
+/* Returns the unread bytes of a memory channel and sets *len. Valid until the next write. */
 const void *gw_channel_memory_data(const struct gw_channel *ch, size_t *len);
 
 #endif

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Bytes from one channel to another that nobody looks at. Pages of a pipe or a file change hands
- * inside the kernel where both ends are such; else a buffer carries them.
+ * Transfers from one channel to another. Data that is only copied is spliced in the kernel when
+ * both ends are pipes or files; otherwise it passes through a buffer.
  *
- * Splicing takes FMODE_NOWAIT from the open file description of a pipe for good
- * (pipe_clear_nowait() in fs/splice.c): fd.c finds out with the next transfer that is none of ours.
+ * A splice clears FMODE_NOWAIT in the open file description of a pipe for good (pipe_clear_nowait()
+ * in fs/splice.c). fd.c notices at its next transfer.
  */
 #include "channel/fd.h"
 
@@ -17,16 +17,16 @@
 #include "channel/sigpipe.h"
 
 #define BUFFER_SIZE ((size_t)256 << 10)
-#define WIDEN_FROM  ((uint64_t)256 << 10) /* less is moved at once however small the pipe is */
+#define WIDEN_FROM  ((uint64_t)256 << 10) /* shorter transfers gain nothing */
 
 struct move {
 	struct gw_channel *in, *out;
-	struct gw_fd *from, *to;	    /* both set: the kernel may do it */
+	struct gw_fd *from, *to;	    /* both set: data can be spliced */
 	uint64_t in_since_ms, out_since_ms; /* for gw_channel_wait() */
 	uint8_t *buffer;		    /* NULL until it is needed */
 };
 
-/* Whose pipe it is does not matter: it only gets larger. */
+/* The pipe may belong to another process: a larger one does no harm. */
 void gw_fd_widen(struct gw_fd *f, uint64_t len)
 {
 	int size = GW_FD_PIPE_SIZE;
@@ -34,7 +34,7 @@ void gw_fd_widen(struct gw_fd *f, uint64_t len)
 	if (!f->is_pipe || f->widened || len < WIDEN_FROM)
 		return;
 	f->widened = true;
-	/* Less may be had where a user's pipes have much already. */
+	/* The limit on the sum of a user's pipes may allow only less. */
 	while (size > fcntl(f->ch.fd, F_GETPIPE_SZ) && fcntl(f->ch.fd, F_SETPIPE_SZ, size) < 0)
 		size /= 2;
 }
@@ -44,7 +44,7 @@ static struct gw_fd *splice_fd(struct gw_channel *ch)
 	return ch->ops->splice_fd ? ch->ops->splice_fd(ch) : NULL;
 }
 
-/* True if the kernel can move the bytes that come next. */
+/* Returns true if the next bytes can be spliced. */
 static bool can_splice(struct move *m, uint64_t len)
 {
 	if (m->in->unread_len)
@@ -59,7 +59,7 @@ static bool can_splice(struct move *m, uint64_t len)
 	return true;
 }
 
-/* Where both ends can go on at once, or one of them can say why it never will. */
+/* Waits until both ends are ready or in an error state. */
 static int wait_for_both(struct move *m, struct gw_error *err)
 {
 	if (m->from->is_pipe && gw_channel_wait(m->in, GW_READING, &m->in_since_ms, err) < 0)
@@ -86,8 +86,8 @@ static ssize_t splice_some(struct move *m, size_t len)
 }
 
 /*
- * Some bytes: how many; 0 if the buffer's way has to be tried, which also tells what the end of
- * the input is and which of the two a failure belongs to; -1.
+ * Splices some bytes. Returns the number, or -1, or 0 if the caller has to use a buffer. A buffered
+ * transfer also finds the end of input, and which of the two ends has failed.
  */
 static ssize_t by_kernel(struct move *m, uint64_t len, struct gw_error *err)
 {

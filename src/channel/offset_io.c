@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Reading and writing at an offset, until all of it is done.
+ * pread and pwrite of all bytes of a range.
  */
 #include "channel/offset_io.h"
 

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Bytes of a file at a place of the caller's choice. For who has been there before, or will go
- * back: channels themselves go one way only.
+ * Reads and writes at file offsets, independent of a channel's position.
  */
 #ifndef GW_CHANNEL_OFFSET_IO_H
 #define GW_CHANNEL_OFFSET_IO_H
@@ -11,16 +10,18 @@
 
 #include <godwit/channel.h>
 
-/* All len bytes at this offset of the file under fd. what names it in messages. 0; -1, with
- * GW_SYSTEM too if the file ends before them. */
+/*
+ * Reads or writes all len bytes at offset in the file of fd; what names the file in messages.
+ * Returns 0, or -1 with GW_SYSTEM, also if the file ends within the range that is read.
+ */
 int gw_pread_all(int fd, uint64_t offset, void *buf, size_t len, const char *what,
 		 struct gw_error *err);
 int gw_pwrite_all(int fd, uint64_t offset, const void *buf, size_t len, const char *what,
 		  struct gw_error *err);
 
 /*
- * The same from a seekable channel, offset counting from where it began as read_pos does. Where the
- * channel stands does not matter and does not change. GW_CANCELLED if its token is set.
+ * Reads from a seekable channel at an offset that counts, as read_pos does, from the channel's
+ * start. The channel's position does not change. Fails with GW_CANCELLED if its token is set.
  */
 int gw_channel_pread(const struct gw_channel *ch, uint64_t offset, void *buf, size_t len,
 		     struct gw_error *err);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Splitting a path into an open folder and a name.
+ * Paths: an open folder and a name in it.
  */
 #include "channel/path.h"
 
@@ -35,8 +35,7 @@ int gw_place_open(struct gw_place *place, const char *path, struct gw_error *err
 
 void gw_place_sync(const struct gw_place *place)
 {
-	/* A folder that may be written but not read cannot be synced; some file systems do not know
-	 * how. */
+	/* Fails for a folder that is not readable, and on some file systems. */
 	int ignored = fsync(place->dir);
 	(void)ignored;
 }

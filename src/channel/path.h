@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * A name in an open folder, so that what was made there can be renamed or removed after a chdir().
+ * Paths as an open folder and a name in it, so that a file can be renamed or removed after a
+ * chdir().
  */
 #ifndef GW_CHANNEL_PATH_H
 #define GW_CHANNEL_PATH_H
@@ -8,14 +9,15 @@
 #include <godwit/error.h>
 
 struct gw_place {
-	int dir;    /* the folder, or -1 */
+	int dir;    /* descriptor of the folder, or -1 */
 	char *name; /* the name in it; owned */
 };
 
-/* Opens the folder that path is in. 0, or -1 with err and nothing held. */
+/* Opens the folder of path. Returns 0, or -1 with err; nothing is then open. */
 int gw_place_open(struct gw_place *place, const char *path, struct gw_error *err);
-/* Makes what happened to names in the folder durable, where that can be done. */
+/* Syncs the folder, so that its names are durable, where the file system allows it. */
 void gw_place_sync(const struct gw_place *place);
+/* Closes the folder and frees the name. */
 void gw_place_close(struct gw_place *place);
 
 #endif

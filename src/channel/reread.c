@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Reading again what was written: the file is opened a second time, since whoever opened it for
- * writing had no need to read it.
+ * Reading an output again. The file is opened a second time, because its descriptor may be
+ * write-only.
  */
 #include "channel/reread.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * What was written to a channel, to be read again.
+ * Reading an output again.
  */
 #ifndef GW_CHANNEL_REREAD_H
 #define GW_CHANNEL_REREAD_H
@@ -8,10 +8,10 @@
 #include <godwit/channel.h>
 
 /*
- * A channel over the bytes that out was given, the first of them at offset 0
- * (gw_channel_pread()), with the token of out; the caller closes it, before out or after. Its
- * size is what there is now, more can be read later. NULL if they cannot be had: out is no regular
- * file, nothing was written to it yet, or we may not read it.
+ * Opens a channel that reads what was written to out, from its first byte on (offset 0 of
+ * gw_channel_pread()). It has the token of out; the caller closes it, before or after out. Bytes
+ * written later can be read, too; size does not count them. Returns NULL if out is no regular file,
+ * nothing was written yet, or the file may not be read.
  */
 struct gw_channel *gw_channel_reread(const struct gw_channel *out);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * getaddrinfo() in a thread of its own when the host is a name, at once when it is a number.
+ * Host names: getaddrinfo() in a thread of its own, or directly if the host is a number.
  */
 #include "channel/resolve.h"
 
@@ -17,11 +17,11 @@
 
 #include "base/util.h"
 
-/* A question to the name service, held by who asks and by who waits: the last one frees it. */
+/* A lookup, shared by the thread that asks and the one that waits. The last one frees it. */
 struct lookup {
 	atomic_int holders;
-	int answered_fd;      /* an eventfd: readable once the answer is there */
-	atomic_bool answered; /* the answer, which the one who waits may then read */
+	int answered_fd;      /* an eventfd: readable after the answer */
+	atomic_bool answered; /* answer, status and errnum are set */
 	char *host, *port;
 	struct addrinfo hints;
 	struct addrinfo *answer;
@@ -73,7 +73,7 @@ static struct lookup *new_lookup(const char *host, const char *port, const struc
 	return NULL;
 }
 
-/* The thread takes no signal: they are for the threads of whoever embeds us. */
+/* Starts the thread with all signals blocked: they are the caller's. */
 static int start(struct lookup *lookup)
 {
 	sigset_t all, old;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Host names to socket addresses, without a wait that the token cannot reach.
+ * Host names to socket addresses, in a way that can be cancelled.
  */
 #ifndef GW_CHANNEL_RESOLVE_H
 #define GW_CHANNEL_RESOLVE_H
@@ -10,8 +10,8 @@
 #include <godwit/cancel.h>
 
 /*
- * All stream addresses of host and port, for freeaddrinfo(); passive: for listening. NULL with err.
- * The name service cannot be interrupted: on cancel the thread that asks it is left to end by
+ * Returns all stream addresses of host and port, for freeaddrinfo(), or NULL with err. passive: the
+ * addresses are for listening. A lookup cannot be interrupted: after a cancel its thread ends by
  * itself.
  */
 struct addrinfo *gw_resolve(const char *host, const char *port, bool passive,

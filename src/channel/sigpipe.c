@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * SIGPIPE of a write is directed at the writing thread. Blocked during the write it stays pending
- * there, even if the process ignores it, and can be taken away before the mask is put back.
+ * SIGPIPE of a write goes to the writing thread. While it is blocked it stays pending, even if the
+ * process ignores it, so it can be removed before the mask is restored.
  */
 #include "channel/sigpipe.h"
 

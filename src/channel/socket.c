@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Connecting to an address. Moving bytes is fd.c's, listening is listener.c's.
+ * Connections to an address. listener.c accepts connections; fd.c moves the bytes.
  */
 #include "channel/socket.h"
 
@@ -20,9 +20,9 @@
 #include "channel/address.h"
 #include "channel/resolve.h"
 
-/* How long one address of a host may leave us without an answer before the next one is tried. */
+/* Time-out of one address of a host, before the next is tried. */
 #define CONNECT_TIMEOUT_MS 30000
-/* How often a unix socket whose queue is full is asked again: it cannot be polled for that. */
+/* Interval between attempts on a unix socket whose queue is full: poll does not report room. */
 #define UNIX_ASK_MS 10
 
 void gw_socket_tune(int fd, int family)
@@ -30,17 +30,16 @@ void gw_socket_tune(int fd, int family)
 	static const struct {
 		int level, option, value;
 	} options[] = {
-		/* Small frames go between large ones and must not wait for an acknowledgement. */
+		/* Small frames between large ones must not wait for an acknowledgement. */
 		{IPPROTO_TCP, TCP_NODELAY, 1},
-		/* A host that lost its power is noticed after a minute and a half, not two hours.
-		 */
+		/* A dead host is noticed after 90 seconds instead of two hours. */
 		{SOL_SOCKET, SO_KEEPALIVE, 1},
 		{IPPROTO_TCP, TCP_KEEPIDLE, 30},
 		{IPPROTO_TCP, TCP_KEEPINTVL, 10},
 		{IPPROTO_TCP, TCP_KEEPCNT, 6},
 	};
 
-	/* Buffer sizes are left alone: setting them would end the kernel's own tuning. */
+	/* Buffer sizes are not set: that would end the kernel's own tuning. */
 	if (family != AF_INET && family != AF_INET6)
 		return;
 	for (size_t i = 0; i < GW_ARRAY_SIZE(options); i++)
@@ -57,7 +56,7 @@ void gw_socket_name(char *text, size_t size, const struct sockaddr *addr, sockle
 	snprintf(text, size, six ? "tcp:[%s]:%s" : "tcp:%s:%s", host, port);
 }
 
-/* Waits for a connection that is on its way. */
+/* Waits until a pending connection is established. */
 static int await(int fd, const struct gw_cancel *cancel, struct gw_error *err)
 {
 	int errnum = 0;
@@ -90,7 +89,7 @@ static int start(int fd, const struct sockaddr *addr, socklen_t len, const struc
 	return 0;
 }
 
-/* A connected, blocking socket of our own; -1. */
+/* Returns a connected, blocking socket, or -1. */
 static int connect_one(const struct sockaddr *addr, socklen_t len, const struct gw_cancel *cancel,
 		       struct gw_error *err)
 {
@@ -102,7 +101,7 @@ static int connect_one(const struct sockaddr *addr, socklen_t len, const struct 
 		gw_fail(err, GW_CANCELLED, "cancelled");
 	else if (start(fd, addr, len, cancel, err) == 0) {
 		gw_socket_tune(fd, addr->sa_family);
-		/* The descriptor may be handed on to somebody who expects it to block. */
+		/* Another process may get the descriptor and expects it to block. */
 		fcntl(fd, F_SETFL, O_RDWR);
 		return fd;
 	}
@@ -119,7 +118,7 @@ static int connect_tcp(const struct gw_address *address, const struct gw_cancel 
 	if (!*address->host)
 		return gw_fail(err, GW_USAGE, "there is no host to connect to");
 	if (strcmp(address->port, "0") == 0)
-		return gw_fail(err, GW_USAGE, "nobody can be reached at port 0");
+		return gw_fail(err, GW_USAGE, "port 0 is no port to connect to");
 	all = gw_resolve(address->host, address->port, false, cancel, err);
 	for (struct addrinfo *one = all; one && fd < 0; one = one->ai_next) {
 		if (one != all)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * What connecting and listening have in common.
+ * Sockets: what connections and listeners share.
  */
 #ifndef GW_CHANNEL_SOCKET_H
 #define GW_CHANNEL_SOCKET_H
@@ -8,10 +8,10 @@
 #include <stddef.h>
 #include <sys/socket.h>
 
-/* Sets what a long stream over TCP wants; nothing on other sockets. */
+/* Sets the options of a TCP socket for a long stream. Does nothing for other families. */
 void gw_socket_tune(int fd, int family);
 
-/* "tcp:127.0.0.1:7000", "tcp:[::1]:7000". */
+/* Formats a TCP address as text, such as "tcp:127.0.0.1:7000" or "tcp:[::1]:7000". */
 void gw_socket_name(char *text, size_t size, const struct sockaddr *addr, socklen_t len);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The spool file: never has a name, so that no crash leaves guest memory lying about.
+ * Spool files. They have no name, so that a crash leaves no guest memory on the disk.
  */
 #include "channel/spool.h"
 
@@ -33,9 +33,8 @@ int gw_spool_file(struct gw_error *err)
 }
 
 /*
- * A file that held something is replaced by a new one. Were it emptied by ftruncate, ext4 would
- * write what it holds next to the disk when it is closed, for fear that it replaces something dear
- * (auto_da_alloc in Documentation/filesystems/ext4).
+ * Replaces a used file by a new one. ext4 writes the contents of a file that was truncated to 0 to
+ * the disk when it is closed (auto_da_alloc in Documentation/filesystems/ext4).
  */
 int gw_spool_begin(struct gw_spool *s, struct gw_error *err)
 {

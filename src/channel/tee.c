@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Moving on and copying: pages of a pipe are shared with a pipe of our own before they are moved,
- * and the file is written from there.
+ * Copies of moved data. tee() shares the pages of the input pipe with a private pipe; the data is
+ * then moved to the output, and spliced from the private pipe into the file.
  */
 #include "channel/tee.h"
 
@@ -39,8 +39,8 @@ static int open_pipe(struct gw_tee *t)
 	return 0;
 }
 
-/* How many bytes of in are in our own pipe, too, and still to come from in; 0: the other way has to
- * be taken; -1. */
+/* Shares up to len bytes of in, which stay unread, with the private pipe. Returns the number, 0 if
+ * a buffer has to be used, or -1. */
 static ssize_t share(struct gw_channel *in, struct gw_tee *t, uint64_t len, struct gw_error *err)
 {
 	struct gw_fd *from = in->ops->splice_fd && !in->unread_len ? in->ops->splice_fd(in) : NULL;
@@ -68,7 +68,7 @@ static ssize_t share(struct gw_channel *in, struct gw_tee *t, uint64_t len, stru
 	}
 }
 
-/* What is in our own pipe, all of it, to the file. */
+/* Moves len bytes of the private pipe to the file. */
 static void store(struct gw_tee *t, size_t len, uint64_t offset)
 {
 	off_t to = (off_t)offset;
@@ -112,7 +112,7 @@ static ssize_t some(struct gw_channel *in, struct gw_channel *out, uint64_t len,
 		return -1;
 	if (shared == 0)
 		return by_buffer(in, out, len, t, offset, err);
-	/* Moved first, so that both ends have something to do while the copy is made. */
+	/* Moved first, so that both ends can work while the copy is written. */
 	if (gw_channel_move(in, out, (uint64_t)shared, err) != 1)
 		return -1;
 	store(t, (size_t)shared, offset);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Bytes that go from one channel to another while a copy of them stays in a file.
+ * Copies: data that moves from one channel to another and is also written to a file.
  */
 #ifndef GW_CHANNEL_TEE_H
 #define GW_CHANNEL_TEE_H
@@ -10,21 +10,22 @@
 
 #include <godwit/channel.h>
 
-/* Where copies go. Zeroed, then fd. */
+/* A destination of copies. The caller zeroes it and sets fd. */
 struct gw_tee {
 	int fd;		     /* a regular file, borrowed */
-	struct gw_error why; /* nothing is copied any more, since this failed */
+	struct gw_error why; /* a failed copy: nothing more is copied */
 
 	/* private */
 	bool open;
-	int pipe[2];	 /* between a pipe and the file */
-	uint8_t *buffer; /* where there is no pipe */
+	int pipe[2];	 /* the private pipe */
+	uint8_t *buffer; /* NULL unless a buffer is used */
 };
 
+/* Closes the private pipe and frees the buffer. */
 void gw_tee_close(struct gw_tee *tee);
 /*
- * As gw_channel_move(), with a copy to this offset of the file. Out of a pipe the copy is the only
- * one that is made. That it fails is told in tee->why, and is no failure here.
+ * Moves len bytes as gw_channel_move() does, and copies them to the file at offset. A copy that
+ * fails is reported in tee->why and does not fail the call.
  */
 int gw_channel_tee(struct gw_channel *in, struct gw_channel *out, uint64_t len, struct gw_tee *tee,
 		   uint64_t offset, struct gw_error *err);

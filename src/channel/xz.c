@@ -44,7 +44,7 @@ static enum gw_codec_step xz_step(void *decoder, struct gw_codec_io *io, const c
 	io->out_len = xz->avail_out;
 	switch (rc) {
 	case LZMA_OK:
-	case LZMA_BUF_ERROR: /* nothing could be done with what there was */
+	case LZMA_BUF_ERROR: /* no progress without more input or room */
 		return GW_CODEC_MORE;
 	case LZMA_STREAM_END:
 		return GW_CODEC_END;

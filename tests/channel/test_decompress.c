@@ -176,7 +176,7 @@ static void exact_reads_and_skips(void **state)
 		r.ch = unpack(holding(packed.data, packed.len));
 		read_half(&r);
 		assert_int_equal(gw_channel_skip(r.ch, 1, &err), 0);
-		assert_fails(gw_channel_write(r.ch, "x", 1, &err), &err, GW_USAGE, "unpacked");
+		assert_fails(gw_channel_write(r.ch, "x", 1, &err), &err, GW_USAGE, "decompressed");
 		assert_ok(gw_channel_finish(r.ch, &err), &err);
 		gw_channel_close(r.ch);
 
@@ -216,7 +216,7 @@ static void members(void **state)
 		gw_buffer_append(&two, "more", 4, &err);
 		ch = unpack(holding(two.data, two.len));
 		assert_fails(drain(ch, data, SIZE, &same, &err), &err, GW_INVALID,
-			     "something else follows");
+			     "other data follows");
 		gw_channel_close(ch);
 
 		/* Cut inside the magic of the second. */
@@ -407,7 +407,7 @@ static void too_large(void **state)
 	bool same;
 
 	assert_fails(drain(ch, NULL, 0, &same, &err), &err, GW_UNSUPPORTED,
-		     "image.x: unpacking its zstd data takes more than 512 MiB");
+		     "image.x: decompressing its zstd data takes more than 512 MiB");
 	gw_channel_close(ch);
 
 	/* The dictionary's size is in the block header, so the encoder need not have had one. */

@@ -242,7 +242,7 @@ static void stale_sockets(void **state)
 	gw_listener_close(other);
 
 	close(open(addr.sun_path, O_CREAT | O_WRONLY, 0600));
-	fails_to_listen(address, GW_SYSTEM, "in use, or no socket");
+	fails_to_listen(address, GW_SYSTEM, "in use or is no socket");
 	assert_int_equal(stat(addr.sun_path, &st), 0);
 	assert_true(S_ISREG(st.st_mode));
 	snprintf(address, sizeof(address), "unix:%s/none/socket", folder);

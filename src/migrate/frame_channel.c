@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The channel made of DATA frames: a write becomes a frame by one more iovec in front,
- * reads go straight from the connection into the caller's memory.
+ * The channel on DATA frames. A write adds an iovec with the header in front; a read goes from the
+ * connection straight into the caller's memory.
  */
 #include "migrate/frames.h"
 
@@ -24,7 +24,8 @@ static struct gw_frames *frames_of(struct gw_channel *ch)
 	return gw_container_of(ch, struct frame_channel, ch)->f;
 }
 
-/* Copies the part of iov that fits into limit bytes; returns the entries used and sets *total. */
+/* Copies the first limit bytes' worth of iov to to[0..max-1]. Returns the number of entries, and
+ * their bytes in *total. */
 static int clip(const struct iovec *iov, int n, struct iovec *to, int max, uint64_t limit,
 		uint64_t *total)
 {
@@ -42,7 +43,7 @@ static int clip(const struct iovec *iov, int n, struct iovec *to, int max, uint6
 	return used;
 }
 
-/* Brings f to a DATA frame with bytes left: 1, 0 if the data is over, -1. */
+/* Advances f to a DATA frame with unread bytes. Returns 1, 0 at the end of the data, or -1. */
 static int next_data(struct gw_frames *f, struct gw_error *err)
 {
 	while (f->data_left == 0) {
@@ -83,7 +84,8 @@ static ssize_t frame_read(struct gw_channel *ch, const struct iovec *iov, int n,
 	else
 		got = f->ch->ops->read(f->ch, part, used, err);
 	if (got == 0)
-		return gw_fail(err, GW_PEER, "%s went away in the middle of a DATA frame", f->peer);
+		return gw_fail(err, GW_PEER,
+			       "%s closed the connection in the middle of a DATA frame", f->peer);
 	if (got > 0)
 		f->data_left -= (uint64_t)got;
 	return got;
@@ -112,7 +114,7 @@ static int frame_drain(struct gw_channel *ch, struct gw_error *err)
 	return gw_channel_drain(frames_of(ch)->ch, err);
 }
 
-/* The stream says itself where it ends. */
+/* Sends nothing: the stream inside marks its own end. */
 static int frame_finish(struct gw_channel *ch, struct gw_error *err)
 {
 	return gw_channel_drain(frames_of(ch)->ch, err);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Frames on a channel: headers, bodies, ERROR and CANCEL. The channel made of DATA
- * frames is in frame_channel.c.
+ * Frames on a channel: headers, bodies, ERROR and CANCEL. frame_channel.c has the channel on DATA
+ * frames.
  */
 #include "migrate/frames.h"
 
@@ -13,8 +13,8 @@
 #include "format/xl/file.h"
 #include "migrate/frames_internal.h"
 
-#define ABORT_MS  1000 /* for getting the last word out */
-#define LINGER_MS 3000 /* for the peer to hear it */
+#define ABORT_MS  1000 /* limit on silence while ERROR or CANCEL is sent */
+#define LINGER_MS 3000 /* time for the peer to read it and close */
 
 static const char *const names[] = {
 	[GW_FRAME_HELLO] = "HELLO",
@@ -79,7 +79,7 @@ int gw_frames_send(struct gw_frames *f, uint32_t type, const void *body, size_t 
 	return 0;
 }
 
-/* Fills buf: 1, 0 if the input ended before its first byte, -1. */
+/* Reads len bytes. Returns 1, 0 if the input ended before the first byte, or -1. */
 static int read_exactly(struct gw_frames *f, void *buf, size_t len, struct gw_error *err)
 {
 	size_t done = 0;
@@ -92,9 +92,10 @@ static int read_exactly(struct gw_frames *f, void *buf, size_t len, struct gw_er
 		if (n == 0 && done == 0)
 			return 0;
 		if (n == 0)
-			return gw_fail(err, GW_PEER,
-				       "%s went away in the middle of a frame (%zu of %zu bytes)",
-				       f->peer, done, len);
+			return gw_fail(
+				err, GW_PEER,
+				"%s closed the connection in the middle of a frame (%zu of %zu bytes)",
+				f->peer, done, len);
 		done += (size_t)n;
 	}
 	return 1;
@@ -147,7 +148,8 @@ int gw_frames_read_body(struct gw_frames *f, const struct gw_frame *frame, struc
 			return -1;
 		rc = read_exactly(f, to, step, err);
 		if (rc == 0)
-			gw_fail(err, GW_PEER, "%s went away in the middle of a frame", f->peer);
+			gw_fail(err, GW_PEER, "%s closed the connection in the middle of a frame",
+				f->peer);
 		if (rc <= 0)
 			return -1;
 		body->len += step;
@@ -156,7 +158,6 @@ int gw_frames_read_body(struct gw_frames *f, const struct gw_frame *frame, struc
 	return 0;
 }
 
-/* The peer's text with what could upset a terminal taken out; newlines stay. */
 void gw_frames_text(const struct gw_buffer *body, char *text, size_t size)
 {
 	size_t n = GW_MIN(body->len, size - 1);
@@ -257,7 +258,7 @@ void gw_frames_find_cause(struct gw_frames *f, struct gw_error *err)
 	gw_buffer_free(&body);
 }
 
-/* Passes over what the peer still sends until it closes. */
+/* Reads and discards until the peer closes. */
 static void linger(struct gw_frames *f)
 {
 	uint64_t now = gw_clock_ms(), end = now + LINGER_MS;

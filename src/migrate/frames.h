@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The frames of docs/protocol.md: sending one, taking the next, and a channel whose bytes travel
- * in DATA frames. The order in which frames may come is not of this file.
+ * The frames of docs/protocol.md: sending and receiving them, and a channel whose bytes are sent in
+ * DATA frames. The senders and receivers of a migration know the order of frames; this file does
+ * not.
  */
 #ifndef GW_MIGRATE_FRAMES_H
 #define GW_MIGRATE_FRAMES_H
@@ -40,59 +41,60 @@ struct gw_frame {
 	uint64_t length; /* of the body */
 };
 
-/* "SWITCHOVER"; NULL for an unknown type. */
+/* Returns the name of a type, such as "SWITCHOVER", or NULL for an unknown type. */
 const char *gw_frame_name(uint32_t type);
 
-/* Both directions of one connection. */
+/* Both directions of one connection. The caller zeroes it and sets ch and peer. */
 struct gw_frames {
-	struct gw_channel *ch; /* borrowed; its silence limits every wait for the peer */
-	const char *peer;      /* "the receiver", for messages */
-	bool partial_frame;    /* a frame was begun and not finished: nothing more can be sent */
-	bool peer_aborted;     /* the peer said CANCEL or ERROR */
-	uint64_t data_left;    /* of the incoming DATA frame */
+	struct gw_channel *ch; /* borrowed; gw_channel_set_silence() on it limits every wait */
+	const char *peer;      /* "the receiver" or "the sender", for messages */
+	bool partial_frame; /* a part of a frame was sent and the rest failed: nothing more can be
+			       sent */
+	bool peer_aborted;  /* CANCEL, ERROR or REFUSE came */
+	uint64_t data_left; /* unread bytes of the incoming DATA frame */
 	/*
-	 * A frame other than DATA came while the data channel was read (its body not yet): 0 it was
-	 * dealt with and the data goes on, 1 the data ends here (the channel reads as ended), -1.
+	 * Handles a frame other than DATA that came while the data channel was read; the handler
+	 * reads its body. Returns 0 to go on with the data, 1 to end the channel's input, or -1.
 	 */
 	int (*control_frame)(void *opaque, const struct gw_frame *frame, struct gw_error *err);
 	void *opaque;
 };
 
-/* One whole frame. 0 or -1. */
+/* Sends one frame. Returns 0 or -1. */
 int gw_frames_send(struct gw_frames *f, uint32_t type, const void *body, size_t len,
 		   struct gw_error *err);
 
 /*
- * The next frame with its body in body (emptied first); DATA is not allowed here. ERROR and CANCEL
- * of the peer come back as failures (GW_PEER with its text, GW_CANCELLED), unknown optional frames
- * are passed over. 1, 0 if the input ended between two frames, -1.
+ * Receives the next frame, and its body in body (emptied first). Skips unknown optional frames.
+ * Returns 1, 0 if the input ended between two frames, or -1: GW_PEER with the peer's text for
+ * ERROR, GW_CANCELLED for CANCEL, GW_PEER for DATA and malformed frames.
  */
 int gw_frames_receive(struct gw_frames *f, struct gw_frame *frame, struct gw_buffer *body,
 		      struct gw_error *err);
-/* The same, and it must be of this type; an end of input is GW_PEER. 0 or -1. body NULL: it must be
- * empty. */
+/* Receives a frame that must have this type, and an empty body if body is NULL. Returns 0 or -1;
+ * GW_PEER also for the end of input. */
 int gw_frames_expect(struct gw_frames *f, uint32_t type, struct gw_buffer *body,
 		     struct gw_error *err);
 
 /*
- * For a side that only sends at the moment: fails if the peer said CANCEL or ERROR (or anything
- * else) meanwhile, or went away. Never waits.
+ * Checks the input of a side that only sends. Fails if a frame has come (CANCEL, ERROR or any
+ * other) or the input has ended. Waits only for the rest of a frame that has begun.
  */
 int gw_frames_check_peer(struct gw_frames *f, struct gw_error *err);
-/* Sending failed with err because the peer closed: if it said why before, that becomes err. */
+/* Replaces err, with which sending failed, by the peer's ERROR or CANCEL, if one came before. */
 void gw_frames_find_cause(struct gw_frames *f, struct gw_error *err);
 
 /*
- * The last word to the peer before the connection is closed for a failure: CANCEL for GW_CANCELLED,
- * else ERROR with its text. Best effort, never waits long, deaf to the cancel token. With linger
- * what the peer still sends is passed over until it closes, so that the word is not lost with
- * unread input.
+ * Sends the reason before the connection is closed for a failure: CANCEL for GW_CANCELLED, else
+ * ERROR with the text of why. Ignores the cancel token and all failures; waits at most 1 s. With
+ * linger it then reads and discards for at most 3 s until the peer closes: a socket that is closed
+ * with unread input would drop the frame.
  */
 void gw_frames_abort(struct gw_frames *f, const struct gw_error *why, bool linger);
 
 /*
- * A channel over f: each write is one DATA frame, reads take DATA frames apart. Borrows f; closing
- * it leaves f->ch open. NULL with err.
+ * Opens a channel on f: a write sends one DATA frame, a read takes bytes of DATA frames. Borrows f:
+ * closing the channel leaves f->ch open. Returns NULL on failure.
  */
 struct gw_channel *gw_frames_channel(struct gw_frames *f, struct gw_error *err);
 

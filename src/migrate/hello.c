@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * HELLO: encoding, and telling a godwit from whatever else may connect.
+ * HELLO: its encoding, and the recognition of peers that are no godwit.
  */
 #include "migrate/hello.h"
 
@@ -11,8 +11,7 @@
 #include "base/util.h"
 #include "migrate/frames_internal.h"
 
-#define HELLO_MAX                                                                                  \
-	4096 /* later versions may say more; what is behind GW_HELLO_SIZE is passed over */
+#define HELLO_MAX 4096 /* later versions may send more; bytes after GW_HELLO_SIZE are ignored */
 
 static const char magic[8] = {'G', 'O', 'D', 'W', 'I', 'T', '0', '1'};
 
@@ -59,7 +58,7 @@ static int no_hello(const struct gw_frames *f, const uint8_t *raw, size_t n, str
 	return gw_fail(err, GW_INVALID, "no godwit hello: %s sent \"%s\"", f->peer, shown);
 }
 
-/* The frame header, and of a HELLO the magic too: raw holds 24 bytes. */
+/* Reads the frame header, and the magic too if it is a HELLO: raw has 24 bytes. */
 static int read_first(struct gw_frames *f, uint8_t *raw, struct gw_error *err)
 {
 	size_t n = 0, want = GW_FRAME_HEADER_SIZE;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The first frame of either side: what it speaks, what it can do, which migration it is about.
+ * HELLO, the first frame of each side: its protocol version, its features, the migration's id.
  */
 #ifndef GW_MIGRATE_HELLO_H
 #define GW_MIGRATE_HELLO_H
@@ -15,8 +15,8 @@
 
 struct gw_hello {
 	uint32_t version, compat;
-	uint64_t features; /* what it can do */
-	uint64_t needs;	   /* what the other side must be able to do */
+	uint64_t features; /* features that the side has */
+	uint64_t needs;	   /* features that the other side must have */
 	struct gw_migration_id id;
 };
 
@@ -26,11 +26,12 @@ struct gw_hello {
  */
 bool gw_hello_is_possible(const uint8_t *first, size_t len);
 
+/* Sends this side's HELLO. Returns 0 or -1. */
 int gw_hello_send(struct gw_frames *f, const struct gw_migration_id *id, struct gw_error *err);
 /*
- * Takes the peer's HELLO and checks that both understand each other. Whatever else comes first is
- * GW_INVALID "no godwit hello", noticed at the first byte that is wrong; a peer that says ERROR
- * instead is GW_PEER with its text; one that is too new is GW_REFUSED.
+ * Receives the peer's HELLO and checks that both sides understand each other. Returns 0, or -1:
+ * GW_PEER with the peer's text if it sent ERROR instead, GW_REFUSED for an incompatible version or
+ * feature, GW_INVALID "no godwit hello" for any other first bytes, at the first wrong one.
  */
 int gw_hello_receive(struct gw_frames *f, struct gw_hello *hello, struct gw_error *err);
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Godwit to godwit: the frames a migration travels in (docs/protocol.md). Both directions are
- * frames {u32 type, u32 flags, u64 length}, little endian; the stream is in DATA frames. This file
- * knows frames and the order they come in; domains are the caller's.
+ * A migration between two godwits (docs/protocol.md). Both sides send frames {u32 type, u32 flags,
+ * u64 length}, little-endian; the stream travels in DATA frames. These functions know the frames
+ * and their order. The caller owns the domains.
  */
 #ifndef GW_MIGRATE_PROTOCOL_H
 #define GW_MIGRATE_PROTOCOL_H
@@ -14,67 +14,68 @@
 #include "migrate/restore.h"
 #include "migrate/save.h"
 
-#define GW_PROTOCOL_VERSION 1 /* what this godwit speaks */
-#define GW_PROTOCOL_COMPAT  1 /* the oldest whose peers understand what it sends */
+#define GW_PROTOCOL_VERSION 1 /* the version that this godwit speaks */
+#define GW_PROTOCOL_COMPAT  1 /* the oldest version that understands its frames */
 
 struct gw_migration_id {
 	uint8_t bytes[16];
 };
 
-/* What the sender says of the domain before its stream: the config as an xl save file has it. */
+/* What the sender sends of the domain before its stream. */
 struct gw_migration_offer {
 	struct gw_migration_id id;
-	const char *config; /* JSON, borrowed */
+	const char *config; /* JSON, as in an xl save file; borrowed */
 	size_t config_len;
 	bool live;
 	int silence_ms; /* the longest silence of the receiver in a handshake; 0: 30 s */
 };
 
-/*
- * The sending side of one migration over an open channel: hello both ways, CONFIG, the static data
- * in DATA frames, waits for ACCEPT or REFUSE (GW_REFUSED with the reasons), memory, switchover,
- * "yours", acknowledgement, release. Returns 0 when the other side has the domain; *outcome says
- * who owns it in every case.
- */
+/* The owner of the domain after a migration. */
 enum gw_outcome {
-	GW_OUTCOME_SOURCE,  /* runs (or may run) here; the other side has nothing */
-	GW_OUTCOME_MOVED,   /* it is the other side's */
-	GW_OUTCOME_UNKNOWN, /* the commit window broke: stay paused, let the operator decide */
+	GW_OUTCOME_SOURCE,  /* the source: the receiver has nothing */
+	GW_OUTCOME_MOVED,   /* the receiver */
+	GW_OUTCOME_UNKNOWN, /* not known: the commit window failed; the domain stays paused */
 };
+/*
+ * Sends a domain over an open channel: HELLO, CONFIG, the static data, memory, device state, the
+ * handover. Waits for ACCEPT before it sends memory; REFUSE is GW_REFUSED with the reasons. Returns
+ * 0 when the receiver runs the domain, else -1. Sets *outcome in every case. Sets the cancel token
+ * and the silence of ch during the call.
+ */
 int gw_migrate_send(struct gw_channel *ch, const struct gw_migration_offer *offer,
 		    struct gw_save_args *save, struct gw_operation *op, enum gw_outcome *outcome,
 		    struct gw_error *err);
 
-/* What the receiving side asks of its owner. */
+/* The calls of the receiving side to its owner. */
 struct gw_receiver {
 	void *opaque;
 	/*
-	 * Static data and config are in, nothing exists yet. Returns the created, paused domain, or
-	 * NULL with GW_REFUSED: err's text goes to the sender (several reasons: one a line).
+	 * Static data and config have arrived. Creates the domain, paused, and returns it; or
+	 * returns NULL with GW_REFUSED. The sender gets the text of err (one reason a line).
 	 */
 	struct gw_domain *(*accept)(void *opaque, const struct gw_migration_id *id,
 				    const char *config, size_t config_len, enum gw_guest_type type,
 				    const struct gw_policy *policy, struct gw_error *err);
-	/* The header of the image that comes, before anything of it is read. NULL is fine. */
+	/* Checks the header of the image before any record is read. May be NULL. */
 	int (*header)(void *opaque, const struct gw_image_header *header, struct gw_error *err);
 	/*
-	 * The image is in the domain, which is still the sender's: what would keep the domain from
-	 * running here fails now (gw_control_restored()). NULL is fine.
+	 * The image is restored, and the sender still owns the domain. Fails if the domain cannot
+	 * run here (gw_control_restored()). May be NULL.
 	 */
 	int (*complete)(void *opaque, struct gw_error *err);
-	/* The sender gave it away ("yours"): keep this in mind before the acknowledgement leaves.
-	 */
+	/* YOURS has arrived. Records it durably before MINE is sent. */
 	int (*mine)(void *opaque, struct gw_error *err);
-	/* The handover is complete: let it run. */
+	/* RELEASE has arrived. Lets the domain run. */
 	int (*run)(void *opaque, struct gw_error *err);
-	const struct gw_toolstack *toolstack; /* NULL: nobody needs to know anything */
+	const struct gw_toolstack *toolstack; /* may be NULL */
 	int silence_ms; /* the longest silence of the sender in a handshake; 0: 30 s */
 };
 
 /*
- * The receiving side. *outcome: SOURCE (destroy what accept gave), MOVED (it is ours and was set
- * running), UNKNOWN (ours may be the only one: keep it paused). GW_INVALID "no godwit hello" for
- * whatever else connects.
+ * Receives a domain over an open channel. Returns 0 when it runs here, else -1: GW_INVALID "no
+ * godwit hello" if the peer is no godwit. Sets *outcome in every case: SOURCE (the caller destroys
+ * the domain of accept), MOVED (it runs here), UNKNOWN (the caller keeps it paused). Sets the
+ * cancel token and the silence of ch during the call.
  */
 int gw_migrate_receive(struct gw_channel *ch, const struct gw_receiver *receiver,
 		       struct gw_operation *op, struct gw_report *report, enum gw_outcome *outcome,

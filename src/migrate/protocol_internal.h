@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * What both sides of the protocol share: limits on silence, the toolstack that also publishes an
- * operation's progress, the numbers the receiver sends home.
+ * What both sides of the protocol share: limits on silence, the bodies of CONFIG and RUNNING, the
+ * toolstack that also publishes an operation's progress.
  */
 #ifndef GW_MIGRATE_PROTOCOL_INTERNAL_H
 #define GW_MIGRATE_PROTOCOL_INTERNAL_H
@@ -9,18 +9,18 @@
 #include "migrate/frames.h"
 #include "migrate/protocol.h"
 
-/* The default of silence_ms, and what it is multiplied by while memory is sent or put in place. */
+/* The default of silence_ms, and its factor between ACCEPT and READY, while memory is sent. */
 #define GW_SILENCE_MS		   30000
 #define GW_SILENCE_TRANSFER_FACTOR 10
 
-#define GW_CONFIG_HEAD 8 /* u32 flags, u32 reserved, then the config's text */
+#define GW_CONFIG_HEAD 8 /* u32 flags, u32 reserved; the config follows */
 #define GW_CONFIG_LIVE UINT32_C(1)
 
-/* Body of RUNNING: where the receiver's part of the downtime went. */
+/* The body of RUNNING: the receiver's part of the downtime, by stage. */
 #define GW_RUNNING_SIZE 24
 struct gw_running {
-	uint64_t receive_ns;	  /* SWITCHOVER to READY, device state not included */
-	uint64_t device_state_ns; /* putting it in place */
+	uint64_t receive_ns;	  /* SWITCHOVER to READY, without the device state */
+	uint64_t device_state_ns; /* restoring the device state */
 	uint64_t resume_ns;	  /* RELEASE to running */
 };
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The receiving side of a migration between two godwits (docs/protocol.md): the order of the
- * frames and who owns the domain after each of them.
+ * The receiving side of a migration between two godwits (docs/protocol.md): the order of the frames
+ * and the domain's owner after each of them.
  */
 #include "migrate/protocol.h"
 
@@ -15,13 +15,13 @@ struct receiver {
 	struct gw_frames frames;
 	const struct gw_receiver *owner;
 	struct gw_operation *op;
-	int silence_ms; /* the sender's longest, in a handshake */
+	int silence_ms; /* the limit on the sender's silence in a handshake */
 	struct gw_hello hello;
 	struct gw_buffer config; /* the body of CONFIG */
-	bool refused;		 /* REFUSE was sent: nothing more to say */
-	bool mine_sent;		 /* MINE may have left */
-	struct gw_error header;	 /* why the owner does not want an image of this header */
-	uint64_t switchover_ns;	 /* when SWITCHOVER came */
+	bool refused;		 /* REFUSE was sent: no ERROR follows */
+	bool mine_sent;		 /* MINE may have been sent */
+	struct gw_error header;	 /* the owner's reason against the image's header */
+	uint64_t switchover_ns;	 /* when SWITCHOVER arrived */
 	struct gw_running running;
 };
 
@@ -37,7 +37,7 @@ static int handshake(struct receiver *r, struct gw_error *err)
 	return 0;
 }
 
-/* The static data is in: the sender must stand at STATIC_END, and waits for the answer. */
+/* Answers the static data, which STATIC_END must follow, with ACCEPT or REFUSE. */
 static int decide(void *opaque, struct gw_domain **domain, enum gw_guest_type type,
 		  const struct gw_policy *policy, struct gw_error *err)
 {
@@ -45,7 +45,7 @@ static int decide(void *opaque, struct gw_domain **domain, enum gw_guest_type ty
 	struct gw_error why = GW_ERROR_INIT;
 
 	if (r->frames.data_left > 0)
-		return gw_fail(err, GW_PEER, "%s sends %llu bytes behind the static data unasked",
+		return gw_fail(err, GW_PEER, "%s sent %llu bytes of data after the static data",
 			       r->frames.peer, (unsigned long long)r->frames.data_left);
 	if (gw_frames_expect(&r->frames, GW_FRAME_STATIC_END, NULL, err) < 0)
 		return -1;
@@ -66,7 +66,7 @@ static int decide(void *opaque, struct gw_domain **domain, enum gw_guest_type ty
 	return 0;
 }
 
-/* What may come between two DATA frames. */
+/* Handles a frame between two DATA frames: SWITCHOVER, CANCEL, ERROR or an unknown optional one. */
 static int control_frame(void *opaque, const struct gw_frame *frame, struct gw_error *err)
 {
 	struct receiver *r = opaque;
@@ -88,7 +88,7 @@ static int control_frame(void *opaque, const struct gw_frame *frame, struct gw_e
 	return rc;
 }
 
-/* The sender hears of it when it waits for the answer, not in the middle of its static data. */
+/* Keeps a refusal until the sender waits for the answer to its static data. */
 static int judge_header(void *opaque, const struct gw_image_header *header, struct gw_error *err)
 {
 	struct receiver *r = opaque;
@@ -121,9 +121,10 @@ static int receive_stream(struct receiver *r, struct gw_report *report, struct g
 		*report = result.report;
 	gw_channel_close(args.in);
 	if (rc == 0 && result.failed_over)
-		rc = gw_fail(err, GW_PEER, "%s went away after a checkpoint", r->frames.peer);
+		rc = gw_fail(err, GW_PEER, "%s closed the connection after a checkpoint",
+			     r->frames.peer);
 	if (rc == 0 && r->frames.data_left > 0)
-		rc = gw_fail(err, GW_PEER, "%s sent %llu bytes behind the end of the stream",
+		rc = gw_fail(err, GW_PEER, "%s sent %llu bytes after the end of the stream",
 			     r->frames.peer, (unsigned long long)r->frames.data_left);
 	return rc;
 }
@@ -138,7 +139,7 @@ static int complete(struct receiver *r, struct gw_report *report, struct gw_erro
 	return 0;
 }
 
-/* How long the stream's last part took; the device state is reported on its own. */
+/* Splits the time since SWITCHOVER into the device state and the rest. */
 static void measure(struct receiver *r, const struct gw_report *report)
 {
 	uint64_t all = r->switchover_ns ? gw_clock_ns() - r->switchover_ns : 0;
@@ -159,8 +160,8 @@ static int send_running(struct receiver *r, struct gw_error *err)
 }
 
 /*
- * READY to RELEASE. Until the acknowledgement may have left the domain is the sender's; from then
- * on it stays paused unless RELEASE comes.
+ * READY to RELEASE. The sender owns the domain until MINE may have been sent; from then on the
+ * domain stays paused unless RELEASE comes.
  */
 static int take_over(struct receiver *r, struct gw_error *err)
 {
@@ -184,10 +185,10 @@ static int run(struct receiver *r, enum gw_outcome *outcome, struct gw_error *er
 		return -1;
 	r->running.resume_ns = gw_clock_ns() - start;
 	*outcome = GW_OUTCOME_MOVED;
-	/* The domain runs here whether the sender hears of it or not. */
+	/* The domain runs here whether or not the sender receives RUNNING. */
 	if (send_running(r, NULL) < 0 && r->owner->toolstack)
 		gw_logf(&r->owner->toolstack->log, GW_LOG_WARNING,
-			"the domain runs here, but the sender could not be told");
+			"the domain runs here, but RUNNING could not be sent to the sender");
 	return 0;
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The sending side of a migration between two godwits (docs/protocol.md): the order of the
- * frames and who owns the domain after each of them.
+ * The sending side of a migration between two godwits (docs/protocol.md): the order of the frames
+ * and the domain's owner after each of them.
  */
 #include "migrate/protocol.h"
 
@@ -17,9 +17,9 @@ struct sender {
 	struct gw_frames frames;
 	const struct gw_save_args *save; /* the caller's */
 	struct gw_operation *op;
-	int silence_ms;		/* the receiver's longest, in a handshake */
-	bool acknowledged;	/* MINE came: the domain is not ours any more */
-	uint64_t stream_end_ns; /* when the stream's last byte was handed over */
+	int silence_ms;		/* the limit on the receiver's silence in a handshake */
+	bool acknowledged;	/* MINE came: the receiver owns the domain */
+	uint64_t stream_end_ns; /* when the stream's last byte was written */
 };
 
 static int send_config(struct sender *s, const struct gw_migration_offer *offer,
@@ -52,7 +52,7 @@ static int handshake(struct sender *s, const struct gw_migration_offer *offer, s
 	return send_config(s, offer, err);
 }
 
-/* ACCEPT, or the reasons of REFUSE. */
+/* Waits for ACCEPT; fails with the reasons of REFUSE. */
 static int wait_for_accept(struct sender *s, struct gw_error *err)
 {
 	struct gw_buffer body = {0};
@@ -119,7 +119,7 @@ static int send_stream(struct sender *s, struct gw_error *err)
 	return rc;
 }
 
-/* From here on the receiver may believe that the domain is its own. */
+/* YOURS to RUNNING. Once YOURS is sent, the receiver may own the domain. */
 static int hand_over(struct sender *s, struct gw_running *running, struct gw_error *err)
 {
 	struct gw_buffer body = {0};
@@ -143,7 +143,7 @@ static int hand_over(struct sender *s, struct gw_running *running, struct gw_err
 	return rc;
 }
 
-/* The downtime lasted until the domain ran there: splits what was spent after the stream's end. */
+/* Adds the time after the stream's end to the report, split by stage. */
 static void complete_report(const struct sender *s, const struct gw_running *running)
 {
 	struct gw_report *r = s->save->report;
@@ -161,8 +161,8 @@ static void complete_report(const struct sender *s, const struct gw_running *run
 }
 
 /*
- * The commit window. An ERROR in place of MINE is a definite no: the receiver has nothing and says
- * so. Everything else that goes wrong leaves it open who has the domain.
+ * The commit window. If ERROR or CANCEL comes in place of MINE, the receiver has destroyed its
+ * copy. After any other failure the owner is not known.
  */
 static int commit(struct sender *s, enum gw_outcome *outcome, struct gw_error *err)
 {

@@ -20,6 +20,8 @@
 
 #include "base/util.h"
 
+#define WIDEN_FROM ((uint64_t)256 << 10) /* shorter transfers gain nothing */
+
 /*
  * Returns true if RWF_NOWAIT works on this pipe. All anonymous pipes behave alike, so the function
  * tries a new one. FIFOs refuse RWF_NOWAIT in every kernel so far: fs/pipe.c sets FMODE_NOWAIT only
@@ -155,6 +157,19 @@ int gw_fd_attach(struct gw_fd *f, int fd, bool own, struct gw_error *err)
 	}
 	f->own = own;
 	return 0;
+}
+
+/* The pipe may belong to another process: a larger one does no harm. */
+void gw_fd_widen(struct gw_fd *f, uint64_t len)
+{
+	int size = GW_FD_PIPE_SIZE;
+
+	if (!f->is_pipe || f->widened || len < WIDEN_FROM)
+		return;
+	f->widened = true;
+	/* The limit on the sum of a user's pipes may allow only less. */
+	while (size > fcntl(f->ch.fd, F_GETPIPE_SZ) && fcntl(f->ch.fd, F_SETPIPE_SZ, size) < 0)
+		size /= 2;
 }
 
 int gw_fd_force(struct gw_fd *f, enum gw_fd_mode mode, struct gw_error *err)

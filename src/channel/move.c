@@ -17,7 +17,6 @@
 #include "channel/sigpipe.h"
 
 #define BUFFER_SIZE ((size_t)256 << 10)
-#define WIDEN_FROM  ((uint64_t)256 << 10) /* shorter transfers gain nothing */
 
 struct move {
 	struct gw_channel *in, *out;
@@ -25,19 +24,6 @@ struct move {
 	uint64_t in_since_ms, out_since_ms; /* for gw_channel_wait() */
 	uint8_t *buffer;		    /* NULL until it is needed */
 };
-
-/* The pipe may belong to another process: a larger one does no harm. */
-void gw_fd_widen(struct gw_fd *f, uint64_t len)
-{
-	int size = GW_FD_PIPE_SIZE;
-
-	if (!f->is_pipe || f->widened || len < WIDEN_FROM)
-		return;
-	f->widened = true;
-	/* The limit on the sum of a user's pipes may allow only less. */
-	while (size > fcntl(f->ch.fd, F_GETPIPE_SZ) && fcntl(f->ch.fd, F_SETPIPE_SZ, size) < 0)
-		size /= 2;
-}
 
 static struct gw_fd *splice_fd(struct gw_channel *ch)
 {

@@ -5,16 +5,19 @@
  */
 #include "lib/gwtest.h"
 
+#include <pthread.h>
 #include <stdatomic.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "format/x86/policy.h"
 #include "hypervisor/control.h"
 #include "hypervisor/domain.h"
 #include "hypervisor/memory/memory.h"
 #include "faulty.h"
 #include "migrate/frames.h"
+#include "migrate/hello.h"
 #include "migrate/preflight.h"
 #include "migrate/protocol.h"
 #include "relay.h"
@@ -497,6 +500,63 @@ static void test_long_silence(void **state)
 	}
 }
 
+static int end_at_static_end(void *opaque, const struct gw_frame *frame, struct gw_error *err)
+{
+	return frame->type == GW_FRAME_STATIC_END ? 1 : -1;
+}
+
+/* A receiver that accepts the domain and then reads no further. */
+static void *accept_and_hang(void *opaque)
+{
+	struct gw_frames f = {
+		.ch = opaque, .peer = "the sender", .control_frame = end_at_static_end};
+	struct gw_channel *data = gw_frames_channel(&f, NULL);
+	struct gw_buffer body = {0};
+	struct gw_hello hello;
+	uint8_t bytes[512];
+
+	if (gw_hello_receive(&f, &hello, NULL) == 0 && gw_hello_send(&f, &hello.id, NULL) == 0 &&
+	    gw_frames_expect(&f, GW_FRAME_CONFIG, &body, NULL) == 0) {
+		while (gw_channel_read_some(data, bytes, sizeof(bytes), NULL) > 0)
+			continue;
+		gw_frames_send(&f, GW_FRAME_ACCEPT, NULL, 0, NULL);
+	}
+	gw_buffer_free(&body);
+	gw_channel_close(data);
+	return NULL;
+}
+
+/* The sender waits for ten times the handshake's limit while memory is sent. */
+static void test_receiver_hangs(void **state)
+{
+	struct gw_domain *source = real_domain();
+	struct gw_migration_offer offer = {
+		.config = config, .config_len = strlen(config), .silence_ms = 300};
+	struct gw_toolstack ts = stored_toolstack(source);
+	struct gw_save_args save = {.domain = source, .toolstack = &ts};
+	uint64_t start = gw_clock_ms();
+	struct gw_error err = GW_ERROR_INIT;
+	struct gw_channel *ch, *far;
+	enum gw_outcome outcome;
+	pthread_t thread;
+	int fds[2];
+
+	assert_return_code(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
+	ch = channel_of(fds[0]);
+	far = channel_of(fds[1]);
+	gw_channel_set_silence(ch, 7);
+	assert_int_equal(pthread_create(&thread, NULL, accept_and_hang, far), 0);
+	assert_fails(gw_migrate_send(ch, &offer, &save, NULL, &outcome, &err), &err, GW_PEER,
+		     "taken nothing for 3000 ms");
+	assert_true(gw_clock_ms() - start >= 3000);
+	assert_int_equal(outcome, GW_OUTCOME_SOURCE);
+	assert_int_equal(ch->silence_ms, 7);
+	pthread_join(thread, NULL);
+	gw_channel_close(ch);
+	gw_channel_close(far);
+	gw_control_destroy(source->control);
+}
+
 static void test_no_godwit(void **state)
 {
 	static const char *const words[] = {
@@ -536,6 +596,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(test_cancel_at_the_edge),
 		cmocka_unit_test(test_long_cut_at_every_frame),
 		cmocka_unit_test(test_long_silence),
+		cmocka_unit_test(test_receiver_hangs),
 		cmocka_unit_test(test_no_godwit),
 	};
 

@@ -122,13 +122,12 @@ static int ts_suspend(void *opaque, struct gw_error *err)
 static uint64_t save(struct gw_domain *d, int fd, bool live)
 {
 	struct gw_error err = GW_ERROR_INIT;
-	struct gw_toolstack ts = {.opaque = d, .suspend = ts_suspend};
+	struct gw_toolstack ts = {GW_TOOLSTACK_HEAD, .owner = d, .suspend = ts_suspend};
 	struct gw_channel *out = gw_channel_from_fd(fd, false, "sink", &err);
 	struct gw_report report;
-	struct gw_save_args args = {
-		.domain = d, .out = out, .toolstack = &ts, .live = live, .report = &report};
+	struct gw_save_args args = {.domain = d, .out = out, .toolstack = &ts, .live = live};
 
-	if (!out || gw_save_image(&args, &err) < 0)
+	if (!out || gw_save_image(&args, &report, &err) < 0)
 		die("saving", &err);
 	gw_channel_close(out);
 	if (gw_control_resume(d->control, &err) < 0)

@@ -1,15 +1,18 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The toolstack: whoever owns the domain while the engine saves or restores it.
- * The engine never suspends, resumes or creates a domain by itself; it asks through this
- * table. The meanings are those of libxl-save-helper's callbacks.
+ * The toolstack: the owner of a domain while the engine saves or restores it. The engine never
+ * suspends, resumes or creates a domain by itself: it asks through this table. The entries mean
+ * what libxl-save-helper's callbacks of the same names mean.
  */
 #ifndef GODWIT_TOOLSTACK_H
 #define GODWIT_TOOLSTACK_H
 
+#include <stddef.h>
 #include <stdint.h>
 
+#include <godwit/channel.h>
 #include <godwit/error.h>
+#include <godwit/hypervisor.h>
 #include <godwit/log.h>
 
 #ifdef __cplusplus
@@ -25,8 +28,28 @@ enum gw_checkpoint_verdict {
 	GW_CHECKPOINT_FAILOVER = 2, /* restore: the sender is gone, run the last complete state */
 };
 
+/* What an operation is doing. New stages are added at the end. */
+enum gw_stage {
+	GW_STAGE_NONE, /* nothing was published yet */
+	GW_STAGE_STATIC_DATA,
+	GW_STAGE_MEMORY,
+	GW_STAGE_SUSPEND,
+	GW_STAGE_FINAL_ROUND,
+	GW_STAGE_VERIFY,
+	GW_STAGE_DEVICE_STATE,
+	GW_STAGE_READING,
+	GW_STAGE_CONVERTING,
+	GW_STAGE_COMPARING,
+	GW_NR_STAGES,
+};
+
+/* "memory", "final round", ...; of NONE and of anything else "". */
+const char *gw_stage_name(enum gw_stage stage);
+/* The stage of that name, or NONE. */
+enum gw_stage gw_stage_from_name(const char *name);
+
 struct gw_progress {
-	const char *stage;    /* "static data", "memory", "final round", "device state", ... */
+	enum gw_stage stage;
 	unsigned round;	      /* 0 first */
 	uint64_t pages_done;  /* of this round */
 	uint64_t pages_total; /* of this round; 0 unknown */
@@ -35,32 +58,100 @@ struct gw_progress {
 	uint64_t dirty_pages; /* at the start of this round */
 };
 
+enum gw_precopy_decision {
+	GW_PRECOPY_ABORT = -1,	 /* end the save; the domain was not suspended */
+	GW_PRECOPY_CONTINUE = 0, /* one more live pass */
+	GW_PRECOPY_STOP = 1,	 /* suspend, send the rest */
+};
+
+/* What is known after a live pass. */
+struct gw_precopy_stats {
+	unsigned iteration;	/* live passes so far, 1 after the first */
+	uint64_t total_written; /* pages with data sent so far */
+	uint64_t dirty_count;	/* pages known to be due now */
+	uint64_t bytes_per_s;	/* the rate the final round is expected to run at; 0 unknown */
+	uint64_t expected_downtime_ns; /* of sending dirty_count at that rate; UINT64_MAX unknown */
+	enum gw_precopy_decision advice; /* what the library's own policy says: CONTINUE or STOP */
+};
+
+#define GW_TOOLSTACK_VERSION 1
+
 /*
- * Entries that may be NULL say so. Those that return int: 0 done, -1 with err, unless they say
- * otherwise. All are called from the thread that runs the operation.
+ * Filled by the domain's owner in an initialiser that begins with GW_TOOLSTACK_HEAD. Every entry is
+ * optional: the library supplies what its comment calls the default. Entries that return int return
+ * 0, or -1 with err, unless they say otherwise. All entries are called from the thread that runs
+ * the operation, one at a time.
  */
 struct gw_toolstack {
-	void *opaque;
-	/* save: suspend the domain; on return no vCPU runs and the device model is still. */
-	int (*suspend)(void *opaque, struct gw_error *err);
-	/* save, checkpointed: let it run again. NULL in a plain save. */
-	int (*resume)(void *opaque, struct gw_error *err);
-	/* A checkpoint is whole on the channel (save) or spooled (restore): enum
-	 * gw_checkpoint_verdict or -1. NULL: plain. */
-	int (*checkpoint)(void *opaque, struct gw_error *err);
-	/* COLO: wait for the next reason to checkpoint. NULL otherwise. */
-	int (*wait_checkpoint)(void *opaque, struct gw_error *err);
-	/* save, HVM: the device model shall (not) log the pages it writes. NULL: there is none. */
-	int (*logdirty_switch)(void *opaque, int enable, struct gw_error *err);
-	/* restore: static data is in. missing: bit 0 no CPUID policy, bit 1 no MSR policy came.
-	 * NULL is fine. */
-	int (*static_data_done)(void *opaque, unsigned missing, struct gw_error *err);
-	/* restore: where xenstore and console rings are. NULL is fine. */
-	void (*restore_results)(void *opaque, uint64_t store_gfn, uint64_t console_gfn);
-	/* NULL is fine. */
-	void (*progress)(void *opaque, const struct gw_progress *progress);
+	/* The table as its filler was compiled: entries that lie beyond size are absent. */
+	size_t size;
+	/* GW_TOOLSTACK_VERSION. Changes only with the meaning of an entry. */
+	unsigned version;
+	void *owner; /* the first argument of each entry */
 	struct gw_log log;
+	/* NULL is fine, as it is for every entry below. */
+	void (*progress)(void *owner, const struct gw_progress *progress);
+
+	/*
+	 * save: suspends the domain; on return no vCPU runs and the device model is still.
+	 * Default: there is none, and a save is refused (GW_USAGE).
+	 */
+	int (*suspend)(void *owner, struct gw_error *err);
+	/*
+	 * save, checkpointed: lets the suspended domain and its device model run again after its
+	 * memory and state were copied. Has nothing to do with post-copy migration; the name is
+	 * libxl's. Default: a checkpointed save is refused (GW_USAGE).
+	 */
+	int (*postcopy)(void *owner, struct gw_error *err);
+	/*
+	 * A checkpoint is complete on the channel (save) or spooled (restore): an enum
+	 * gw_checkpoint_verdict, or -1. Default: a checkpointed save is refused (GW_USAGE); a
+	 * restore goes on.
+	 */
+	int (*checkpoint)(void *owner, struct gw_error *err);
+	/* COLO: waits for the next reason to checkpoint. 1 go on, 0 stop, -1. Default: goes on. */
+	int (*wait_checkpoint)(void *owner, struct gw_error *err);
+	/*
+	 * save, live: asked after each live pass, before the next or the suspend: an enum
+	 * gw_precopy_decision; for ABORT err may say why. Default: stats->advice.
+	 */
+	int (*precopy_policy)(void *owner, const struct gw_precopy_stats *stats,
+			      struct gw_error *err);
+	/*
+	 * save, HVM: makes the device model log the pages that it writes (enable 1), or not (0).
+	 * Default: does nothing, as for a domain without a device model.
+	 */
+	int (*logdirty_switch)(void *owner, int enable, struct gw_error *err);
+	/*
+	 * save, HVM, in a libxl stream: the state of the device model. Asked after each suspend, so
+	 * at each checkpoint, before postcopy. *state is malloc'ed for the caller; *len 0: there is
+	 * no device model. Default: none.
+	 */
+	int (*device_model_state)(void *owner, void **state, size_t *len, struct gw_error *err);
+	/*
+	 * restore: the policies that the image brings (empty ones: none came), before the domain is
+	 * touched. -1 refuses the domain, with the reasons in err. policy is borrowed for the call.
+	 * Default: accepts.
+	 */
+	int (*static_data)(void *owner, enum gw_guest_type type, const struct gw_policy *policy,
+			   struct gw_error *err);
+	/*
+	 * restore: the static data was applied to the domain. missing: bit 0 no CPUID policy came,
+	 * bit 1 no MSR policy: the owner has to set its own. Default: does nothing.
+	 */
+	int (*static_data_done)(void *owner, unsigned missing, struct gw_error *err);
+	/*
+	 * restore: the domain is complete. The gfns of its xenstore and console rings;
+	 * GW_INVALID_PFN: it has none. Default: does nothing.
+	 */
+	int (*restore_results)(void *owner, uint64_t store_gfn, uint64_t console_gfn,
+			       struct gw_error *err);
+	/* COLO: brings the pfns that the secondary has written. Borrowed. NULL: there is none. */
+	struct gw_channel *back_channel;
 };
+
+/* Begins every initialiser: struct gw_toolstack ts = {GW_TOOLSTACK_HEAD, .owner = me, ...}; */
+#define GW_TOOLSTACK_HEAD .size = sizeof(struct gw_toolstack), .version = GW_TOOLSTACK_VERSION
 
 #ifdef __cplusplus
 }

@@ -98,7 +98,8 @@ static int convert_to(struct gw_cli *cli, const struct gw_args *args, struct gw_
 		      const char *path, struct gw_converted *done, struct gw_error *err)
 {
 	const struct gw_toolstack ts = {
-		.opaque = &cli->out,
+		GW_TOOLSTACK_HEAD,
+		.owner = &cli->out,
 		.progress = gw_output_progress,
 		.log = cli->out.log,
 	};

@@ -14,7 +14,8 @@ static int compare(struct gw_diff_run *run, const struct gw_diff_input *a,
 		   const struct gw_diff_input *b)
 {
 	const struct gw_toolstack ts = {
-		.opaque = &run->cli->out,
+		GW_TOOLSTACK_HEAD,
+		.owner = &run->cli->out,
 		.progress = gw_output_progress,
 		.log = run->cli->out.log,
 	};

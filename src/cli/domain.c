@@ -171,7 +171,7 @@ void gw_domain_event(void *opaque, const json_t *event)
 	const json_t *error = json_object_get(event, "error");
 	const char *stage = json_string_value(json_object_get(event, "stage"));
 	struct gw_progress progress = {
-		.stage = stage,
+		.stage = stage ? gw_stage_from_name(stage) : GW_STAGE_NONE,
 		.round = (unsigned)number(event, "round"),
 		.pages_done = number(event, "pages_done"),
 		.pages_total = number(event, "pages_total"),

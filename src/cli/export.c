@@ -14,7 +14,8 @@ static int export_to(struct gw_cli *cli, struct gw_channel *in, const char *path
 		     enum gw_export_form form, struct gw_exported *exported, struct gw_error *err)
 {
 	const struct gw_toolstack ts = {
-		.opaque = &cli->out,
+		GW_TOOLSTACK_HEAD,
+		.owner = &cli->out,
 		.progress = gw_output_progress,
 		.log = cli->out.log,
 	};

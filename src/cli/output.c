@@ -105,7 +105,7 @@ static void show_line(struct gw_output *out, const struct gw_progress *p)
 	char line[200], size[32], rate[32];
 	int n;
 
-	n = snprintf(line, sizeof(line), "%.40s", p->stage);
+	n = snprintf(line, sizeof(line), "%s", gw_stage_name(p->stage));
 	if (p->round)
 		n += snprintf(line + n, sizeof(line) - (size_t)n, ", round %u", p->round);
 	if (p->pages_total)
@@ -129,7 +129,7 @@ static void show_json(const struct gw_progress *p)
 {
 	json_t *event =
 		json_pack("{s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I}", "event", "progress", "stage",
-			  p->stage, "round", (json_int_t)p->round, "pages_done",
+			  gw_stage_name(p->stage), "round", (json_int_t)p->round, "pages_done",
 			  (json_int_t)p->pages_done, "pages_total", (json_int_t)p->pages_total,
 			  "bytes", (json_int_t)p->bytes, "bytes_per_s", (json_int_t)p->bytes_per_s,
 			  "dirty_pages", (json_int_t)p->dirty_pages);
@@ -146,14 +146,13 @@ static void show_json(const struct gw_progress *p)
 static bool is_due(struct gw_output *out, const struct gw_progress *p)
 {
 	uint64_t now = gw_clock_ns();
-	bool is_new = p->round != out->last_round || !out->last_ns ||
-		      strncmp(p->stage, out->last_stage, sizeof(out->last_stage) - 1) != 0;
+	bool is_new = p->round != out->last_round || !out->last_ns || p->stage != out->last_stage;
 
 	if (!is_new && now - out->last_ns < SHOW_EVERY_NS)
 		return false;
 	out->last_ns = now;
 	out->last_round = p->round;
-	snprintf(out->last_stage, sizeof(out->last_stage), "%s", p->stage);
+	out->last_stage = p->stage;
 	return true;
 }
 

@@ -33,7 +33,7 @@ struct gw_output {
 	bool line_shown;
 	uint64_t last_ns; /* when progress was last shown */
 	unsigned last_round;
-	char last_stage[32];
+	enum gw_stage last_stage;
 };
 
 void gw_output_init(struct gw_output *out);

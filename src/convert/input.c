@@ -126,7 +126,7 @@ void gw_conv_progress(struct gw_conv *c)
 {
 	uint64_t ns = gw_clock_ns() - c->started_ns;
 	struct gw_progress progress = {
-		.stage = "converting",
+		.stage = GW_STAGE_CONVERTING,
 		.round = (unsigned)c->done->checkpoints,
 		.pages_done = c->done->pages,
 		.bytes = c->in->read_pos - c->in_start,
@@ -137,7 +137,7 @@ void gw_conv_progress(struct gw_conv *c)
 	/* A rate of the first instant says nothing. */
 	if (ns > 100000000u)
 		progress.bytes_per_s = (uint64_t)((double)progress.bytes * 1e9 / (double)ns);
-	c->args->toolstack->progress(c->args->toolstack->opaque, &progress);
+	c->args->toolstack->progress(c->args->toolstack->owner, &progress);
 }
 
 void gw_conv_dropped(struct gw_conv *c, const char *fmt, ...)

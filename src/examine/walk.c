@@ -25,11 +25,11 @@ void gw_walk_finding(void *opaque, const struct gw_finding *finding)
 		w->sink->finding(w->sink->opaque, finding);
 }
 
-void gw_walk_progress(struct gw_walk *w, const char *stage)
+void gw_walk_progress(struct gw_walk *w)
 {
 	uint64_t ns = gw_clock_ns() - w->started_ns;
 	struct gw_progress progress = {
-		.stage = stage,
+		.stage = GW_STAGE_READING,
 		.pages_done = w->sum->pages,
 		.bytes = w->in.ch->read_pos,
 	};

@@ -29,7 +29,7 @@ struct gw_walk {
 
 /* gw_findings.report: counts a finding and hands it on. */
 void gw_walk_finding(void *walk, const struct gw_finding *finding);
-void gw_walk_progress(struct gw_walk *w, const char *stage);
+void gw_walk_progress(struct gw_walk *w);
 /* Counts a record and hands it on. */
 void gw_walk_record(struct gw_walk *w, const struct gw_examined_record *record);
 

@@ -203,7 +203,7 @@ static int pass_data(struct gw_walk_legacy *l, enum gw_legacy_event event, struc
 	}
 	if (rc == 1)
 		gw_legacy_reader_data_done(&l->r);
-	gw_walk_progress(l->w, "reading");
+	gw_walk_progress(l->w);
 	return rc;
 }
 

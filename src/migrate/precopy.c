@@ -14,6 +14,17 @@
 /* Bytes that must have moved before a rate is taken for the channel's own. */
 #define BELIEVABLE_BYTES (UINT64_C(64) << 20)
 
+static const char *const stop_reason_names[GW_NR_STOP_REASONS] = {
+	[GW_STOP_DOWNTIME] = "downtime",   [GW_STOP_MAX_ROUNDS] = "max-rounds",
+	[GW_STOP_TIMEOUT] = "timeout",	   [GW_STOP_NOT_LIVE] = "not live",
+	[GW_STOP_TOOLSTACK] = "toolstack",
+};
+
+const char *gw_stop_reason_name(enum gw_stop_reason reason)
+{
+	return (unsigned)reason < GW_NR_STOP_REASONS ? stop_reason_names[reason] : NULL;
+}
+
 /* a * b / c without an overflow on the way; saturates. */
 static uint64_t scale(uint64_t a, uint64_t b, uint64_t c)
 {
@@ -60,13 +71,12 @@ struct gw_precopy_verdict gw_precopy_decide(const struct gw_precopy *policy,
 		verdict.expected_downtime_ns =
 			scale(dirty, GW_PAGE_SIZE * SECOND, verdict.bytes_per_s);
 	if (verdict.expected_downtime_ns <= downtime_ms * (SECOND / 1000))
-		verdict.why = "downtime";
+		verdict.stop = GW_STOP_DOWNTIME;
 	else if (n >= max_rounds)
-		verdict.why = "max-rounds";
+		verdict.stop = GW_STOP_MAX_ROUNDS;
 	else if (policy->timeout_ms &&
 		 elapsed_ns(rounds, n) / (SECOND / 1000) >= policy->timeout_ms)
-		verdict.why = "timeout";
-	verdict.stop = verdict.why;
+		verdict.stop = GW_STOP_TIMEOUT;
 	return verdict;
 }
 

@@ -12,6 +12,20 @@
 #define GW_PRECOPY_DOWNTIME_MS 300u
 #define GW_PRECOPY_MAX_ROUNDS  30u
 
+/* Why the live passes of a save ended. */
+enum gw_stop_reason {
+	GW_STOP_NONE,	    /* they did not, or nothing was saved */
+	GW_STOP_DOWNTIME,   /* what is dirty can be sent within the target */
+	GW_STOP_MAX_ROUNDS, /* the limit of passes was reached */
+	GW_STOP_TIMEOUT,    /* the limit of time was reached */
+	GW_STOP_NOT_LIVE,   /* there were none: the save was not live */
+	GW_STOP_TOOLSTACK,  /* the domain's owner wanted it */
+	GW_NR_STOP_REASONS,
+};
+
+/* "downtime", "max-rounds", ...; NULL of NONE. */
+const char *gw_stop_reason_name(enum gw_stop_reason reason);
+
 /*
  * The precopy policy: stop when what is dirty can be sent within downtime_ms at the measured rate;
  * give up waiting for that after timeout_ms or max_rounds (then stop and copy anyway).
@@ -34,9 +48,8 @@ struct gw_precopy_round {
 };
 
 struct gw_precopy_verdict {
-	bool stop;
-	const char *why;      /* "downtime", "max-rounds", "timeout"; NULL to go on */
-	uint64_t bytes_per_s; /* the rate the final round is expected to run at; 0 unknown */
+	enum gw_stop_reason stop; /* NONE: go on */
+	uint64_t bytes_per_s;	  /* the rate the final round is expected to run at; 0 unknown */
 	uint64_t expected_downtime_ns; /* of sending what is dirty now at that rate; UINT64_MAX
 					  unknown */
 };

@@ -41,10 +41,13 @@ enum gw_outcome {
  * handover. Waits for ACCEPT before it sends memory; REFUSE is GW_REFUSED with the reasons. Returns
  * 0 when the receiver runs the domain, else -1. Sets *outcome in every case. Sets the cancel token
  * and the silence of ch during the call.
+ *
+ * save: what gw_save_stream() needs; its channel, operation and cancel token are replaced by ch and
+ * op. report receives the result of both sides; NULL is fine.
  */
 int gw_migrate_send(struct gw_channel *ch, const struct gw_migration_offer *offer,
-		    struct gw_save_args *save, struct gw_operation *op, enum gw_outcome *outcome,
-		    struct gw_error *err);
+		    const struct gw_save_args *save, struct gw_operation *op,
+		    struct gw_report *report, enum gw_outcome *outcome, struct gw_error *err);
 
 /* The calls of the receiving side to its owner. */
 struct gw_receiver {

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * What both sides of the protocol share: limits on silence, the bodies of CONFIG and RUNNING, the
- * toolstack that also publishes an operation's progress.
+ * What both sides of the protocol share: limits on silence, the bodies of CONFIG and RUNNING.
  */
 #ifndef GW_MIGRATE_PROTOCOL_INTERNAL_H
 #define GW_MIGRATE_PROTOCOL_INTERNAL_H
@@ -23,19 +22,5 @@ struct gw_running {
 	uint64_t device_state_ns; /* restoring the device state */
 	uint64_t resume_ns;	  /* RELEASE to running */
 };
-
-/* A copy of another toolstack whose progress also goes to op. Zeroed before use. */
-struct gw_published_toolstack {
-	struct gw_toolstack table;
-	const struct gw_toolstack *inner; /* NULL: there is none */
-	struct gw_operation *op;
-};
-
-/*
- * Fills t; its table can be used as long as t lives. The entries of inner are called with inner's
- * own opaque, and those it lacks are lacking in the table.
- */
-void gw_publish_toolstack(struct gw_published_toolstack *t, const struct gw_toolstack *inner,
-			  struct gw_operation *op);
 
 #endif

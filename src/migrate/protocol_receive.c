@@ -100,9 +100,9 @@ static int judge_header(void *opaque, const struct gw_image_header *header, stru
 
 static int receive_stream(struct receiver *r, struct gw_report *report, struct gw_error *err)
 {
-	struct gw_published_toolstack toolstack;
 	struct gw_restore_args args = {
-		.toolstack = &toolstack.table,
+		.toolstack = r->owner->toolstack,
+		.op = r->op,
 		.cancel = r->op ? gw_operation_cancel_token(r->op) : NULL,
 		.under_way = true,
 		.owner = r,
@@ -112,7 +112,6 @@ static int receive_stream(struct receiver *r, struct gw_report *report, struct g
 	struct gw_restore_result result;
 	int rc;
 
-	gw_publish_toolstack(&toolstack, r->owner->toolstack, r->op);
 	args.in = gw_frames_channel(&r->frames, err);
 	if (!args.in)
 		return -1;

@@ -16,6 +16,7 @@
 struct sender {
 	struct gw_frames frames;
 	const struct gw_save_args *save; /* the caller's */
+	struct gw_report *report;
 	struct gw_operation *op;
 	int silence_ms;		/* the limit on the receiver's silence in a handshake */
 	bool acknowledged;	/* MINE came: the receiver owns the domain */
@@ -75,7 +76,7 @@ static int wait_for_accept(struct sender *s, struct gw_error *err)
 	return rc < 0 ? -1 : 0;
 }
 
-static int static_data_sent(void *opaque, struct gw_error *err)
+static int static_data_written(void *opaque, struct gw_error *err)
 {
 	struct sender *s = opaque;
 
@@ -83,8 +84,6 @@ static int static_data_sent(void *opaque, struct gw_error *err)
 	    wait_for_accept(s, err) < 0)
 		return -1;
 	gw_channel_set_silence(s->frames.ch, s->silence_ms * GW_SILENCE_TRANSFER_FACTOR);
-	if (s->save->static_data_sent)
-		return s->save->static_data_sent(s->save->opaque, err);
 	return 0;
 }
 
@@ -92,28 +91,28 @@ static int switchover(void *opaque, struct gw_error *err)
 {
 	struct sender *s = opaque;
 
-	if (s->save->switchover && s->save->switchover(s->save->opaque, err) < 0)
-		return -1;
 	return gw_frames_send(&s->frames, GW_FRAME_SWITCHOVER, NULL, 0, err);
 }
 
 static int send_stream(struct sender *s, struct gw_error *err)
 {
-	struct gw_published_toolstack toolstack;
+	const struct gw_save_layer frames = {
+		.opaque = s,
+		.outer = s->save->layer,
+		.static_data_written = static_data_written,
+		.switchover = switchover,
+	};
 	struct gw_save_args args = *s->save;
 	int rc;
 
-	gw_publish_toolstack(&toolstack, s->save->toolstack, s->op);
-	args.toolstack = &toolstack.table;
-	args.static_data_sent = static_data_sent;
-	args.switchover = switchover;
-	args.opaque = s;
+	args.layer = &frames;
+	args.op = s->op;
 	if (s->op)
 		args.cancel = gw_operation_cancel_token(s->op);
 	args.out = gw_frames_channel(&s->frames, err);
 	if (!args.out)
 		return -1;
-	rc = gw_save_stream(&args, NULL, err);
+	rc = gw_save_stream(&args, s->report, err);
 	gw_channel_close(args.out);
 	s->stream_end_ns = gw_clock_ns();
 	return rc;
@@ -146,7 +145,7 @@ static int hand_over(struct sender *s, struct gw_running *running, struct gw_err
 /* Adds the time after the stream's end to the report, split by stage. */
 static void complete_report(const struct sender *s, const struct gw_running *running)
 {
-	struct gw_report *r = s->save->report;
+	struct gw_report *r = s->report;
 	uint64_t wait_ns = gw_clock_ns() - s->stream_end_ns;
 	uint64_t known_ns = running->device_state_ns + running->resume_ns;
 
@@ -190,12 +189,13 @@ static int commit(struct sender *s, enum gw_outcome *outcome, struct gw_error *e
 }
 
 int gw_migrate_send(struct gw_channel *ch, const struct gw_migration_offer *offer,
-		    struct gw_save_args *save, struct gw_operation *op, enum gw_outcome *outcome,
-		    struct gw_error *err)
+		    const struct gw_save_args *save, struct gw_operation *op,
+		    struct gw_report *report, enum gw_outcome *outcome, struct gw_error *err)
 {
 	struct sender s = {
 		.frames = {.ch = ch, .peer = "the receiver"},
 		.save = save,
+		.report = report,
 		.op = op,
 		.silence_ms = offer->silence_ms ? offer->silence_ms : GW_SILENCE_MS,
 	};

@@ -51,8 +51,9 @@ int gw_report_json(const struct gw_report *report, const char *operation, struct
 	root = json_pack("{s:s, s:I, s:I, s:I, s:I, s:s?, s:o, s:o}", "operation", operation,
 			 "rounds", (json_int_t)report->rounds, "pages", (json_int_t)report->pages,
 			 "bytes", (json_int_t)report->bytes, "total_ns",
-			 (json_int_t)report->total_ns, "stopped_by", report->stopped_by, "round",
-			 rounds_json(report), "downtime", downtime_json(report));
+			 (json_int_t)report->total_ns, "stopped_by",
+			 gw_stop_reason_name(report->stopped_by), "round", rounds_json(report),
+			 "downtime", downtime_json(report));
 	text = root ? json_dumps(root, JSON_COMPACT) : NULL;
 	json_decref(root);
 	if (!text)
@@ -92,7 +93,8 @@ int gw_report_text(const struct gw_report *r, struct gw_buffer *out, struct gw_e
 		return -1;
 	if (r->downtime_ns == 0)
 		return 0;
-	if (r->stopped_by && gw_buffer_printf(out, err, "  stopped by: %s\n", r->stopped_by) < 0)
+	if (r->stopped_by && gw_buffer_printf(out, err, "  stopped by: %s\n",
+					      gw_stop_reason_name(r->stopped_by)) < 0)
 		return -1;
 	return gw_buffer_printf(
 		out, err,

@@ -11,8 +11,12 @@
 #include <godwit/error.h>
 
 #include "base/buffer.h"
+#include "migrate/precopy.h"
 
-/* Where the downtime went, in ns; and what was moved. Filled by save and restore as they go. */
+/*
+ * The result of a save or a restore: what was moved, and where the downtime went (in ns). Filled as
+ * the operation goes, so it is valid after a failure, too.
+ */
 struct gw_report {
 	/* save */
 	unsigned rounds;	  /* memory passes, the final one included */
@@ -21,7 +25,7 @@ struct gw_report {
 	uint64_t pages; /* with data, resends counted */
 	uint64_t bytes; /* of the stream */
 	uint64_t total_ns;
-	const char *stopped_by; /* "downtime", "max-rounds", "timeout", "not live", ... */
+	enum gw_stop_reason stopped_by;
 	/* downtime, by stage */
 	uint64_t pause_ns, final_round_ns, device_state_ns, transfer_ns, resume_ns;
 	uint64_t downtime_ns;	       /* sum, as this side sees it */

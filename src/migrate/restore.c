@@ -16,6 +16,7 @@
 #include "migrate/restore_apply.h"
 #include "migrate/restore_judge.h"
 #include "migrate/restore_static.h"
+#include "migrate/toolstack.h"
 #include "read/round_spool.h"
 
 #define PROGRESS_NS	 UINT64_C(100000000)
@@ -23,6 +24,7 @@
 
 struct restore {
 	const struct gw_restore_args *args;
+	struct gw_toolstack toolstack; /* complete */
 	struct gw_restore_result *result;
 	struct gw_domain *domain;
 	struct gw_input in;
@@ -53,15 +55,16 @@ struct replay {
 
 static void progress(struct restore *r, bool now)
 {
-	const struct gw_toolstack *ts = r->args->toolstack;
+	const struct gw_toolstack *ts = &r->toolstack;
 	uint64_t ns = gw_clock_ns();
 
-	if (!ts || !ts->progress || (!now && ns - r->progress_ns < PROGRESS_NS))
+	if (!now && ns - r->progress_ns < PROGRESS_NS)
 		return;
 	r->progress_ns = ns;
 	r->progress.pages_done = r->memory.pages - r->round_start_pages;
 	r->progress.bytes = r->reading.image.offset;
-	ts->progress(ts->opaque, &r->progress);
+	gw_operation_set_progress(r->args->op, &r->progress);
+	ts->progress(ts->owner, &r->progress);
 }
 
 /* After each record: a cancel that no read has noticed, and progress. */
@@ -202,10 +205,13 @@ static int apply_static_data(struct restore *r, struct gw_error *err)
 /* The static data is complete: asks for the domain, and applies it. */
 static int complete_static_data(struct restore *r, struct gw_error *err)
 {
-	const struct gw_toolstack *ts = r->args->toolstack;
+	const struct gw_toolstack *ts = &r->toolstack;
 	unsigned missing = 0;
 	int rc;
 
+	if (ts->static_data(ts->owner, gw_reading_guest(&r->reading), &r->static_data.policy, err) <
+	    0)
+		return -1;
 	if (r->args->static_data &&
 	    r->args->static_data(r->args->owner, &r->domain, gw_reading_guest(&r->reading),
 				 &r->static_data.policy, err) < 0)
@@ -217,7 +223,7 @@ static int complete_static_data(struct restore *r, struct gw_error *err)
 	r->current = &r->reading;
 	if (rc < 0 || r->guest.ops->static_data_complete(&r->guest, &missing, err) < 0)
 		return -1;
-	if (ts && ts->static_data_done && ts->static_data_done(ts->opaque, missing, err) < 0)
+	if (ts->static_data_done(ts->owner, missing, err) < 0)
 		return -1;
 	r->static_done = true;
 	return 0;
@@ -323,12 +329,9 @@ static int apply_round(struct restore *r, struct gw_error *err)
 /* The domain's owner has a say in whether a checkpoint counts, too. */
 static enum gw_read_result ask_owner(struct restore *r, struct gw_error *err)
 {
-	const struct gw_toolstack *ts = r->args->toolstack;
-	int verdict;
+	const struct gw_toolstack *ts = &r->toolstack;
+	int verdict = ts->checkpoint(ts->owner, err);
 
-	if (!ts || !ts->checkpoint)
-		return GW_READ_OK;
-	verdict = ts->checkpoint(ts->opaque, err);
 	if (verdict == GW_CHECKPOINT_GO_ON)
 		return GW_READ_OK;
 	if (verdict == GW_CHECKPOINT_FAILOVER)
@@ -390,18 +393,16 @@ static int read_input(struct restore *r, enum gw_layer outermost, struct gw_erro
 /* The last complete state is in: what had to wait is put in place. */
 static int complete_domain(struct restore *r, struct gw_error *err)
 {
-	const struct gw_toolstack *ts = r->args->toolstack;
+	const struct gw_toolstack *ts = &r->toolstack;
 
-	r->progress.stage = "device state";
+	r->progress.stage = GW_STAGE_DEVICE_STATE;
 	progress(r, true);
 	r->current = NULL;
 	if (r->guest.ops->stream_complete(&r->guest, err) < 0) {
 		note_refusal(r, err);
 		return -1;
 	}
-	if (ts && ts->restore_results)
-		ts->restore_results(ts->opaque, r->guest.store_gfn, r->guest.console_gfn);
-	return 0;
+	return ts->restore_results(ts->owner, r->guest.store_gfn, r->guest.console_gfn, err);
 }
 
 static void fill_report(const struct restore *r, uint64_t state_ns)
@@ -458,9 +459,9 @@ static void init(struct restore *r)
 	r->memory = (struct gw_restore_memory){
 		.guest = &r->guest,
 		.faults = {.report = args->refused ? report_fault : NULL, .owner = r},
-		.log = args->toolstack ? &args->toolstack->log : NULL,
+		.log = &r->toolstack.log,
 	};
-	r->progress.stage = "memory";
+	r->progress.stage = GW_STAGE_MEMORY;
 	r->start_ns = gw_clock_ns();
 }
 
@@ -488,6 +489,8 @@ static int restore(const struct gw_restore_args *args, enum gw_layer outermost,
 	int rc;
 
 	*r.result = (struct gw_restore_result){0};
+	if (gw_toolstack_complete(&r.toolstack, args->toolstack, 0, err) < 0)
+		return -1;
 	r.device_model.complete = device_model;
 	init(&r);
 	if (args->cancel)

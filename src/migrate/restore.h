@@ -14,6 +14,7 @@
 #include <godwit/toolstack.h>
 
 #include "base/buffer.h"
+#include "migrate/operation.h"
 #include "migrate/report.h"
 
 struct gw_image_header;
@@ -36,7 +37,8 @@ struct gw_restore_args {
 	struct gw_domain *domain; /* paused, without memory; NULL: static_data creates it */
 	struct gw_channel *in;
 	uint64_t origin; /* what messages call the offset of the next byte of in */
-	const struct gw_toolstack *toolstack;
+	const struct gw_toolstack *toolstack; /* NULL is fine */
+	struct gw_operation *op; /* receives the progress, as the toolstack does; NULL: none */
 	const struct gw_cancel *cancel;
 	/* What the container or the sender announced. PLAIN takes a stored image with checkpoints
 	 * in it, too: its last complete checkpoint. */

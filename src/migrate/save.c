@@ -47,21 +47,41 @@ static int check_suspended(struct gw_save *s, struct gw_error *err)
 		       s->domain->domid, info.shutdown, GW_SHUTDOWN_SUSPEND);
 }
 
+/* The layers around the image, the innermost first. */
+#define for_each_layer(l, s) for (const struct gw_save_layer *l = (s)->args->layer; l; l = l->outer)
+
+static int switch_over(struct gw_save *s, struct gw_error *err)
+{
+	if (s->switched)
+		return 0;
+	s->switched = true;
+	for_each_layer(l, s) if (l->switchover && l->switchover(l->opaque, err) < 0) return -1;
+	return 0;
+}
+
 int gw_save_suspend(struct gw_save *s, struct gw_error *err)
 {
-	const struct gw_toolstack *ts = s->args->toolstack;
+	const struct gw_toolstack *ts = &s->toolstack;
 	uint64_t start;
 
-	if (s->args->switchover && !s->switched && s->args->switchover(s->args->opaque, err) < 0)
+	if (switch_over(s, err) < 0)
 		return -1;
-	s->switched = true;
-	s->progress.stage = "suspend";
+	s->progress.stage = GW_STAGE_SUSPEND;
 	gw_save_progress(s, true);
 	start = gw_clock_ns();
-	if (ts->suspend(ts->opaque, err) < 0)
+	if (ts->suspend(ts->owner, err) < 0)
 		return gw_fail_in(err, "suspending domain %u", s->domain->domid);
 	s->report->pause_ns = gw_clock_ns() - start;
 	return check_suspended(s, err);
+}
+
+/* The static data is on its way: a layer that waits for an answer to it needs it to have left. */
+static int static_data_written(struct gw_save *s, struct gw_error *err)
+{
+	for_each_layer(l, s) if (l->static_data_written &&
+				 (gw_channel_drain(s->args->out, err) < 0 ||
+				  l->static_data_written(l->opaque, err) < 0)) return -1;
+	return 0;
 }
 
 static int write_static_data(struct gw_save *s, struct gw_error *err)
@@ -75,20 +95,34 @@ static int write_static_data(struct gw_save *s, struct gw_error *err)
 	};
 	uint8_t raw[GW_IMAGE_HEADER_SIZE + GW_DOMAIN_HEADER_SIZE];
 
-	s->progress.stage = "static data";
+	s->progress.stage = GW_STAGE_STATIC_DATA;
 	gw_save_progress(s, true);
 	gw_image_header_encode(&header, raw);
 	if (gw_buffer_append(&s->records, raw, sizeof(raw), err) < 0 ||
 	    s->guest.ops->static_data(&s->guest, &s->records, err) < 0 ||
 	    gw_record_append(&s->records, GW_REC_STATIC_DATA_END, NULL, 0, err) < 0 ||
-	    gw_save_write_records(s, err) < 0)
-		return -1;
-	if (s->args->static_data_sent && (gw_channel_drain(s->args->out, err) < 0 ||
-					  s->args->static_data_sent(s->args->opaque, err) < 0))
+	    gw_save_write_records(s, err) < 0 || static_data_written(s, err) < 0)
 		return -1;
 	if (s->guest.ops->start_of_stream(&s->guest, &s->records, err) < 0)
 		return -1;
 	return gw_save_write_records(s, err);
+}
+
+/* The image stands at a CHECKPOINT or, if last, at END. */
+static int close_layers(struct gw_save *s, bool last, struct gw_error *err)
+{
+	for_each_layer(l,
+		       s) if (l->checkpoint && l->checkpoint(l->opaque, last, err) < 0) return -1;
+	return 0;
+}
+
+static int take_device_state(struct gw_save *s, struct gw_error *err)
+{
+	if (s->guest.ops->end_of_checkpoint(&s->guest, &s->records, err) < 0)
+		return -1;
+	for_each_layer(l, s) if (l->take_device_state &&
+				 l->take_device_state(l->opaque, &s->toolstack, err) < 0) return -1;
+	return 0;
 }
 
 /* The suspended guest's state, and last: the record that closes this round. */
@@ -96,14 +130,15 @@ static int write_state(struct gw_save *s, uint32_t last, struct gw_error *err)
 {
 	uint64_t start = gw_clock_ns(), gathered;
 
-	s->progress.stage = "device state";
+	s->progress.stage = GW_STAGE_DEVICE_STATE;
 	gw_save_progress(s, true);
-	if (s->guest.ops->end_of_checkpoint(&s->guest, &s->records, err) < 0 ||
-	    gw_record_append(&s->records, last, NULL, 0, err) < 0)
+	if (take_device_state(s, err) < 0 || gw_record_append(&s->records, last, NULL, 0, err) < 0)
 		return -1;
 	gathered = gw_clock_ns();
 	s->report->device_state_ns = gathered - start;
-	if (gw_save_write_records(s, err) < 0 || gw_channel_drain(s->args->out, err) < 0)
+	if (gw_save_write_records(s, err) < 0 ||
+	    (last == GW_REC_END && close_layers(s, true, err) < 0) ||
+	    gw_channel_drain(s->args->out, err) < 0)
 		return -1;
 	s->report->transfer_ns = gw_clock_ns() - gathered;
 	return 0;
@@ -113,14 +148,16 @@ static int write_state(struct gw_save *s, uint32_t last, struct gw_error *err)
  * 1, 0 to end, -1. */
 static int between_checkpoints(struct gw_save *s, struct gw_error *err)
 {
-	const struct gw_toolstack *ts = s->args->toolstack;
+	const struct gw_toolstack *ts = &s->toolstack;
 	uint64_t start = gw_clock_ns();
 	int verdict;
 
-	if (ts->resume(ts->opaque, err) < 0)
+	if (ts->postcopy(ts->owner, err) < 0)
 		return gw_fail_in(err, "resuming domain %u", s->domain->domid);
 	s->report->resume_ns = gw_clock_ns() - start;
-	verdict = ts->checkpoint(ts->opaque, err);
+	if (close_layers(s, false, err) < 0 || gw_channel_drain(s->args->out, err) < 0)
+		return -1;
+	verdict = ts->checkpoint(ts->owner, err);
 	if (verdict < 0)
 		return -1;
 	return verdict == GW_CHECKPOINT_GO_ON;
@@ -147,30 +184,29 @@ static int write_checkpoints(struct gw_save *s, struct gw_error *err)
 	}
 }
 
-static int check_args(const struct gw_save_args *args, struct gw_error *err)
+static int complete_toolstack(struct gw_save *s, struct gw_error *err)
 {
-	const struct gw_toolstack *ts = args->toolstack;
+	enum gw_stream_type type = s->args->stream_type;
+	unsigned needed = GW_TOOLSTACK_SUSPENDS;
 
-	if (!ts || !ts->suspend)
-		return gw_fail(err, GW_USAGE, "a save needs a toolstack that can suspend");
-	if (args->stream_type == GW_STREAM_COLO)
-		return gw_fail(err, GW_UNSUPPORTED, "COLO needs a back channel, a save has none");
-	if (args->stream_type == GW_STREAM_REMUS && (!ts->resume || !ts->checkpoint))
-		return gw_fail(err, GW_USAGE,
-			       "checkpoints need a toolstack that can resume and checkpoint");
-	return 0;
+	if (type == GW_STREAM_COLO)
+		return gw_fail(err, GW_UNSUPPORTED,
+			       "a save cannot use a back channel, COLO needs one");
+	if (type == GW_STREAM_REMUS)
+		needed |= GW_TOOLSTACK_CHECKPOINTS;
+	return gw_toolstack_complete(&s->toolstack, s->args->toolstack, needed, err);
 }
 
 /* Undoes what a save does to a domain. It stays suspended if it was: resuming it is its owner's. */
 static void clean_up(struct gw_save *s)
 {
-	const struct gw_toolstack *ts = s->args->toolstack;
+	const struct gw_toolstack *ts = &s->toolstack;
 
 	gw_save_memory_free(s);
 	if (s->logging)
 		gw_domain_logdirty_stop(s->domain);
 	if (s->model_logging)
-		ts->logdirty_switch(ts->opaque, 0, NULL);
+		ts->logdirty_switch(ts->owner, 0, NULL);
 	if (s->guest.ops)
 		s->guest.ops->cleanup(&s->guest);
 	gw_buffer_free(&s->records);
@@ -190,30 +226,38 @@ static int save(struct gw_save *s, struct gw_error *err)
 	return write_checkpoints(s, err);
 }
 
-int gw_save_image(const struct gw_save_args *args, struct gw_error *err)
+static void sum_up(struct gw_save *s)
 {
+	struct gw_report *r = s->report;
+
+	r->total_ns = gw_clock_ns() - s->start_ns;
+	r->downtime_ns = r->pause_ns + r->final_round_ns + r->device_state_ns + r->transfer_ns +
+			 r->resume_ns;
+}
+
+int gw_save_image(const struct gw_save_args *args, struct gw_report *report, struct gw_error *err)
+{
+	struct gw_report own_report;
 	struct gw_save s = {
 		.args = args,
+		.cancel = args->cancel ? args->cancel : gw_operation_cancel_token(args->op),
 		.domain = args->domain,
 		.guest = {.domain = args->domain},
 		.live = args->live || args->stream_type != GW_STREAM_PLAIN,
+		.report = report ? report : &own_report,
 		.start_ns = gw_clock_ns(),
 	};
 	const struct gw_cancel *before = args->out->cancel;
-	int rc = check_args(args, err);
+	int rc;
 
-	if (rc < 0)
-		return rc;
-	s.report = args->report ? args->report : &s.own_report;
 	*s.report = (struct gw_report){0};
-	if (args->cancel)
-		gw_channel_set_cancel(args->out, args->cancel);
+	if (complete_toolstack(&s, err) < 0)
+		return -1;
+	if (s.cancel)
+		gw_channel_set_cancel(args->out, s.cancel);
 	rc = save(&s, err);
 	clean_up(&s);
 	gw_channel_set_cancel(args->out, before);
-	s.report->total_ns = gw_clock_ns() - s.start_ns;
-	s.report->downtime_ns = s.report->pause_ns + s.report->final_round_ns +
-				s.report->device_state_ns + s.report->transfer_ns +
-				s.report->resume_ns;
+	sum_up(&s);
 	return rc;
 }

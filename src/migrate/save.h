@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Saving a domain: the libxc image, and the libxl stream around it. The engine asks a toolstack for
- * whatever concerns the domain's life; it never suspends or resumes one by itself.
+ * Saving a domain: the libxc image, and the libxl stream around it. The engine asks the toolstack
+ * for whatever concerns the domain's life; it never suspends or resumes one by itself.
  */
 #ifndef GW_MIGRATE_SAVE_H
 #define GW_MIGRATE_SAVE_H
@@ -14,42 +14,59 @@
 #include <godwit/hypervisor.h>
 #include <godwit/toolstack.h>
 
-#include "base/buffer.h"
+#include "migrate/operation.h"
 #include "migrate/precopy.h"
 #include "migrate/report.h"
 
+/*
+ * A layer around the image: the libxl stream, the frames of a migration. The writer of the image
+ * calls it in the thread of the save, the innermost layer first. Each entry may be NULL.
+ */
+struct gw_save_layer {
+	void *opaque;
+	const struct gw_save_layer *outer; /* the layer around this one; NULL: none */
+	/* The static data (headers to STATIC_DATA_END) is on the channel, and no memory yet: the
+	 * place where a migration waits for ACCEPT. */
+	int (*static_data_written)(void *opaque, struct gw_error *err);
+	/* The decision to stop is taken; toolstack->suspend comes next. Once a save. */
+	int (*switchover)(void *opaque, struct gw_error *err);
+	/* The domain is suspended and the state of its vCPUs was taken: takes what this layer
+	 * carries of the device model. */
+	int (*take_device_state)(void *opaque, const struct gw_toolstack *toolstack,
+				 struct gw_error *err);
+	/* The image stands at a CHECKPOINT (the domain may run again) or, if last, at END: writes
+	 * this layer's records of it. */
+	int (*checkpoint)(void *opaque, bool last, struct gw_error *err);
+};
+
+/* The inputs of a save. */
 struct gw_save_args {
 	struct gw_domain *domain;
 	struct gw_channel *out;
 	const struct gw_toolstack *toolstack;
-	const struct gw_cancel *cancel;
+	/* Receives the progress, as the toolstack does, and its cancel token is honoured. NULL:
+	 * none. */
+	struct gw_operation *op;
+	const struct gw_cancel *cancel; /* instead of op's; NULL is fine */
 	bool live;
-	bool verify; /* live and plain: send everything again behind VERIFY */
+	bool verify; /* live and plain: send everything again after VERIFY */
 	enum gw_stream_type stream_type;
 	struct gw_precopy precopy;
-	struct gw_report *report; /* may be NULL */
-	/*
-	 * Called when static data (headers to STATIC_DATA_END) stands on the channel and before any
-	 * memory: the place where a migration waits for ACCEPT. NULL is fine.
-	 */
-	int (*static_data_sent)(void *opaque, struct gw_error *err);
-	/* Called when the decision to stop is taken, before toolstack->suspend. NULL is fine. */
-	int (*switchover)(void *opaque, struct gw_error *err);
-	void *opaque;
+	const struct gw_save_layer *layer; /* around the stream; NULL: none */
 };
 
 /*
- * Writes the libxc image of args->domain to args->out, END included. When it returns, whatever it
- * returns, log-dirty is off, nothing is mapped, and the channel refers to no byte of the domain's.
- * It never resumes a domain behind the last round: if toolstack->suspend was called, that is left
- * to whoever owns the domain, on failure and cancel as well.
+ * Writes the libxc image of args->domain to args->out, END included. report receives the result,
+ * after a failure as well; NULL is fine. When it returns, whatever it returns, log-dirty is off,
+ * nothing is mapped, and the channel refers to no byte of the domain's. It never resumes the domain
+ * after the final round: if toolstack->suspend was called, that is left to the domain's owner, on
+ * failure and cancel as well.
  */
-int gw_save_image(const struct gw_save_args *args, struct gw_error *err);
+int gw_save_image(const struct gw_save_args *args, struct gw_report *report, struct gw_error *err);
 /*
- * The same inside a libxl stream: header, LIBXC_CONTEXT, image, [emulator records], END.
- * emulator: state of a device model (EMULATOR_CONTEXT), or NULL.
+ * The same inside a libxl stream: header, LIBXC_CONTEXT, image, [EMULATOR_CONTEXT], END. The state
+ * of the device model comes from the toolstack.
  */
-int gw_save_stream(const struct gw_save_args *args, const struct gw_buffer *emulator,
-		   struct gw_error *err);
+int gw_save_stream(const struct gw_save_args *args, struct gw_report *report, struct gw_error *err);
 
 #endif

@@ -9,9 +9,12 @@
 #include "guest/guest.h"
 #include "migrate/page_sink.h"
 #include "migrate/save.h"
+#include "migrate/toolstack.h"
 
 struct gw_save {
 	const struct gw_save_args *args;
+	struct gw_toolstack toolstack; /* complete */
+	const struct gw_cancel *cancel;
 	struct gw_domain *domain;
 	struct gw_save_guest guest;
 	struct gw_batch_pool pool;
@@ -22,12 +25,11 @@ struct gw_save {
 	uint64_t *deferred; /* pfns that had no page, or could not be expressed, when their turn
 			       came */
 	uint64_t nr_deferred;
-	bool logging;		  /* log-dirty was started */
-	bool model_logging;	  /* the device model's, too */
-	bool live;		  /* the guest may run while memory is sent */
-	bool switched;		  /* args->switchover was called */
-	struct gw_report *report; /* never NULL */
-	struct gw_report own_report;
+	bool logging;	    /* log-dirty was started */
+	bool model_logging; /* the device model's, too */
+	bool live;	    /* the guest may run while memory is sent */
+	bool switched;	    /* the layers know of the switchover */
+	struct gw_report *report;
 	struct gw_pacing pacing;
 	uint64_t start_ns;
 	/* of the live passes */

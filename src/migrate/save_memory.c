@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The memory of a save: live passes, the final round behind the suspend, VERIFY. The stages of a
+ * The memory of a save: live passes, the final round after the suspend, VERIFY. The stages of a
  * batch are in save_batch.c, when to stop in precopy.c.
  */
 #include "migrate/save_internal.h"
@@ -44,14 +44,14 @@ void gw_save_memory_free(struct gw_save *s)
 
 void gw_save_progress(struct gw_save *s, bool now)
 {
-	const struct gw_toolstack *ts = s->args->toolstack;
 	uint64_t ns = gw_clock_ns();
 
-	if (!ts || !ts->progress || (!now && ns - s->progress_ns < PROGRESS_NS))
+	if (!now && ns - s->progress_ns < PROGRESS_NS)
 		return;
 	s->progress_ns = ns;
 	s->progress.bytes = s->report->bytes;
-	ts->progress(ts->opaque, &s->progress);
+	gw_operation_set_progress(s->args->op, &s->progress);
+	s->toolstack.progress(s->toolstack.owner, &s->progress);
 }
 
 /* Live passes are paced; the final round never is. */
@@ -62,8 +62,7 @@ static int pace(struct gw_save *s, uint64_t bytes, struct gw_error *err)
 
 	if (wait_ns < 1000000)
 		return 0;
-	if (gw_cancel_wait(s->args->cancel, -1, 0, (int)GW_MIN(wait_ns / 1000000, 3600000u), err) <
-	    0)
+	if (gw_cancel_wait(s->cancel, -1, 0, (int)GW_MIN(wait_ns / 1000000, 3600000u), err) < 0)
 		return -1;
 	s->round_waited_ns += gw_clock_ns() - start;
 	return 0;
@@ -102,7 +101,7 @@ static int send_batch(struct gw_save *s, struct gw_batch *b, bool final, struct 
 		return -1;
 	s->progress.pages_done += done;
 	gw_save_progress(s, false);
-	if (gw_cancel_is_set(s->args->cancel))
+	if (gw_cancel_is_set(s->cancel))
 		return gw_fail(err, GW_CANCELLED, "the save was cancelled");
 	return final ? 0 : pace(s, bytes, err);
 }
@@ -142,7 +141,7 @@ static int send_due(struct gw_save *s, bool final, struct gw_error *err)
 }
 
 /* One round with its bookkeeping. */
-static int round_of(struct gw_save *s, const char *stage, uint64_t nr_due, bool final,
+static int round_of(struct gw_save *s, enum gw_stage stage, uint64_t nr_due, bool final,
 		    struct gw_error *err)
 {
 	uint64_t start = gw_clock_ns(), ns;
@@ -183,7 +182,7 @@ static int live_pass(struct gw_save *s, uint64_t nr_due, struct gw_error *err)
 	if (!passes)
 		return gw_fail(err, GW_NO_MEMORY, "memory for the measurements of a pass");
 	s->passes = passes;
-	if (round_of(s, "memory", nr_due, false, err) < 0 ||
+	if (round_of(s, GW_STAGE_MEMORY, nr_due, false, err) < 0 ||
 	    gw_domain_logdirty_peek(s->domain, &dirty, err) < 0)
 		return -1;
 	wall = gw_clock_ns() - start;
@@ -212,10 +211,10 @@ static void all_due(struct gw_save *s)
 
 static int start_logging(struct gw_save *s, struct gw_error *err)
 {
-	const struct gw_toolstack *ts = s->args->toolstack;
+	const struct gw_toolstack *ts = &s->toolstack;
 
-	if (s->domain->type == GW_GUEST_X86_HVM && ts->logdirty_switch) {
-		if (ts->logdirty_switch(ts->opaque, 1, err) < 0)
+	if (s->domain->type == GW_GUEST_X86_HVM) {
+		if (ts->logdirty_switch(ts->owner, 1, err) < 0)
 			return -1;
 		s->model_logging = true;
 	}
@@ -225,23 +224,45 @@ static int start_logging(struct gw_save *s, struct gw_error *err)
 	return 0;
 }
 
-/* Passes beside the running guest until the policy says stop. */
+/* Asks the domain's owner whether another live pass shall follow. 1: no, 0: yes, -1. */
+static int ask_to_stop(struct gw_save *s, struct gw_error *err)
+{
+	const struct gw_toolstack *ts = &s->toolstack;
+	struct gw_precopy_verdict v = gw_precopy_decide(&s->args->precopy, s->passes, s->nr_passes);
+	struct gw_precopy_stats stats = {
+		.iteration = s->nr_passes,
+		.total_written = s->report->pages,
+		.dirty_count = s->passes[s->nr_passes - 1].dirty,
+		.bytes_per_s = v.bytes_per_s,
+		.expected_downtime_ns = v.expected_downtime_ns,
+		.advice = v.stop ? GW_PRECOPY_STOP : GW_PRECOPY_CONTINUE,
+	};
+	int decision = ts->precopy_policy(ts->owner, &stats, err);
+
+	if (decision == GW_PRECOPY_CONTINUE)
+		return 0;
+	if (decision != GW_PRECOPY_STOP)
+		return gw_fail(err, GW_CANCELLED, "the toolstack ended the save after live pass %u",
+			       s->nr_passes);
+	s->report->stopped_by = v.stop ? v.stop : GW_STOP_TOOLSTACK;
+	s->report->expected_downtime_ns = v.expected_downtime_ns;
+	return 1;
+}
+
+/* Passes beside the running guest until it is time to stop. */
 static int precopy(struct gw_save *s, struct gw_error *err)
 {
 	uint64_t nr_due = s->guest.nr_pfns;
 
 	all_due(s);
 	for (;;) {
-		struct gw_precopy_verdict v;
+		int stop;
 
 		if (live_pass(s, nr_due, err) < 0)
 			return -1;
-		v = gw_precopy_decide(&s->args->precopy, s->passes, s->nr_passes);
-		if (v.stop) {
-			s->report->stopped_by = v.why;
-			s->report->expected_downtime_ns = v.expected_downtime_ns;
-			return 0;
-		}
+		stop = ask_to_stop(s, err);
+		if (stop != 0)
+			return stop < 0 ? -1 : 0;
 		if (clean(s, &nr_due, err) < 0)
 			return -1;
 	}
@@ -257,10 +278,10 @@ static int final_round(struct gw_save *s, struct gw_error *err)
 	gw_bitmap_or(s->due, s->deferred, nr);
 	memset(s->deferred, 0, GW_BITMAP_WORDS(nr) * sizeof(*s->deferred));
 	s->nr_deferred = 0;
-	return round_of(s, "final round", gw_bitmap_count(s->due, nr), true, err);
+	return round_of(s, GW_STAGE_FINAL_ROUND, gw_bitmap_count(s->due, nr), true, err);
 }
 
-/* Everything again, behind VERIFY, for the receiver to compare. */
+/* Everything again, after VERIFY, for the receiver to compare. */
 static int verify(struct gw_save *s, struct gw_error *err)
 {
 	uint64_t final_ns = s->report->final_round_ns;
@@ -269,7 +290,7 @@ static int verify(struct gw_save *s, struct gw_error *err)
 	    gw_save_write_records(s, err) < 0)
 		return -1;
 	all_due(s);
-	if (round_of(s, "verify", s->guest.nr_pfns, true, err) < 0)
+	if (round_of(s, GW_STAGE_VERIFY, s->guest.nr_pfns, true, err) < 0)
 		return -1;
 	s->report->final_round_ns += final_ns;
 	return 0;
@@ -278,11 +299,11 @@ static int verify(struct gw_save *s, struct gw_error *err)
 int gw_save_memory(struct gw_save *s, struct gw_error *err)
 {
 	if (!s->live) {
-		s->report->stopped_by = "not live";
+		s->report->stopped_by = GW_STOP_NOT_LIVE;
 		all_due(s);
 		if (gw_save_suspend(s, err) < 0)
 			return -1;
-		return round_of(s, "memory", s->guest.nr_pfns, true, err);
+		return round_of(s, GW_STAGE_MEMORY, s->guest.nr_pfns, true, err);
 	}
 	s->pacing.bytes_per_s = s->args->precopy.bandwidth;
 	if (start_logging(s, err) < 0 || precopy(s, err) < 0 || final_round(s, err) < 0)

@@ -1,60 +1,29 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Writing a libxl stream around an image: header, LIBXC_CONTEXT, the image, the device model's
- * state, END; and between the checkpoints of an image what libxl itself would put there.
+ * The libxl layer of a save: header and LIBXC_CONTEXT before the image, the state of the device
+ * model after each checkpoint of it, END.
  */
 #include "migrate/save.h"
+
+#include <stdlib.h>
 
 #include "format/libxl/stream.h"
 
 struct stream_save {
-	const struct gw_save_args *args; /* the caller's */
-	const struct gw_buffer *emulator;
-	struct gw_toolstack toolstack; /* the caller's, with checkpoint replaced */
-	uint64_t bytes;		       /* of this layer */
+	struct gw_domain *domain;
+	struct gw_channel *out;
+	void *model; /* state of the device model at the last suspend, or NULL */
+	size_t model_len;
+	uint64_t bytes; /* of this layer */
 };
 
 static int write_records(struct stream_save *s, struct gw_buffer *records, struct gw_error *err)
 {
-	int rc = gw_channel_write(s->args->out, records->data, records->len, err);
+	int rc = gw_channel_write(s->out, records->data, records->len, err);
 
 	s->bytes += records->len;
 	gw_buffer_free(records);
 	return rc;
-}
-
-static int append_emulator(struct stream_save *s, struct gw_buffer *records, struct gw_error *err)
-{
-	struct gw_emulator_data emulator = {.emulator_id = GW_EMULATOR_UPSTREAM};
-
-	if (!s->emulator)
-		return 0;
-	emulator.data = s->emulator->data;
-	emulator.len = s->emulator->len;
-	return gw_emulator_data_append(records, GW_STREAM_EMULATOR_CONTEXT, &emulator, err);
-}
-
-/* The records behind an image or a checkpoint of it. */
-static int write_tail(struct stream_save *s, uint32_t last, struct gw_error *err)
-{
-	struct gw_buffer records = {0};
-
-	if (append_emulator(s, &records, err) < 0 ||
-	    gw_record_append(&records, last, NULL, 0, err) < 0) {
-		gw_buffer_free(&records);
-		return -1;
-	}
-	return write_records(s, &records, err);
-}
-
-static int stream_checkpoint(void *opaque, struct gw_error *err)
-{
-	struct stream_save *s = opaque;
-
-	if (write_tail(s, GW_STREAM_CHECKPOINT_END, err) < 0 ||
-	    gw_channel_drain(s->args->out, err) < 0)
-		return -1;
-	return s->args->toolstack->checkpoint(s->args->toolstack->opaque, err);
 }
 
 static int write_head(struct stream_save *s, struct gw_error *err)
@@ -72,80 +41,73 @@ static int write_head(struct stream_save *s, struct gw_error *err)
 	return write_records(s, &records, err);
 }
 
-/* The table's other entries must keep their own opaque: they are called through these. */
-static int ts_suspend(void *opaque, struct gw_error *err)
+static int take_device_state(void *opaque, const struct gw_toolstack *ts, struct gw_error *err)
 {
-	const struct gw_toolstack *ts = ((struct stream_save *)opaque)->args->toolstack;
+	struct stream_save *s = opaque;
 
-	return ts->suspend(ts->opaque, err);
+	if (s->domain->type != GW_GUEST_X86_HVM)
+		return 0;
+	free(s->model);
+	s->model = NULL;
+	s->model_len = 0;
+	if (ts->device_model_state(ts->owner, &s->model, &s->model_len, err) < 0)
+		return gw_fail_in(err, "the device model of domain %u", s->domain->domid);
+	return 0;
 }
 
-static int ts_resume(void *opaque, struct gw_error *err)
+static int append_model(const struct stream_save *s, struct gw_buffer *records,
+			struct gw_error *err)
 {
-	const struct gw_toolstack *ts = ((struct stream_save *)opaque)->args->toolstack;
-
-	return ts->resume(ts->opaque, err);
-}
-
-static int ts_logdirty_switch(void *opaque, int enable, struct gw_error *err)
-{
-	const struct gw_toolstack *ts = ((struct stream_save *)opaque)->args->toolstack;
-
-	return ts->logdirty_switch(ts->opaque, enable, err);
-}
-
-static void ts_progress(void *opaque, const struct gw_progress *progress)
-{
-	const struct gw_toolstack *ts = ((struct stream_save *)opaque)->args->toolstack;
-
-	ts->progress(ts->opaque, progress);
-}
-
-static void wrap_toolstack(struct stream_save *s)
-{
-	const struct gw_toolstack *ts = s->args->toolstack;
-
-	s->toolstack = (struct gw_toolstack){
-		.opaque = s,
-		.suspend = ts->suspend ? ts_suspend : NULL,
-		.resume = ts->resume ? ts_resume : NULL,
-		.checkpoint = ts->checkpoint ? stream_checkpoint : NULL,
-		.logdirty_switch = ts->logdirty_switch ? ts_logdirty_switch : NULL,
-		.progress = ts->progress ? ts_progress : NULL,
-		.log = ts->log,
+	const struct gw_emulator_data emulator = {
+		.emulator_id = GW_EMULATOR_UPSTREAM,
+		.data = s->model,
+		.len = s->model_len,
 	};
+
+	if (s->model_len == 0)
+		return 0;
+	return gw_emulator_data_append(records, GW_STREAM_EMULATOR_CONTEXT, &emulator, err);
 }
 
-static int save_image(struct stream_save *s, struct gw_error *err)
+static int write_checkpoint(void *opaque, bool last, struct gw_error *err)
 {
-	struct gw_save_args args = *s->args;
+	struct stream_save *s = opaque;
+	struct gw_buffer records = {0};
+	uint32_t end = last ? GW_STREAM_END : GW_STREAM_CHECKPOINT_END;
 
-	if (s->args->toolstack && s->args->stream_type != GW_STREAM_PLAIN) {
-		wrap_toolstack(s);
-		args.toolstack = &s->toolstack;
+	if (append_model(s, &records, err) < 0 ||
+	    gw_record_append(&records, end, NULL, 0, err) < 0) {
+		gw_buffer_free(&records);
+		return -1;
 	}
-	return gw_save_image(&args, err);
+	return write_records(s, &records, err);
 }
 
-int gw_save_stream(const struct gw_save_args *args, const struct gw_buffer *emulator,
-		   struct gw_error *err)
+int gw_save_stream(const struct gw_save_args *args, struct gw_report *report, struct gw_error *err)
 {
-	struct stream_save s = {.args = args, .emulator = emulator};
+	struct stream_save s = {.domain = args->domain, .out = args->out};
+	const struct gw_save_layer layer = {
+		.opaque = &s,
+		.outer = args->layer,
+		.take_device_state = take_device_state,
+		.checkpoint = write_checkpoint,
+	};
 	const struct gw_cancel *before = args->out->cancel;
+	struct gw_save_args image = *args;
 	int rc;
 
-	if (args->cancel)
-		gw_channel_set_cancel(args->out, args->cancel);
+	if (report)
+		*report = (struct gw_report){0};
+	image.layer = &layer;
+	image.cancel = args->cancel ? args->cancel : gw_operation_cancel_token(args->op);
+	if (image.cancel)
+		gw_channel_set_cancel(args->out, image.cancel);
 	rc = write_head(&s, err);
 	if (rc == 0)
-		rc = save_image(&s, err);
-	if (rc == 0 && args->stream_type == GW_STREAM_PLAIN) {
-		rc = write_tail(&s, GW_STREAM_END, err);
-		if (rc == 0)
-			rc = gw_channel_drain(args->out, err);
-	}
+		rc = gw_save_image(&image, report, err);
 	gw_channel_set_cancel(args->out, before);
-	if (args->report)
-		args->report->bytes += s.bytes;
+	if (report)
+		report->bytes += s.bytes;
+	free(s.model);
 	return rc;
 }

@@ -105,19 +105,10 @@ void gw_job_done(struct gw_process *p)
 		gw_process_finish(p, GW_END_DESTROYED);
 }
 
-static void publish(void *opaque, const struct gw_progress *progress)
-{
-	struct gw_job *job = gw_container_of(opaque, struct gw_job, toolstack);
-
-	gw_operation_set_progress(job->self, progress);
-}
-
 void gw_job_toolstack(struct gw_job *job, struct gw_operation *op, struct gw_toolstack *table)
 {
-	job->self = op;
 	job->toolstack.cancel = gw_operation_cancel_token(op);
 	gw_domain_toolstack_init(&job->toolstack, table);
-	table->progress = publish;
 }
 
 json_t *gw_job_report(const struct gw_job *job)
@@ -140,17 +131,17 @@ void gw_job_report_progress(struct gw_process *p)
 	struct gw_progress now;
 
 	gw_operation_progress(p->job->op, &now);
-	if (!now.stage)
+	if (now.stage == GW_STAGE_NONE)
 		return;
 	if (!p->job->owner && p->args.progress)
 		p->args.progress(p->args.opaque, &now);
-	gw_session_event(p->job->owner,
-			 json_pack("{s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I}", "event", "progress",
-				   "stage", now.stage, "round", (json_int_t)now.round, "pages_done",
-				   (json_int_t)now.pages_done, "pages_total",
-				   (json_int_t)now.pages_total, "bytes", (json_int_t)now.bytes,
-				   "bytes_per_s", (json_int_t)now.bytes_per_s, "dirty_pages",
-				   (json_int_t)now.dirty_pages));
+	gw_session_event(
+		p->job->owner,
+		json_pack("{s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I}", "event", "progress", "stage",
+			  gw_stage_name(now.stage), "round", (json_int_t)now.round, "pages_done",
+			  (json_int_t)now.pages_done, "pages_total", (json_int_t)now.pages_total,
+			  "bytes", (json_int_t)now.bytes, "bytes_per_s",
+			  (json_int_t)now.bytes_per_s, "dirty_pages", (json_int_t)now.dirty_pages));
 }
 
 void gw_migration_id_format(const struct gw_migration_id *id, char out[33])

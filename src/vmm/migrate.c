@@ -22,14 +22,12 @@ static int run_migrate(void *opaque, struct gw_operation *op, struct gw_error *e
 	struct gw_save_args args = {
 		.domain = job->process->domain,
 		.toolstack = &toolstack,
-		.cancel = gw_operation_cancel_token(op),
 		.live = job->live,
 		.precopy = job->precopy,
-		.report = &job->report,
 	};
 
 	gw_job_toolstack(job, op, &toolstack);
-	return gw_migrate_send(job->ch, &offer, &args, op, &job->outcome, err);
+	return gw_migrate_send(job->ch, &offer, &args, op, &job->report, &job->outcome, err);
 }
 
 static void stays_here(struct gw_process *p, struct gw_job *job, struct gw_error *err)

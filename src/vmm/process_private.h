@@ -56,7 +56,6 @@ struct gw_job {
 	const struct gw_job_kind *kind;
 	struct gw_process *process;
 	struct gw_operation *op;
-	struct gw_operation *self; /* the same, for the operation's own thread */
 	struct gw_session *owner; /* asked for it, and cancels it by going away; NULL: the process's
 				     own start */
 	struct gw_channel *ch;
@@ -168,7 +167,7 @@ int gw_job_start(struct gw_process *p, struct gw_job *job, struct gw_error *err)
 void gw_job_done(struct gw_process *p);
 void gw_job_report_progress(struct gw_process *p);
 void gw_job_free(struct gw_job *job);
-/* For run: a toolstack over the job's domain that publishes progress and honours cancel. */
+/* For run: a toolstack over the job's domain that honours op's cancel token. */
 void gw_job_toolstack(struct gw_job *job, struct gw_operation *op, struct gw_toolstack *table);
 
 /*

@@ -39,6 +39,7 @@ int gw_restore_rest(struct gw_job *job, struct gw_operation *op, struct gw_error
 		.in = job->ch,
 		.origin = job->base,
 		.toolstack = &toolstack,
+		.op = op,
 		.cancel = gw_operation_cancel_token(op),
 		.owner = job,
 		.header = gw_restore_judge,
@@ -136,7 +137,7 @@ static int read_converted(struct gw_job *job, enum gw_guest_type guest, struct g
 
 	if (gw_acceptance_check(&args->acceptance, GW_GENERATION_LEGACY, &args->log, err) < 0)
 		return -1;
-	job->convert_toolstack.log = args->log;
+	job->convert_toolstack = (struct gw_toolstack){GW_TOOLSTACK_HEAD, .log = args->log};
 	ch = gw_convert_channel(&convert, NULL, err);
 	if (!ch)
 		return -1;

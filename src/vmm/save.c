@@ -31,15 +31,14 @@ static int run_save(void *opaque, struct gw_operation *op, struct gw_error *err)
 		.domain = job->process->domain,
 		.out = job->ch,
 		.toolstack = &toolstack,
-		.cancel = gw_operation_cancel_token(op),
+		.op = op,
 		.live = job->live,
 		.precopy = job->precopy,
-		.report = &job->report,
 	};
 
 	gw_job_toolstack(job, op, &toolstack);
-	gw_channel_set_cancel(job->ch, args.cancel);
-	if (write_header(job, err) < 0 || gw_save_stream(&args, NULL, err) < 0)
+	gw_channel_set_cancel(job->ch, gw_operation_cancel_token(op));
+	if (write_header(job, err) < 0 || gw_save_stream(&args, &job->report, err) < 0)
 		return -1;
 	return gw_channel_drain(job->ch, err);
 }

@@ -61,10 +61,8 @@ int gw_domain_toolstack_undo(struct gw_domain_toolstack *ts, struct gw_error *er
 void gw_domain_toolstack_init(struct gw_domain_toolstack *ts, struct gw_toolstack *table)
 {
 	*table = (struct gw_toolstack){
-		.opaque = ts,
-		.suspend = do_suspend,
-		.resume = do_resume,
-		.log = ts->log,
+		GW_TOOLSTACK_HEAD,     .owner = ts,	      .log = ts->log,
+		.suspend = do_suspend, .postcopy = do_resume,
 	};
 }
 

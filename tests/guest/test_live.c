@@ -130,17 +130,16 @@ static void save_by_engine(struct gw_domain *d, struct gw_memory_guest *guest,
 			   struct gw_buffer *out)
 {
 	struct gw_error err = GW_ERROR_INIT;
-	struct gw_toolstack ts = {.opaque = d, .suspend = ts_suspend};
+	struct gw_toolstack ts = {GW_TOOLSTACK_HEAD, .owner = d, .suspend = ts_suspend};
 	struct gw_channel *ch = bytes_sink("saved", out);
 	struct gw_report report;
 	struct gw_save_args args = {.domain = d,
 				    .out = ch,
 				    .toolstack = &ts,
 				    .live = true,
-				    .precopy = {.downtime_ms = 1, .max_rounds = 8},
-				    .report = &report};
+				    .precopy = {.downtime_ms = 1, .max_rounds = 8}};
 
-	assert_ok(gw_save_image(&args, &err), &err);
+	assert_ok(gw_save_image(&args, &report, &err), &err);
 	gw_channel_close(ch);
 	print_message("%llu steps, %u rounds\n", (unsigned long long)gw_memory_guest_steps(guest),
 		      report.rounds);

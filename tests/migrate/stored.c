@@ -140,7 +140,8 @@ static int ts_resume(void *opaque, struct gw_error *err)
 
 struct gw_toolstack stored_toolstack(struct gw_domain *d)
 {
-	return (struct gw_toolstack){.opaque = d, .suspend = ts_suspend, .resume = ts_resume};
+	return (struct gw_toolstack){GW_TOOLSTACK_HEAD, .owner = d, .suspend = ts_suspend,
+				     .postcopy = ts_resume};
 }
 
 struct gw_buffer stored_save(struct gw_domain *d, bool live)
@@ -151,7 +152,7 @@ struct gw_buffer stored_save(struct gw_domain *d, bool live)
 	struct gw_buffer image = {0};
 
 	args.out = bytes_sink("saved", &image);
-	assert_ok(gw_save_image(&args, &err), &err);
+	assert_ok(gw_save_image(&args, NULL, &err), &err);
 	gw_channel_close(args.out);
 	return image;
 }

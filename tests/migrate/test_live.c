@@ -62,10 +62,9 @@ static int save(struct gw_domain *d, bool live, struct gw_report *report, struct
 		.out = out,
 		.toolstack = &ts,
 		.live = live,
-		.report = report,
 		.precopy = {.downtime_ms = 1, .max_rounds = 4, .bandwidth = 20 << 20},
 	};
-	int rc = gw_save_image(&args, err);
+	int rc = gw_save_image(&args, report, err);
 
 	if (rc < 0)
 		gw_buffer_free(image);
@@ -182,7 +181,7 @@ static void test_deferred_table_is_sent(void **state)
 	struct gw_error err = GW_ERROR_INIT;
 	struct gw_domain *d = running_domain(streams[1]);
 	struct stealthy s = {.d = d};
-	struct gw_toolstack ts = {.opaque = &s, .suspend = stealthy_suspend};
+	struct gw_toolstack ts = {GW_TOOLSTACK_HEAD, .owner = &s, .suspend = stealthy_suspend};
 	struct gw_buffer live = {0}, still = {0};
 	struct gw_channel *out = bytes_sink("saved", &live);
 	struct gw_save_args args = {.domain = d, .out = out, .toolstack = &ts, .live = true};
@@ -194,7 +193,7 @@ static void test_deferred_table_is_sent(void **state)
 	s.pte = gw_memory_page(d, pfn);
 	s.was = *s.pte;
 	*s.pte = UINT64_C(0x380) << 12 | 1;
-	assert_ok(gw_save_image(&args, &err), &err);
+	assert_ok(gw_save_image(&args, NULL, &err), &err);
 	assert_ok(save(d, false, &report, &still, &err), &err);
 	check_same("deferred", &live, &still);
 	gw_channel_close(out);

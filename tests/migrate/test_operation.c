@@ -25,7 +25,7 @@ static void script_init(struct script *s)
 static int body(void *opaque, struct gw_operation *op, struct gw_error *err)
 {
 	struct script *s = opaque;
-	struct gw_progress progress = {.stage = "memory", .round = 3, .pages_done = 7};
+	struct gw_progress progress = {.stage = GW_STAGE_MEMORY, .round = 3, .pages_done = 7};
 
 	gw_operation_set_progress(op, &progress);
 	if (s->open_window && gw_operation_commit_window(op, true, err) < 0)
@@ -61,7 +61,7 @@ static void test_runs(void **state)
 	sem_wait(&s.reached);
 	assert_false(is_over(op, 0));
 	gw_operation_progress(op, &progress);
-	assert_string_equal(progress.stage, "memory");
+	assert_int_equal(progress.stage, GW_STAGE_MEMORY);
 	assert_int_equal(progress.pages_done, 7);
 	sem_post(&s.go);
 	assert_true(is_over(op, 10000));

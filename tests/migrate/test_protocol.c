@@ -189,10 +189,9 @@ static int send_it(void *opaque, struct gw_operation *op, struct gw_error *err)
 		.toolstack = &ts,
 		.live = m->live,
 		.precopy = {.bandwidth = m->bandwidth},
-		.report = &m->report,
 	};
 	struct gw_domain_info info;
-	int rc = gw_migrate_send(ch, &offer, &save, op, &m->sent, err);
+	int rc = gw_migrate_send(ch, &offer, &save, op, &m->report, &m->sent, err);
 
 	gw_domain_info(m->source, &info, NULL);
 	m->source_suspended = info.shutdown == GW_SHUTDOWN_SUSPEND;
@@ -204,9 +203,9 @@ static void cancel_receiver(void *opaque, const struct gw_progress *progress)
 {
 	struct migration *m = opaque;
 
-	if (m->receiver_cancels_before_yours && strcmp(progress->stage, "device state") == 0)
+	if (m->receiver_cancels_before_yours && progress->stage == GW_STAGE_DEVICE_STATE)
 		gw_operation_cancel(m->receive_op, NULL);
-	if (m->sender_cancels_at_ready && strcmp(progress->stage, "device state") == 0)
+	if (m->sender_cancels_at_ready && progress->stage == GW_STAGE_DEVICE_STATE)
 		gw_operation_cancel(m->send_op, NULL);
 }
 
@@ -214,7 +213,7 @@ static int receive_it(void *opaque, struct gw_operation *op, struct gw_error *er
 {
 	struct migration *m = opaque;
 	struct gw_channel *ch = channel_of(m->relay.receiver);
-	struct gw_toolstack ts = {.opaque = m, .progress = cancel_receiver};
+	struct gw_toolstack ts = {GW_TOOLSTACK_HEAD, .owner = m, .progress = cancel_receiver};
 	struct gw_receiver receiver = {
 		.opaque = m,
 		.accept = accept_it,
@@ -546,7 +545,7 @@ static void test_receiver_hangs(void **state)
 	far = channel_of(fds[1]);
 	gw_channel_set_silence(ch, 7);
 	assert_int_equal(pthread_create(&thread, NULL, accept_and_hang, far), 0);
-	assert_fails(gw_migrate_send(ch, &offer, &save, NULL, &outcome, &err), &err, GW_PEER,
+	assert_fails(gw_migrate_send(ch, &offer, &save, NULL, NULL, &outcome, &err), &err, GW_PEER,
 		     "taken nothing for 3000 ms");
 	assert_true(gw_clock_ms() - start >= 3000);
 	assert_int_equal(outcome, GW_OUTCOME_SOURCE);

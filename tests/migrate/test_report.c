@@ -19,7 +19,7 @@ static struct gw_report sample(void)
 		.pages = 1024,
 		.bytes = 4202496,
 		.total_ns = 8000000,
-		.stopped_by = "downtime",
+		.stopped_by = GW_STOP_DOWNTIME,
 		.pause_ns = 1000000,
 		.final_round_ns = 600000,
 		.device_state_ns = 300000,
@@ -76,7 +76,7 @@ static void test_json_edges(void **state)
 	json_t *root;
 
 	r.rounds = 500;
-	r.stopped_by = NULL;
+	r.stopped_by = GW_STOP_NONE;
 	r.expected_downtime_ns = UINT64_MAX;
 	root = parse(&r);
 	assert_int_equal(json_array_size(json_object_get(root, "round")), 64);

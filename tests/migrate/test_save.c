@@ -184,7 +184,6 @@ static void test_live(void **state)
 		.out = &out->ch,
 		.toolstack = &ts,
 		.live = true,
-		.report = &report,
 		/* Nothing converges: five passes, each with writes beside it. */
 		.precopy = {.max_rounds = 5},
 	};
@@ -193,7 +192,7 @@ static void test_live(void **state)
 	/* A rate that makes every page expensive: only an idle guest would fit. */
 	args.precopy.downtime_ms = 1;
 	args.precopy.bandwidth = 0;
-	assert_ok(gw_save_image(&args, &err), &err);
+	assert_ok(gw_save_image(&args, &report, &err), &err);
 	image = saved_bytes(out);
 	check_against_domain(&image, d);
 	assert_true(guest.steps > 2);
@@ -215,11 +214,10 @@ static void test_only_dirty_is_sent_again(void **state)
 	struct busy_channel *out = busy_channel(&guest);
 	struct gw_toolstack ts = stored_toolstack(d);
 	struct gw_report report;
-	struct gw_save_args args = {
-		.domain = d, .out = &out->ch, .toolstack = &ts, .live = true, .report = &report};
+	struct gw_save_args args = {.domain = d, .out = &out->ch, .toolstack = &ts, .live = true};
 
-	assert_ok(gw_save_image(&args, &err), &err);
-	assert_string_equal(report.stopped_by, "downtime");
+	assert_ok(gw_save_image(&args, &report, &err), &err);
+	assert_int_equal(report.stopped_by, GW_STOP_DOWNTIME);
 	assert_int_equal(report.rounds, 2);
 	assert_in_range(report.round_pages[0], 900, 1024);
 	assert_in_range(report.round_pages[1], 1, 3 * out->writes);
@@ -237,14 +235,14 @@ static int cp_suspend(void *opaque, struct gw_error *err)
 {
 	struct checkpoints *c = opaque;
 
-	return c->inner.suspend(c->inner.opaque, err);
+	return c->inner.suspend(c->inner.owner, err);
 }
 
 static int cp_resume(void *opaque, struct gw_error *err)
 {
 	struct checkpoints *c = opaque;
 
-	return c->inner.resume(c->inner.opaque, err);
+	return c->inner.postcopy(c->inner.owner, err);
 }
 
 /* Four checkpoints; the guest writes between them, and once more behind the last. */
@@ -287,6 +285,19 @@ static int snap_checkpoint(void *opaque, struct gw_error *err)
 	return cp_checkpoint(&((struct last_state *)opaque)->c, err);
 }
 
+/* The device model's state at each suspension, numbered by the checkpoints before it. */
+static int snap_model(void *owner, void **state, size_t *len, struct gw_error *err)
+{
+	struct last_state *l = owner;
+	struct gw_domain_info info;
+
+	assert_ok(gw_domain_info(l->c.guest->d, &info, err), err);
+	assert_int_equal(info.shutdown, GW_SHUTDOWN_SUSPEND);
+	assert_true(asprintf((char **)state, "model %u", l->c.nr) > 0);
+	*len = strlen(*state);
+	return 0;
+}
+
 static void test_checkpointed(void **state)
 {
 	struct gw_error err = GW_ERROR_INIT;
@@ -294,11 +305,13 @@ static void test_checkpointed(void **state)
 	struct guest guest = guest_of(d, 20);
 	struct busy_channel *out = busy_channel(&guest);
 	struct last_state l = {.c = {.guest = &guest, .inner = stored_toolstack(d)}};
-	struct gw_buffer emulator = {.data = (uint8_t *)"model", .len = 5}, model = {0};
-	struct gw_toolstack ts = {.opaque = &l,
+	struct gw_buffer model = {0};
+	struct gw_toolstack ts = {GW_TOOLSTACK_HEAD,
+				  .owner = &l,
 				  .suspend = snap_suspend,
-				  .resume = snap_resume,
-				  .checkpoint = snap_checkpoint};
+				  .postcopy = snap_resume,
+				  .checkpoint = snap_checkpoint,
+				  .device_model_state = snap_model};
 	struct gw_save_args args = {
 		.domain = d, .out = &out->ch, .toolstack = &ts, .stream_type = GW_STREAM_REMUS};
 	struct gw_restore_args restore = {0};
@@ -306,7 +319,7 @@ static void test_checkpointed(void **state)
 	struct gw_buffer stream;
 
 	l.last.data = calloc(1024, GW_PAGE_SIZE);
-	assert_ok(gw_save_stream(&args, &emulator, &err), &err);
+	assert_ok(gw_save_stream(&args, NULL, &err), &err);
 	stream = saved_bytes(out);
 	restore.domain = stored_domain(GW_GUEST_X86_HVM, 0);
 	restore.in = stored_bytes(stream.data, stream.len);
@@ -314,8 +327,13 @@ static void test_checkpointed(void **state)
 	assert_ok(gw_control_restored(restore.domain->control, &err), &err);
 	assert_int_equal(result.checkpoints, 4);
 	assert_true(result.failed_over);
-	assert_int_equal(model.len, 5);
-	assert_memory_equal(model.data, "model", 5);
+	assert_int_equal(model.len, 7);
+	assert_memory_equal(model.data, "model 3", 7);
+	for (unsigned i = 0; i < 4; i++) {
+		char text[] = {'m', 'o', 'd', 'e', 'l', ' ', (char)('0' + i)};
+
+		assert_non_null(memmem(stream.data, stream.len, text, sizeof(text)));
+	}
 	for (uint64_t pfn = 0; pfn < 1000; pfn++) {
 		void *page = gw_memory_page(restore.domain, pfn);
 
@@ -349,6 +367,7 @@ static uint64_t mismatches_of(const struct gw_buffer *image, enum gw_guest_type 
 {
 	struct gw_error err = GW_ERROR_INIT;
 	struct gw_toolstack ts = {
+		GW_TOOLSTACK_HEAD,
 		.log = {.fn = take_remark, .opaque = remarks, .max = GW_LOG_WARNING}};
 	struct gw_restore_args args = {
 		.domain = stored_domain(type, type == GW_GUEST_X86_PV ? 0 : 8192),
@@ -390,7 +409,7 @@ static void test_verify(void **state)
 	struct remarks remarks = {0};
 	struct gw_buffer image;
 
-	assert_ok(gw_save_image(&args, &err), &err);
+	assert_ok(gw_save_image(&args, NULL, &err), &err);
 	image = saved_bytes(out);
 	assert_int_equal(mismatches_of(&image, d->type, &remarks), 0);
 	assert_int_equal(remarks.nr, 0);
@@ -415,11 +434,10 @@ static void test_bandwidth(void **state)
 				    .out = &out->ch,
 				    .toolstack = &ts,
 				    .live = true,
-				    .precopy = {.bandwidth = 10 << 20},
-				    .report = &report};
+				    .precopy = {.bandwidth = 10 << 20}};
 	uint64_t start = gw_clock_ms();
 
-	assert_ok(gw_save_image(&args, &err), &err);
+	assert_ok(gw_save_image(&args, &report, &err), &err);
 	assert_true(gw_clock_ms() - start >= 250);
 	assert_true(report.round_ns[0] >= 250000000);
 	assert_true(report.final_round_ns < report.round_ns[0]);
@@ -435,14 +453,13 @@ static void test_mostly_absent(void **state)
 	struct busy_channel *out = busy_channel(NULL);
 	struct gw_toolstack ts = stored_toolstack(d);
 	struct gw_report report;
-	struct gw_save_args args = {
-		.domain = d, .out = &out->ch, .toolstack = &ts, .report = &report};
+	struct gw_save_args args = {.domain = d, .out = &out->ch, .toolstack = &ts};
 	uint64_t entries = 0, last = (1 << 20) - 1;
 	struct gw_buffer image;
 
 	/* As real ones: one page below 4 GiB, far from the others. */
 	assert_ok(gw_domain_populate(d, 1, &last, &last, &err), &err);
-	assert_ok(gw_save_image(&args, &err), &err);
+	assert_ok(gw_save_image(&args, &report, &err), &err);
 	image = saved_bytes(out);
 	for (size_t at = 40; at + 8 <= image.len;) {
 		uint32_t len = gw_get_le32(image.data + at + 4);
@@ -454,7 +471,7 @@ static void test_mostly_absent(void **state)
 		at += 8 + ((len + 7u) & ~7u);
 	}
 	assert_int_equal(entries, 1 << 20);
-	assert_string_equal(report.stopped_by, "not live");
+	assert_int_equal(report.stopped_by, GW_STOP_NOT_LIVE);
 	assert_true(out->writes < 1024 + 20);
 	gw_buffer_free(&image);
 	gw_channel_close(&out->ch);
@@ -477,13 +494,13 @@ static void test_no_suspend(void **state)
 {
 	struct gw_error err = GW_ERROR_INIT;
 	struct gw_domain *d = real_domain(HVM);
-	struct gw_toolstack ts = {.opaque = d, .suspend = refuse_to_suspend};
+	struct gw_toolstack ts = {GW_TOOLSTACK_HEAD, .owner = d, .suspend = refuse_to_suspend};
 	struct busy_channel *out = busy_channel(NULL);
 	struct gw_save_args args = {.domain = d, .out = &out->ch, .toolstack = &ts, .live = true};
 
-	assert_fails(gw_save_image(&args, &err), &err, GW_GUEST, "it does not answer");
+	assert_fails(gw_save_image(&args, NULL, &err), &err, GW_GUEST, "it does not answer");
 	ts.suspend = pretend_to_suspend;
-	assert_fails(gw_save_image(&args, &err), &err, GW_GUEST, "still runs");
+	assert_fails(gw_save_image(&args, NULL, &err), &err, GW_GUEST, "still runs");
 	gw_channel_close(&out->ch);
 	gw_control_destroy(d->control);
 }
@@ -496,12 +513,12 @@ static void test_usage(void **state)
 	struct busy_channel *out = busy_channel(NULL);
 	struct gw_save_args args = {.domain = d, .out = &out->ch};
 
-	assert_fails(gw_save_image(&args, &err), &err, GW_USAGE, "toolstack");
+	assert_fails(gw_save_image(&args, NULL, &err), &err, GW_USAGE, "toolstack");
 	args.toolstack = &ts;
 	args.stream_type = GW_STREAM_REMUS;
-	assert_fails(gw_save_image(&args, &err), &err, GW_USAGE, "checkpoint");
+	assert_fails(gw_save_image(&args, NULL, &err), &err, GW_USAGE, "checkpoint");
 	args.stream_type = GW_STREAM_COLO;
-	assert_fails(gw_save_image(&args, &err), &err, GW_UNSUPPORTED, "back channel");
+	assert_fails(gw_save_image(&args, NULL, &err), &err, GW_UNSUPPORTED, "back channel");
 	gw_channel_close(&out->ch);
 	gw_control_destroy(d->control);
 }

@@ -144,7 +144,7 @@ static void progress(struct comparison *c)
 	const struct gw_toolstack *ts = c->d->ts;
 	uint64_t ns = gw_clock_ns() - c->started_ns;
 	struct gw_progress p = {
-		.stage = "comparing",
+		.stage = GW_STAGE_COMPARING,
 		.pages_done = c->done,
 		.pages_total = GW_MAX(c->d->a.pages.pfns, c->d->b.pages.pfns),
 		.bytes = c->done * GW_PAGE_SIZE,
@@ -154,7 +154,7 @@ static void progress(struct comparison *c)
 		return;
 	if (ns > 100000000u)
 		p.bytes_per_s = (uint64_t)((double)p.bytes * 1e9 / (double)ns);
-	ts->progress(ts->opaque, &p);
+	ts->progress(ts->owner, &p);
 }
 
 static int compare_block(struct comparison *c, uint64_t pfn)

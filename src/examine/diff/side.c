@@ -295,7 +295,7 @@ static void on_progress(void *opaque, const struct gw_progress *progress)
 	struct gw_diff_side *side = opaque;
 
 	if (side->ts->progress)
-		side->ts->progress(side->ts->opaque, progress);
+		side->ts->progress(side->ts->owner, progress);
 }
 
 /* What was found on the way, the gravest first. */

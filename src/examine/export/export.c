@@ -95,7 +95,7 @@ static void on_progress(void *opaque, const struct gw_progress *progress)
 	struct export *x = opaque;
 
 	if (x->ts->progress)
-		x->ts->progress(x->ts->opaque, progress);
+		x->ts->progress(x->ts->owner, progress);
 }
 
 static int read_image(struct export *x, struct gw_channel *in, struct gw_error *err)

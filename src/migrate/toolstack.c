@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * The defaults of the toolstack table, and the names of the stages.
+ */
+#include "migrate/toolstack.h"
+
+#include <string.h>
+
+#include "base/util.h"
+
+static const char *const stage_names[GW_NR_STAGES] = {
+	[GW_STAGE_NONE] = "",
+	[GW_STAGE_STATIC_DATA] = "static data",
+	[GW_STAGE_MEMORY] = "memory",
+	[GW_STAGE_SUSPEND] = "suspend",
+	[GW_STAGE_FINAL_ROUND] = "final round",
+	[GW_STAGE_VERIFY] = "verify",
+	[GW_STAGE_DEVICE_STATE] = "device state",
+	[GW_STAGE_READING] = "reading",
+	[GW_STAGE_CONVERTING] = "converting",
+	[GW_STAGE_COMPARING] = "comparing",
+};
+
+const char *gw_stage_name(enum gw_stage stage)
+{
+	return (unsigned)stage < GW_NR_STAGES ? stage_names[stage] : "";
+}
+
+enum gw_stage gw_stage_from_name(const char *name)
+{
+	for (unsigned i = 0; i < GW_NR_STAGES; i++)
+		if (strcmp(name, stage_names[i]) == 0)
+			return (enum gw_stage)i;
+	return GW_STAGE_NONE;
+}
+
+static void ignore_progress(void *owner, const struct gw_progress *progress)
+{
+}
+
+static int refuse(void *owner, struct gw_error *err)
+{
+	return gw_fail(err, GW_USAGE, "this toolstack cannot suspend and resume the domain");
+}
+
+static int go_on(void *owner, struct gw_error *err)
+{
+	return GW_CHECKPOINT_GO_ON;
+}
+
+static int follow_advice(void *owner, const struct gw_precopy_stats *stats, struct gw_error *err)
+{
+	return stats->advice;
+}
+
+static int no_model_to_switch(void *owner, int enable, struct gw_error *err)
+{
+	return 0;
+}
+
+static int no_model_state(void *owner, void **state, size_t *len, struct gw_error *err)
+{
+	*state = NULL;
+	*len = 0;
+	return 0;
+}
+
+static int accept(void *owner, enum gw_guest_type type, const struct gw_policy *policy,
+		  struct gw_error *err)
+{
+	return 0;
+}
+
+static int ignore_missing(void *owner, unsigned missing, struct gw_error *err)
+{
+	return 0;
+}
+
+static int ignore_results(void *owner, uint64_t store_gfn, uint64_t console_gfn,
+			  struct gw_error *err)
+{
+	return 0;
+}
+
+#define SUPPLY(table, entry, fallback)                                                             \
+	((table)->entry = (table)->entry ? (table)->entry : (fallback))
+
+static void supply_defaults(struct gw_toolstack *ts)
+{
+	SUPPLY(ts, progress, ignore_progress);
+	SUPPLY(ts, suspend, refuse);
+	SUPPLY(ts, postcopy, refuse);
+	SUPPLY(ts, checkpoint, go_on);
+	SUPPLY(ts, wait_checkpoint, go_on);
+	SUPPLY(ts, precopy_policy, follow_advice);
+	SUPPLY(ts, logdirty_switch, no_model_to_switch);
+	SUPPLY(ts, device_model_state, no_model_state);
+	SUPPLY(ts, static_data, accept);
+	SUPPLY(ts, static_data_done, ignore_missing);
+	SUPPLY(ts, restore_results, ignore_results);
+}
+
+/* A table that ends before its entries do cannot have been filled by anybody. */
+#define MIN_SIZE offsetof(struct gw_toolstack, progress)
+
+static int copy(struct gw_toolstack *full, const struct gw_toolstack *given, struct gw_error *err)
+{
+	if (given->size < MIN_SIZE)
+		return gw_fail(
+			err, GW_USAGE,
+			"the toolstack table says that it has %zu bytes, expected at least %zu",
+			given->size, MIN_SIZE);
+	if (given->version != GW_TOOLSTACK_VERSION)
+		return gw_fail(err, GW_USAGE, "the toolstack table is of version %u, expected %u",
+			       given->version, GW_TOOLSTACK_VERSION);
+	memcpy(full, given, GW_MIN(given->size, sizeof(*full)));
+	full->size = sizeof(*full);
+	return 0;
+}
+
+int gw_toolstack_complete(struct gw_toolstack *full, const struct gw_toolstack *given,
+			  unsigned needed, struct gw_error *err)
+{
+	*full = (struct gw_toolstack){GW_TOOLSTACK_HEAD};
+	if (given && copy(full, given, err) < 0)
+		return -1;
+	if ((needed & GW_TOOLSTACK_SUSPENDS) && !full->suspend)
+		return gw_fail(err, GW_USAGE, "a save needs a toolstack that can suspend");
+	if ((needed & GW_TOOLSTACK_CHECKPOINTS) && (!full->postcopy || !full->checkpoint))
+		return gw_fail(err, GW_USAGE,
+			       "checkpoints need a toolstack that can resume and checkpoint");
+	supply_defaults(full);
+	return 0;
+}

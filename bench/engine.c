@@ -56,7 +56,7 @@ static struct gw_domain *create(struct bench *b)
 {
 	struct gw_error err = GW_ERROR_INIT;
 	struct gw_domain_config config = {
-		.name = "bench", .type = GW_GUEST_X86_HVM, .max_pfns = b->pages, .vcpus = 1};
+		.name = "bench", .type = GW_GUEST_X86_HVM, .max_pages = b->pages, .vcpus = 1};
 	struct gw_domain *d = gw_host_create(b->host, &config, &err);
 
 	if (!d)

@@ -21,8 +21,6 @@
 extern "C" {
 #endif
 
-struct gw_control;
-
 /*
  * What a domain reports to its owner, in the vCPU's thread. No function may call into the domain:
  * it wakes another thread. An entry may be NULL: then that event is dropped.
@@ -36,6 +34,7 @@ struct gw_control_events {
 };
 
 struct gw_control_ops {
+	struct gw_table_head head;
 	/* Stops all vCPUs; returns when none runs. Nests with unpause. Any thread. */
 	int (*pause)(struct gw_control *c, struct gw_error *err);
 	int (*unpause)(struct gw_control *c, struct gw_error *err);
@@ -53,23 +52,33 @@ struct gw_control_ops {
 	 * restore has succeeded and before it unpauses. It fails if the domain could not run.
 	 */
 	int (*restored)(struct gw_control *c, struct gw_error *err);
+	/* Ends the domain and frees all it holds, the control and its struct gw_domain too. */
+	void (*destroy)(struct gw_control *c);
+
+	/* Optional entries from here on. */
+
 	/* Reports to events from now on; NULL: to nobody. The struct is copied. Only while paused.
-	 */
+	 * Default: events are dropped. */
 	void (*set_events)(struct gw_control *c, const struct gw_control_events *events);
 	/*
 	 * Why the machine stopped the guest (SHUTDOWN_CRASH that the guest did not ask for), one
 	 * sentence; "" if it did not. Borrowed; read it while no vCPU runs.
+	 * Default: "".
 	 */
 	const char *(*crash_text)(struct gw_control *c);
-	/* Ends the domain and frees all it holds, the control and its struct gw_domain too. */
-	void (*destroy)(struct gw_control *c);
 };
 
 /* Every domain that its own program created has one: gw_domain.control. */
 struct gw_control {
 	const struct gw_control_ops *ops;
 	struct gw_domain *domain;
+	void *tables; /* the library's copy */
 };
+
+/* Makes c the control of domain, with a full copy of ops, as gw_domain_init() does. */
+int gw_control_init(struct gw_control *c, struct gw_domain *domain,
+		    const struct gw_control_ops *ops, struct gw_error *err);
+void gw_control_fini(struct gw_control *c);
 
 #ifdef __cplusplus
 }

@@ -171,9 +171,9 @@ static struct gw_domain *make_domain(const struct gw_deep *deep, enum gw_guest_t
 	if (!host)
 		return NULL;
 	free_pages = gw_host_free_pages(host);
-	config.max_pfns = GW_MIN(GW_MAX(deep->nr_pfns, UINT64_C(1)), free_pages);
+	config.max_pages = GW_MIN(GW_MAX(deep->nr_pfns, UINT64_C(1)), free_pages);
 	/* Pages that come again count again, so this errs only for images near the limit. */
-	if (config.max_pfns < deep->nr_pfns && deep->populated > free_pages)
+	if (config.max_pages < deep->nr_pfns && deep->populated > free_pages)
 		gw_fail(err, GW_NO_MEMORY,
 			"--deep holds the domain in memory: the image has %" PRIu64
 			" pages, this machine has room for %" PRIu64,

@@ -5,6 +5,7 @@
 #include "guest/guest.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/util.h"
 #include "hypervisor/domain.h"
@@ -37,35 +38,85 @@ const struct gw_restore_guest_ops *gw_restore_guest_ops(enum gw_guest_type type)
 	}
 }
 
-static int compare_pfns(const void *a, const void *b)
-{
-	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+/* A page to be given. */
+struct need {
+	uint64_t pfn;
+	bool filled; /* by the caller */
+};
 
-	return x < y ? -1 : x > y;
+static int compare_needs(const void *a, const void *b)
+{
+	const struct need *x = a, *y = b;
+
+	return x->pfn < y->pfn ? -1 : x->pfn > y->pfn;
 }
 
-/* Sorts (most lists are sorted already) and drops what is there twice. Returns how many are left.
+/*
+ * Sorts (most lists are sorted already) and drops pfns that are there twice: filled if the caller
+ * fills one of them. Returns how many are left.
  */
-static size_t sort_unique(uint64_t *pfns, size_t n)
+static size_t sort_unique(struct need *needs, size_t n)
 {
 	size_t kept = 0;
 	bool sorted = true;
 
 	for (size_t i = 1; i < n && sorted; i++)
-		sorted = pfns[i - 1] < pfns[i];
+		sorted = needs[i - 1].pfn < needs[i].pfn;
 	if (sorted)
 		return n;
-	qsort(pfns, n, sizeof(*pfns), compare_pfns);
-	for (size_t i = 0; i < n; i++)
-		if (kept == 0 || pfns[kept - 1] != pfns[i])
-			pfns[kept++] = pfns[i];
+	qsort(needs, n, sizeof(*needs), compare_needs);
+	for (size_t i = 0; i < n; i++) {
+		if (kept > 0 && needs[kept - 1].pfn == needs[i].pfn)
+			needs[kept - 1].filled |= needs[i].filled;
+		else
+			needs[kept++] = needs[i];
+	}
 	return kept;
 }
 
-static int populate_chunk(struct gw_restore_guest *g, size_t n, const uint64_t *pfns,
-			  struct gw_error *err)
+/* Pages without data, of a domain whose populate gives pages that may hold anything. */
+static int zero_rest(struct gw_domain *d, size_t n, const struct need *needs, const uint64_t *gfns,
+		     struct gw_error *err)
 {
-	uint64_t need[CHUNK], gfns[CHUNK];
+	uint64_t zeroed[CHUNK];
+	void *pages[CHUNK];
+	struct gw_mapping mapping;
+	size_t count = 0;
+
+	for (size_t i = 0; i < n; i++)
+		if (!needs[i].filled)
+			zeroed[count++] = gfns[i];
+	if (count == 0)
+		return 0;
+	if (gw_domain_map(d, count, zeroed, true, pages, &mapping, err) < 0)
+		return gw_fail_in(err, "zeroing new pages");
+	for (size_t i = 0; i < count; i++)
+		memset(pages[i], 0, GW_PAGE_SIZE);
+	gw_domain_unmap(d, &mapping);
+	return 0;
+}
+
+static int give_pages(struct gw_restore_guest *g, size_t n, const struct need *needs,
+		      struct gw_error *err)
+{
+	uint64_t pfns[CHUNK], gfns[CHUNK];
+	size_t done;
+
+	for (size_t i = 0; i < n; i++)
+		pfns[i] = needs[i].pfn;
+	int rc = gw_domain_populate_part(g->domain, n, pfns, gfns, &done, err);
+
+	for (size_t i = 0; i < done; i++)
+		g->ops->set_gfn(g, pfns[i], gfns[i]);
+	if (rc < 0)
+		return -1;
+	return g->domain->ops->populate_zeroes ? 0 : zero_rest(g->domain, n, needs, gfns, err);
+}
+
+static int populate_chunk(struct gw_restore_guest *g, size_t n, const uint64_t *pfns,
+			  const uint8_t *types, struct gw_error *err)
+{
+	struct need needs[CHUNK];
 	size_t count = 0;
 
 	for (size_t i = 0; i < n; i++) {
@@ -74,23 +125,19 @@ static int populate_chunk(struct gw_restore_guest *g, size_t n, const uint64_t *
 				       "pfn 0x%llx is outside the guest's physical memory",
 				       (unsigned long long)pfns[i]);
 		if (g->ops->pfn_to_gfn(g, pfns[i]) == GW_INVALID_PFN)
-			need[count++] = pfns[i];
+			needs[count++] = (struct need){
+				.pfn = pfns[i], .filled = types && gw_page_has_data(types[i])};
 	}
-	count = sort_unique(need, count);
-	if (count == 0)
-		return 0;
-	if (gw_domain_populate(g->domain, count, need, gfns, err) < 0)
-		return -1;
-	for (size_t i = 0; i < count; i++)
-		g->ops->set_gfn(g, need[i], gfns[i]);
-	return 0;
+	count = sort_unique(needs, count);
+	return count ? give_pages(g, count, needs, err) : 0;
 }
 
 int gw_restore_populate(struct gw_restore_guest *g, size_t n, const uint64_t *pfns,
-			struct gw_error *err)
+			const uint8_t *types, struct gw_error *err)
 {
 	for (size_t done = 0; done < n; done += CHUNK)
-		if (populate_chunk(g, GW_MIN(n - done, (size_t)CHUNK), pfns + done, err) < 0)
+		if (populate_chunk(g, GW_MIN(n - done, (size_t)CHUNK), pfns + done,
+				   types ? types + done : NULL, err) < 0)
 			return -1;
 	return 0;
 }

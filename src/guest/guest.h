@@ -113,8 +113,13 @@ extern const struct gw_restore_guest_ops gw_x86_hvm_restore, gw_x86_pv_restore;
 const struct gw_save_guest_ops *gw_save_guest_ops(enum gw_guest_type type);
 const struct gw_restore_guest_ops *gw_restore_guest_ops(enum gw_guest_type type);
 
-/* Gives pages to those of n pfns that have none, through the domain's populate and set_gfn. */
+/*
+ * Gives pages to those of n pfns that have none, through the domain's populate and set_gfn. types:
+ * the page types with which they came; the caller fills those that have data. The other pages (all
+ * of them if types is NULL) read as zero, also on a domain whose populate does not zero. On failure
+ * those that got a page are known to the guest's hooks.
+ */
 int gw_restore_populate(struct gw_restore_guest *g, size_t n, const uint64_t *pfns,
-			struct gw_error *err);
+			const uint8_t *types, struct gw_error *err);
 
 #endif

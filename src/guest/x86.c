@@ -59,7 +59,8 @@ int gw_x86_apply_state(const struct gw_x86_stash *stash, struct gw_restore_guest
 		return -1;
 	if (!stash->has_xenabi)
 		return 0;
-	return gw_domain_set_xenabi(g->domain, stash->xenabi.data, stash->xenabi.len, err);
+	return gw_domain_set_extra(g->domain, GW_EXTRA_XENABI, stash->xenabi.data,
+				   stash->xenabi.len, err);
 }
 
 void gw_x86_stash_free(struct gw_x86_stash *stash, struct gw_restore_guest *g)
@@ -91,12 +92,12 @@ int gw_x86_save_tsc(struct gw_domain *d, struct gw_buffer *records, struct gw_er
 	return gw_record_append(records, GW_REC_X86_TSC_INFO, raw, sizeof(raw), err);
 }
 
-int gw_x86_save_xenabi(struct gw_domain *d, struct gw_buffer *records, struct gw_error *err)
+int gw_x86_save_extra(struct gw_domain *d, struct gw_buffer *records, struct gw_error *err)
 {
 	void *blob = NULL;
 	size_t len = 0;
 
-	if (gw_domain_get_xenabi(d, &blob, &len, err) < 0)
+	if (gw_domain_get_extra(d, GW_EXTRA_XENABI, &blob, &len, err) < 0)
 		return -1;
 	int r = len ? gw_record_append(records, GW_REC_GODWIT_XENABI, blob, len, err) : 0;
 

@@ -33,6 +33,6 @@ int gw_x86_keep(struct gw_buffer *kept, const void *data, size_t len, struct gw_
 /* The records of a save: policies; TSC; godwit's own if the domain has any. */
 int gw_x86_save_policy(struct gw_domain *d, struct gw_buffer *records, struct gw_error *err);
 int gw_x86_save_tsc(struct gw_domain *d, struct gw_buffer *records, struct gw_error *err);
-int gw_x86_save_xenabi(struct gw_domain *d, struct gw_buffer *records, struct gw_error *err);
+int gw_x86_save_extra(struct gw_domain *d, struct gw_buffer *records, struct gw_error *err);
 
 #endif

@@ -98,7 +98,7 @@ static int end_of_checkpoint(struct gw_save_guest *g, struct gw_buffer *records,
 	if (gw_x86_save_tsc(g->domain, records, err) < 0 ||
 	    save_params(g->domain, records, err) < 0 || save_context(g->domain, records, err) < 0)
 		return -1;
-	return first ? gw_x86_save_xenabi(g->domain, records, err) : 0;
+	return first ? gw_x86_save_extra(g->domain, records, err) : 0;
 }
 
 static int check_state(struct gw_save_guest *g, struct gw_error *err)

@@ -262,7 +262,9 @@ int gw_pv_p2m_open(struct gw_pv_p2m *p2m, struct gw_domain *d, struct gw_error *
 		return gw_fail(err, GW_UNSUPPORTED, "a PV guest of width %u: expected 4 or 8",
 			       width);
 	p2m->shared_info = shared;
-	p2m->compat_mfn0 = gw_domain_compat_m2p_mfn0(d);
+	p2m->compat_mfn0 = GW_INVALID_PFN;
+	if (width == 4 && gw_domain_compat_m2p_mfn0(d, &p2m->compat_mfn0, err) < 0)
+		return gw_fail_in(err, "a 32-bit PV guest cannot be saved here");
 
 	struct finder f = {.p2m = p2m};
 

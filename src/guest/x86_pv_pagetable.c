@@ -121,7 +121,7 @@ int gw_pv_localise(struct gw_restore_guest *g, uint64_t pfn, unsigned level, voi
 	}
 	g->rule = "domain-size";
 	/* What it refers to may come later in the stream, but needs its mfn now. */
-	if (gw_restore_populate(g, n, pfns, err) < 0)
+	if (gw_restore_populate(g, n, pfns, NULL, err) < 0)
 		return gw_fail_in(err, "what pfn 0x%" PRIx64 ", a page table, refers to", pfn);
 	for (unsigned i = 0; i < GW_PV_PTES; i++) {
 		if (ptes[i] & GW_PV_PTE_PRESENT)

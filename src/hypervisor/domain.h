@@ -22,37 +22,56 @@ static inline int gw_domain_nr_pfns(struct gw_domain *d, uint64_t *nr, struct gw
 	return d->ops->nr_pfns(d, nr, err);
 }
 
-static inline int gw_domain_page_types(struct gw_domain *d, size_t n, const uint64_t *gfns,
-				       uint8_t *types, struct gw_error *err)
+/* Any n: asked in parts of GW_PAGE_TYPES_MAX. */
+int gw_domain_page_types(struct gw_domain *d, size_t n, const uint64_t *gfns, uint8_t *types,
+			 struct gw_error *err);
+
+/* Each page with its own result (enum gw_map_result). */
+static inline int gw_domain_map_each(struct gw_domain *d, size_t n, const uint64_t *gfns,
+				     bool writable, void **pages, uint8_t *results,
+				     struct gw_mapping *mapping, struct gw_error *err)
 {
-	assert(n == 0 || (gfns && types));
-	return d->ops->page_types(d, n, gfns, types, err);
+	assert(n > 0 && gfns && pages && results);
+	return d->ops->map(d, n, gfns, writable, pages, results, mapping, err);
 }
 
-static inline int gw_domain_map(struct gw_domain *d, size_t n, const uint64_t *gfns, bool writable,
-				void **pages, struct gw_mapping *mapping, struct gw_error *err)
-{
-	assert(n == 0 || (gfns && pages));
-	return d->ops->map(d, n, gfns, writable, pages, mapping, err);
-}
+/* All n pages, or an error that names the first one that cannot be mapped; then none is. */
+int gw_domain_map(struct gw_domain *d, size_t n, const uint64_t *gfns, bool writable, void **pages,
+		  struct gw_mapping *mapping, struct gw_error *err);
 
 static inline void gw_domain_unmap(struct gw_domain *d, struct gw_mapping *mapping)
 {
 	d->ops->unmap(d, mapping);
 }
 
+/* The first *done pfns have a page afterwards, also on failure. */
+static inline int gw_domain_populate_part(struct gw_domain *d, size_t n, const uint64_t *pfns,
+					  uint64_t *gfns, size_t *done, struct gw_error *err)
+{
+	assert(n == 0 || (pfns && gfns));
+	*done = 0;
+	return d->ops->populate(d, n, pfns, gfns, done, err);
+}
+
+/* The same for a caller that gives up anyway when it does not get all. */
 static inline int gw_domain_populate(struct gw_domain *d, size_t n, const uint64_t *pfns,
 				     uint64_t *gfns, struct gw_error *err)
 {
-	assert(n == 0 || (pfns && gfns));
-	return d->ops->populate(d, n, pfns, gfns, err);
+	size_t done;
+
+	return gw_domain_populate_part(d, n, pfns, gfns, &done, err);
 }
 
-static inline int gw_domain_depopulate(struct gw_domain *d, size_t n, const uint64_t *gfns,
-				       struct gw_error *err)
+static inline int gw_domain_ranges(struct gw_domain *d, struct gw_pfn_range **ranges, size_t *n,
+				   struct gw_error *err)
 {
-	assert(n == 0 || gfns);
-	return d->ops->depopulate(d, n, gfns, err);
+	return d->ops->ranges(d, ranges, n, err);
+}
+
+/* The domain lives on; d must not be used any more. */
+static inline void gw_domain_close(struct gw_domain *d)
+{
+	d->ops->close(d);
 }
 
 static inline int gw_domain_logdirty_start(struct gw_domain *d, struct gw_error *err)
@@ -60,11 +79,12 @@ static inline int gw_domain_logdirty_start(struct gw_domain *d, struct gw_error 
 	return d->ops->logdirty_start(d, err);
 }
 
-static inline int gw_domain_logdirty_clean(struct gw_domain *d, uint64_t *bitmap, uint64_t nbits,
-					   uint64_t *dirty, struct gw_error *err)
-{
-	return d->ops->logdirty_clean(d, bitmap, nbits, dirty, err);
-}
+/*
+ * Any nr: what the bitmap has no room for is forgotten with the rest (the caller sends no page
+ * there). *dirty counts the first nr pfns.
+ */
+int gw_domain_logdirty_fetch_and_clear(struct gw_domain *d, uint64_t *bitmap, uint64_t nr,
+				       uint64_t *dirty, struct gw_error *err);
 
 static inline int gw_domain_logdirty_peek(struct gw_domain *d, uint64_t *dirty,
 					  struct gw_error *err)
@@ -77,40 +97,51 @@ static inline void gw_domain_logdirty_stop(struct gw_domain *d)
 	d->ops->logdirty_stop(d);
 }
 
+/* x86: d->x86 is not NULL. */
 static inline int gw_domain_get_policy(struct gw_domain *d, struct gw_policy *policy,
 				       struct gw_error *err)
 {
-	return d->ops->get_policy(d, policy, err);
+	assert(d->x86);
+	return d->x86->get_policy(d, policy, err);
 }
 
 static inline int gw_domain_set_policy(struct gw_domain *d, const struct gw_policy *policy,
 				       struct gw_error *err)
 {
-	return d->ops->set_policy(d, policy, err);
+	assert(d->x86);
+	return d->x86->set_policy(d, policy, err);
 }
 
 static inline int gw_domain_get_tsc(struct gw_domain *d, struct gw_tsc_info *tsc,
 				    struct gw_error *err)
 {
-	return d->ops->get_tsc(d, tsc, err);
+	assert(d->x86);
+	return d->x86->get_tsc(d, tsc, err);
 }
 
 static inline int gw_domain_set_tsc(struct gw_domain *d, const struct gw_tsc_info *tsc,
 				    struct gw_error *err)
 {
-	return d->ops->set_tsc(d, tsc, err);
+	assert(d->x86);
+	return d->x86->set_tsc(d, tsc, err);
 }
 
-static inline int gw_domain_get_xenabi(struct gw_domain *d, void **blob, size_t *len,
-				       struct gw_error *err)
+static inline int gw_domain_get_extra(struct gw_domain *d, const char *name, void **blob,
+				      size_t *len, struct gw_error *err)
 {
-	return d->ops->get_xenabi(d, blob, len, err);
+	return d->ops->get_extra(d, name, blob, len, err);
 }
 
-static inline int gw_domain_set_xenabi(struct gw_domain *d, const void *blob, size_t len,
-				       struct gw_error *err)
+static inline int gw_domain_set_extra(struct gw_domain *d, const char *name, const void *blob,
+				      size_t len, struct gw_error *err)
 {
-	return d->ops->set_xenabi(d, blob, len, err);
+	return d->ops->set_extra(d, name, blob, len, err);
+}
+
+static inline int gw_domain_seed_grants(struct gw_domain *d, const struct gw_ring *store,
+					const struct gw_ring *console, struct gw_error *err)
+{
+	return d->ops->seed_grants(d, store, console, err);
 }
 
 /* x86 HVM and PVH: d->hvm is not NULL. */
@@ -162,10 +193,11 @@ static inline int gw_domain_m2p(struct gw_domain *d, const uint64_t **m2p, uint6
 	return d->pv->m2p(d, m2p, max_mfn, err);
 }
 
-static inline uint64_t gw_domain_compat_m2p_mfn0(struct gw_domain *d)
+static inline int gw_domain_compat_m2p_mfn0(struct gw_domain *d, uint64_t *mfn,
+					    struct gw_error *err)
 {
 	assert(d->pv);
-	return d->pv->compat_m2p_mfn0(d);
+	return d->pv->compat_m2p_mfn0(d, mfn, err);
 }
 
 static inline int gw_domain_shared_info(struct gw_domain *d, void **page, uint64_t *mfn,

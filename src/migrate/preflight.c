@@ -49,16 +49,16 @@ static void report_lack(void *opaque, const struct gw_policy_lack *lack)
 	add(opaque, line);
 }
 
-static int check_policy(struct gw_host *host, const struct gw_policy *wanted, struct reasons *r,
+static int check_policy(struct gw_host *host, const struct gw_preflight *wanted, struct reasons *r,
 			struct gw_error *err)
 {
 	struct gw_policy offered = {0};
 
-	if (!wanted)
+	if (!wanted->policy)
 		return 0;
-	if (gw_host_policy(host, &offered, err) < 0)
+	if (gw_host_policy(host, wanted->type, &offered, err) < 0)
 		return -1;
-	gw_policy_compare(wanted, &offered, report_lack, r);
+	gw_policy_compare(wanted->policy, &offered, report_lack, r);
 	gw_policy_free(&offered);
 	return 0;
 }
@@ -81,7 +81,7 @@ int gw_preflight(struct gw_host *host, const struct gw_preflight *wanted, struct
 			 wanted->pages, room);
 		add(&r, line);
 	}
-	if (check_policy(host, wanted->policy, &r, err) < 0)
+	if (check_policy(host, wanted, &r, err) < 0)
 		return -1;
 	if (r.nr == 0 && r.left_out == 0)
 		return 0;

@@ -37,13 +37,17 @@ static bool is_copied(const struct gw_restore_memory *m, const struct gw_batch *
 static int populate(struct gw_restore_guest *g, const struct gw_batch *b, struct gw_error *err)
 {
 	uint64_t populated[GW_BATCH_MAX];
+	uint8_t types[GW_BATCH_MAX];
 	size_t n = 0;
 
-	for (size_t i = 0; i < b->nr; i++)
-		if (!is_left_out(b, i) && gw_page_is_populated(b->types[i]))
-			populated[n++] = b->pfns[i];
+	for (size_t i = 0; i < b->nr; i++) {
+		if (is_left_out(b, i) || !gw_page_is_populated(b->types[i]))
+			continue;
+		types[n] = b->types[i];
+		populated[n++] = b->pfns[i];
+	}
 	g->rule = "domain-size";
-	if (gw_restore_populate(g, n, populated, err) < 0)
+	if (gw_restore_populate(g, n, populated, types, err) < 0)
 		return -1;
 	g->rule = NULL;
 	for (size_t i = 0; i < b->nr; i++)

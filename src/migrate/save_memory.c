@@ -201,7 +201,7 @@ static int clean(struct gw_save *s, uint64_t *dirty, struct gw_error *err)
 	uint64_t nr = s->guest.nr_pfns;
 
 	memset(s->due, 0, GW_BITMAP_WORDS(nr) * sizeof(*s->due));
-	return gw_domain_logdirty_clean(s->domain, s->due, nr, dirty, err);
+	return gw_domain_logdirty_fetch_and_clear(s->domain, s->due, nr, dirty, err);
 }
 
 static void all_due(struct gw_save *s)

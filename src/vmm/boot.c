@@ -40,7 +40,7 @@ static int apply_cpu(struct gw_process *p, const char *cpu, struct gw_error *err
 	GW_FREE_ON_EXIT char *copy = strdup(cpu);
 	struct gw_policy policy = {0};
 	char *save = NULL;
-	int ret = copy ? gw_host_policy(p->host, &policy, err)
+	int ret = copy ? gw_host_policy(p->host, GW_GUEST_X86_HVM, &policy, err)
 		       : gw_fail(err, GW_NO_MEMORY, "no memory");
 
 	for (char *word = ret == 0 ? strtok_r(copy, ",", &save) : NULL; word && ret == 0;

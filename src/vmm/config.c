@@ -390,6 +390,6 @@ void gw_config_to_hypervisor(const struct gw_config *config, struct gw_domain_co
 	out->name = config->name;
 	memcpy(out->uuid, config->uuid, 16);
 	out->type = config->type;
-	out->max_pfns = config->max_memkb / 4 + SLACK_PAGES;
+	out->max_pages = config->max_memkb / 4 + SLACK_PAGES;
 	out->vcpus = config->max_vcpus;
 }

@@ -52,8 +52,10 @@ static bool is_xen_slot(const struct pv_image *pv, struct gw_domain *d, unsigned
 	if (level == 3)
 		return slot >= 4;
 	/* Only the L2 that got Xen's own entries. */
-	return level == 2 && slot >= 428 &&
-	       gw_get_le64(have + 8 * 428) >> 12 == gw_domain_compat_m2p_mfn0(d);
+	uint64_t mfn0;
+
+	assert_int_equal(gw_domain_compat_m2p_mfn0(d, &mfn0, NULL), 0);
+	return level == 2 && slot >= 428 && gw_get_le64(have + 8 * 428) >> 12 == mfn0;
 }
 
 static bool table_is_right(struct gw_domain *d, const struct pv_image *pv, unsigned level,

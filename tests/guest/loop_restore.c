@@ -95,7 +95,8 @@ static int pages(struct restore *r, const struct gw_image_reader *reader, struct
 				       (unsigned long long)pfn);
 		if (type >= 5 && type <= 8)
 			return gw_fail(err, GW_INVALID, "type 0x%x", type);
-		if (gw_page_is_populated(type) && gw_restore_populate(&r->guest, 1, &pfn, err) < 0)
+		if (gw_page_is_populated(type) &&
+		    gw_restore_populate(&r->guest, 1, &pfn, &(uint8_t){(uint8_t)type}, err) < 0)
 			return -1;
 		r->guest.ops->set_page_type(&r->guest, pfn, type);
 		if (!gw_page_has_data(type))

@@ -94,7 +94,8 @@ static int clean(struct save *s, struct gw_error *err)
 {
 	uint64_t count;
 
-	return gw_domain_logdirty_clean(s->guest.domain, s->dirty, s->guest.nr_pfns, &count, err);
+	return gw_domain_logdirty_fetch_and_clear(s->guest.domain, s->dirty, s->guest.nr_pfns,
+						  &count, err);
 }
 
 static void between(struct save *s)

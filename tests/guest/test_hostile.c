@@ -296,7 +296,7 @@ static const struct lie lies[] = {
 
 static struct gw_domain *new_domain(struct gw_host *host, enum gw_guest_type type)
 {
-	struct gw_domain_config config = {.type = type, .max_pfns = 2000, .vcpus = 4, .seed = 11};
+	struct gw_domain_config config = {.type = type, .max_pages = 2000, .vcpus = 4, .seed = 11};
 	struct gw_error err = GW_ERROR_INIT;
 	struct gw_domain *d = gw_host_create(host, &config, &err);
 

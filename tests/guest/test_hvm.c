@@ -156,7 +156,7 @@ static void assert_same_state(const struct image *first, unsigned checkpoint,
 
 static struct gw_domain *new_domain(struct gw_host *host)
 {
-	struct gw_domain_config config = {.type = GW_GUEST_X86_HVM, .max_pfns = 5000, .vcpus = 1};
+	struct gw_domain_config config = {.type = GW_GUEST_X86_HVM, .max_pages = 5000, .vcpus = 1};
 	struct gw_error err = GW_ERROR_INIT;
 	struct gw_domain *d = gw_host_create(host, &config, &err);
 
@@ -184,7 +184,7 @@ static void round_trip(struct gw_host *host, const struct stream *s)
 	assert_int_equal(how.console_gfn, params.value[17] ?: GW_INVALID_PFN);
 	assert_true(compare_domain(d, &expected, &params) >= s->at_least);
 
-	assert_ok(gw_domain_set_xenabi(d, "mine", 4, &err), &err);
+	assert_ok(gw_domain_set_extra(d, GW_EXTRA_XENABI, "mine", 4, &err), &err);
 	assert_ok(save_loop(d, &out, &save, &err), &err);
 	struct image again = image_of(&out, GW_GUEST_X86_HVM);
 	struct pages first = pages_of_image(&image, s->checkpoint);
@@ -198,7 +198,7 @@ static void round_trip(struct gw_host *host, const struct stream *s)
 	how = (struct restore_options){.checkpoint = ALL};
 	assert_ok(restore_loop(&again, copy, &how, &err), &err);
 	compare_domain(copy, &expected, &params);
-	assert_ok(gw_domain_get_xenabi(copy, &abi, &len, &err), &err);
+	assert_ok(gw_domain_get_extra(copy, GW_EXTRA_XENABI, &abi, &len, &err), &err);
 	assert_int_equal(len, 4);
 	assert_memory_equal(abi, "mine", 4);
 	free(abi);
@@ -244,7 +244,7 @@ static void test_xenabi_once(void **state)
 	struct gw_buffer out = {0};
 
 	assert_ok(restore_loop(&image, d, &how, &err), &err);
-	assert_ok(gw_domain_set_xenabi(d, "mine", 4, &err), &err);
+	assert_ok(gw_domain_set_extra(d, GW_EXTRA_XENABI, "mine", 4, &err), &err);
 	assert_ok(save_loop(d, &out, &save, &err), &err);
 	struct image again = image_of(&out, GW_GUEST_X86_HVM);
 

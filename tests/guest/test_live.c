@@ -27,7 +27,7 @@ static const char *const pv_images[] = {
 
 static struct gw_domain *new_domain(struct gw_host *host, enum gw_guest_type type, uint64_t s)
 {
-	struct gw_domain_config config = {.type = type, .max_pfns = 8192, .vcpus = 4, .seed = s};
+	struct gw_domain_config config = {.type = type, .max_pages = 8192, .vcpus = 4, .seed = s};
 	struct gw_error err = GW_ERROR_INIT;
 	struct gw_domain *d = gw_host_create(host, &config, &err);
 

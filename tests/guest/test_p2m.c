@@ -46,7 +46,7 @@ static void put_pte(struct fixture *f, uint64_t pfn, unsigned slot, uint64_t val
 static void open_domain(struct fixture *f, unsigned width)
 {
 	struct gw_domain_config config = {.type = GW_GUEST_X86_PV,
-					  .max_pfns = 1 << 21,
+					  .max_pages = 1 << 21,
 					  .vcpus = 1,
 					  .seed = 5,
 					  .pv_width = width};
@@ -210,7 +210,7 @@ static void test_bad_tree(void **state)
 	gw_put_le64(f.arch + f.l->arch_fll, UINT64_C(1) << 40);
 	assert_refused(&f, "no frame list of its P2M");
 	gw_put_le64(f.arch + f.l->arch_fll, 5);
-	assert_fails(f.guest.ops->setup(&f.guest, &f.err), &f.err, GW_USAGE, "frame list list");
+	assert_fails(f.guest.ops->setup(&f.guest, &f.err), &f.err, GW_INVALID, "frame list list");
 	close_guest(&f);
 	make_tree(&f);
 	gw_put_le64(f.arch + f.l->arch_max_pfn, 0);

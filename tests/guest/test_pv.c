@@ -31,7 +31,7 @@ static const struct stream streams[] = {
 static struct gw_domain *new_domain(struct gw_host *host, uint64_t seed)
 {
 	struct gw_domain_config config = {
-		.type = GW_GUEST_X86_PV, .max_pfns = 2000, .vcpus = 4, .seed = seed};
+		.type = GW_GUEST_X86_PV, .max_pages = 2000, .vcpus = 4, .seed = seed};
 	struct gw_error err = GW_ERROR_INIT;
 	struct gw_domain *d = gw_host_create(host, &config, &err);
 

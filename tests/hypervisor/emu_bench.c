@@ -20,7 +20,7 @@ void bench_require(void)
 	struct gw_error err = GW_ERROR_INIT;
 	struct gw_host *host = gw_emu_host_open("", &err);
 	struct gw_domain_config config = {
-		.name = "probe", .type = GW_GUEST_X86_HVM, .max_pfns = 16, .vcpus = 1};
+		.name = "probe", .type = GW_GUEST_X86_HVM, .max_pages = 16, .vcpus = 1};
 	struct gw_domain *d = host ? gw_host_create(host, &config, &err) : NULL;
 
 	if (!d) {
@@ -65,7 +65,7 @@ struct guest *guest_new(const char *query, uint64_t max_pfns)
 {
 	struct gw_error err = GW_ERROR_INIT;
 	struct gw_domain_config config = {
-		.name = "test", .type = GW_GUEST_X86_HVM, .max_pfns = max_pfns, .vcpus = 1};
+		.name = "test", .type = GW_GUEST_X86_HVM, .max_pages = max_pfns, .vcpus = 1};
 	struct guest *g = calloc(1, sizeof(*g));
 
 	pthread_mutex_init(&g->lock, NULL);
@@ -207,9 +207,9 @@ static void copy_rest(struct gw_domain *to, struct gw_domain *from)
 		assert_ok(gw_domain_get_param(from, gw_hvm_params_saved[i], &value, &err), &err);
 		assert_ok(gw_domain_set_param(to, gw_hvm_params_saved[i], value, &err), &err);
 	}
-	assert_ok(gw_domain_get_xenabi(from, &blob, &len, &err), &err);
+	assert_ok(gw_domain_get_extra(from, GW_EXTRA_XENABI, &blob, &len, &err), &err);
 	if (len)
-		assert_ok(gw_domain_set_xenabi(to, blob, len, &err), &err);
+		assert_ok(gw_domain_set_extra(to, GW_EXTRA_XENABI, blob, len, &err), &err);
 	free(blob);
 	assert_ok(gw_domain_get_context(from, &blob, &len, &err), &err);
 	assert_ok(gw_domain_set_context(to, blob, len, &err), &err);

@@ -74,7 +74,7 @@ static void promised_features_run(void **state)
 	struct gw_policy policy = {0};
 	struct gw_hvm_cpu cpu;
 
-	assert_ok(gw_host_policy(g->host, &policy, &err), &err);
+	assert_ok(gw_host_policy(g->host, GW_GUEST_X86_HVM, &policy, &err), &err);
 	guest_cpu(g, &cpu);
 	cpu.cr4 = 0x600; /* OSFXSR, OSXMMEXCPT */
 	cpu.gpr[GW_HVM_RSP] = 0x180000;
@@ -193,8 +193,8 @@ static void what_lacks_is_refused(void **state)
 	struct guest *all = guest_new("", 16), *less = guest_new("lack=sse4_2+rdrand", 16);
 	struct gw_policy whole = {0}, part = {0};
 
-	assert_ok(gw_host_policy(all->host, &whole, &err), &err);
-	assert_ok(gw_host_policy(less->host, &part, &err), &err);
+	assert_ok(gw_host_policy(all->host, GW_GUEST_X86_HVM, &whole, &err), &err);
+	assert_ok(gw_host_policy(less->host, GW_GUEST_X86_HVM, &part, &err), &err);
 	/* The smaller fits everywhere, the larger only where all of it is. */
 	assert_ok(gw_domain_set_policy(all->d, &part, &err), &err);
 	assert_ok(gw_domain_set_policy(less->d, &part, &err), &err);

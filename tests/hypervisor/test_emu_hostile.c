@@ -34,19 +34,20 @@ static void xenabi_is_checked(void **state)
 	uint8_t *blob, *bad;
 	size_t len;
 
-	assert_ok(gw_domain_get_xenabi(g->d, (void **)&blob, &len, &err), &err);
+	assert_ok(gw_domain_get_extra(g->d, GW_EXTRA_XENABI, (void **)&blob, &len, &err), &err);
 	assert_int_equal(len, HEAD + 8 + GW_PAGE_SIZE);
-	assert_ok(gw_domain_set_xenabi(other->d, blob, len, &err), &err);
+	assert_ok(gw_domain_set_extra(other->d, GW_EXTRA_XENABI, blob, len, &err), &err);
 	for (size_t cut = 0; cut < len; cut += cut < 64 ? 1 : 97) {
-		assert_fails(gw_domain_set_xenabi(other->d, blob, cut, &err), &err, GW_INVALID,
-			     "GODWIT_XENABI");
+		assert_fails(gw_domain_set_extra(other->d, GW_EXTRA_XENABI, blob, cut, &err), &err,
+			     GW_INVALID, "GODWIT_XENABI");
 	}
 	bad = malloc(len + 8);
 #define REFUSED(offset, bits, value, code, part)                                                   \
 	do {                                                                                       \
 		memcpy(bad, blob, len);                                                            \
 		gw_put_le##bits(bad + (offset), (value));                                          \
-		assert_fails(gw_domain_set_xenabi(other->d, bad, len, &err), &err, code, part);    \
+		assert_fails(gw_domain_set_extra(other->d, GW_EXTRA_XENABI, bad, len, &err), &err, \
+			     code, part);                                                          \
 	} while (0)
 	REFUSED(0, 32, 2, GW_UNSUPPORTED, "version 2");
 	REFUSED(4, 32, 8, GW_INVALID, "unknown flags");
@@ -76,7 +77,8 @@ static void random_state_is_survived(void **state)
 	uint8_t *blob[2], *bad = malloc(1 << 16);
 	size_t len[2];
 
-	assert_ok(gw_domain_get_xenabi(g->d, (void **)&blob[0], &len[0], &err), &err);
+	assert_ok(gw_domain_get_extra(g->d, GW_EXTRA_XENABI, (void **)&blob[0], &len[0], &err),
+		  &err);
 	assert_ok(gw_domain_get_context(g->d, (void **)&blob[1], &len[1], &err), &err);
 	for (int i = 0; i < 3000; i++) {
 		int which = i & 1;
@@ -91,7 +93,7 @@ static void random_state_is_survived(void **state)
 		if (which)
 			gw_domain_set_context(g->d, bad, n, &err);
 		else
-			gw_domain_set_xenabi(g->d, bad, n, &err);
+			gw_domain_set_extra(g->d, GW_EXTRA_XENABI, bad, n, &err);
 		gw_error_clear(&err);
 		/* Whatever was taken, the machine can be readied with, or says why not. */
 		gw_control_restored(g->d->control, &err);
@@ -295,7 +297,7 @@ static void domains_that_cannot_be(void **state)
 {
 	struct gw_error err = GW_ERROR_INIT;
 	struct gw_host *host = gw_host_open("emu:", &err);
-	struct gw_domain_config config = {.type = GW_GUEST_X86_HVM, .max_pfns = 16, .vcpus = 2};
+	struct gw_domain_config config = {.type = GW_GUEST_X86_HVM, .max_pages = 16, .vcpus = 2};
 
 	assert_non_null(host);
 	assert_null(gw_host_create(host, &config, &err));

@@ -69,7 +69,8 @@ static uint64_t shadow_round(struct shadow *s)
 	uint64_t dirty, found = 0;
 
 	memset(s->bitmap, 0, GW_BITMAP_WORDS(s->nr) * 8);
-	assert_ok(gw_domain_logdirty_clean(s->g->d, s->bitmap, s->nr, &dirty, &err), &err);
+	assert_ok(gw_domain_logdirty_fetch_and_clear(s->g->d, s->bitmap, s->nr, &dirty, &err),
+		  &err);
 	assert_int_equal(dirty, gw_bitmap_count(s->bitmap, s->nr));
 	for (uint64_t gfn = 0; (gfn = gw_bitmap_next_set(s->bitmap, s->nr, gfn)) < s->nr; gfn++)
 		if (has_page(s->g, gfn)) {
@@ -168,7 +169,7 @@ static void expect_dirty(struct guest *g, uint64_t wanted, const char *what)
 	assert_ok(gw_domain_logdirty_peek(g->d, &dirty, &err), &err);
 	if (dirty != (wanted != GW_INVALID_PFN))
 		fail_msg("%s: %llu pages are dirty", what, (unsigned long long)dirty);
-	assert_ok(gw_domain_logdirty_clean(g->d, bitmap, nr, &dirty, &err), &err);
+	assert_ok(gw_domain_logdirty_fetch_and_clear(g->d, bitmap, nr, &dirty, &err), &err);
 	if (dirty != (wanted != GW_INVALID_PFN))
 		fail_msg("%s: %llu pages were dirty", what, (unsigned long long)dirty);
 	if (dirty && !gw_bitmap_test(bitmap, wanted))
@@ -212,7 +213,7 @@ static void sees_other_writers(const char *query)
 	expect_dirty(g, gfn, "written by read(2)");
 	expect_dirty(g, GW_INVALID_PFN, "nothing written any more");
 	/* Room for it first: the guest has all the pages it may have. */
-	assert_ok(gw_domain_depopulate(g->d, 1, &gfn, &err), &err);
+	assert_ok(gw_emu_depopulate(g->d, 1, &gfn, &err), &err);
 	expect_dirty(g, gfn, "taken away");
 	assert_ok(gw_domain_populate(g->d, 1, &added, &same, &err), &err);
 	expect_dirty(g, added, "added");
@@ -269,7 +270,7 @@ static void sweep_clean(struct guest *g, uint64_t *bitmap, uint32_t *shadow)
 	uint64_t dirty;
 
 	memset(bitmap, 0, GW_BITMAP_WORDS(SWEEP_END) * 8);
-	assert_ok(gw_domain_logdirty_clean(g->d, bitmap, SWEEP_END, &dirty, &err), &err);
+	assert_ok(gw_domain_logdirty_fetch_and_clear(g->d, bitmap, SWEEP_END, &dirty, &err), &err);
 	for (uint64_t p = SWEEP_FIRST; (p = gw_bitmap_next_set(bitmap, SWEEP_END, p)) < SWEEP_END;
 	     p++)
 		shadow[p - SWEEP_FIRST] = *(volatile uint32_t *)guest_page(g, p);

@@ -49,7 +49,8 @@ static void suspended_guests_move(void **state)
 
 			assert_int_equal(gw_control_suspend(g->d->control, 5000, NULL, &err), 1);
 			guest_pause(g);
-			assert_ok(gw_domain_get_xenabi(g->d, &blob, &len, &err), &err);
+			assert_ok(gw_domain_get_extra(g->d, GW_EXTRA_XENABI, &blob, &len, &err),
+				  &err);
 			/* Nothing that a stock Xen would not have a record for. */
 			assert_int_equal(len, 0);
 			g = move(g);

@@ -99,7 +99,8 @@ static void running_state_is_out_of_reach(void **state)
 	guest_unpause(g);
 	guest_wait(g, 0, "godwit-guest: up");
 	assert_fails(gw_domain_get_context(g->d, &blob, &len, &err), &err, GW_BUSY, "paused");
-	assert_fails(gw_domain_get_xenabi(g->d, &blob, &len, &err), &err, GW_BUSY, "paused");
+	assert_fails(gw_domain_get_extra(g->d, GW_EXTRA_XENABI, &blob, &len, &err), &err, GW_BUSY,
+		     "paused");
 	guest_pause(g);
 	/* A paused guest could not answer. */
 	assert_fails(gw_control_suspend(g->d->control, 1000, NULL, &err), &err, GW_BUSY,

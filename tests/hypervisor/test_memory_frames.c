@@ -24,7 +24,7 @@ struct fixture {
 static void open_domain(struct fixture *f, const char *uri, enum gw_guest_type type, uint64_t seed)
 {
 	struct gw_domain_config config = {
-		.name = "test", .type = type, .max_pfns = PFNS, .vcpus = 2, .seed = seed};
+		.name = "test", .type = type, .max_pages = PFNS, .vcpus = 2, .seed = seed};
 
 	memset(f, 0, sizeof(*f));
 	f->host = gw_host_open(uri, &f->err);
@@ -64,7 +64,7 @@ static void test_populate(void **state)
 		     GW_NO_MEMORY, "host's 5");
 	assert_ok(gw_domain_populate(f.d, 1, (uint64_t[]){0x100000 + PFNS - 1}, gfns, &f.err),
 		  &f.err);
-	assert_ok(gw_domain_depopulate(f.d, 1, gfns, &f.err), &f.err);
+	assert_ok(gw_memory_depopulate(f.d, 1, gfns, &f.err), &f.err);
 	assert_ok(gw_domain_info(f.d, &info, &f.err), &f.err);
 	assert_int_equal(info.nr_pages, 3);
 	assert_int_equal(gw_memory_page_type(f.d, 7), GW_PAGE_XTAB);
@@ -74,8 +74,8 @@ static void test_populate(void **state)
 
 	/* A page that comes back is zero. */
 	strcpy(gw_memory_page(f.d, 5), "old");
-	assert_ok(gw_domain_depopulate(f.d, 1, (uint64_t[]){5}, &f.err), &f.err);
-	assert_fails(gw_domain_depopulate(f.d, 1, (uint64_t[]){5}, &f.err), &f.err, GW_USAGE,
+	assert_ok(gw_memory_depopulate(f.d, 1, (uint64_t[]){5}, &f.err), &f.err);
+	assert_fails(gw_memory_depopulate(f.d, 1, (uint64_t[]){5}, &f.err), &f.err, GW_USAGE,
 		     "no page");
 	assert_ok(gw_domain_populate(f.d, 1, (uint64_t[]){5}, gfns, &f.err), &f.err);
 	assert_int_equal(*(char *)gw_memory_page(f.d, 5), 0);
@@ -103,7 +103,7 @@ static void test_types_and_map(void **state)
 	assert_int_equal(((uint8_t *)gw_memory_page(f.d, 4))[4095], 0x44);
 	assert_int_equal(((uint8_t *)gw_memory_page(f.d, 3))[0], 0x33);
 	assert_fails(gw_domain_map(f.d, 1, (uint64_t[]){5}, false, pages, &mapping, &f.err), &f.err,
-		     GW_USAGE, "frame 0x5: it has no page");
+		     GW_INVALID, "gfn 0x5 cannot be mapped: it has no page");
 	close_domain(&f);
 }
 
@@ -129,7 +129,7 @@ static void test_logdirty(void **state)
 	assert_ok(gw_domain_logdirty_peek(f.d, &dirty, &f.err), &f.err);
 	assert_int_equal(dirty, 3);
 	gw_bitmap_set(map, 2999);
-	assert_ok(gw_domain_logdirty_clean(f.d, map, PFNS, &dirty, &f.err), &f.err);
+	assert_ok(gw_domain_logdirty_fetch_and_clear(f.d, map, PFNS, &dirty, &f.err), &f.err);
 	assert_int_equal(dirty, 3);
 	assert_int_equal(gw_bitmap_count(map, PFNS), 4);
 	assert_true(gw_bitmap_test(map, 20) && gw_bitmap_test(map, 30) && gw_bitmap_test(map, 500));
@@ -137,12 +137,12 @@ static void test_logdirty(void **state)
 	/* Still mapped: what is written from now on is in the next clean. */
 	memset(map, 0, sizeof(map));
 	gw_domain_unmap(f.d, &mapping);
-	assert_ok(gw_domain_logdirty_clean(f.d, map, PFNS, &dirty, &f.err), &f.err);
+	assert_ok(gw_domain_logdirty_fetch_and_clear(f.d, map, PFNS, &dirty, &f.err), &f.err);
 	assert_int_equal(dirty, 1);
 	assert_true(gw_bitmap_test(map, 500));
 	assert_ok(gw_domain_map(f.d, 1, &gfns[50], false, pages, &mapping, &f.err), &f.err);
 	gw_domain_unmap(f.d, &mapping);
-	assert_ok(gw_domain_logdirty_clean(f.d, map, PFNS, &dirty, &f.err), &f.err);
+	assert_ok(gw_domain_logdirty_fetch_and_clear(f.d, map, PFNS, &dirty, &f.err), &f.err);
 	assert_int_equal(dirty, 0);
 	gw_domain_logdirty_stop(f.d);
 	close_domain(&f);
@@ -181,7 +181,7 @@ static void test_mfns(void **state)
 
 	/* Frames given back are given out again. */
 	for (unsigned round = 0; round < 5; round++) {
-		assert_ok(gw_domain_depopulate(f.d, PFNS, gfns, &f.err), &f.err);
+		assert_ok(gw_memory_depopulate(f.d, PFNS, gfns, &f.err), &f.err);
 		assert_int_equal(gw_memory_gfn(f.d, 0), GW_INVALID_PFN);
 		assert_ok(gw_domain_populate(f.d, PFNS, pfns, gfns, &f.err), &f.err);
 	}
@@ -220,10 +220,10 @@ static void test_hvm_state(void **state)
 	assert_ok(gw_domain_set_tsc(f.d, &tsc, &f.err), &f.err);
 	assert_ok(gw_domain_get_tsc(f.d, &back, &f.err), &f.err);
 	assert_memory_equal(&tsc, &back, sizeof(tsc));
-	assert_ok(gw_domain_get_xenabi(f.d, &blob, &len, &f.err), &f.err);
+	assert_ok(gw_domain_get_extra(f.d, GW_EXTRA_XENABI, &blob, &len, &f.err), &f.err);
 	assert_int_equal(len, 0);
-	assert_ok(gw_domain_set_xenabi(f.d, "abi", 3, &f.err), &f.err);
-	assert_ok(gw_domain_get_xenabi(f.d, &blob, &len, &f.err), &f.err);
+	assert_ok(gw_domain_set_extra(f.d, GW_EXTRA_XENABI, "abi", 3, &f.err), &f.err);
+	assert_ok(gw_domain_get_extra(f.d, GW_EXTRA_XENABI, &blob, &len, &f.err), &f.err);
 	assert_int_equal(len, 3);
 	free(blob);
 	close_domain(&f);
@@ -269,12 +269,14 @@ static void test_bad_configs(void **state)
 		enum gw_code code;
 		const char *says;
 	} bad[] = {
-		{{.type = GW_GUEST_NONE, .max_pfns = 1, .vcpus = 1}, GW_UNSUPPORTED, "type 0"},
-		{{.type = GW_GUEST_X86_HVM, .max_pfns = 0, .vcpus = 1}, GW_USAGE, "0 pages"},
-		{{.type = GW_GUEST_X86_HVM, .max_pfns = UINT64_MAX, .vcpus = 1}, GW_USAGE, "pages"},
-		{{.type = GW_GUEST_X86_PV, .max_pfns = 1u << 29, .vcpus = 1}, GW_USAGE, "pages"},
-		{{.type = GW_GUEST_X86_PV, .max_pfns = 1, .vcpus = 0}, GW_USAGE, "0 vCPUs"},
-		{{.type = GW_GUEST_X86_PV, .max_pfns = 1, .vcpus = 1, .pv_width = 5},
+		{{.type = GW_GUEST_NONE, .max_pages = 1, .vcpus = 1}, GW_UNSUPPORTED, "type 0"},
+		{{.type = GW_GUEST_X86_HVM, .max_pages = 0, .vcpus = 1}, GW_USAGE, "0 pages"},
+		{{.type = GW_GUEST_X86_HVM, .max_pages = UINT64_MAX, .vcpus = 1},
+		 GW_USAGE,
+		 "pages"},
+		{{.type = GW_GUEST_X86_PV, .max_pages = 1u << 29, .vcpus = 1}, GW_USAGE, "pages"},
+		{{.type = GW_GUEST_X86_PV, .max_pages = 1, .vcpus = 0}, GW_USAGE, "0 vCPUs"},
+		{{.type = GW_GUEST_X86_PV, .max_pages = 1, .vcpus = 1, .pv_width = 5},
 		 GW_USAGE,
 		 "width 5"},
 	};

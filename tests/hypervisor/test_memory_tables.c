@@ -43,7 +43,7 @@ static void point(struct fixture *f, unsigned table, unsigned slot, unsigned to)
 static void open_domain(struct fixture *f, unsigned width)
 {
 	struct gw_domain_config config = {
-		.type = GW_GUEST_X86_PV, .max_pfns = PFNS, .vcpus = 2, .seed = 3};
+		.type = GW_GUEST_X86_PV, .max_pages = PFNS, .vcpus = 2, .seed = 3};
 	uint64_t pfns[PFNS];
 
 	memset(f, 0, sizeof(*f));
@@ -105,10 +105,10 @@ static void test_pin64(void **state)
 
 	/* What is in use cannot be mapped for writing or taken away. */
 	assert_fails(gw_domain_map(f.d, 1, &f.mfns[4], true, pages, &mapping, &f.err), &f.err,
-		     GW_USAGE, "cannot be mapped for writing");
+		     GW_INVALID, "cannot be mapped for writing");
 	assert_ok(gw_domain_map(f.d, 1, &f.mfns[4], false, pages, &mapping, &f.err), &f.err);
 	gw_domain_unmap(f.d, &mapping);
-	assert_fails(gw_domain_depopulate(f.d, 1, &f.mfns[4], &f.err), &f.err, GW_USAGE, "in use");
+	assert_fails(gw_memory_depopulate(f.d, 1, &f.mfns[4], &f.err), &f.err, GW_USAGE, "in use");
 
 	assert_ok(gw_memory_unpin(f.d, 1, &f.err), &f.err);
 	assert_types(&f, (unsigned[]){0, 0, 0, 0xa, 1, 0});
@@ -155,7 +155,7 @@ static void test_pin32(void **state)
 	assert_fails(pin(&f, 1, 4), &f.err, GW_INVALID, "L4 table in a 32-bit guest");
 	assert_ok(pin(&f, 1, 3), &f.err);
 	assert_types(&f, (unsigned[]){0, 0xb, 0, 2, 1, 0});
-	compat = gw_domain_compat_m2p_mfn0(f.d);
+	assert_ok(gw_domain_compat_m2p_mfn0(f.d, &compat, &f.err), &f.err);
 	assert_true(compat != GW_INVALID_PFN);
 	assert_int_equal(pte(&f, 3, 428) >> 12, compat);
 	assert_int_equal(pte(&f, 3, 511), 0);

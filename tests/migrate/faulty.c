@@ -16,6 +16,13 @@ static struct faulty *of(struct gw_domain *d)
 	return gw_container_of(d, struct faulty, base);
 }
 
+static void release(struct faulty *f)
+{
+	gw_domain_fini(&f->base);
+	gw_control_fini(&f->control);
+	free(f);
+}
+
 /* Counts a call; true if it is the one that fails. */
 static bool fails(struct gw_domain *d, const char *what, struct gw_error *err)
 {
@@ -52,9 +59,9 @@ static int page_types(struct gw_domain *d, size_t n, const uint64_t *gfns, uint8
 }
 
 static int map(struct gw_domain *d, size_t n, const uint64_t *gfns, bool writable, void **pages,
-	       struct gw_mapping *mapping, struct gw_error *err)
+	       uint8_t *results, struct gw_mapping *mapping, struct gw_error *err)
 {
-	int rc = FORWARD(d, map, err, n, gfns, writable, pages, mapping);
+	int rc = FORWARD(d, map_each, err, n, gfns, writable, pages, results, mapping);
 
 	of(d)->mapped += rc == 0;
 	return rc;
@@ -66,15 +73,39 @@ static void unmap(struct gw_domain *d, struct gw_mapping *mapping)
 	gw_domain_unmap(of(d)->inner, mapping);
 }
 
-static int populate(struct gw_domain *d, size_t n, const uint64_t *pfns, uint64_t *gfns,
-		    struct gw_error *err)
+/* New pages that hold what a page of a busy machine may hold. */
+static int soil(struct gw_domain *d, size_t n, const uint64_t *gfns, struct gw_error *err)
 {
-	return FORWARD(d, populate, err, n, pfns, gfns);
+	struct gw_mapping mapping;
+	void *pages[1024];
+
+	assert_true(n <= GW_ARRAY_SIZE(pages));
+	if (gw_domain_map(d, n, gfns, true, pages, &mapping, err) < 0)
+		return -1;
+	for (size_t i = 0; i < n; i++)
+		memset(pages[i], 0xd1, GW_PAGE_SIZE);
+	gw_domain_unmap(d, &mapping);
+	return 0;
 }
 
-static int depopulate(struct gw_domain *d, size_t n, const uint64_t *gfns, struct gw_error *err)
+static int populate(struct gw_domain *d, size_t n, const uint64_t *pfns, uint64_t *gfns,
+		    size_t *done, struct gw_error *err)
 {
-	return FORWARD(d, depopulate, err, n, gfns);
+	struct faulty *f = of(d);
+
+	if (fails(d, "populate", err)) {
+		/* As Xen does it: half of them stay. */
+		gw_domain_populate_part(f->inner, n / 2, pfns, gfns, done, NULL);
+		return -1;
+	}
+	if (gw_domain_populate_part(f->inner, n, pfns, gfns, done, err) < 0)
+		return -1;
+	return f->dirties ? soil(f->inner, n, gfns, err) : 0;
+}
+
+static int ranges(struct gw_domain *d, struct gw_pfn_range **list, size_t *n, struct gw_error *err)
+{
+	return FORWARD(d, ranges, err, list, n);
 }
 
 static int logdirty_start(struct gw_domain *d, struct gw_error *err)
@@ -85,10 +116,10 @@ static int logdirty_start(struct gw_domain *d, struct gw_error *err)
 	return rc;
 }
 
-static int logdirty_clean(struct gw_domain *d, uint64_t *bitmap, uint64_t nbits, uint64_t *dirty,
-			  struct gw_error *err)
+static int logdirty_fetch_and_clear(struct gw_domain *d, uint64_t *bitmap, uint64_t nr,
+				    uint64_t *dirty, struct gw_error *err)
 {
-	return FORWARD(d, logdirty_clean, err, bitmap, nbits, dirty);
+	return FORWARD(d, logdirty_fetch_and_clear, err, bitmap, nr, dirty);
 }
 
 static int logdirty_peek(struct gw_domain *d, uint64_t *dirty, struct gw_error *err)
@@ -122,14 +153,28 @@ static int set_tsc(struct gw_domain *d, const struct gw_tsc_info *tsc, struct gw
 	return FORWARD(d, set_tsc, err, tsc);
 }
 
-static int get_xenabi(struct gw_domain *d, void **blob, size_t *len, struct gw_error *err)
+static int get_extra(struct gw_domain *d, const char *name, void **blob, size_t *len,
+		     struct gw_error *err)
 {
-	return FORWARD(d, get_xenabi, err, blob, len);
+	return FORWARD(d, get_extra, err, name, blob, len);
 }
 
-static int set_xenabi(struct gw_domain *d, const void *blob, size_t len, struct gw_error *err)
+static int set_extra(struct gw_domain *d, const char *name, const void *blob, size_t len,
+		     struct gw_error *err)
 {
-	return FORWARD(d, set_xenabi, err, blob, len);
+	return FORWARD(d, set_extra, err, name, blob, len);
+}
+
+static int seed_grants(struct gw_domain *d, const struct gw_ring *store,
+		       const struct gw_ring *console, struct gw_error *err)
+{
+	return FORWARD(d, seed_grants, err, store, console);
+}
+
+static void close_domain(struct gw_domain *d)
+{
+	gw_domain_close(of(d)->inner);
+	release(of(d));
 }
 
 /* The same for the control table. */
@@ -202,34 +247,44 @@ static int set_param(struct gw_domain *d, uint32_t index, uint64_t value, struct
 	return FORWARD(d, set_param, err, index, value);
 }
 
-static const struct gw_x86_hvm_ops hvm_ops = {
-	.get_context = get_context,
-	.set_context = set_context,
-	.get_param = get_param,
-	.set_param = set_param,
-};
-
 static const struct gw_domain_ops domain_ops = {
+	.head = GW_TABLE_HEAD(struct gw_domain_ops),
+	.logdirty_sees_own_writes = true,
 	.info = info,
 	.nr_pfns = nr_pfns,
 	.page_types = page_types,
 	.map = map,
 	.unmap = unmap,
 	.populate = populate,
-	.depopulate = depopulate,
+	.close = close_domain,
+	.ranges = ranges,
 	.logdirty_start = logdirty_start,
-	.logdirty_clean = logdirty_clean,
+	.logdirty_fetch_and_clear = logdirty_fetch_and_clear,
 	.logdirty_peek = logdirty_peek,
 	.logdirty_stop = logdirty_stop,
+	.get_extra = get_extra,
+	.set_extra = set_extra,
+	.seed_grants = seed_grants,
+};
+
+static const struct gw_x86_ops x86_ops = {
+	.head = GW_TABLE_HEAD(struct gw_x86_ops),
 	.get_policy = get_policy,
 	.set_policy = set_policy,
 	.get_tsc = get_tsc,
 	.set_tsc = set_tsc,
-	.get_xenabi = get_xenabi,
-	.set_xenabi = set_xenabi,
+};
+
+static const struct gw_x86_hvm_ops hvm_ops = {
+	.head = GW_TABLE_HEAD(struct gw_x86_hvm_ops),
+	.get_context = get_context,
+	.set_context = set_context,
+	.get_param = get_param,
+	.set_param = set_param,
 };
 
 static const struct gw_control_ops control_ops = {
+	.head = GW_TABLE_HEAD(struct gw_control_ops),
 	.pause = pause_domain,
 	.unpause = unpause,
 	.suspend = suspend,
@@ -242,18 +297,15 @@ static const struct gw_control_ops control_ops = {
 
 struct faulty *faulty_new(struct gw_domain *inner)
 {
+	const struct gw_domain_tables tables = {
+		.ops = &domain_ops, .x86 = &x86_ops, .hvm = &hvm_ops};
+	struct gw_error err = GW_ERROR_INIT;
 	struct faulty *f = calloc(1, sizeof(*f));
 
 	assert_non_null(f);
 	assert_int_equal(inner->type, GW_GUEST_X86_HVM);
-	f->base = (struct gw_domain){
-		.ops = &domain_ops,
-		.type = inner->type,
-		.hvm = &hvm_ops,
-		.domid = inner->domid,
-		.control = &f->control,
-	};
-	f->control = (struct gw_control){.ops = &control_ops, .domain = &f->base};
+	assert_ok(gw_domain_init(&f->base, inner->type, inner->domid, &tables, &err), &err);
+	assert_ok(gw_control_init(&f->control, &f->base, &control_ops, &err), &err);
 	f->inner = inner;
 	f->fail_at = FAULTY_NEVER;
 	return f;
@@ -262,7 +314,7 @@ struct faulty *faulty_new(struct gw_domain *inner)
 void faulty_free(struct faulty *f)
 {
 	gw_control_destroy(f->inner->control);
-	free(f);
+	release(f);
 }
 
 int count_fds(void)

@@ -20,6 +20,7 @@ struct faulty {
 	unsigned failed;	 /* how many did */
 	int mapped;		 /* mappings open now */
 	bool logging;		 /* log-dirty is on */
+	bool dirties;		 /* pages of populate hold old contents */
 	/* Called at each look at page types: where a guest may do a step. NULL: nothing. */
 	void (*step)(void *opaque, struct gw_domain *inner);
 	void *opaque;

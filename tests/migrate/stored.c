@@ -82,9 +82,9 @@ struct gw_domain *stored_domain(enum gw_guest_type type, uint64_t max_pfns)
 	struct gw_domain_config config = {
 		.name = "stored",
 		.type = type,
-		.max_pfns = max_pfns		      ? max_pfns
-			    : type == GW_GUEST_X86_PV ? PV_PFNS
-						      : HVM_PFNS,
+		.max_pages = max_pfns		       ? max_pfns
+			     : type == GW_GUEST_X86_PV ? PV_PFNS
+						       : HVM_PFNS,
 		.vcpus = 4,
 		.seed = 42,
 	};

@@ -8,7 +8,9 @@
 
 #include "base/bytes.h"
 #include "hypervisor/control.h"
+#include "guest/guest.h"
 #include "hypervisor/domain.h"
+#include "hypervisor/memory/memory.h"
 #include "lib/bytes.h"
 #include "lib/random.h"
 #include "channel/fault.h"
@@ -358,6 +360,72 @@ static void test_corrupt_bytes(void **state)
 	stored_free(&s);
 }
 
+/* The hooks of an HVM restore over a domain whose new pages hold old contents. */
+static struct gw_restore_guest hooks_over(struct faulty *f)
+{
+	struct gw_restore_guest g = {.ops = &gw_x86_hvm_restore, .domain = &f->base};
+	struct gw_error err = GW_ERROR_INIT;
+	unsigned missing;
+
+	f->dirties = true;
+	assert_ok(g.ops->setup(&g, &err), &err);
+	assert_ok(g.ops->static_data_complete(&g, &missing, &err), &err);
+	return g;
+}
+
+static void assert_filled(struct faulty *f, uint64_t pfn, int byte)
+{
+	const uint8_t *page = gw_memory_page(f->inner, pfn);
+
+	assert_non_null(page);
+	for (size_t i = 0; i < GW_PAGE_SIZE; i++)
+		assert_int_equal(page[i], byte);
+}
+
+/* What nobody fills reads as zero; what will be filled is not written twice. */
+static void test_populate_does_not_zero(void **state)
+{
+	static const uint64_t pfns[] = {9, 4, 7, 4};
+	static const uint8_t types[] = {GW_PAGE_NOTAB, GW_PAGE_XALLOC, GW_PAGE_XALLOC,
+					GW_PAGE_NOTAB};
+	struct faulty *f = faulty_new(stored_domain(GW_GUEST_X86_HVM, 100));
+	struct gw_restore_guest g = hooks_over(f);
+	struct gw_error err = GW_ERROR_INIT;
+
+	assert_ok(gw_restore_populate(&g, 4, pfns, types, &err), &err);
+	assert_filled(f, 9, 0xd1);
+	assert_filled(f, 7, 0);
+	assert_filled(f, 4, 0xd1);
+	assert_ok(gw_restore_populate(&g, 2, (uint64_t[]){9, 20}, NULL, &err), &err);
+	assert_filled(f, 9, 0xd1);
+	assert_filled(f, 20, 0);
+	g.ops->cleanup(&g);
+	faulty_free(f);
+}
+
+/* Some got their pages and some did not: the hooks know which. */
+static void test_populate_gives_a_part(void **state)
+{
+	struct faulty *f = faulty_new(stored_domain(GW_GUEST_X86_HVM, 100));
+	struct gw_restore_guest g = hooks_over(f);
+	uint64_t pfns[10];
+	struct gw_error err = GW_ERROR_INIT;
+
+	for (unsigned i = 0; i < 10; i++)
+		pfns[i] = i;
+	f->fail_at = f->calls;
+	assert_fails(gw_restore_populate(&g, 10, pfns, NULL, &err), &err, GW_SYSTEM, "populate");
+	for (unsigned i = 0; i < 10; i++) {
+		assert_int_equal(g.ops->pfn_to_gfn(&g, i) != GW_INVALID_PFN, i < 5);
+		assert_int_equal(gw_memory_page(f->inner, i) != NULL, i < 5);
+	}
+	/* And can go on from there. */
+	assert_ok(gw_restore_populate(&g, 10, pfns, NULL, &err), &err);
+	assert_filled(f, 9, 0);
+	g.ops->cleanup(&g);
+	faulty_free(f);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -368,6 +436,8 @@ int main(void)
 					  (void *)(uintptr_t)STREAM),
 		cmocka_unit_test_prestate(test_domain_calls_of_a_restore, (void *)(uintptr_t)REMUS),
 		cmocka_unit_test(test_rules_are_obeyed),
+		cmocka_unit_test(test_populate_does_not_zero),
+		cmocka_unit_test(test_populate_gives_a_part),
 		cmocka_unit_test_prestate(test_corrupt_bytes, (void *)(uintptr_t)STREAM),
 		cmocka_unit_test_prestate(test_corrupt_bytes, (void *)(uintptr_t)REMUS),
 	};

@@ -119,9 +119,10 @@ static const struct gw_domain_ops *real_ops;
 static int mapped;
 
 static int counting_map(struct gw_domain *d, size_t n, const uint64_t *gfns, bool writable,
-			void **pages, struct gw_mapping *mapping, struct gw_error *err)
+			void **pages, uint8_t *results, struct gw_mapping *mapping,
+			struct gw_error *err)
 {
-	int rc = real_ops->map(d, n, gfns, writable, pages, mapping, err);
+	int rc = real_ops->map(d, n, gfns, writable, pages, results, mapping, err);
 
 	mapped += rc == 0;
 	return rc;

@@ -84,7 +84,8 @@ static void set_policy(struct gw_domain *d)
 	gw_policy_free(&policy);
 }
 
-static int lacking_policy(struct gw_host *host, struct gw_policy *policy, struct gw_error *err)
+static int lacking_policy(struct gw_host *host, enum gw_guest_type type, struct gw_policy *policy,
+			  struct gw_error *err)
 {
 	struct gw_cpu_feature feature;
 

@@ -109,7 +109,8 @@ static void set(struct gw_policy *policy, const char *name)
 	assert_ok(gw_policy_set_feature(policy, &feature, true, &err), &err);
 }
 
-static int host_policy(struct gw_host *host, struct gw_policy *policy, struct gw_error *err)
+static int host_policy(struct gw_host *host, enum gw_guest_type type, struct gw_policy *policy,
+		       struct gw_error *err)
 {
 	*policy = (struct gw_policy){0};
 	set(policy, "sse3");

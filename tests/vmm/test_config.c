@@ -106,7 +106,7 @@ static void test_build(void **state)
 	assert_int_equal(back.uuid[6] >> 4, 4);
 	gw_config_to_hypervisor(&back, &dc);
 	assert_string_equal(dc.name, c.name);
-	assert_true(dc.max_pfns >= 16384);
+	assert_true(dc.max_pages >= 16384);
 	gw_config_free(&back);
 	gw_config_free(&c);
 }

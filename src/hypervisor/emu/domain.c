@@ -46,12 +46,12 @@ static int op_page_types(struct gw_domain *d, size_t n, const uint64_t *gfns, ui
 }
 
 static int op_map(struct gw_domain *d, size_t n, const uint64_t *gfns, bool writable, void **pages,
-		  struct gw_mapping *mapping, struct gw_error *err)
+		  uint8_t *results, struct gw_mapping *mapping, struct gw_error *err)
 {
 	struct gw_emu *e = gw_emu_of(d);
 	struct gw_emu_writer *writer;
 
-	if (gw_emu_memory_open(&e->mem, n, gfns, writable, pages, &writer, err) < 0)
+	if (gw_emu_memory_open(&e->mem, n, gfns, writable, pages, results, &writer, err) < 0)
 		return -1;
 	*mapping = (struct gw_mapping){.private_data = writer};
 	return 0;
@@ -76,8 +76,9 @@ static void op_unmap(struct gw_domain *d, struct gw_mapping *mapping)
 	*mapping = (struct gw_mapping){0};
 }
 
+/* All or none. */
 static int op_populate(struct gw_domain *d, size_t n, const uint64_t *pfns, uint64_t *gfns,
-		       struct gw_error *err)
+		       size_t *done, struct gw_error *err)
 {
 	struct gw_emu *e = gw_emu_of(d);
 	int rc = -1;
@@ -95,13 +96,14 @@ static int op_populate(struct gw_domain *d, size_t n, const uint64_t *pfns, uint
 	if (n && gfns != pfns)
 		memcpy(gfns, pfns, n * sizeof(*gfns));
 	e->stale_pieces = true;
+	*done = n;
 	rc = 0;
 out:
 	gw_emu_release(e);
 	return rc;
 }
 
-static int op_depopulate(struct gw_domain *d, size_t n, const uint64_t *gfns, struct gw_error *err)
+int gw_emu_depopulate(struct gw_domain *d, size_t n, const uint64_t *gfns, struct gw_error *err)
 {
 	struct gw_emu *e = gw_emu_of(d);
 	int rc = 0;
@@ -116,15 +118,29 @@ static int op_depopulate(struct gw_domain *d, size_t n, const uint64_t *gfns, st
 	return rc;
 }
 
+static int op_ranges(struct gw_domain *d, struct gw_pfn_range **ranges, size_t *n,
+		     struct gw_error *err)
+{
+	return gw_emu_memory_ranges(&gw_emu_of(d)->mem, ranges, n, err);
+}
+
 static int op_logdirty_start(struct gw_domain *d, struct gw_error *err)
 {
 	return gw_emu_dirty_start(gw_emu_of(d), err);
 }
 
-static int op_logdirty_clean(struct gw_domain *d, uint64_t *bitmap, uint64_t nbits, uint64_t *dirty,
-			     struct gw_error *err)
+static int op_logdirty_fetch_and_clear(struct gw_domain *d, uint64_t *bitmap, uint64_t nr,
+				       uint64_t *dirty, struct gw_error *err)
 {
-	return gw_emu_dirty_clean(gw_emu_of(d), bitmap, nbits, dirty, err);
+	uint64_t all;
+
+	if (op_nr_pfns(d, &all, err) < 0)
+		return -1;
+	if (nr < all)
+		return gw_fail(err, GW_USAGE,
+			       "a log-dirty bitmap of %llu pfns for a domain of %llu",
+			       (unsigned long long)nr, (unsigned long long)all);
+	return gw_emu_dirty_fetch_and_clear(gw_emu_of(d), bitmap, nr, dirty, err);
 }
 
 static int op_logdirty_peek(struct gw_domain *d, uint64_t *dirty, struct gw_error *err)
@@ -171,13 +187,23 @@ static int op_set_tsc(struct gw_domain *d, const struct gw_tsc_info *tsc, struct
 	return 0;
 }
 
-static int op_get_xenabi(struct gw_domain *d, void **blob, size_t *len, struct gw_error *err)
+static int op_get_extra(struct gw_domain *d, const char *name, void **blob, size_t *len,
+			struct gw_error *err)
 {
+	*blob = NULL;
+	*len = 0;
+	if (strcmp(name, GW_EXTRA_XENABI) != 0)
+		return 0;
 	return gw_emu_xenabi_get(gw_emu_of(d), blob, len, err);
 }
 
-static int op_set_xenabi(struct gw_domain *d, const void *blob, size_t len, struct gw_error *err)
+static int op_set_extra(struct gw_domain *d, const char *name, const void *blob, size_t len,
+			struct gw_error *err)
 {
+	if (strcmp(name, GW_EXTRA_XENABI) != 0)
+		return gw_fail(err, GW_UNSUPPORTED,
+			       "domain %u: the built-in machine does not know state \"%s\"",
+			       d->domid, name);
 	return gw_emu_xenabi_set(gw_emu_of(d), blob, len, err);
 }
 
@@ -232,6 +258,8 @@ static void free_emu(struct gw_emu *e)
 	gw_policy_free(&e->host_policy);
 	gw_policy_free(&e->policy);
 	gw_buffer_free(&e->context);
+	gw_domain_fini(&e->d);
+	gw_control_fini(&e->control);
 	free(e);
 }
 
@@ -241,7 +269,17 @@ static void op_destroy(struct gw_control *c)
 
 	gw_emu_dirty_stop(e);
 	gw_emu_vcpu_end(e);
+	if (gw_held_remove(e->domains, &e->held))
+		gw_emu_host_free(e->domains);
 	free_emu(e);
+}
+
+static void op_close(struct gw_domain *d)
+{
+	struct gw_emu *e = gw_emu_of(d);
+
+	if (gw_held_close(e->domains, &e->held))
+		op_destroy(&e->control);
 }
 
 static int op_get_context(struct gw_domain *d, void **blob, size_t *len, struct gw_error *err)
@@ -278,42 +316,58 @@ static int op_set_param(struct gw_domain *d, uint32_t index, uint64_t value, str
 	return 0;
 }
 
-static const struct gw_x86_hvm_ops hvm_ops = {
-	.get_context = op_get_context,
-	.set_context = op_set_context,
-	.get_param = op_get_param,
-	.set_param = op_set_param,
-};
-
 static const struct gw_domain_ops domain_ops = {
+	.head = GW_TABLE_HEAD(struct gw_domain_ops),
+	.populate_zeroes = true,
+	.logdirty_sees_own_writes = true,
 	.info = op_info,
 	.nr_pfns = op_nr_pfns,
 	.page_types = op_page_types,
 	.map = op_map,
 	.unmap = op_unmap,
 	.populate = op_populate,
-	.depopulate = op_depopulate,
+	.close = op_close,
+	.ranges = op_ranges,
 	.logdirty_start = op_logdirty_start,
-	.logdirty_clean = op_logdirty_clean,
+	.logdirty_fetch_and_clear = op_logdirty_fetch_and_clear,
 	.logdirty_peek = op_logdirty_peek,
 	.logdirty_stop = op_logdirty_stop,
+	.get_extra = op_get_extra,
+	.set_extra = op_set_extra,
+};
+
+static const struct gw_x86_ops x86_ops = {
+	.head = GW_TABLE_HEAD(struct gw_x86_ops),
 	.get_policy = op_get_policy,
 	.set_policy = op_set_policy,
 	.get_tsc = op_get_tsc,
 	.set_tsc = op_set_tsc,
-	.get_xenabi = op_get_xenabi,
-	.set_xenabi = op_set_xenabi,
+};
+
+static const struct gw_x86_hvm_ops hvm_ops = {
+	.head = GW_TABLE_HEAD(struct gw_x86_hvm_ops),
+	.get_context = op_get_context,
+	.set_context = op_set_context,
+	.get_param = op_get_param,
+	.set_param = op_set_param,
+};
+
+static const struct gw_domain_tables tables = {
+	.ops = &domain_ops,
+	.x86 = &x86_ops,
+	.hvm = &hvm_ops,
 };
 
 static const struct gw_control_ops control_ops = {
+	.head = GW_TABLE_HEAD(struct gw_control_ops),
 	.pause = op_pause,
 	.unpause = op_unpause,
 	.suspend = op_suspend,
 	.resume = op_resume,
 	.restored = op_restored,
+	.destroy = op_destroy,
 	.set_events = op_set_events,
 	.crash_text = op_crash_text,
-	.destroy = op_destroy,
 };
 
 /* The guest reads the counter of the machine it runs on: its frequency is this one's. */
@@ -337,7 +391,10 @@ static int init(struct gw_emu *e, const struct gw_domain_config *config,
 	void *page;
 
 	e->u = gw_unicorn_get(err);
-	if (!e->u || gw_emu_memory_init(&e->mem, config->max_pfns, err) < 0 ||
+	if (!e->u ||
+	    gw_domain_init(&e->d, GW_GUEST_X86_HVM, gw_held_domid(e->domains), &tables, err) < 0 ||
+	    gw_control_init(&e->control, &e->d, &control_ops, err) < 0 ||
+	    gw_emu_memory_init(&e->mem, config->max_pages, config->max_pfns, err) < 0 ||
 	    gw_policy_copy(&e->host_policy, policy, err) < 0 ||
 	    gw_policy_copy(&e->policy, policy, err) < 0)
 		return -1;
@@ -351,8 +408,8 @@ static int init(struct gw_emu *e, const struct gw_domain_config *config,
 }
 
 struct gw_emu *gw_emu_new(const struct gw_domain_config *config, const struct gw_policy *policy,
-			  enum gw_emu_dirty_kind kind, unsigned yield_us, uint32_t domid,
-			  struct gw_error *err)
+			  enum gw_emu_dirty_kind kind, unsigned yield_us,
+			  struct gw_held_list *domains, struct gw_error *err)
 {
 	struct gw_emu *e = calloc(1, sizeof(*e));
 
@@ -360,14 +417,7 @@ struct gw_emu *gw_emu_new(const struct gw_domain_config *config, const struct gw
 		gw_fail(err, GW_NO_MEMORY, "no memory for a domain");
 		return NULL;
 	}
-	e->d = (struct gw_domain){
-		.ops = &domain_ops,
-		.type = GW_GUEST_X86_HVM,
-		.hvm = &hvm_ops,
-		.domid = domid,
-		.control = &e->control,
-	};
-	e->control = (struct gw_control){.ops = &control_ops, .domain = &e->d};
+	e->domains = domains;
 	e->dirty.kind = kind;
 	e->dirty.uffd = e->dirty.pagemap = -1;
 	e->yield_us = yield_us;
@@ -382,6 +432,7 @@ struct gw_emu *gw_emu_new(const struct gw_domain_config *config, const struct gw
 		free_emu(e);
 		return NULL;
 	}
+	gw_held_add(domains, &e->held, &e->d);
 	return e;
 }
 

@@ -22,6 +22,7 @@
 #include "hypervisor/emu/logdirty.h"
 #include "hypervisor/emu/memory.h"
 #include "hypervisor/emu/unicorn.h"
+#include "hypervisor/held.h"
 
 #define GW_EMU_PARAMS	     64
 #define GW_EMU_PORTS	     1024 /* what a 32-bit guest's shared info has bits for */
@@ -75,6 +76,8 @@ struct gw_emu {
 	struct gw_domain d; /* first */
 	struct gw_control control;
 	struct gw_control_events events;
+	struct gw_held held;
+	struct gw_held_list *domains; /* of its host */
 	const struct gw_unicorn *u;
 	struct gw_emu_memory mem;
 	struct gw_emu_dirty dirty;
@@ -115,8 +118,11 @@ struct gw_emu {
 
 /* emu_domain.c */
 struct gw_emu *gw_emu_new(const struct gw_domain_config *config, const struct gw_policy *policy,
-			  enum gw_emu_dirty_kind kind, unsigned yield_us, uint32_t domid,
-			  struct gw_error *err);
+			  enum gw_emu_dirty_kind kind, unsigned yield_us,
+			  struct gw_held_list *domains, struct gw_error *err);
+
+/* host.c: frees the host of this list after its last domain has ended. */
+void gw_emu_host_free(struct gw_held_list *domains);
 
 /* emu_vcpu.c: the thread. The two table entries, and the same for use inside. */
 int gw_emu_vcpu_start(struct gw_emu *e, struct gw_error *err);

@@ -14,6 +14,13 @@
  */
 struct gw_host *gw_emu_host_open(const char *query, struct gw_error *err);
 
+/* For what follows, d is a domain of this backend. */
+
+/*
+ * Takes away the pages of n gfns, as a guest does that gives memory back. One that has none is no
+ * error.
+ */
+int gw_emu_depopulate(struct gw_domain *d, size_t n, const uint64_t *gfns, struct gw_error *err);
 /* The event channel port at which the guest takes requests to suspend; 0: it announced none. */
 unsigned gw_emu_suspend_port(struct gw_domain *d);
 

@@ -17,7 +17,7 @@ struct emu_host {
 	struct gw_policy policy;
 	enum gw_emu_dirty_kind dirty;
 	unsigned yield_us;
-	uint32_t next_domid;
+	struct gw_held_list domains;
 };
 
 static struct emu_host *host_of(struct gw_host *host)
@@ -25,7 +25,8 @@ static struct emu_host *host_of(struct gw_host *host)
 	return gw_container_of(host, struct emu_host, host);
 }
 
-static int host_policy(struct gw_host *host, struct gw_policy *policy, struct gw_error *err)
+static int host_policy(struct gw_host *host, enum gw_guest_type type, struct gw_policy *policy,
+		       struct gw_error *err)
 {
 	return gw_policy_copy(policy, &host_of(host)->policy, err);
 }
@@ -65,27 +66,48 @@ static struct gw_domain *host_create(struct gw_host *host, const struct gw_domai
 			config->vcpus);
 		return NULL;
 	}
-	e = gw_emu_new(config, &h->policy, h->dirty, h->yield_us, h->next_domid, err);
-	if (!e)
-		return NULL;
-	h->next_domid++;
-	return &e->d;
+	e = gw_emu_new(config, &h->policy, h->dirty, h->yield_us, &h->domains, err);
+	return e ? &e->d : NULL;
+}
+
+static struct gw_domain *host_attach(struct gw_host *host, uint32_t domid, uint64_t max_pfns,
+				     struct gw_error *err)
+{
+	return gw_held_attach(&host_of(host)->domains, domid, err);
+}
+
+static void free_host(struct emu_host *h)
+{
+	gw_policy_free(&h->policy);
+	gw_host_fini(&h->host);
+	free(h);
+}
+
+void gw_emu_host_free(struct gw_held_list *domains)
+{
+	free_host(gw_container_of(domains, struct emu_host, domains));
 }
 
 static void host_close(struct gw_host *host)
 {
 	struct emu_host *h = host_of(host);
+	struct gw_domain *d;
+	bool last;
 
-	gw_policy_free(&h->policy);
-	free(h);
+	while ((d = gw_held_end(&h->domains, &last)))
+		d->control->ops->destroy(d->control);
+	if (last)
+		free_host(h);
 }
 
 static const struct gw_host_ops host_ops = {
+	.head = GW_TABLE_HEAD(struct gw_host_ops),
 	.name = "emu",
 	.policy = host_policy,
 	.guest_types = host_guest_types,
 	.free_pages = host_free_pages,
 	.create = host_create,
+	.attach = host_attach,
 	.close = host_close,
 };
 
@@ -125,12 +147,12 @@ struct gw_host *gw_emu_host_open(const char *query, struct gw_error *err)
 		gw_fail(err, GW_NO_MEMORY, "no memory for a host");
 		return NULL;
 	}
-	h->host.ops = &host_ops;
-	h->next_domid = 1;
-	if ((env && *env && gw_emu_dirty_kind_parse(env, &h->dirty, err) < 0) ||
+	gw_held_init(&h->domains);
+	if (gw_host_init(&h->host, &host_ops, err) < 0 ||
+	    (env && *env && gw_emu_dirty_kind_parse(env, &h->dirty, err) < 0) ||
 	    parse(h, query, lack, sizeof(lack), err) < 0 ||
 	    gw_emu_policy_host(&h->policy, lack, err) < 0) {
-		host_close(&h->host);
+		free_host(h);
 		return NULL;
 	}
 	return &h->host;

@@ -72,10 +72,10 @@ void gw_emu_dirty_stop(struct gw_emu *e)
 	gw_emu_release(e);
 }
 
-int gw_emu_dirty_clean(struct gw_emu *e, uint64_t *bitmap, uint64_t nbits, uint64_t *dirty,
-		       struct gw_error *err)
+int gw_emu_dirty_fetch_and_clear(struct gw_emu *e, uint64_t *bitmap, uint64_t nr, uint64_t *dirty,
+				 struct gw_error *err)
 {
-	uint64_t *fresh, n = nbits < e->mem.window ? nbits : e->mem.window;
+	uint64_t *fresh, n = nr < e->mem.window ? nr : e->mem.window;
 	int rc;
 
 	if (!e->dirty.ops)

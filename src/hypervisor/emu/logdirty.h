@@ -49,8 +49,8 @@ int gw_emu_dirty_kind_parse(const char *word, enum gw_emu_dirty_kind *kind, stru
 
 /* The table entries of the domain. */
 int gw_emu_dirty_start(struct gw_emu *e, struct gw_error *err);
-int gw_emu_dirty_clean(struct gw_emu *e, uint64_t *bitmap, uint64_t nbits, uint64_t *dirty,
-		       struct gw_error *err);
+int gw_emu_dirty_fetch_and_clear(struct gw_emu *e, uint64_t *bitmap, uint64_t nr, uint64_t *dirty,
+				 struct gw_error *err);
 int gw_emu_dirty_peek(struct gw_emu *e, uint64_t *dirty, struct gw_error *err);
 void gw_emu_dirty_stop(struct gw_emu *e);
 int gw_emu_dirty_added(struct gw_emu *e, size_t n, const uint64_t *gfns, struct gw_error *err);

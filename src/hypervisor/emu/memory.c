@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/bitmap.h"
+#include "base/buffer.h"
 #include "base/util.h"
 
 /* A PVH guest's special pages lie below 4 GiB however little memory it has. */
@@ -19,7 +20,8 @@
 /* 16 TiB of guest; beyond it the address space of this process would be the limit. */
 #define PAGES_MAX UINT64_C(0x100000000)
 
-int gw_emu_memory_init(struct gw_emu_memory *m, uint64_t max_pages, struct gw_error *err)
+int gw_emu_memory_init(struct gw_emu_memory *m, uint64_t max_pages, uint64_t max_pfns,
+		       struct gw_error *err)
 {
 	GW_CLOSE_ON_EXIT int fd = -1;
 
@@ -27,7 +29,15 @@ int gw_emu_memory_init(struct gw_emu_memory *m, uint64_t max_pages, struct gw_er
 		return gw_fail(err, GW_USAGE,
 			       "a domain of the built-in machine has 1 to %llu pages, not %llu",
 			       (unsigned long long)PAGES_MAX, (unsigned long long)max_pages);
-	*m = (struct gw_emu_memory){.max = max_pages, .window = GFNS_BELOW_4G + max_pages};
+	if (max_pfns > GFNS_BELOW_4G + PAGES_MAX)
+		return gw_fail(err, GW_USAGE,
+			       "a domain of the built-in machine has at most %llu pfns, not %llu",
+			       (unsigned long long)(GFNS_BELOW_4G + PAGES_MAX),
+			       (unsigned long long)max_pfns);
+	*m = (struct gw_emu_memory){
+		.max = max_pages,
+		.window = max_pfns ? max_pfns : GFNS_BELOW_4G + max_pages,
+	};
 	pthread_mutex_init(&m->lock, NULL);
 	m->present = gw_bitmap_new(m->window);
 	if (!m->present)
@@ -123,24 +133,25 @@ int gw_emu_memory_remove(struct gw_emu_memory *m, uint64_t gfn, struct gw_error 
 }
 
 int gw_emu_memory_open(struct gw_emu_memory *m, size_t n, const uint64_t *gfns, bool writable,
-		       void **pages, struct gw_emu_writer **writer, struct gw_error *err)
+		       void **pages, uint8_t *results, struct gw_emu_writer **writer,
+		       struct gw_error *err)
 {
 	*writer = NULL;
 	for (size_t i = 0; i < n; i++) {
-		if (!gw_emu_memory_has(m, gfns[i]))
-			return gw_fail(err, GW_INVALID,
-				       "gfn 0x%llx cannot be mapped: it has no page",
-				       (unsigned long long)gfns[i]);
-		pages[i] = gw_emu_memory_page(m, gfns[i]);
+		bool has = gw_emu_memory_has(m, gfns[i]);
+
+		results[i] = has ? GW_MAP_OK : GW_MAP_GONE;
+		pages[i] = has ? gw_emu_memory_page(m, gfns[i]) : NULL;
 	}
 	if (!writable)
 		return 0;
 	struct gw_emu_writer *w = malloc(sizeof(*w) + n * sizeof(w->gfns[0]));
 	if (!w)
 		return gw_fail(err, GW_NO_MEMORY, "no memory to map %zu pages", n);
-	w->n = n;
-	if (n)
-		memcpy(w->gfns, gfns, n * sizeof(w->gfns[0]));
+	w->n = 0;
+	for (size_t i = 0; i < n; i++)
+		if (results[i] == GW_MAP_OK)
+			w->gfns[w->n++] = gfns[i];
 	pthread_mutex_lock(&m->lock);
 	w->next = m->writers;
 	m->writers = w;
@@ -165,4 +176,35 @@ uint64_t gw_emu_memory_run(const struct gw_emu_memory *m, uint64_t from, uint64_
 {
 	*first = gw_bitmap_next_set(m->present, m->top, from);
 	return gw_bitmap_next_clear(m->present, m->top, *first) - *first;
+}
+
+/* Holes shorter than this are not worth an entry. */
+#define SHORT_HOLE 1024
+
+int gw_emu_memory_ranges(const struct gw_emu_memory *m, struct gw_pfn_range **ranges, size_t *n,
+			 struct gw_error *err)
+{
+	struct gw_buffer list = {0};
+	struct gw_pfn_range range = {0};
+	uint64_t first, count;
+
+	for (uint64_t from = 0; (count = gw_emu_memory_run(m, from, &first)) > 0;
+	     from = first + count) {
+		if (range.count && first - (range.first + range.count) >= SHORT_HOLE) {
+			if (gw_buffer_append(&list, &range, sizeof(range), err) < 0)
+				goto failed;
+			range.count = 0;
+		}
+		if (!range.count)
+			range.first = first;
+		range.count = first + count - range.first;
+	}
+	if (range.count && gw_buffer_append(&list, &range, sizeof(range), err) < 0)
+		goto failed;
+	*ranges = (struct gw_pfn_range *)list.data;
+	*n = list.len / sizeof(range);
+	return 0;
+failed:
+	gw_buffer_free(&list);
+	return -1;
 }

@@ -32,7 +32,9 @@ struct gw_emu_memory {
 	struct gw_emu_writer *writers;
 };
 
-int gw_emu_memory_init(struct gw_emu_memory *m, uint64_t max_pages, struct gw_error *err);
+/* max_pfns: the window; 0: max_pages and what lies below 4 GiB. */
+int gw_emu_memory_init(struct gw_emu_memory *m, uint64_t max_pages, uint64_t max_pfns,
+		       struct gw_error *err);
 void gw_emu_memory_free(struct gw_emu_memory *m);
 
 static inline bool gw_emu_memory_has(const struct gw_emu_memory *m, uint64_t gfn)
@@ -53,12 +55,17 @@ int gw_emu_memory_add(struct gw_emu_memory *m, size_t n, const uint64_t *gfns,
 int gw_emu_memory_remove(struct gw_emu_memory *m, uint64_t gfn, struct gw_error *err);
 
 /*
- * Where each gfn lies. A writable opening is remembered in *writer until gw_emu_memory_close(),
- * NULL if not writable. Fails if a gfn has no page.
+ * Where each gfn lies; one without a page gives NULL and GW_MAP_GONE. A writable opening is
+ * remembered in *writer until gw_emu_memory_close(), NULL if not writable.
  */
 int gw_emu_memory_open(struct gw_emu_memory *m, size_t n, const uint64_t *gfns, bool writable,
-		       void **pages, struct gw_emu_writer **writer, struct gw_error *err);
+		       void **pages, uint8_t *results, struct gw_emu_writer **writer,
+		       struct gw_error *err);
 void gw_emu_memory_close(struct gw_emu_memory *m, struct gw_emu_writer *writer);
+
+/* The domain table's ranges: runs of pages, with holes shorter than 1024 gfns filled in. */
+int gw_emu_memory_ranges(const struct gw_emu_memory *m, struct gw_pfn_range **ranges, size_t *n,
+			 struct gw_error *err);
 
 /* The longest run of gfns with a page at or after from; 0 if there is none. */
 uint64_t gw_emu_memory_run(const struct gw_emu_memory *m, uint64_t from, uint64_t *first);

@@ -11,6 +11,11 @@ struct gw_host *gw_emu_host_open(const char *query, struct gw_error *err)
 	return NULL;
 }
 
+int gw_emu_depopulate(struct gw_domain *d, size_t n, const uint64_t *gfns, struct gw_error *err)
+{
+	return gw_fail(err, GW_UNSUPPORTED, "this godwit was built without the built-in machine");
+}
+
 unsigned gw_emu_suspend_port(struct gw_domain *d)
 {
 	return 0;

@@ -14,6 +14,7 @@
 
 #include "base/buffer.h"
 #include "format/x86/pv_layout.h"
+#include "hypervisor/held.h"
 
 #define GW_MEMORY_HVM_PARAMS   39u /* HVM_NR_PARAMS of Xen 4.17 and later */
 #define GW_MEMORY_VCPU_RECORDS 4u  /* BASIC, EXTENDED, XSAVE, MSRS */
@@ -26,8 +27,7 @@ struct gw_memory_host {
 	uint64_t limit; /* pages */
 	uint64_t seed;
 	_Atomic uint64_t used; /* pages of all its domains */
-	_Atomic unsigned refs; /* the opener's and one for each domain */
-	_Atomic uint32_t next_domid;
+	struct gw_held_list domains;
 };
 
 /*
@@ -65,6 +65,7 @@ struct gw_memory_hvm {
 struct gw_memory_domain {
 	struct gw_domain base;
 	struct gw_control control;
+	struct gw_held held;
 	struct gw_memory_host *host;
 	uint64_t max_pages; /* it may have, wherever they are */
 	uint64_t max_pfns;  /* one past the highest that may have one */
@@ -143,14 +144,17 @@ void gw_memory_log_gfn(struct gw_memory_domain *m, uint64_t gfn);
 int gw_memory_page_types(struct gw_domain *d, size_t n, const uint64_t *gfns, uint8_t *types,
 			 struct gw_error *err);
 int gw_memory_map(struct gw_domain *d, size_t n, const uint64_t *gfns, bool writable, void **pages,
-		  struct gw_mapping *mapping, struct gw_error *err);
+		  uint8_t *results, struct gw_mapping *mapping, struct gw_error *err);
 void gw_memory_unmap(struct gw_domain *d, struct gw_mapping *mapping);
 int gw_memory_populate(struct gw_domain *d, size_t n, const uint64_t *pfns, uint64_t *gfns,
-		       struct gw_error *err);
-int gw_memory_depopulate(struct gw_domain *d, size_t n, const uint64_t *gfns, struct gw_error *err);
+		       size_t *done, struct gw_error *err);
+int gw_memory_ranges(struct gw_domain *d, struct gw_pfn_range **ranges, size_t *n,
+		     struct gw_error *err);
+/* nr_pfns, with the lock held. */
+uint64_t gw_memory_nr_pfns(const struct gw_memory_domain *m);
 int gw_memory_logdirty_start(struct gw_domain *d, struct gw_error *err);
-int gw_memory_logdirty_clean(struct gw_domain *d, uint64_t *bitmap, uint64_t nbits, uint64_t *dirty,
-			     struct gw_error *err);
+int gw_memory_logdirty_fetch_and_clear(struct gw_domain *d, uint64_t *bitmap, uint64_t nr,
+				       uint64_t *dirty, struct gw_error *err);
 int gw_memory_logdirty_peek(struct gw_domain *d, uint64_t *dirty, struct gw_error *err);
 void gw_memory_logdirty_stop(struct gw_domain *d);
 

@@ -11,6 +11,7 @@
 #include "base/bitmap.h"
 #include "base/util.h"
 #include "hypervisor/memory/domain.h"
+#include "hypervisor/memory/memory.h"
 
 void *gw_memory_reserve(uint64_t bytes, struct gw_error *err)
 {
@@ -88,47 +89,48 @@ struct writable {
 	uint64_t gfns[];
 };
 
-static int log_mapping(struct gw_memory_domain *m, size_t n, const uint64_t *gfns,
-		       struct gw_error *err)
+/* As in Xen: a caller that could write to a table in use could give the guest any page. */
+static bool is_table(const struct gw_memory_domain *m, uint64_t gfn)
 {
+	return gw_memory_is_pv(m) && m->pv.refs[gfn] > 0;
+}
+
+/* What of n gfns can be mapped for writing is logged and remembered in w. */
+static void open_for_writing(struct gw_memory_domain *m, size_t n, const uint64_t *gfns,
+			     void **pages, uint8_t *results, struct writable *w)
+{
+	gw_memory_lock(m);
 	for (size_t i = 0; i < n; i++) {
-		/* As in Xen: whoever could write to a table in use could give the guest any page.
-		 */
-		if (gw_memory_is_pv(m) && m->pv.refs[gfns[i]])
-			return gw_fail(err, GW_USAGE,
-				       "mfn %#" PRIx64
-				       " is a page table in use and cannot be mapped for writing",
-				       gfns[i]);
+		if (results[i] != GW_MAP_OK)
+			continue;
+		if (is_table(m, gfns[i])) {
+			results[i] = GW_MAP_REFUSED;
+			pages[i] = NULL;
+			continue;
+		}
 		gw_memory_log_gfn(m, gfns[i]);
+		w->gfns[w->n++] = gfns[i];
 	}
-	return 0;
+	gw_memory_unlock(m);
 }
 
 int gw_memory_map(struct gw_domain *d, size_t n, const uint64_t *gfns, bool writable, void **pages,
-		  struct gw_mapping *mapping, struct gw_error *err)
+		  uint8_t *results, struct gw_mapping *mapping, struct gw_error *err)
 {
 	struct gw_memory_domain *m = gw_memory_of(d);
-	struct writable *w = NULL;
+	struct writable *w = writable ? malloc(sizeof(*w) + n * sizeof(w->gfns[0])) : NULL;
 
+	if (writable && !w)
+		return gw_fail_errno(err, "mapping %zu frames", n);
 	for (size_t i = 0; i < n; i++) {
-		if (!(gw_memory_state(m, gfns[i]) & GW_MEMORY_HELD))
-			return gw_fail(err, GW_USAGE, "mapping frame %#" PRIx64 ": it has no page",
-				       gfns[i]);
-		pages[i] = gw_memory_frame(m, gfns[i]);
+		bool held = gw_memory_state(m, gfns[i]) & GW_MEMORY_HELD;
+
+		results[i] = held ? GW_MAP_OK : GW_MAP_GONE;
+		pages[i] = held ? gw_memory_frame(m, gfns[i]) : NULL;
 	}
-	if (writable) {
-		w = malloc(sizeof(*w) + n * sizeof(w->gfns[0]));
-		if (!w)
-			return gw_fail_errno(err, "mapping %zu frames", n);
-		w->n = n;
-		memcpy(w->gfns, gfns, n * sizeof(w->gfns[0]));
-		gw_memory_lock(m);
-		int r = log_mapping(m, n, gfns, err);
-		gw_memory_unlock(m);
-		if (r < 0) {
-			free(w);
-			return -1;
-		}
+	if (w) {
+		w->n = 0;
+		open_for_writing(m, n, gfns, pages, results, w);
 	}
 	*mapping = (struct gw_mapping){.private_data = w};
 	return 0;
@@ -193,17 +195,12 @@ static void give_back(struct gw_memory_domain *m, uint64_t gfn)
 	atomic_fetch_sub(&m->host->used, 1);
 }
 
-int gw_memory_populate(struct gw_domain *d, size_t n, const uint64_t *pfns, uint64_t *gfns,
-		       struct gw_error *err)
+/* Where a page is taken from the host for n pfns that check_populate() has seen. */
+static int take_pages(struct gw_memory_domain *m, size_t n, const uint64_t *pfns, uint64_t *gfns,
+		      size_t *given, struct gw_error *err)
 {
-	struct gw_memory_domain *m = gw_memory_of(d);
 	int r = 0;
 
-	gw_memory_lock(m);
-	if (check_populate(m, n, pfns, err) < 0) {
-		gw_memory_unlock(m);
-		return -1;
-	}
 	size_t done = 0;
 
 	for (; done < n; done++) {
@@ -231,8 +228,60 @@ int gw_memory_populate(struct gw_domain *d, size_t n, const uint64_t *pfns, uint
 		while (done > 0)
 			give_back(m, gfns[--done]);
 	}
+	*given = done;
+	return r;
+}
+
+/* All or none. */
+int gw_memory_populate(struct gw_domain *d, size_t n, const uint64_t *pfns, uint64_t *gfns,
+		       size_t *done, struct gw_error *err)
+{
+	struct gw_memory_domain *m = gw_memory_of(d);
+	int r = -1;
+
+	gw_memory_lock(m);
+	if (check_populate(m, n, pfns, err) == 0)
+		r = take_pages(m, n, pfns, gfns, done, err);
 	gw_memory_unlock(m);
 	return r;
+}
+
+/* Holes shorter than this are not worth an entry. */
+#define SHORT_HOLE 1024
+
+static int add_range(struct gw_buffer *list, const struct gw_pfn_range *range, struct gw_error *err)
+{
+	return range->count ? gw_buffer_append(list, range, sizeof(*range), err) : 0;
+}
+
+int gw_memory_ranges(struct gw_domain *d, struct gw_pfn_range **ranges, size_t *n,
+		     struct gw_error *err)
+{
+	struct gw_memory_domain *m = gw_memory_of(d);
+	struct gw_pfn_range range = {0};
+	struct gw_buffer list = {0};
+	int r = 0;
+
+	gw_memory_lock(m);
+	for (uint64_t pfn = 0; pfn < m->top && r == 0; pfn++) {
+		if (gw_memory_pfn_to_gfn(m, pfn) == GW_INVALID_PFN)
+			continue;
+		if (range.count && pfn - (range.first + range.count) >= SHORT_HOLE) {
+			r = add_range(&list, &range, err);
+			range.count = 0;
+		}
+		if (!range.count)
+			range.first = pfn;
+		range.count = pfn + 1 - range.first;
+	}
+	gw_memory_unlock(m);
+	if (r < 0 || add_range(&list, &range, err) < 0) {
+		gw_buffer_free(&list);
+		return -1;
+	}
+	*ranges = (struct gw_pfn_range *)list.data;
+	*n = list.len / sizeof(range);
+	return 0;
 }
 
 int gw_memory_depopulate(struct gw_domain *d, size_t n, const uint64_t *gfns, struct gw_error *err)
@@ -270,23 +319,28 @@ int gw_memory_logdirty_start(struct gw_domain *d, struct gw_error *err)
 	return 0;
 }
 
-int gw_memory_logdirty_clean(struct gw_domain *d, uint64_t *bitmap, uint64_t nbits, uint64_t *dirty,
-			     struct gw_error *err)
+int gw_memory_logdirty_fetch_and_clear(struct gw_domain *d, uint64_t *bitmap, uint64_t nr,
+				       uint64_t *dirty, struct gw_error *err)
 {
 	struct gw_memory_domain *m = gw_memory_of(d);
 
+	int r = 0;
+
 	gw_memory_lock(m);
 	if (!m->dirty) {
-		gw_memory_unlock(m);
-		return gw_fail(err, GW_USAGE, "log-dirty is not on");
+		r = gw_fail(err, GW_USAGE, "log-dirty is not on");
+	} else if (nr < gw_memory_nr_pfns(m)) {
+		r = gw_fail(err, GW_USAGE,
+			    "a log-dirty bitmap of %" PRIu64 " pfns for a domain of %" PRIu64, nr,
+			    gw_memory_nr_pfns(m));
+	} else {
+		nr = GW_MIN(nr, m->max_pfns);
+		gw_bitmap_or(bitmap, m->dirty, nr);
+		*dirty = gw_bitmap_count(m->dirty, nr);
+		memset(m->dirty, 0, GW_BITMAP_WORDS(m->max_pfns) * sizeof(*m->dirty));
 	}
-	uint64_t n = GW_MIN(nbits, m->max_pfns);
-
-	gw_bitmap_or(bitmap, m->dirty, n);
-	*dirty = gw_bitmap_count(m->dirty, n);
-	memset(m->dirty, 0, GW_BITMAP_WORDS(m->max_pfns) * sizeof(*m->dirty));
 	gw_memory_unlock(m);
-	return 0;
+	return r;
 }
 
 int gw_memory_logdirty_peek(struct gw_domain *d, uint64_t *dirty, struct gw_error *err)

@@ -58,6 +58,7 @@ static int set_param(struct gw_domain *d, uint32_t index, uint64_t value, struct
 }
 
 const struct gw_x86_hvm_ops gw_memory_hvm_ops = {
+	.head = GW_TABLE_HEAD(struct gw_x86_hvm_ops),
 	.get_context = get_context,
 	.set_context = set_context,
 	.get_param = get_param,

@@ -27,12 +27,6 @@ static struct gw_memory_host *host_of(struct gw_host *host)
 	return (struct gw_memory_host *)host;
 }
 
-static void release_host(struct gw_memory_host *h)
-{
-	if (atomic_fetch_sub(&h->refs, 1) == 1)
-		free(h);
-}
-
 static int info(struct gw_domain *d, struct gw_domain_info *out, struct gw_error *err)
 {
 	struct gw_memory_domain *m = gw_memory_of(d);
@@ -49,12 +43,17 @@ static int info(struct gw_domain *d, struct gw_domain_info *out, struct gw_error
 	return 0;
 }
 
+uint64_t gw_memory_nr_pfns(const struct gw_memory_domain *m)
+{
+	return m->built ? m->top : m->max_pfns;
+}
+
 static int nr_pfns(struct gw_domain *d, uint64_t *nr, struct gw_error *err)
 {
 	struct gw_memory_domain *m = gw_memory_of(d);
 
 	gw_memory_lock(m);
-	*nr = m->built ? m->top : m->max_pfns;
+	*nr = gw_memory_nr_pfns(m);
 	gw_memory_unlock(m);
 	return 0;
 }
@@ -87,13 +86,14 @@ static int set_tsc(struct gw_domain *d, const struct gw_tsc_info *tsc, struct gw
 	return 0;
 }
 
-static int get_xenabi(struct gw_domain *d, void **blob, size_t *len, struct gw_error *err)
+static int get_extra(struct gw_domain *d, const char *name, void **blob, size_t *len,
+		     struct gw_error *err)
 {
 	const struct gw_buffer *kept = &gw_memory_of(d)->xenabi;
 
 	*blob = NULL;
 	*len = 0;
-	if (kept->len == 0)
+	if (strcmp(name, GW_EXTRA_XENABI) != 0 || kept->len == 0)
 		return 0;
 	*blob = malloc(kept->len);
 	if (!*blob)
@@ -103,10 +103,14 @@ static int get_xenabi(struct gw_domain *d, void **blob, size_t *len, struct gw_e
 	return 0;
 }
 
-static int set_xenabi(struct gw_domain *d, const void *blob, size_t len, struct gw_error *err)
+static int set_extra(struct gw_domain *d, const char *name, const void *blob, size_t len,
+		     struct gw_error *err)
 {
 	struct gw_buffer *kept = &gw_memory_of(d)->xenabi;
 
+	if (strcmp(name, GW_EXTRA_XENABI) != 0)
+		return gw_fail(err, GW_UNSUPPORTED, "domain %u: state \"%s\" is not known here",
+			       d->domid, name);
 	gw_buffer_reset(kept);
 	return gw_buffer_append(kept, blob, len, err);
 }
@@ -191,14 +195,10 @@ static int resume(struct gw_control *c, struct gw_error *err)
 	return r;
 }
 
-/* Nothing runs here that could report anything. */
-static void set_events(struct gw_control *c, const struct gw_control_events *events)
+static void free_host(struct gw_memory_host *h)
 {
-}
-
-static const char *crash_text(struct gw_control *c)
-{
-	return "";
+	gw_host_fini(&h->base);
+	free(h);
 }
 
 static void destroy(struct gw_control *c)
@@ -213,43 +213,69 @@ static void destroy(struct gw_control *c)
 	gw_buffer_free(&m->xenabi);
 	pthread_mutex_destroy(&m->lock);
 	pthread_cond_destroy(&m->changed);
-	release_host(m->host);
+	gw_domain_fini(&m->base);
+	gw_control_fini(&m->control);
+	if (gw_held_remove(&m->host->domains, &m->held))
+		free_host(m->host);
 	free(m);
 }
 
+static void close_domain(struct gw_domain *d)
+{
+	struct gw_memory_domain *m = gw_memory_of(d);
+
+	if (gw_held_close(&m->host->domains, &m->held))
+		destroy(&m->control);
+}
+
 static const struct gw_domain_ops domain_ops = {
+	.head = GW_TABLE_HEAD(struct gw_domain_ops),
+	.populate_zeroes = true,
+	.logdirty_sees_own_writes = true,
 	.info = info,
 	.nr_pfns = nr_pfns,
 	.page_types = gw_memory_page_types,
 	.map = gw_memory_map,
 	.unmap = gw_memory_unmap,
 	.populate = gw_memory_populate,
-	.depopulate = gw_memory_depopulate,
+	.close = close_domain,
+	.ranges = gw_memory_ranges,
 	.logdirty_start = gw_memory_logdirty_start,
-	.logdirty_clean = gw_memory_logdirty_clean,
+	.logdirty_fetch_and_clear = gw_memory_logdirty_fetch_and_clear,
 	.logdirty_peek = gw_memory_logdirty_peek,
 	.logdirty_stop = gw_memory_logdirty_stop,
+	.get_extra = get_extra,
+	.set_extra = set_extra,
+};
+
+static const struct gw_x86_ops x86_ops = {
+	.head = GW_TABLE_HEAD(struct gw_x86_ops),
 	.get_policy = get_policy,
 	.set_policy = set_policy,
 	.get_tsc = get_tsc,
 	.set_tsc = set_tsc,
-	.get_xenabi = get_xenabi,
-	.set_xenabi = set_xenabi,
+};
+
+static const struct gw_domain_tables tables = {
+	.ops = &domain_ops,
+	.x86 = &x86_ops,
+	.hvm = &gw_memory_hvm_ops,
+	.pv = &gw_memory_pv_ops,
 };
 
 static const struct gw_control_ops control_ops = {
+	.head = GW_TABLE_HEAD(struct gw_control_ops),
 	.pause = pause_domain,
 	.unpause = unpause,
 	.suspend = suspend,
 	.resume = resume,
 	.restored = restored,
-	.set_events = set_events,
-	.crash_text = crash_text,
 	.destroy = destroy,
 };
 
 /* It demands nothing of a CPU, so it offers no policy: an empty one limits nothing. */
-static int host_policy(struct gw_host *host, struct gw_policy *policy, struct gw_error *err)
+static int host_policy(struct gw_host *host, enum gw_guest_type type, struct gw_policy *policy,
+		       struct gw_error *err)
 {
 	*policy = (struct gw_policy){0};
 	return 0;
@@ -275,10 +301,14 @@ static int check_config(const struct gw_domain_config *c, struct gw_error *err)
 
 	if (!pv && c->type != GW_GUEST_X86_HVM)
 		return gw_fail(err, GW_UNSUPPORTED, "a domain of guest type %d", (int)c->type);
-	if (c->max_pfns == 0 || c->max_pfns > max)
+	if (c->max_pages == 0 || c->max_pages > max)
 		return gw_fail(err, GW_USAGE,
 			       "a domain of %" PRIu64 " pages: from 1 to %" PRIu64 " can be held",
-			       c->max_pfns, max);
+			       c->max_pages, max);
+	if (c->max_pfns > max + HVM_PFNS_BELOW_4G)
+		return gw_fail(err, GW_USAGE,
+			       "a domain of %" PRIu64 " pfns: at most %" PRIu64 " can be held",
+			       c->max_pfns, max + HVM_PFNS_BELOW_4G);
 	if (c->vcpus == 0 || c->vcpus > MAX_VCPUS)
 		return gw_fail(err, GW_USAGE, "a domain of %u vCPUs: from 1 to %u can be held",
 			       c->vcpus, MAX_VCPUS);
@@ -290,6 +320,24 @@ static uint64_t seed_of(const struct gw_memory_host *h, const struct gw_domain_c
 	if (c->seed)
 		return c->seed;
 	return gw_get_le64(c->uuid) ^ gw_get_le64(c->uuid + 8) ^ h->seed;
+}
+
+static int fill_domain(struct gw_memory_domain *m, const struct gw_domain_config *c,
+		       struct gw_error *err)
+{
+	struct gw_memory_host *h = m->host;
+	bool pv = c->type == GW_GUEST_X86_PV;
+
+	m->max_pages = c->max_pages;
+	m->max_pfns = c->max_pfns ? c->max_pfns : c->max_pages + (pv ? 0 : HVM_PFNS_BELOW_4G);
+	m->vcpus = c->vcpus;
+	m->paused = 1;
+	m->shutdown = GW_SHUTDOWN_NONE;
+	if (gw_domain_init(&m->base, c->type, gw_held_domid(&h->domains), &tables, err) < 0 ||
+	    gw_control_init(&m->control, &m->base, &control_ops, err) < 0 ||
+	    gw_memory_frames_init(m, err) < 0)
+		return -1;
+	return pv ? gw_memory_pv_init(m, c->pv_width, seed_of(h, c), err) : 0;
 }
 
 static struct gw_domain *create(struct gw_host *host, const struct gw_domain_config *c,
@@ -305,45 +353,44 @@ static struct gw_domain *create(struct gw_host *host, const struct gw_domain_con
 		gw_fail_errno(err, "a domain");
 		return NULL;
 	}
-	bool pv = c->type == GW_GUEST_X86_PV;
-
-	m->base = (struct gw_domain){
-		.ops = &domain_ops,
-		.type = c->type,
-		.hvm = pv ? NULL : &gw_memory_hvm_ops,
-		.pv = pv ? &gw_memory_pv_ops : NULL,
-		.domid = atomic_fetch_add(&h->next_domid, 1),
-		.control = &m->control,
-	};
-	m->control = (struct gw_control){.ops = &control_ops, .domain = &m->base};
 	m->host = h;
-	atomic_fetch_add(&h->refs, 1);
-	m->max_pages = c->max_pfns;
-	m->max_pfns = c->max_pfns + (pv ? 0 : HVM_PFNS_BELOW_4G);
-	m->vcpus = c->vcpus;
-	m->paused = 1;
-	m->shutdown = GW_SHUTDOWN_NONE;
 	pthread_mutex_init(&m->lock, NULL);
 	pthread_cond_init(&m->changed, NULL);
-	if (gw_memory_frames_init(m, err) < 0 ||
-	    (pv && gw_memory_pv_init(m, c->pv_width, seed_of(h, c), err) < 0)) {
+	m->control.domain = &m->base; /* for destroy */
+	if (fill_domain(m, c, err) < 0) {
 		destroy(&m->control);
 		return NULL;
 	}
+	gw_held_add(&h->domains, &m->held, &m->base);
 	return &m->base;
+}
+
+static struct gw_domain *attach(struct gw_host *host, uint32_t domid, uint64_t max_pfns,
+				struct gw_error *err)
+{
+	return gw_held_attach(&host_of(host)->domains, domid, err);
 }
 
 static void close_host(struct gw_host *host)
 {
-	release_host(host_of(host));
+	struct gw_memory_host *h = host_of(host);
+	struct gw_domain *d;
+	bool last;
+
+	while ((d = gw_held_end(&h->domains, &last)))
+		destroy(d->control);
+	if (last)
+		free_host(h);
 }
 
 static const struct gw_host_ops host_ops = {
+	.head = GW_TABLE_HEAD(struct gw_host_ops),
 	.name = "memory",
 	.policy = host_policy,
 	.guest_types = guest_types,
 	.free_pages = free_pages,
 	.create = create,
+	.attach = attach,
 	.close = close_host,
 };
 
@@ -379,12 +426,10 @@ struct gw_host *gw_memory_host_open(const char *query, struct gw_error *err)
 	}
 	long pages = sysconf(_SC_AVPHYS_PAGES);
 
-	h->base.ops = &host_ops;
 	h->limit = pages > 0 ? (uint64_t)pages : UINT64_MAX;
-	h->refs = 1;
-	h->next_domid = 1;
-	if (read_options(h, query, err) < 0) {
-		free(h);
+	gw_held_init(&h->domains);
+	if (gw_host_init(&h->base, &host_ops, err) < 0 || read_options(h, query, err) < 0) {
+		free_host(h);
 		return NULL;
 	}
 	return &h->base;

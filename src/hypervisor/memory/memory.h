@@ -40,6 +40,11 @@ void gw_memory_touch(struct gw_domain *d, uint64_t pfn);
  * something begins to use it; level 0 takes that back.
  */
 int gw_memory_set_type(struct gw_domain *d, uint64_t pfn, unsigned level, struct gw_error *err);
+/*
+ * Takes away the pages of n gfns, as a guest does that gives memory back. Fails at the first that
+ * has none or is a page table in use.
+ */
+int gw_memory_depopulate(struct gw_domain *d, size_t n, const uint64_t *gfns, struct gw_error *err);
 /* Unpins a page table. */
 int gw_memory_unpin(struct gw_domain *d, uint64_t pfn, struct gw_error *err);
 

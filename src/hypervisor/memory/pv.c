@@ -41,11 +41,10 @@ static int m2p(struct gw_domain *d, const uint64_t **table, uint64_t *max_mfn, s
 	return 0;
 }
 
-static uint64_t compat_m2p_mfn0(struct gw_domain *d)
+static int compat_m2p_mfn0(struct gw_domain *d, uint64_t *mfn, struct gw_error *err)
 {
-	struct gw_memory_domain *m = gw_memory_of(d);
-
-	return m->pv.layout->width == 4 ? m->pv.compat_mfn0 : GW_INVALID_PFN;
+	*mfn = gw_memory_of(d)->pv.compat_mfn0;
+	return 0;
 }
 
 static int shared_info(struct gw_domain *d, void **page, uint64_t *mfn, struct gw_error *err)
@@ -212,6 +211,7 @@ static int set_vcpu(struct gw_domain *d, uint32_t vcpu, uint32_t record, const v
 }
 
 const struct gw_x86_pv_ops gw_memory_pv_ops = {
+	.head = GW_TABLE_HEAD(struct gw_x86_pv_ops),
 	.get_width = get_width,
 	.set_width = set_width,
 	.m2p = m2p,

@@ -15,4 +15,11 @@
  */
 struct gw_channel *gw_channel_reread(const struct gw_channel *out);
 
+/*
+ * A channel that reads the bytes from offset begin to offset end of a channel over a file, whatever
+ * that one has read; it has the token of file, which must outlive it. NULL with err.
+ */
+struct gw_channel *gw_channel_part(const struct gw_channel *file, uint64_t begin, uint64_t end,
+				   struct gw_error *err);
+
 #endif

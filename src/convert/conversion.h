@@ -14,6 +14,7 @@
 #include "format/rules/rules.h"
 #include "format/libxl/stream.h"
 #include "format/xl/file.h"
+#include "read/input.h"
 
 /* What is behind the image in the libxl layer, of the round at hand and of the last complete one:
  * records as they came, or the bare state of a legacy device model. */
@@ -23,12 +24,12 @@ struct gw_conv_held {
 
 struct gw_conv {
 	const struct gw_convert_args *args;
-	struct gw_channel *in, *out;
+	struct gw_input in;
+	struct gw_channel *out;
 	struct gw_log log;
 	struct gw_converted *done;
 	struct gw_findings findings; /* of the input */
 	uint64_t in_start, out_start, started_ns;
-	bool read_some; /* the last bring or move consumed something although it failed */
 
 	/* of the input */
 	bool has_xl, has_xend, has_stream;
@@ -46,26 +47,16 @@ struct gw_conv {
 	bool told_model, told_xenstore; /* that they are dropped */
 };
 
-/* input.c */
+/* input.c. Reading is read/input.h's; these move what is read. */
 
-/*
- * A read that did not bring all: 0 if the input has ended there, -1 if something else is wrong. An
- * input that is damaged in its compression has not ended: once asked for nothing in particular it
- * says so.
- */
-int gw_conv_judge_read(struct gw_channel *in, struct gw_error *failure, struct gw_error *err);
-/* Brings len bytes (to NULL: passes over them). 1 done; 0 the input ended before them or inside;
- * -1. */
-int gw_conv_bring(struct gw_conv *c, void *to, uint64_t len, struct gw_error *err);
-/* The same, to the output. */
-int gw_conv_move(struct gw_conv *c, uint64_t len, struct gw_error *err);
+/* To the output. */
+enum gw_read_result gw_conv_move(struct gw_conv *c, uint64_t len, struct gw_error *err);
 /* The same, with a copy; see gw_channel_tee(). */
-int gw_conv_tee(struct gw_conv *c, uint64_t len, struct gw_tee *tee, uint64_t offset,
-		struct gw_error *err);
-/* The same, to the spool. */
-int gw_conv_spool(struct gw_conv *c, struct gw_spool *spool, uint64_t len, struct gw_error *err);
-/* The first bytes to come, as many as there are up to len (at most 64); they stay unread. -1. */
-ssize_t gw_conv_peek(struct gw_conv *c, uint8_t *buf, size_t len, struct gw_error *err);
+enum gw_read_result gw_conv_tee(struct gw_conv *c, uint64_t len, struct gw_tee *tee,
+				uint64_t offset, struct gw_error *err);
+/* To the spool. */
+enum gw_read_result gw_conv_spool(struct gw_conv *c, struct gw_spool *spool, uint64_t len,
+				  struct gw_error *err);
 /* gw_findings.report: what is wrong and yet no error is told; opaque is the conversion. */
 void gw_conv_finding(void *conv, const struct gw_finding *finding);
 void gw_conv_progress(struct gw_conv *c);
@@ -95,16 +86,17 @@ int gw_conv_put_spool(struct gw_conv *c, struct gw_spool *spool, struct gw_error
 /* Entries with contents, from the first of n on, whose pfns follow one another: at most so many. */
 size_t gw_conv_run(const uint64_t *entries, size_t n, size_t most);
 
-/* The entries of a PAGE_DATA, whose contents come next in the input. 1, 0, -1 as bring. */
-int gw_conv_wait_pages(struct gw_conv *c, const uint64_t *entries, size_t n, struct gw_error *err);
+/* The entries of a PAGE_DATA, whose contents come next in the input. */
+enum gw_read_result gw_conv_wait_pages(struct gw_conv *c, const uint64_t *entries, size_t n,
+				       struct gw_error *err);
 /* What waits is written, and no longer waits. */
 int gw_conv_put_waiting(struct gw_conv *c, struct gw_error *err);
 /* What is behind the image counts now; more will be of another round. */
 int gw_conv_held_complete(struct gw_conv *c, struct gw_error *err);
 
-/* The kinds of image, each to its end and with what is behind it. 0 or -1. */
-int gw_conv_image(struct gw_conv *c, struct gw_error *err);
-int gw_conv_stream(struct gw_conv *c, struct gw_error *err);
+/* The kinds of image, each to its end: one of version 2 or 3, bare or in a libxl stream; a legacy
+ * one. 0 or -1. */
+int gw_conv_current(struct gw_conv *c, enum gw_layer outermost, struct gw_error *err);
 int gw_conv_legacy(struct gw_conv *c, struct gw_error *err);
 
 #endif

@@ -11,7 +11,7 @@
 #include "base/util.h"
 #include "convert/xend.h"
 
-/* The optional data, in pieces: its length is only a claim. 1, 0, -1 as gw_conv_bring(). */
+/* The optional data, in pieces: its length is only a claim. 1, 0, -1 as gw_input_read(). */
 static int bring_optional(struct gw_conv *c, struct gw_error *err)
 {
 	uint64_t left = c->xl.optional_len;
@@ -19,7 +19,7 @@ static int bring_optional(struct gw_conv *c, struct gw_error *err)
 	while (left && c->xl.optional.len < GW_XLFILE_CONFIG_MAX) {
 		size_t n = (size_t)GW_MIN(left, (uint64_t)65536);
 		void *to = gw_buffer_reserve(&c->xl.optional, n, err);
-		int rc = to ? gw_conv_bring(c, to, n, err) : -1;
+		int rc = to ? gw_input_read(&c->in, to, n, err) : -1;
 
 		if (rc <= 0)
 			return rc;
@@ -32,14 +32,14 @@ static int bring_optional(struct gw_conv *c, struct gw_error *err)
 
 static int xl_truncated(struct gw_conv *c, struct gw_error *err)
 {
-	return gw_report(&c->findings, "xl-truncated", c->in->read_pos, err,
+	return gw_report(&c->findings, "xl-truncated", gw_input_offset(&c->in), err,
 			 "the input ends inside the header or its optional data");
 }
 
 static int read_xl(struct gw_conv *c, struct gw_error *err)
 {
 	uint8_t raw[GW_XLFILE_HEADER_SIZE];
-	int rc = gw_conv_bring(c, raw, sizeof(raw), err);
+	int rc = gw_input_read(&c->in, raw, sizeof(raw), err);
 
 	if (rc == 0)
 		return xl_truncated(c, err);
@@ -55,7 +55,7 @@ static int read_xl(struct gw_conv *c, struct gw_error *err)
 static int read_xend(struct gw_conv *c, struct gw_error *err)
 {
 	struct gw_xend xend = {0};
-	int rc = gw_xend_read(c->in, &c->findings, &xend, err);
+	int rc = gw_xend_read(c->in.ch, &c->findings, &xend, err);
 
 	c->has_xend = true;
 	c->xend_config_len = (uint32_t)xend.config.len;
@@ -69,7 +69,7 @@ enum kind { K_NOTHING, K_XL, K_XEND, K_STREAM, K_IMAGE, K_LEGACY };
 static int detect(struct gw_conv *c, enum kind *kind, struct gw_error *err)
 {
 	uint8_t first[8];
-	ssize_t n = gw_conv_peek(c, first, sizeof(first), err);
+	ssize_t n = gw_input_peek(&c->in, first, sizeof(first), err);
 
 	if (n < 0)
 		return -1;
@@ -117,7 +117,7 @@ static int choose_form(struct gw_conv *c, enum kind kind, struct gw_error *err)
 	if (c->args->to != GW_CONVERT_XL || c->has_xend || gw_xlfile_config(&c->xl, &len))
 		return 0;
 	return gw_fail(err, GW_USAGE, "an xl file needs a config, and %s has none to carry over",
-		       c->in->name);
+		       c->in.ch->name);
 }
 
 /* -1 (GW_INVALID) if the caller wanted something else. */
@@ -126,7 +126,7 @@ static int check_source(const struct gw_conv *c, enum kind kind, struct gw_error
 	enum gw_convert_source from = c->args->from;
 
 	if (kind == K_NOTHING)
-		return gw_fail(err, GW_TRUNCATED, "%s is too short for an image", c->in->name);
+		return gw_fail(err, GW_TRUNCATED, "%s is too short for an image", c->in.ch->name);
 	if (kind == K_LEGACY && from != GW_CONVERT_ANY && from != GW_CONVERT_LEGACY)
 		return gw_fail(err, GW_INVALID, "it is no image of version %d",
 			       from == GW_CONVERT_V2 ? 2 : 3);
@@ -171,9 +171,9 @@ static int convert(struct gw_conv *c, struct gw_error *err)
 	tell_xend(c);
 	switch (kind) {
 	case K_STREAM:
-		return gw_conv_stream(c, err);
+		return gw_conv_current(c, GW_LAYER_LIBXL, err);
 	case K_IMAGE:
-		return gw_conv_image(c, err);
+		return gw_conv_current(c, GW_LAYER_LIBXC, err);
 	default:
 		return gw_conv_legacy(c, err);
 	}
@@ -183,7 +183,7 @@ int gw_convert(const struct gw_convert_args *args, struct gw_converted *done, st
 {
 	struct gw_conv c = {
 		.args = args,
-		.in = args->in,
+		.in = {.ch = args->in},
 		.out = args->out,
 		.done = done,
 		.findings = {.report = gw_conv_finding, .opaque = &c},
@@ -196,12 +196,12 @@ int gw_convert(const struct gw_convert_args *args, struct gw_converted *done, st
 	if (args->toolstack)
 		c.log = args->toolstack->log;
 	if (args->cancel) {
-		gw_channel_set_cancel(c.in, args->cancel);
+		gw_channel_set_cancel(c.in.ch, args->cancel);
 		gw_channel_set_cancel(c.out, args->cancel);
 	}
 	*done = (struct gw_converted){0};
 	rc = convert(&c, err);
-	done->in_bytes = c.in->read_pos - c.in_start;
+	done->in_bytes = c.in.ch->read_pos - c.in_start;
 	done->out_bytes = c.out->write_pos - c.out_start;
 	gw_slots_free(&c.slots);
 	gw_spool_close(&c.held.now);

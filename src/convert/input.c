@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The bytes that a conversion takes, and what it says of them.
+ * The bytes that a conversion moves on, and what it reports.
  */
 #include "convert/conversion.h"
 
@@ -13,90 +13,43 @@
 
 #define SPOOL_AT_ONCE ((size_t)64 << 10)
 
-int gw_conv_judge_read(struct gw_channel *in, struct gw_error *failure, struct gw_error *err)
-{
-	uint8_t byte;
-
-	if (failure->code == GW_TRUNCATED) {
-		gw_error_clear(failure);
-		if (gw_channel_read_some(in, &byte, 1, failure) >= 0)
-			return 0;
-	}
-	if (err && err->code == GW_OK)
-		*err = *failure;
-	return -1;
-}
-
-int gw_conv_bring(struct gw_conv *c, void *to, uint64_t len, struct gw_error *err)
+enum gw_read_result gw_conv_move(struct gw_conv *c, uint64_t len, struct gw_error *err)
 {
 	struct gw_error failure = GW_ERROR_INIT;
-	uint64_t before = c->in->read_pos;
-	int rc;
+	uint64_t before = c->in.ch->read_pos;
 
 	if (len == 0)
-		return 1;
-	rc = to ? gw_channel_read(c->in, to, (size_t)len, &failure)
-		: gw_channel_skip(c->in, len, &failure);
-	c->read_some = c->in->read_pos != before;
-	return rc >= 0 ? rc : gw_conv_judge_read(c->in, &failure, err);
+		return GW_READ_OK;
+	return gw_input_took(&c->in, before, gw_channel_move(c->in.ch, c->out, len, &failure),
+			     &failure, err);
 }
 
-int gw_conv_move(struct gw_conv *c, uint64_t len, struct gw_error *err)
+enum gw_read_result gw_conv_tee(struct gw_conv *c, uint64_t len, struct gw_tee *tee,
+				uint64_t offset, struct gw_error *err)
 {
 	struct gw_error failure = GW_ERROR_INIT;
-	uint64_t before = c->in->read_pos;
-	int rc;
+	uint64_t before = c->in.ch->read_pos;
+	int rc = gw_channel_tee(c->in.ch, c->out, len, tee, offset, &failure);
 
-	if (len == 0)
-		return 1;
-	rc = gw_channel_move(c->in, c->out, len, &failure);
-	c->read_some = c->in->read_pos != before;
-	return rc >= 0 ? rc : gw_conv_judge_read(c->in, &failure, err);
+	return gw_input_took(&c->in, before, rc, &failure, err);
 }
 
-int gw_conv_tee(struct gw_conv *c, uint64_t len, struct gw_tee *tee, uint64_t offset,
-		struct gw_error *err)
-{
-	struct gw_error failure = GW_ERROR_INIT;
-	uint64_t before = c->in->read_pos;
-	int rc = gw_channel_tee(c->in, c->out, len, tee, offset, &failure);
-
-	c->read_some = c->in->read_pos != before;
-	return rc >= 0 ? rc : gw_conv_judge_read(c->in, &failure, err);
-}
-
-int gw_conv_spool(struct gw_conv *c, struct gw_spool *spool, uint64_t len, struct gw_error *err)
+enum gw_read_result gw_conv_spool(struct gw_conv *c, struct gw_spool *spool, uint64_t len,
+				  struct gw_error *err)
 {
 	while (len) {
 		size_t n = (size_t)GW_MIN(len, (uint64_t)SPOOL_AT_ONCE);
 		void *room = gw_spool_room(spool, n, err);
-		int rc = room ? gw_conv_bring(c, room, n, err) : -1;
+		enum gw_read_result rc =
+			room ? gw_input_read(&c->in, room, n, err) : GW_READ_FAILED;
 
-		if (rc <= 0)
+		if (rc != GW_READ_OK)
 			return rc;
 		if (gw_spool_filled(spool, n, err) < 0)
-			return -1;
+			return GW_READ_FAILED;
 		len -= n;
 	}
-	return 1;
-}
-
-ssize_t gw_conv_peek(struct gw_conv *c, uint8_t *buf, size_t len, struct gw_error *err)
-{
-	size_t have = 0;
-
-	while (have < len) {
-		struct gw_error failure = GW_ERROR_INIT;
-		ssize_t n = gw_channel_read_some(c->in, buf + have, len - have, &failure);
-
-		if (n < 0)
-			return gw_conv_judge_read(c->in, &failure, err);
-		if (n == 0)
-			break;
-		have += (size_t)n;
-	}
-	gw_channel_unread(c->in, buf, have);
-	return (ssize_t)have;
+	return GW_READ_OK;
 }
 
 /* That a round or the device model is lost is what its owner has to know; most other warnings are
@@ -129,7 +82,7 @@ void gw_conv_progress(struct gw_conv *c)
 		.stage = GW_STAGE_CONVERTING,
 		.round = (unsigned)c->done->checkpoints,
 		.pages_done = c->done->pages,
-		.bytes = c->in->read_pos - c->in_start,
+		.bytes = c->in.ch->read_pos - c->in_start,
 	};
 
 	if (!c->args->toolstack || !c->args->toolstack->progress)

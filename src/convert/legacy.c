@@ -12,29 +12,12 @@
 
 #define EMULATOR_IDS 8u
 
-enum go {
-	GO_FAILED = -1,
-	GO_ON,
-	GO_OVER, /* what came is a whole state, and the image is over */
-};
-
-static enum go cut(struct gw_conv_legacy *l, struct gw_error *err)
-{
-	bool between = gw_legacy_reader_at_boundary(&l->r) && !l->c->read_some;
-
-	if (!l->c->read_some && gw_legacy_reader_without_model(&l->r))
-		return gw_legacy_rules_no_model(l->rules, &l->r, err) < 0 ? GO_FAILED : GO_ON;
-	if (gw_legacy_rules_end(l->rules, &l->r, between, l->c->in->read_pos - l->base, err) < 0)
-		return GO_FAILED;
-	return GO_OVER;
-}
-
 static int take_header(struct gw_conv_legacy *l, struct gw_error *err)
 {
 	struct gw_buffer header = {0};
-	int rc = gw_legacy_map_header(&l->r, &header, err);
+	int rc = gw_legacy_map_header(l->r, &header, err);
 
-	l->c->done->legacy = l->r.header.kind;
+	l->c->done->legacy = l->r->header.kind;
 	if (rc == 0)
 		rc = gw_conv_legacy_judge_begin(l, &header, err);
 	if (rc == 0)
@@ -63,7 +46,7 @@ static void tell_toolstack(struct gw_conv_legacy *l)
 {
 	struct gw_buffer body = {0};
 	uint32_t entries = 0;
-	int rc = gw_legacy_map_xenstore(l->r.data, l->r.len, l->r.header.kind.width, &body,
+	int rc = gw_legacy_map_xenstore(l->r->data, l->r->len, l->r->header.kind.width, &body,
 					&entries, NULL);
 
 	if ((rc < 0 || entries) && !l->c->told_xenstore) {
@@ -71,16 +54,16 @@ static void tell_toolstack(struct gw_conv_legacy *l)
 		gw_conv_dropped(
 			l->c,
 			"TOOLSTACK is dropped, %u bytes: a PV guest has no device model that it could be for",
-			l->r.len);
+			l->r->len);
 	}
 	gw_buffer_free(&body);
 }
 
 static int take_chunk(struct gw_conv_legacy *l, struct gw_error *err)
 {
-	if (gw_legacy_map_event(&l->map, &l->r, GW_LEGACY_CHUNK, err) < 0)
+	if (gw_legacy_map_event(&l->map, l->r, GW_LEGACY_CHUNK, err) < 0)
 		return -1;
-	switch (l->r.id) {
+	switch (l->r->id) {
 	case GW_LEG_VERIFY:
 		return take_verify(l, err);
 	case GW_LEG_TSC_INFO:
@@ -92,11 +75,11 @@ static int take_chunk(struct gw_conv_legacy *l, struct gw_error *err)
 			gw_conv_dropped(
 				l->c,
 				"%s is dropped: Xen has no transcendent memory any more, and nothing of the guest's is in it",
-				gw_legacy_id_name(l->r.id));
+				gw_legacy_id_name(l->r->id));
 		l->told_tmem = true;
 		return 0;
 	case GW_LEG_TOOLSTACK:
-		if (l->r.header.kind.guest == GW_GUEST_X86_PV)
+		if (l->r->header.kind.guest == GW_GUEST_X86_PV)
 			tell_toolstack(l);
 		return 0;
 	default:
@@ -114,7 +97,7 @@ static int map_xenstore(struct gw_conv_legacy *l, struct gw_error *err)
 	if (!toolstack->len)
 		return 0;
 	if (gw_buffer_append(&l->xenstore, NULL, EMULATOR_IDS, err) < 0 ||
-	    gw_legacy_map_xenstore(toolstack->data, toolstack->len, l->r.header.kind.width,
+	    gw_legacy_map_xenstore(toolstack->data, toolstack->len, l->r->header.kind.width,
 				   &l->xenstore, &entries, err) < 0)
 		return -1;
 	if (!entries)
@@ -128,7 +111,7 @@ static int complete_round(struct gw_conv_legacy *l, struct gw_error *err)
 	if (l->c->later && gw_conv_put_waiting(l->c, err) < 0)
 		return -1;
 	gw_buffer_reset(&l->tail);
-	if (gw_legacy_map_tail(&l->map, &l->r.header, &l->tail, err) < 0 ||
+	if (gw_legacy_map_tail(&l->map, &l->r->header, &l->tail, err) < 0 ||
 	    gw_conv_legacy_judge_records(l, &l->tail, 0, err) < 0 ||
 	    gw_conv_legacy_judge(l, GW_REC_CHECKPOINT, err) < 0)
 		return -1;
@@ -174,28 +157,26 @@ static int put_model_padding(struct gw_conv_legacy *l, uint64_t len, struct gw_e
 	return gw_conv_put(l->c, zeros, gw_record_padding((uint32_t)len), err);
 }
 
-/*
- * The image says that nothing follows: what is complete up to here can be written, and the state
- * behind it. 1, 0, -1.
- */
-static int pass_model(struct gw_conv_legacy *l, struct gw_error *err)
+/* The image says that nothing follows: what is complete up to here can be written, and the state
+ * after it. */
+static enum gw_read_result pass_model(struct gw_conv_legacy *l, struct gw_error *err)
 {
-	int rc;
+	enum gw_read_result rc;
 
 	if (complete_round(l, err) < 0 || put_tail(l, err) < 0 ||
-	    put_model_head(l, l->r.data_len, err) < 0)
-		return -1;
-	rc = gw_conv_move(l->c, l->r.data_len, err);
-	if (rc != 1)
+	    put_model_head(l, l->r->data_len, err) < 0)
+		return GW_READ_FAILED;
+	rc = gw_conv_move(l->c, l->r->data_len, err);
+	if (rc != GW_READ_OK)
 		return rc;
-	if (put_model_padding(l, l->r.data_len, err) < 0)
-		return -1;
+	if (put_model_padding(l, l->r->data_len, err) < 0)
+		return GW_READ_FAILED;
 	l->model_put = true;
-	return 1;
+	return GW_READ_OK;
 }
 
 /* To the end of the input. */
-static int spool_rest(struct gw_conv_legacy *l, struct gw_error *err)
+static enum gw_read_result spool_rest(struct gw_conv_legacy *l, struct gw_error *err)
 {
 	struct gw_spool *spool = &l->c->held.now;
 	ssize_t n;
@@ -203,141 +184,111 @@ static int spool_rest(struct gw_conv_legacy *l, struct gw_error *err)
 	do {
 		void *room = gw_spool_room(spool, 65536, err);
 
-		n = room ? gw_channel_read_some(l->c->in, room, 65536, err) : -1;
+		n = room ? gw_channel_read_some(l->c->in.ch, room, 65536, err) : -1;
 		if (n < 0 || gw_spool_filled(spool, (size_t)n, err) < 0)
-			return -1;
-		if (spool->bytes > GW_EMULATOR_MAX)
-			return gw_fail(err, GW_INVALID,
-				       "the device model's state has more than %u bytes",
-				       GW_EMULATOR_MAX);
+			return GW_READ_FAILED;
+		if (spool->bytes > GW_EMULATOR_MAX) {
+			gw_fail(err, GW_INVALID, "the device model's state has more than %u bytes",
+				GW_EMULATOR_MAX);
+			return GW_READ_FAILED;
+		}
 	} while (n);
-	return 1;
+	return GW_READ_OK;
 }
 
-/* Passes over it. */
-static int drop_model(struct gw_conv_legacy *l, struct gw_error *err)
+/* Skips it. */
+static enum gw_read_result drop_model(struct gw_conv_legacy *l, struct gw_error *err)
 {
-	uint64_t before = l->c->in->read_pos;
-	int rc;
+	uint64_t before = gw_input_offset(&l->c->in);
+	bool to_the_end = l->r->data_len == UINT64_MAX;
+	enum gw_read_result rc;
 
 	do
-		rc = gw_conv_bring(l->c, NULL, GW_MIN(l->r.data_len, (uint64_t)1 << 30), err);
-	while (rc == 1 && l->r.data_len == UINT64_MAX);
-	if (rc == 0 && l->r.data_len == UINT64_MAX)
-		rc = 1;
-	if (rc == 1 && !l->c->told_model) {
+		rc = gw_input_skip(&l->c->in, GW_MIN(l->r->data_len, (uint64_t)1 << 30), err);
+	while (rc == GW_READ_OK && to_the_end);
+	if (rc == GW_READ_ENDED && to_the_end)
+		rc = GW_READ_OK;
+	if (rc == GW_READ_OK && !l->c->told_model) {
 		l->c->told_model = true;
 		gw_conv_dropped(
 			l->c,
 			"the state of the device model is dropped, %llu bytes: a bare image has no place for it",
-			(unsigned long long)(l->c->in->read_pos - before));
+			(unsigned long long)(gw_input_offset(&l->c->in) - before));
 	}
 	return rc;
 }
 
-static int take_model(struct gw_conv_legacy *l, struct gw_error *err)
+static enum gw_read_result take_model(struct gw_conv_legacy *l, struct gw_error *err)
 {
 	if (!gw_conv_has_stream(l->c))
 		return drop_model(l, err);
-	if (l->r.last_checkpoint && !l->c->later && l->r.data_len != UINT64_MAX)
+	if (l->r->last_checkpoint && !l->c->later && l->r->data_len != UINT64_MAX)
 		return pass_model(l, err);
 	if (gw_spool_begin(&l->c->held.now, err) < 0)
-		return -1;
-	if (l->r.data_len == UINT64_MAX)
+		return GW_READ_FAILED;
+	if (l->r->data_len == UINT64_MAX)
 		return spool_rest(l, err);
-	return gw_conv_spool(l->c, &l->c->held.now, l->r.data_len, err);
+	return gw_conv_spool(l->c, &l->c->held.now, l->r->data_len, err);
 }
 
 /* Skipping the device model, there is no telling what follows. */
 static bool is_last_round(const struct gw_conv_legacy *l)
 {
-	return l->r.bare && l->r.header.kind.guest == GW_GUEST_X86_HVM;
+	return l->r->bare && l->r->header.kind.guest == GW_GUEST_X86_HVM;
 }
 
-static enum go take_checkpoint(struct gw_conv_legacy *l, struct gw_error *err)
+static enum gw_read_result take_checkpoint(struct gw_conv_legacy *l, struct gw_error *err)
 {
 	if (l->model_put)
-		return GO_OVER;
+		return GW_READ_ENDED;
 	if (complete_round(l, err) < 0 || gw_conv_held_complete(l->c, err) < 0)
-		return GO_FAILED;
-	if (l->r.rounds > 1)
-		l->c->done->checkpoints = l->r.rounds;
+		return GW_READ_FAILED;
+	if (l->r->rounds > 1)
+		l->c->done->checkpoints = l->r->rounds;
 	if (is_last_round(l))
-		return GO_OVER;
+		return GW_READ_ENDED;
 	gw_legacy_map_round(&l->map);
 	gw_conv_legacy_base_round(l);
 	l->c->later = true;
-	return GO_ON;
+	return GW_READ_OK;
 }
 
-/* Items whose bytes the reader leaves to us. */
-static enum go with_data(struct gw_conv_legacy *l, int rc, struct gw_error *err)
+/* Events whose bytes have all come. */
+static int take(struct gw_conv_legacy *l, enum gw_legacy_event event, struct gw_error *err)
 {
-	if (rc <= 0)
-		return rc < 0 ? GO_FAILED : cut(l, err);
-	gw_legacy_reader_data_done(&l->r);
-	return GO_ON;
+	switch (event) {
+	case GW_LEGACY_HEADER:
+		return take_header(l, err);
+	case GW_LEGACY_CHUNK:
+		return take_chunk(l, err);
+	case GW_LEGACY_BODY_END:
+		return gw_conv_legacy_body_end(l, err);
+	case GW_LEGACY_UNMAPPED:
+		return gw_conv_legacy_unmapped(l, err);
+	default:
+		return gw_legacy_map_event(&l->map, l->r, event, err);
+	}
 }
 
-static enum go take(struct gw_conv_legacy *l, enum gw_legacy_event event, struct gw_error *err)
+static enum gw_read_result on_event(void *owner, enum gw_legacy_event event, struct gw_error *err)
 {
-	int rc;
+	struct gw_conv_legacy *l = owner;
 
 	switch (event) {
-	case GW_LEGACY_MORE:
-		return GO_ON;
-	case GW_LEGACY_DONE:
-		return GO_OVER;
-	case GW_LEGACY_HEADER:
-		rc = take_header(l, err);
-		break;
-	case GW_LEGACY_CHUNK:
-		rc = take_chunk(l, err);
-		break;
 	case GW_LEGACY_PAGES:
-		return with_data(l, gw_conv_legacy_pages(l, err), err);
+		return gw_conv_legacy_pages(l, err);
 	case GW_LEGACY_COMPRESSED:
-		return with_data(l, gw_conv_legacy_compressed(l, err), err);
+		return gw_conv_legacy_compressed(l, err);
 	case GW_LEGACY_DEVICE_MODEL:
-		return with_data(l, take_model(l, err), err);
-	case GW_LEGACY_BODY_END:
-		rc = gw_conv_legacy_body_end(l, err);
-		break;
-	case GW_LEGACY_UNMAPPED:
-		rc = gw_conv_legacy_unmapped(l, err);
-		break;
+		return take_model(l, err);
 	case GW_LEGACY_CHECKPOINT:
 		return take_checkpoint(l, err);
 	default:
-		rc = gw_legacy_map_event(&l->map, &l->r, event, err);
+		return take(l, event, err) < 0 ? GW_READ_FAILED : GW_READ_OK;
 	}
-	return rc < 0 ? GO_FAILED : GO_ON;
 }
 
-static enum go step(struct gw_conv_legacy *l, struct gw_error *err)
-{
-	struct gw_error failure = GW_ERROR_INIT;
-	enum gw_legacy_event event;
-	size_t len;
-	void *to;
-	int rc;
-
-	if (gw_legacy_reader_want(&l->r, &to, &len, err) < 0)
-		return GO_FAILED;
-	rc = gw_conv_bring(l->c, to, len, err);
-	if (rc <= 0)
-		return rc < 0 ? GO_FAILED : cut(l, err);
-	if (gw_legacy_reader_got(&l->r, &event, &failure) < 0) {
-		if (failure.code != GW_INVALID)
-			gw_fail(err, failure.code, "%s", failure.text);
-		else
-			gw_legacy_rules_framing(l->rules, &l->r, failure.text, err);
-		return GO_FAILED;
-	}
-	if (gw_legacy_rules_event(l->rules, &l->r, event, err) < 0)
-		return GO_FAILED;
-	return take(l, event, err);
-}
+static const struct gw_legacy_listener listener = {.event = on_event};
 
 /* The last complete round: what of it waits. */
 static int finish(struct gw_conv_legacy *l, struct gw_error *err)
@@ -366,7 +317,7 @@ static int choose_kind(struct gw_conv *c, struct gw_legacy_kind *kind, struct gw
 	*kind = c->args->legacy;
 	if (!c->args->legacy_is_guess)
 		return 0;
-	n = gw_conv_peek(c, first, sizeof(first), err);
+	n = gw_input_peek(&c->in, first, sizeof(first), err);
 	if (n < 0)
 		return -1;
 	tries[1].width = 0;
@@ -385,31 +336,40 @@ static int choose_kind(struct gw_conv *c, struct gw_legacy_kind *kind, struct gw
 	return 0;
 }
 
+static int convert(struct gw_conv_legacy *l, const struct gw_legacy_kind *kind,
+		   struct gw_error *err)
+{
+	if (gw_legacy_reading_begin(&l->reading, kind, err) < 0)
+		return -1;
+	l->reading.reader.bare = l->c->args->bare;
+	if (gw_read_legacy(&l->reading, err) == GW_READ_FAILED)
+		return -1;
+	return finish(l, err);
+}
+
 int gw_conv_legacy(struct gw_conv *c, struct gw_error *err)
 {
-	struct gw_conv_legacy l = {.c = c, .base = c->in->read_pos};
+	struct gw_conv_legacy l = {
+		.c = c,
+		.reading = {.in = &c->in,
+			    .listener = &listener,
+			    .owner = &l,
+			    .findings = &c->findings},
+		.r = &l.reading.reader,
+	};
 	struct gw_legacy_kind kind;
-	enum go go = GO_ON;
+	int rc;
 
 	c->done->from = GW_CONVERT_LEGACY;
 	if (choose_kind(c, &kind, err) < 0)
 		return -1;
-	l.rules = gw_legacy_rules_new(&c->findings, l.base);
-	if (!l.rules)
-		return gw_fail(err, GW_NO_MEMORY, "no memory for the rules of a legacy image");
-	gw_legacy_reader_init(&l.r, &kind);
-	l.r.bare = c->args->bare;
-	while (go == GO_ON)
-		go = step(&l, err);
-	if (go == GO_OVER && finish(&l, err) < 0)
-		go = GO_FAILED;
+	rc = convert(&l, &kind, err);
 	gw_conv_legacy_base_free(&l);
-	gw_legacy_reader_free(&l.r);
-	gw_legacy_rules_free(l.rules);
+	gw_legacy_reading_free(&l.reading);
 	gw_image_rules_free(l.mapped);
 	gw_legacy_map_free(&l.map);
 	gw_buffer_free(&l.tail);
 	gw_buffer_free(&l.xenstore);
 	gw_buffer_free(&l.due);
-	return go == GO_FAILED ? -1 : 0;
+	return rc;
 }

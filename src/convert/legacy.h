@@ -12,14 +12,14 @@
 #include "convert/conversion.h"
 #include "format/legacy/delta.h"
 #include "format/legacy/map.h"
+#include "read/legacy.h"
 
 struct gw_conv_legacy {
 	struct gw_conv *c;
-	struct gw_legacy_reader r;
-	struct gw_legacy_rules *rules;
-	struct gw_image_rules *mapped; /* of what it becomes */
-	uint64_t base;		       /* where it begins in the input */
-	uint64_t result;	       /* where what it becomes begins in the output */
+	struct gw_legacy_reading reading;
+	const struct gw_legacy_reader *r; /* of the reading */
+	struct gw_image_rules *mapped;	  /* of what it becomes */
+	uint64_t result;		  /* where what it becomes begins in the output */
 	struct gw_legacy_map map;
 	bool has_tsc; /* one came: before the first batch it says that nothing was live */
 	bool told_tmem;
@@ -50,9 +50,9 @@ struct gw_conv_legacy {
 	uint8_t page[GW_PAGE_SIZE];
 };
 
-/* legacy_pages.c: GW_LEGACY_PAGES and _UNMAPPED, _COMPRESSED: 1, 0, -1 as gw_conv_bring(). */
-int gw_conv_legacy_pages(struct gw_conv_legacy *l, struct gw_error *err);
-int gw_conv_legacy_compressed(struct gw_conv_legacy *l, struct gw_error *err);
+/* legacy_pages.c: GW_LEGACY_PAGES, GW_LEGACY_COMPRESSED. */
+enum gw_read_result gw_conv_legacy_pages(struct gw_conv_legacy *l, struct gw_error *err);
+enum gw_read_result gw_conv_legacy_compressed(struct gw_conv_legacy *l, struct gw_error *err);
 /* Entries without contents, of pfns without memory. 0 or -1. */
 int gw_conv_legacy_unmapped(struct gw_conv_legacy *l, struct gw_error *err);
 /* The body of a round is over: every page has come. 0 or -1. */
@@ -63,10 +63,10 @@ int gw_conv_legacy_body_end(struct gw_conv_legacy *l, struct gw_error *err);
 /* Before the first batch: where the pages of the first round can be had later, or whether they are
  * kept as they pass. */
 void gw_conv_legacy_base_decide(struct gw_conv_legacy *l);
-/* Contents of n pages from pfn on, in the first round: they pass, and are kept. That they could not
- * be is no harm yet. 1, 0, -1 as gw_conv_move(). */
-int gw_conv_legacy_base_keep(struct gw_conv_legacy *l, uint64_t pfn, size_t n,
-			     struct gw_error *err);
+/* Contents of n pages from pfn on, in the first round: they are moved to the output, and kept. That
+ * they could not be kept is no failure yet. */
+enum gw_read_result gw_conv_legacy_base_keep(struct gw_conv_legacy *l, uint64_t pfn, size_t n,
+					     struct gw_error *err);
 /* The first round is over and another follows: what is kept without need is given up. */
 void gw_conv_legacy_base_round(struct gw_conv_legacy *l);
 /* A compressed page comes: sees to it that what it builds on is in c->slots. 0 or -1. */

@@ -10,8 +10,8 @@ static struct gw_record here(const struct gw_conv_legacy *l, uint32_t type)
 {
 	return (struct gw_record){
 		.type = type,
-		.number = l->r.item,
-		.offset = l->r.item_offset,
+		.number = l->r->item,
+		.offset = l->r->item_offset,
 		.data = (const uint8_t *)"",
 	};
 }
@@ -49,7 +49,7 @@ int gw_conv_legacy_judge_begin(struct gw_conv_legacy *l, const struct gw_buffer 
 {
 	struct gw_image_header h;
 
-	l->mapped = gw_image_rules_new(NULL, l->base, GW_IMAGE_ANY, 0);
+	l->mapped = gw_image_rules_new(NULL, l->reading.offset, GW_IMAGE_ANY, 0);
 	if (!l->mapped)
 		return gw_fail(err, GW_NO_MEMORY, "no memory for the rules of an image");
 	if (gw_image_header_decode(header->data, &h, err) < 0 ||

@@ -13,36 +13,37 @@
 /* Pages that may be announced before their contents: a hundred times what libxc's buffer holds. */
 #define DUE_MAX ((size_t)1 << 20)
 
-/* Contents that pass, and stay here too. 1, 0, -1. */
-static int move_and_keep(struct gw_conv_legacy *l, const uint64_t *entries, size_t n,
-			 struct gw_error *err)
+/* Contents that are moved on, and kept too. */
+static enum gw_read_result move_and_keep(struct gw_conv_legacy *l, const uint64_t *entries,
+					 size_t n, struct gw_error *err)
 {
 	for (size_t i = 0; i < n;) {
 		size_t run = gw_conv_run(entries + i, n - i, n);
-		int rc = run ? gw_conv_legacy_base_keep(l, gw_page_entry_pfn(entries[i]), run, err)
-			     : 1;
+		enum gw_read_result rc = GW_READ_OK;
 
-		if (rc <= 0)
+		if (run)
+			rc = gw_conv_legacy_base_keep(l, gw_page_entry_pfn(entries[i]), run, err);
+		if (rc != GW_READ_OK)
 			return rc;
 		i += GW_MAX(run, (size_t)1);
 	}
-	return 1;
+	return GW_READ_OK;
 }
 
-static int pass_pages(struct gw_conv_legacy *l, const uint64_t *entries, size_t n, size_t nr_pages,
-		      struct gw_error *err)
+static enum gw_read_result pass_pages(struct gw_conv_legacy *l, const uint64_t *entries, size_t n,
+				      size_t nr_pages, struct gw_error *err)
 {
 	if (n && gw_conv_page_head(l->c, entries, n, nr_pages, 0, err) < 0)
-		return -1;
+		return GW_READ_FAILED;
 	/* What is only compared says nothing new. */
 	return l->base_state == BASE_KEPT && !l->c->verifying
 		       ? move_and_keep(l, entries, n, err)
-		       : gw_conv_move(l->c, l->r.data_len, err);
+		       : gw_conv_move(l->c, l->r->data_len, err);
 }
 
 /* Entries of a compressed round: those with contents are due, the others are done with. */
-static int announce(struct gw_conv_legacy *l, const uint64_t *entries, size_t n,
-		    struct gw_error *err)
+static enum gw_read_result announce(struct gw_conv_legacy *l, const uint64_t *entries, size_t n,
+				    struct gw_error *err)
 {
 	/* What is through makes room. */
 	if (l->due_at) {
@@ -57,34 +58,34 @@ static int announce(struct gw_conv_legacy *l, const uint64_t *entries, size_t n,
 			if (!l->c->verifying &&
 			    gw_slots_mark(&l->c->slots, gw_page_entry_pfn(entries[i]), type, err) <
 				    0)
-				return -1;
+				return GW_READ_FAILED;
 		} else if (gw_buffer_append(&l->due, &entries[i], sizeof(entries[i]), err) < 0) {
-			return -1;
+			return GW_READ_FAILED;
 		}
 	}
-	if (l->due.len / sizeof(*entries) > DUE_MAX)
-		return gw_fail(
-			err, GW_UNSUPPORTED,
-			"more than %zu pages of a compressed round are announced before their contents",
-			DUE_MAX);
-	return 1;
+	if (l->due.len / sizeof(*entries) <= DUE_MAX)
+		return GW_READ_OK;
+	gw_fail(err, GW_UNSUPPORTED,
+		"more than %zu pages of a compressed round are announced before their contents",
+		DUE_MAX);
+	return GW_READ_FAILED;
 }
 
-int gw_conv_legacy_pages(struct gw_conv_legacy *l, struct gw_error *err)
+enum gw_read_result gw_conv_legacy_pages(struct gw_conv_legacy *l, struct gw_error *err)
 {
 	uint64_t entries[GW_LEGACY_BATCH_MAX];
-	size_t nr_pages, n = gw_legacy_map_pages(&l->r, entries, &nr_pages);
-	int rc;
+	size_t nr_pages, n = gw_legacy_map_pages(l->r, entries, &nr_pages);
+	enum gw_read_result rc;
 
 	gw_conv_legacy_base_decide(l);
 	if (n && gw_conv_legacy_judge_pages(l, entries, n, nr_pages, err) < 0)
-		return -1;
+		return GW_READ_FAILED;
 	if (!l->c->later)
 		rc = pass_pages(l, entries, n, nr_pages, err);
-	else if (l->r.compressed)
+	else if (l->r->compressed)
 		rc = announce(l, entries, n, err);
 	else if (l->c->verifying)
-		rc = gw_conv_bring(l->c, NULL, l->r.data_len, err);
+		rc = gw_input_skip(&l->c->in, l->r->data_len, err);
 	else
 		rc = gw_conv_wait_pages(l->c, entries, n, err);
 	gw_conv_progress(l->c);
@@ -94,7 +95,7 @@ int gw_conv_legacy_pages(struct gw_conv_legacy *l, struct gw_error *err)
 int gw_conv_legacy_unmapped(struct gw_conv_legacy *l, struct gw_error *err)
 {
 	uint64_t entries[GW_LEGACY_BATCH_MAX];
-	size_t n = gw_legacy_map_unmapped(&l->r, entries);
+	size_t n = gw_legacy_map_unmapped(l->r, entries);
 
 	if (!n)
 		return 0;
@@ -102,7 +103,7 @@ int gw_conv_legacy_unmapped(struct gw_conv_legacy *l, struct gw_error *err)
 		return -1;
 	if (!l->c->later)
 		return gw_conv_page_head(l->c, entries, n, 0, 0, err);
-	return gw_conv_wait_pages(l->c, entries, n, err) < 0 ? -1 : 0;
+	return gw_conv_wait_pages(l->c, entries, n, err) == GW_READ_FAILED ? -1 : 0;
 }
 
 /* The page at hand is whole. */
@@ -121,7 +122,7 @@ static int store_page(struct gw_conv_legacy *l, uint64_t entry, struct gw_error 
 
 static int bad_contents(struct gw_conv_legacy *l, const char *text, struct gw_error *err)
 {
-	return gw_legacy_rules_framing(l->rules, &l->r, text, err);
+	return gw_legacy_rules_framing(l->reading.rules, l->r, text, err);
 }
 
 /* Some bytes of one page, from compressed ones: how many; -1. */
@@ -145,29 +146,29 @@ static long make_page(struct gw_conv_legacy *l, const uint8_t *in, size_t len, s
 	return complete && store_page(l, entry, err) < 0 ? -1 : used;
 }
 
-int gw_conv_legacy_compressed(struct gw_conv_legacy *l, struct gw_error *err)
+enum gw_read_result gw_conv_legacy_compressed(struct gw_conv_legacy *l, struct gw_error *err)
 {
 	uint8_t bytes[BYTES_AT_ONCE];
 
 	if (l->base_state != BASE_READY && gw_conv_legacy_base_need(l, err) < 0)
-		return -1;
-	for (uint64_t left = l->r.data_len; left;) {
+		return GW_READ_FAILED;
+	for (uint64_t left = l->r->data_len; left;) {
 		size_t n = (size_t)GW_MIN(left, (uint64_t)sizeof(bytes));
-		int rc = gw_conv_bring(l->c, bytes, n, err);
+		enum gw_read_result rc = gw_input_read(&l->c->in, bytes, n, err);
 
-		if (rc <= 0)
+		if (rc != GW_READ_OK)
 			return rc;
 		for (size_t at = 0; at < n;) {
 			long used = make_page(l, bytes + at, n - at, err);
 
 			if (used < 0)
-				return -1;
+				return GW_READ_FAILED;
 			at += (size_t)used;
 		}
 		left -= n;
 	}
 	gw_conv_progress(l->c);
-	return 1;
+	return GW_READ_OK;
 }
 
 int gw_conv_legacy_body_end(struct gw_conv_legacy *l, struct gw_error *err)

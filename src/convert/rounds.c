@@ -18,25 +18,26 @@ size_t gw_conv_run(const uint64_t *entries, size_t n, size_t most)
 	return run;
 }
 
-int gw_conv_wait_pages(struct gw_conv *c, const uint64_t *entries, size_t n, struct gw_error *err)
+enum gw_read_result gw_conv_wait_pages(struct gw_conv *c, const uint64_t *entries, size_t n,
+				       struct gw_error *err)
 {
 	uint8_t pages[GW_CONV_PAGES * GW_PAGE_SIZE];
 
 	for (size_t i = 0; i < n;) {
 		size_t run = gw_conv_run(entries + i, n - i, GW_CONV_PAGES);
-		int rc = gw_conv_bring(c, pages, run * GW_PAGE_SIZE, err);
+		enum gw_read_result rc = gw_input_read(&c->in, pages, run * GW_PAGE_SIZE, err);
 
-		if (rc <= 0)
+		if (rc != GW_READ_OK)
 			return rc;
 		if (run &&
 		    gw_slots_write(&c->slots, gw_page_entry_pfn(entries[i]), run, pages, err) < 0)
-			return -1;
+			return GW_READ_FAILED;
 		for (size_t end = i + GW_MAX(run, (size_t)1); i < end; i++)
 			if (gw_slots_mark(&c->slots, gw_page_entry_pfn(entries[i]),
 					  gw_page_entry_type(entries[i]), err) < 0)
-				return -1;
+				return GW_READ_FAILED;
 	}
-	return 1;
+	return GW_READ_OK;
 }
 
 /*

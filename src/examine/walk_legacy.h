@@ -10,6 +10,7 @@
 #include "examine/walk.h"
 #include "format/legacy/delta.h"
 #include "format/legacy/map.h"
+#include "read/legacy.h"
 
 /* Number and offset of an item, which the records that come of it have, too. */
 struct gw_legacy_place {
@@ -18,12 +19,12 @@ struct gw_legacy_place {
 
 struct gw_walk_legacy {
 	struct gw_walk *w;
-	struct gw_legacy_reader r;
-	struct gw_legacy_rules *rules;
-	uint64_t base;	     /* where the image begins in the input */
-	uint64_t told;	     /* items the sink knows of */
-	bool between_rounds; /* nothing came since the last tail */
-	bool rest_passed;    /* the device model's record was the rest of the input */
+	struct gw_legacy_reading reading;
+	const struct gw_legacy_reader *r; /* of the reading */
+	uint64_t errors_before;		  /* this event */
+	uint64_t told;			  /* items the sink knows of */
+	bool between_rounds;		  /* nothing came since the last tail */
+	bool rest_passed;		  /* the device model's record was the rest of the input */
 
 	/* what it becomes */
 	struct gw_findings mapped; /* of the image's rules */

@@ -27,7 +27,7 @@ struct vcpu_place {
 
 static struct gw_legacy_place here(const struct gw_walk_legacy *l)
 {
-	return (struct gw_legacy_place){.number = l->r.item, .offset = l->r.item_offset};
+	return (struct gw_legacy_place){.number = l->r->item, .offset = l->r->item_offset};
 }
 
 /*
@@ -48,8 +48,7 @@ static void on_mapped_finding(void *opaque, const struct gw_finding *finding)
 int gw_walk_legacy_map_begin(struct gw_walk_legacy *l, struct gw_error *err)
 {
 	l->mapped = (struct gw_findings){.report = on_mapped_finding, .opaque = l};
-	l->base = gw_input_offset(&l->w->in);
-	l->image_rules = gw_image_rules_new(&l->mapped, l->base, GW_IMAGE_ANY, 0);
+	l->image_rules = gw_image_rules_new(&l->mapped, l->reading.offset, GW_IMAGE_ANY, 0);
 	if (!l->image_rules)
 		return gw_fail(err, GW_NO_MEMORY, "no memory for the rules of an image");
 	return 0;
@@ -63,7 +62,7 @@ static void give(struct gw_walk_legacy *l, enum gw_layer layer, const struct gw_
 {
 	const struct gw_examined_record record = {
 		.layer = layer,
-		.offset = l->base + rec->offset,
+		.offset = l->reading.offset + rec->offset,
 		.rec = rec,
 		.pages = pages,
 		.body_head = body_head,
@@ -185,15 +184,15 @@ static int map_header(struct gw_walk_legacy *l, struct gw_error *err)
 {
 	struct gw_walk *w = l->w;
 	struct gw_buffer out = {0};
-	int rc = gw_legacy_map_header(&l->r, &out, err);
+	int rc = gw_legacy_map_header(l->r, &out, err);
 
 	if (rc == 0)
 		rc = gw_image_header_decode(out.data, &w->sum->image, err);
 	if (rc == 0) {
 		w->sum->has_image = w->sum->has_legacy = true;
-		w->sum->legacy = l->r.header;
+		w->sum->legacy = l->r->header;
 		if (w->sink->image)
-			w->sink->image(w->sink->opaque, l->base, &w->sum->image);
+			w->sink->image(w->sink->opaque, l->reading.offset, &w->sum->image);
 		gw_image_rules_header(l->image_rules, &w->sum->image, NULL);
 		give_records(l, &out, GW_IMAGE_HEADER_SIZE + GW_DOMAIN_HEADER_SIZE,
 			     place_of_header);
@@ -263,7 +262,7 @@ static int give_held(struct gw_walk_legacy *l, struct gw_error *err)
 static int map_pages(struct gw_walk_legacy *l, struct gw_error *err)
 {
 	uint64_t entries[GW_LEGACY_BATCH_MAX];
-	size_t nr_pages, n = gw_legacy_map_pages(&l->r, entries, &nr_pages);
+	size_t nr_pages, n = gw_legacy_map_pages(l->r, entries, &nr_pages);
 
 	return n ? put(l, GW_REC_PAGE_DATA, entries, n, err) : 0;
 }
@@ -271,7 +270,7 @@ static int map_pages(struct gw_walk_legacy *l, struct gw_error *err)
 static int map_unmapped(struct gw_walk_legacy *l, struct gw_error *err)
 {
 	uint64_t entries[GW_LEGACY_BATCH_MAX];
-	size_t n = gw_legacy_map_unmapped(&l->r, entries);
+	size_t n = gw_legacy_map_unmapped(l->r, entries);
 
 	return n ? put(l, GW_REC_PAGE_DATA, entries, n, err) : 0;
 }
@@ -279,13 +278,13 @@ static int map_unmapped(struct gw_walk_legacy *l, struct gw_error *err)
 /* Where what map_event() keeps is from. */
 static int note_place(struct gw_walk_legacy *l, enum gw_legacy_event event, struct gw_error *err)
 {
-	const struct vcpu_place vcpu = {.id = l->r.vcpu.id, .place = here(l)};
+	const struct vcpu_place vcpu = {.id = l->r->vcpu.id, .place = here(l)};
 
 	switch (event) {
 	case GW_LEGACY_CHUNK:
-		if (l->r.id == GW_LEG_TSC_INFO)
+		if (l->r->id == GW_LEG_TSC_INFO)
 			l->tsc = here(l);
-		else if (l->r.id == GW_LEG_TOOLSTACK)
+		else if (l->r->id == GW_LEG_TOOLSTACK)
 			l->toolstack = here(l);
 		return 0;
 	case GW_LEGACY_MAGIC_PFNS:
@@ -308,7 +307,7 @@ void gw_walk_legacy_map_model(struct gw_walk_legacy *l, uint64_t bytes)
 {
 	l->has_model = true;
 	l->model_bytes = bytes;
-	l->model_kind = l->r.model;
+	l->model_kind = l->r->model;
 	l->model = here(l);
 }
 
@@ -324,7 +323,7 @@ static int give_xenstore(struct gw_walk_legacy *l, struct gw_error *err)
 	rc = gw_buffer_append(&body, NULL, 8, err);
 	/* What is wrong with it the rules have said. */
 	if (rc == 0 &&
-	    gw_legacy_map_xenstore(toolstack->data, toolstack->len, l->r.header.kind.width, &body,
+	    gw_legacy_map_xenstore(toolstack->data, toolstack->len, l->r->header.kind.width, &body,
 				   &entries, NULL) == 0 &&
 	    entries)
 		give_stream_record(l, GW_STREAM_EMULATOR_XENSTORE_DATA, body.data,
@@ -364,7 +363,7 @@ static int give_model(struct gw_walk_legacy *l, struct gw_error *err)
 	};
 	const struct gw_examined_record record = {
 		.layer = GW_LAYER_LIBXL,
-		.offset = l->base + rec.offset,
+		.offset = l->reading.offset + rec.offset,
 		.rec = &rec,
 		.body_head = no_ids,
 	};
@@ -379,7 +378,7 @@ static int map_checkpoint(struct gw_walk_legacy *l, struct gw_error *err)
 	int rc = give_held(l, err);
 
 	if (rc == 0)
-		rc = gw_legacy_map_tail(&l->map, &l->r.header, &tail, err);
+		rc = gw_legacy_map_tail(&l->map, &l->r->header, &tail, err);
 	if (rc == 0)
 		give_records(l, &tail, 0, place_in_tail);
 	gw_buffer_free(&tail);
@@ -408,17 +407,17 @@ int gw_walk_legacy_map(struct gw_walk_legacy *l, enum gw_legacy_event event, str
 	default:
 		break;
 	}
-	if (event == GW_LEGACY_CHUNK && l->r.id == GW_LEG_VERIFY &&
+	if (event == GW_LEGACY_CHUNK && l->r->id == GW_LEG_VERIFY &&
 	    put(l, GW_REC_VERIFY, NULL, 0, err) < 0)
 		return -1;
 	if (note_place(l, event, err) < 0)
 		return -1;
-	return gw_legacy_map_event(&l->map, &l->r, event, err);
+	return gw_legacy_map_event(&l->map, l->r, event, err);
 }
 
 static void end_round(struct gw_walk_legacy *l, uint32_t type)
 {
-	const struct gw_legacy_place place = {.number = l->r.item, .offset = l->r.offset};
+	const struct gw_legacy_place place = {.number = l->r->item, .offset = l->r->offset};
 
 	if (l->owes_end)
 		give_image_record(l, type, NULL, 0, &place);
@@ -437,7 +436,7 @@ int gw_walk_legacy_map_round(struct gw_walk_legacy *l, struct gw_error *err)
 
 void gw_walk_legacy_map_end(struct gw_walk_legacy *l)
 {
-	end_round(l, l->r.rounds > 1 ? GW_REC_CHECKPOINT : GW_REC_END);
+	end_round(l, l->r->rounds > 1 ? GW_REC_CHECKPOINT : GW_REC_END);
 }
 
 void gw_walk_legacy_map_free(struct gw_walk_legacy *l)

@@ -310,9 +310,10 @@ static void walk_stream(struct drive *d, struct layers *l)
 		if (!bring(d, to, len))
 			break;
 		if (gw_stream_reader_got(&l->stream, &event, &err) < 0) {
-			gw_report(&d->out,
-				  l->stream.header.version ? "stream-framing" : "stream-ident",
-				  d->pos, NULL, "%s", err.text);
+			gw_rules_report(&d->out,
+					l->stream.header.version ? "stream-framing"
+								 : "stream-ident",
+					d->pos, NULL, "%s", err.text);
 			return;
 		}
 	} while (stream_event(d, l, event));
@@ -358,11 +359,11 @@ static void xend_at(struct drive *d)
 
 	while (gw_xend_want(&xend, &to, &len, &err) == 0 && len) {
 		if (!bring(d, to, len)) {
-			gw_report(&d->out, "xend-truncated", d->pos, NULL, "cut");
+			gw_rules_report(&d->out, "xend-truncated", d->pos, NULL, "cut");
 			break;
 		}
 		if (gw_xend_got(&xend, &err) < 0) {
-			gw_report(&d->out, "xend-magic", 0, NULL, "%s", err.text);
+			gw_rules_report(&d->out, "xend-magic", 0, NULL, "%s", err.text);
 			break;
 		}
 	}
@@ -394,11 +395,11 @@ void drive_xlfile(const uint8_t *data, size_t len, struct drive_result *result)
 		return;
 	}
 	if (!bring(&d, raw, sizeof(raw))) {
-		gw_report(&d.out, "xl-truncated", 0, NULL, "cut");
+		gw_rules_report(&d.out, "xl-truncated", 0, NULL, "cut");
 		return;
 	}
 	if (gw_xlfile_header_decode(raw, &xl, &err) < 0) {
-		gw_report(&d.out, "xl-magic", 0, NULL, "%s", err.text);
+		gw_rules_report(&d.out, "xl-magic", 0, NULL, "%s", err.text);
 		return;
 	}
 	n = GW_MIN((size_t)xl.optional_len, d.len - d.pos);
@@ -412,7 +413,7 @@ void drive_xlfile(const uint8_t *data, size_t len, struct drive_result *result)
 	for (size_t i = 0; config && i < config_len; i++)
 		sink += (uint8_t)config[i];
 	if (xl.optional.len < xl.optional_len)
-		gw_report(&d.out, "xl-truncated", d.pos, NULL, "cut");
+		gw_rules_report(&d.out, "xl-truncated", d.pos, NULL, "cut");
 	else if (xl.mandatory_flags & GW_XLFILE_STREAM_V2)
 		stream_at(&d);
 	else

@@ -38,14 +38,14 @@ int gw_buffer_append(struct gw_buffer *buf, const void *data, size_t len, struct
 	if (len == 0)
 		return 0;
 
-	uint8_t *at = gw_buffer_reserve(buf, len, err);
+	uint8_t *to = gw_buffer_reserve(buf, len, err);
 
-	if (!at)
+	if (!to)
 		return -1;
 	if (data)
-		memcpy(at, data, len);
+		memcpy(to, data, len);
 	else
-		memset(at, 0, len);
+		memset(to, 0, len);
 	buf->len += len;
 	return 0;
 }
@@ -60,12 +60,12 @@ int gw_buffer_printf(struct gw_buffer *buf, struct gw_error *err, const char *fm
 	if (n < 0)
 		return gw_fail_errno(err, "formatting text");
 
-	char *at = gw_buffer_reserve(buf, (size_t)n + 1, err);
+	char *to = gw_buffer_reserve(buf, (size_t)n + 1, err);
 
-	if (!at)
+	if (!to)
 		return -1;
 	va_start(ap, fmt);
-	vsnprintf(at, (size_t)n + 1, fmt, ap);
+	vsnprintf(to, (size_t)n + 1, fmt, ap);
 	va_end(ap);
 	buf->len += (size_t)n;
 	return 0;

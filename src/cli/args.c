@@ -16,7 +16,7 @@
 struct parser {
 	struct gw_args *args;
 	const struct gw_verb *verb; /* NULL: before the verb */
-	int argc, at;
+	int argc, next;
 	char **argv;
 };
 
@@ -160,9 +160,9 @@ static int long_option(struct parser *p, const char *arg, struct gw_error *err)
 	}
 	if (equals)
 		return add_value(p->args, option, equals + 1, err);
-	if (p->at >= p->argc)
+	if (p->next >= p->argc)
 		return gw_fail(err, GW_USAGE, "--%s needs a value", option->name);
-	return add_value(p->args, option, p->argv[p->at++], err);
+	return add_value(p->args, option, p->argv[p->next++], err);
 }
 
 /* "-vq", "-cemu:", "-c emu:". */
@@ -180,9 +180,9 @@ static int short_options(struct parser *p, const char *arg, struct gw_error *err
 		}
 		if (arg[1])
 			return add_value(p->args, option, arg + 1, err);
-		if (p->at >= p->argc)
+		if (p->next >= p->argc)
 			return gw_fail(err, GW_USAGE, "-%c needs a value", *arg);
-		return add_value(p->args, option, p->argv[p->at++], err);
+		return add_value(p->args, option, p->argv[p->next++], err);
 	}
 	return 0;
 }
@@ -191,14 +191,14 @@ int gw_args_globals(struct gw_args *args, int argc, char **argv, struct gw_error
 {
 	struct parser p = {.args = args, .argc = argc, .argv = argv};
 
-	while (p.at < argc && argv[p.at][0] == '-' && argv[p.at][1]) {
-		const char *arg = argv[p.at++];
+	while (p.next < argc && argv[p.next][0] == '-' && argv[p.next][1]) {
+		const char *arg = argv[p.next++];
 
 		if ((arg[1] == '-' ? long_option(&p, arg + 2, err)
 				   : short_options(&p, arg + 1, err)) < 0)
 			return -1;
 	}
-	return p.at;
+	return p.next;
 }
 
 int gw_args_parse(struct gw_args *args, const struct gw_verb *verb, int argc, char **argv,
@@ -208,8 +208,8 @@ int gw_args_parse(struct gw_args *args, const struct gw_verb *verb, int argc, ch
 	bool options_over = false;
 
 	args->verb = verb;
-	while (p.at < argc) {
-		const char *arg = argv[p.at++];
+	while (p.next < argc) {
+		const char *arg = argv[p.next++];
 		int rc;
 
 		if (options_over || arg[0] != '-' || !arg[1])

@@ -103,20 +103,20 @@ static int run_verb(struct gw_cli *cli, struct gw_args *args, int argc, char **a
 static int dispatch(struct gw_cli *cli, struct gw_args *args, int argc, char **argv)
 {
 	struct gw_error err = GW_ERROR_INIT;
-	int at = gw_args_globals(args, argc, argv, &err);
+	int first = gw_args_globals(args, argc, argv, &err);
 
-	if (at < 0)
+	if (first < 0)
 		return usage_error(cli, &err);
-	if (at == argc && answer(cli, args))
+	if (first == argc && answer(cli, args))
 		return GW_EXIT_OK;
-	if (at == argc) {
+	if (first == argc) {
 		gw_usage_overview(stderr);
 		return GW_EXIT_USAGE;
 	}
-	cli->verb = gw_verb_find(argv[at]);
+	cli->verb = gw_verb_find(argv[first]);
 	if (!cli->verb)
-		return unknown_verb(cli, argv[at]);
-	return run_verb(cli, args, argc - at - 1, argv + at + 1);
+		return unknown_verb(cli, argv[first]);
+	return run_verb(cli, args, argc - first - 1, argv + first + 1);
 }
 
 int main(int argc, char **argv)

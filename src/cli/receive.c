@@ -65,15 +65,15 @@ static int receive_one(struct receiver *r)
 /* Forgets children that ended, or whose domain is in place (those have a session of their own). */
 static void forget_children(struct receiver *r)
 {
-	unsigned kept = 0;
+	unsigned waiting = 0;
 
 	for (unsigned i = 0; i < r->nr_arriving; i++) {
 		pid_t pid = r->arriving[i];
 
 		if (waitpid(pid, NULL, WNOHANG) == 0 && getpgid(pid) == getpgrp())
-			r->arriving[kept++] = pid;
+			r->arriving[waiting++] = pid;
 	}
-	r->nr_arriving = kept;
+	r->nr_arriving = waiting;
 	/* Those in place that ended meanwhile. */
 	while (waitpid(-1, NULL, WNOHANG) > 0)
 		;

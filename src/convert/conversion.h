@@ -41,7 +41,7 @@ struct gw_conv {
 	 * where each kind of image keeps it. */
 	bool later;	/* the round at hand is such a one */
 	bool verifying; /* pages to come were sent before: they are only compared */
-	struct gw_slots slots;
+	struct gw_page_store pages;
 	struct gw_conv_held held;
 
 	bool told_model, told_xenstore; /* that they are dropped */

@@ -32,8 +32,8 @@ static int bring_optional(struct gw_conv *c, struct gw_error *err)
 
 static int xl_truncated(struct gw_conv *c, struct gw_error *err)
 {
-	return gw_report(&c->findings, "xl-truncated", gw_input_offset(&c->in), err,
-			 "the input ends inside the header or its optional data");
+	return gw_rules_report(&c->findings, "xl-truncated", gw_input_offset(&c->in), err,
+			       "the input ends inside the header or its optional data");
 }
 
 static int read_xl(struct gw_conv *c, struct gw_error *err)
@@ -203,7 +203,7 @@ int gw_convert(const struct gw_convert_args *args, struct gw_converted *done, st
 	rc = convert(&c, err);
 	done->in_bytes = c.in.ch->read_pos - c.in_start;
 	done->out_bytes = c.out->write_pos - c.out_start;
-	gw_slots_free(&c.slots);
+	gw_page_store_free(&c.pages);
 	gw_spool_close(&c.held.now);
 	gw_spool_close(&c.held.complete);
 	gw_xlfile_free(&c.xl);

@@ -8,7 +8,7 @@
 
 #include "base/bytes.h"
 #include "base/util.h"
-#include "convert/tail.h"
+#include "convert/state_records.h"
 
 /* The input has to be what the caller said it is. */
 static int check_source(struct gw_conv *c, const struct gw_image_header *h, struct gw_error *err)
@@ -90,7 +90,7 @@ static int take_verify(struct gw_conv_image *i, const struct gw_record *rec, str
 static int take_unknown(struct gw_conv_image *i, const struct gw_record *rec, struct gw_error *err)
 {
 	if (i->now.len || i->c->later)
-		return gw_tail_add(&i->now, rec, err);
+		return gw_state_records_add(&i->now, rec, err);
 	return gw_conv_record(i->c, rec, err);
 }
 
@@ -118,7 +118,8 @@ int gw_conv_image_record(struct gw_conv_image *i, struct gw_error *err)
 	case GW_REC_X86_MSR_POLICY:
 		return gw_conv_record(i->c, rec, err);
 	case GW_REC_X86_PV_P2M_FRAMES:
-		return i->c->later ? gw_tail_add(&i->frames, rec, err) : put_in_order(i, rec, err);
+		return i->c->later ? gw_state_records_add(&i->frames, rec, err)
+				   : put_in_order(i, rec, err);
 	case GW_REC_VERIFY:
 		return take_verify(i, rec, err);
 	case GW_REC_X86_PV_VCPU_BASIC:
@@ -130,7 +131,7 @@ int gw_conv_image_record(struct gw_conv_image *i, struct gw_error *err)
 	case GW_REC_HVM_CONTEXT:
 	case GW_REC_HVM_PARAMS:
 	case GW_REC_GODWIT_XENABI:
-		return gw_tail_add(&i->now, rec, err);
+		return gw_state_records_add(&i->now, rec, err);
 	default:
 		return take_unknown(i, rec, err);
 	}
@@ -164,7 +165,7 @@ int gw_conv_image_round(struct gw_conv_image *i, struct gw_error *err)
 	     gw_conv_put_waiting(i->c, err) < 0))
 		return -1;
 	gw_buffer_reset(&i->frames);
-	if (gw_tail_keep(&newer, &i->complete, err) < 0) {
+	if (gw_state_records_merge(&newer, &i->complete, err) < 0) {
 		i->now = newer;
 		return -1;
 	}

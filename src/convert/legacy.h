@@ -29,7 +29,7 @@ struct gw_conv_legacy {
 	bool model_put; /* all of it was written, the device model's state too */
 
 	/* Pages of the first round: BASE_READY, or kept before that is needed, they are in
-	 * c->slots. */
+	 * c->pages. */
 	enum {
 		BASE_UNDECIDED,
 		BASE_KEPT,
@@ -69,7 +69,7 @@ enum gw_read_result gw_conv_legacy_base_keep(struct gw_conv_legacy *l, uint64_t 
 					     struct gw_error *err);
 /* The first round is over and another follows: what is kept without need is given up. */
 void gw_conv_legacy_base_round(struct gw_conv_legacy *l);
-/* A compressed page comes: sees to it that what it builds on is in c->slots. 0 or -1. */
+/* A compressed page comes: sees to it that what it builds on is in c->pages. 0 or -1. */
 int gw_conv_legacy_base_need(struct gw_conv_legacy *l, struct gw_error *err);
 void gw_conv_legacy_base_free(struct gw_conv_legacy *l);
 

@@ -43,7 +43,7 @@ static void give_up(struct gw_conv_legacy *l, const struct gw_error *why)
 	l->base_failure = *why;
 	l->base_state = BASE_LOST;
 	gw_tee_close(&l->tee);
-	gw_slots_free(&l->c->slots);
+	gw_page_store_free(&l->c->pages);
 }
 
 enum gw_read_result gw_conv_legacy_base_keep(struct gw_conv_legacy *l, uint64_t pfn, size_t n,
@@ -55,12 +55,12 @@ enum gw_read_result gw_conv_legacy_base_keep(struct gw_conv_legacy *l, uint64_t 
 	enum gw_read_result rc = GW_READ_OK;
 
 	for (; n && rc == GW_READ_OK && l->base_state == BASE_KEPT; n -= some) {
-		some = gw_slots_place(&l->c->slots, pfn, n, &offset, &why);
+		some = gw_page_store_place(&l->c->pages, pfn, n, &offset, &why);
 		if (some == SIZE_MAX) {
 			give_up(l, &why);
 			break;
 		}
-		l->tee.fd = l->c->slots.fd;
+		l->tee.fd = l->c->pages.fd;
 		rc = gw_conv_tee(l->c, some * GW_PAGE_SIZE, &l->tee, offset, err);
 		if (l->tee.why.code)
 			give_up(l, &l->tee.why);
@@ -73,7 +73,7 @@ void gw_conv_legacy_base_round(struct gw_conv_legacy *l)
 {
 	gw_tee_close(&l->tee);
 	if (l->r->rounds == 1 && !l->r->compressed)
-		gw_slots_free(&l->c->slots);
+		gw_page_store_free(&l->c->pages);
 }
 
 /* The first round is read again. */
@@ -97,7 +97,7 @@ static enum gw_read_result read_batch(struct again *a, const uint64_t *entries, 
 
 		if (rc != GW_READ_OK)
 			return rc;
-		if (run && gw_slots_write(&a->l->c->slots, pfn, run, pages, err) < 0)
+		if (run && gw_page_store_write(&a->l->c->pages, pfn, run, pages, err) < 0)
 			return GW_READ_FAILED;
 		i += GW_MAX(run, (size_t)1);
 	}

@@ -56,8 +56,8 @@ static enum gw_read_result announce(struct gw_conv_legacy *l, const uint64_t *en
 
 		if (!gw_page_has_data(type)) {
 			if (!l->c->verifying &&
-			    gw_slots_mark(&l->c->slots, gw_page_entry_pfn(entries[i]), type, err) <
-				    0)
+			    gw_page_store_mark(&l->c->pages, gw_page_entry_pfn(entries[i]), type,
+					       err) < 0)
 				return GW_READ_FAILED;
 		} else if (gw_buffer_append(&l->due, &entries[i], sizeof(entries[i]), err) < 0) {
 			return GW_READ_FAILED;
@@ -115,9 +115,9 @@ static int store_page(struct gw_conv_legacy *l, uint64_t entry, struct gw_error 
 	l->due_at += sizeof(entry);
 	if (l->c->verifying)
 		return 0;
-	if (gw_slots_write(&l->c->slots, pfn, 1, l->page, err) < 0)
+	if (gw_page_store_write(&l->c->pages, pfn, 1, l->page, err) < 0)
 		return -1;
-	return gw_slots_mark(&l->c->slots, pfn, gw_page_entry_type(entry), err);
+	return gw_page_store_mark(&l->c->pages, pfn, gw_page_entry_type(entry), err);
 }
 
 static int bad_contents(struct gw_conv_legacy *l, const char *text, struct gw_error *err)
@@ -137,7 +137,7 @@ static long make_page(struct gw_conv_legacy *l, const uint8_t *in, size_t len, s
 		return bad_contents(l, "there are more pages than were announced", err);
 	memcpy(&entry, l->due.data + l->due_at, sizeof(entry));
 	if (!l->in_page && gw_legacy_delta_kind(&l->delta, in, len) != GW_DELTA_FULL &&
-	    gw_slots_read(&l->c->slots, gw_page_entry_pfn(entry), 1, l->page, err) < 0)
+	    gw_page_store_read(&l->c->pages, gw_page_entry_pfn(entry), 1, l->page, err) < 0)
 		return -1;
 	l->in_page = true;
 	used = gw_legacy_delta_apply(&l->delta, in, len, l->page, &complete, &failure);
@@ -158,12 +158,12 @@ enum gw_read_result gw_conv_legacy_compressed(struct gw_conv_legacy *l, struct g
 
 		if (rc != GW_READ_OK)
 			return rc;
-		for (size_t at = 0; at < n;) {
-			long used = make_page(l, bytes + at, n - at, err);
+		for (size_t consumed = 0; consumed < n;) {
+			long used = make_page(l, bytes + consumed, n - consumed, err);
 
 			if (used < 0)
 				return GW_READ_FAILED;
-			at += (size_t)used;
+			consumed += (size_t)used;
 		}
 		left -= n;
 	}

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The file of pages and what is known of it. Pfns come in clusters, so they are kept by chunks; a
- * hostile image can scatter them, so there is a bound on how many chunks there may be.
+ * The page store's file and its index. Pfns come in clusters, so they are stored by chunks of
+ * adjacent pfns; a hostile image can scatter them, so the number of chunks has a bound.
  */
 #include "convert/page_store.h"
 
@@ -17,51 +17,51 @@
 #include "format/libxc/image.h"
 
 #define WHAT	   "the file of pages that wait"
-#define CHUNK_SIZE ((uint64_t)GW_SLOTS_CHUNK * GW_PAGE_SIZE)
+#define CHUNK_SIZE ((uint64_t)GW_PAGE_STORE_CHUNK * GW_PAGE_SIZE)
 /* Enough for a guest of 1 TiB, and 128 MiB of memory. */
 #define CHUNKS_MAX ((size_t)1 << 18)
-/* A type that no page has: what is stored is XORed with it, so that 0 is "need not be sent". */
+/* A type that no page has: a nibble is the type XOR this, so that 0 is "need not be sent". */
 #define NO_TYPE 5u
 
-struct gw_slots_chunk {
-	uint64_t number; /* its first pfn / GW_SLOTS_CHUNK */
-	uint8_t types[GW_SLOTS_CHUNK / 2];
+struct gw_page_store_chunk {
+	uint64_t number; /* its first pfn / GW_PAGE_STORE_CHUNK */
+	uint8_t types[GW_PAGE_STORE_CHUNK / 2];
 };
 
-void gw_slots_free(struct gw_slots *s)
+void gw_page_store_free(struct gw_page_store *s)
 {
 	if (s->open)
 		close(s->fd);
 	free(s->chunks);
 	free(s->index);
-	*s = (struct gw_slots){0};
+	*s = (struct gw_page_store){0};
 }
 
 /* Where in the index a chunk of this number is, or would be put. */
-static size_t place_of(const struct gw_slots *s, uint64_t number)
+static size_t place_of(const struct gw_page_store *s, uint64_t number)
 {
-	size_t at = (size_t)((number * UINT64_C(0x9e3779b97f4a7c15)) >> 32);
+	size_t slot = (size_t)((number * UINT64_C(0x9e3779b97f4a7c15)) >> 32);
 
-	for (at &= s->index_size - 1; s->index[at]; at = (at + 1) & (s->index_size - 1))
-		if (s->chunks[s->index[at] - 1].number == number)
+	for (slot &= s->index_size - 1; s->index[slot]; slot = (slot + 1) & (s->index_size - 1))
+		if (s->chunks[s->index[slot] - 1].number == number)
 			break;
-	return at;
+	return slot;
 }
 
 /* The chunk's place in the list, or nr_chunks. */
-static size_t find(const struct gw_slots *s, uint64_t number)
+static size_t find(const struct gw_page_store *s, uint64_t number)
 {
-	size_t at;
+	size_t slot;
 
 	if (s->nr_chunks && s->chunks[s->last].number == number)
 		return s->last;
 	if (!s->index_size)
 		return s->nr_chunks;
-	at = place_of(s, number);
-	return s->index[at] ? s->index[at] - 1 : s->nr_chunks;
+	slot = place_of(s, number);
+	return s->index[slot] ? s->index[slot] - 1 : s->nr_chunks;
 }
 
-static int grow_index(struct gw_slots *s, struct gw_error *err)
+static int grow_index(struct gw_page_store *s, struct gw_error *err)
 {
 	size_t size = s->index_size ? 2 * s->index_size : 64;
 	uint32_t *index = calloc(size, sizeof(*index));
@@ -76,10 +76,10 @@ static int grow_index(struct gw_slots *s, struct gw_error *err)
 	return 0;
 }
 
-static int grow(struct gw_slots *s, struct gw_error *err)
+static int grow(struct gw_page_store *s, struct gw_error *err)
 {
 	size_t room = GW_MAX(s->room + s->room / 2, (size_t)16);
-	struct gw_slots_chunk *chunks;
+	struct gw_page_store_chunk *chunks;
 
 	if (s->nr_chunks == CHUNKS_MAX)
 		return gw_fail(
@@ -98,7 +98,7 @@ static int grow(struct gw_slots *s, struct gw_error *err)
 	return 0;
 }
 
-static int open_file(struct gw_slots *s, struct gw_error *err)
+static int open_file(struct gw_page_store *s, struct gw_error *err)
 {
 	if (s->open)
 		return 0;
@@ -108,9 +108,10 @@ static int open_file(struct gw_slots *s, struct gw_error *err)
 }
 
 /* The chunk of pfn, made if there is none; NULL with err. Its number in the list is s->last. */
-static struct gw_slots_chunk *chunk_of(struct gw_slots *s, uint64_t pfn, struct gw_error *err)
+static struct gw_page_store_chunk *chunk_of(struct gw_page_store *s, uint64_t pfn,
+					    struct gw_error *err)
 {
-	uint64_t number = pfn / GW_SLOTS_CHUNK;
+	uint64_t number = pfn / GW_PAGE_STORE_CHUNK;
 	size_t i = find(s, number);
 
 	if (i == s->nr_chunks) {
@@ -121,7 +122,7 @@ static struct gw_slots_chunk *chunk_of(struct gw_slots *s, uint64_t pfn, struct 
 			gw_fail_errno(err, "making room in %s", WHAT);
 			return NULL;
 		}
-		s->chunks[i] = (struct gw_slots_chunk){.number = number};
+		s->chunks[i] = (struct gw_page_store_chunk){.number = number};
 		s->index[place_of(s, number)] = (uint32_t)i + 1;
 		s->nr_chunks++;
 	}
@@ -131,25 +132,25 @@ static struct gw_slots_chunk *chunk_of(struct gw_slots *s, uint64_t pfn, struct 
 
 static uint64_t offset_of(size_t chunk, uint64_t pfn)
 {
-	return chunk * CHUNK_SIZE + pfn % GW_SLOTS_CHUNK * GW_PAGE_SIZE;
+	return chunk * CHUNK_SIZE + pfn % GW_PAGE_STORE_CHUNK * GW_PAGE_SIZE;
 }
 
-static unsigned get_type(const struct gw_slots_chunk *chunk, size_t i)
+static unsigned get_type(const struct gw_page_store_chunk *chunk, size_t i)
 {
 	return (chunk->types[i / 2] >> (4 * (i % 2)) & 0xfu) ^ NO_TYPE;
 }
 
-static void set_type(struct gw_slots_chunk *chunk, size_t i, unsigned type)
+static void set_type(struct gw_page_store_chunk *chunk, size_t i, unsigned type)
 {
-	unsigned shift = 4 * (i % 2), stored = (type ^ NO_TYPE) << shift;
+	unsigned shift = 4 * (i % 2), nibble = (type ^ NO_TYPE) << shift;
 
-	chunk->types[i / 2] = (uint8_t)((chunk->types[i / 2] & ~(0xfu << shift)) | stored);
+	chunk->types[i / 2] = (uint8_t)((chunk->types[i / 2] & ~(0xfu << shift)) | nibble);
 }
 
-int gw_slots_mark(struct gw_slots *s, uint64_t pfn, unsigned type, struct gw_error *err)
+int gw_page_store_mark(struct gw_page_store *s, uint64_t pfn, unsigned type, struct gw_error *err)
 {
-	struct gw_slots_chunk *chunk = chunk_of(s, pfn, err);
-	size_t i = pfn % GW_SLOTS_CHUNK;
+	struct gw_page_store_chunk *chunk = chunk_of(s, pfn, err);
+	size_t i = pfn % GW_PAGE_STORE_CHUNK;
 	unsigned before;
 
 	if (!chunk)
@@ -161,23 +162,23 @@ int gw_slots_mark(struct gw_slots *s, uint64_t pfn, unsigned type, struct gw_err
 	return 0;
 }
 
-size_t gw_slots_place(struct gw_slots *s, uint64_t pfn, size_t n, uint64_t *offset,
-		      struct gw_error *err)
+size_t gw_page_store_place(struct gw_page_store *s, uint64_t pfn, size_t n, uint64_t *offset,
+			   struct gw_error *err)
 {
 	if (!chunk_of(s, pfn, err))
 		return SIZE_MAX;
 	*offset = offset_of(s->last, pfn);
-	return GW_MIN(n, (size_t)(GW_SLOTS_CHUNK - pfn % GW_SLOTS_CHUNK));
+	return GW_MIN(n, (size_t)(GW_PAGE_STORE_CHUNK - pfn % GW_PAGE_STORE_CHUNK));
 }
 
-int gw_slots_write(struct gw_slots *s, uint64_t pfn, size_t n, const void *contents,
-		   struct gw_error *err)
+int gw_page_store_write(struct gw_page_store *s, uint64_t pfn, size_t n, const void *contents,
+			struct gw_error *err)
 {
 	const uint8_t *from = contents;
 
 	while (n) {
 		uint64_t offset;
-		size_t some = gw_slots_place(s, pfn, n, &offset, err);
+		size_t some = gw_page_store_place(s, pfn, n, &offset, err);
 
 		if (some == SIZE_MAX ||
 		    gw_pwrite_all(s->fd, offset, from, some * GW_PAGE_SIZE, WHAT, err) < 0)
@@ -189,10 +190,10 @@ int gw_slots_write(struct gw_slots *s, uint64_t pfn, size_t n, const void *conte
 	return 0;
 }
 
-int gw_slots_read(const struct gw_slots *s, uint64_t pfn, size_t n, void *contents,
-		  struct gw_error *err)
+int gw_page_store_read(const struct gw_page_store *s, uint64_t pfn, size_t n, void *contents,
+		       struct gw_error *err)
 {
-	size_t i = find(s, pfn / GW_SLOTS_CHUNK);
+	size_t i = find(s, pfn / GW_PAGE_STORE_CHUNK);
 
 	if (i == s->nr_chunks) {
 		memset(contents, 0, n * GW_PAGE_SIZE);
@@ -201,16 +202,16 @@ int gw_slots_read(const struct gw_slots *s, uint64_t pfn, size_t n, void *conten
 	return gw_pread_all(s->fd, offset_of(i, pfn), contents, n * GW_PAGE_SIZE, WHAT, err);
 }
 
-size_t gw_slots_take(struct gw_slots *s, size_t number, uint64_t *entries)
+size_t gw_page_store_take(struct gw_page_store *s, size_t number, uint64_t *entries)
 {
-	struct gw_slots_chunk *chunk = &s->chunks[number];
+	struct gw_page_store_chunk *chunk = &s->chunks[number];
 	size_t n = 0;
 
-	for (size_t i = 0; i < GW_SLOTS_CHUNK; i++) {
+	for (size_t i = 0; i < GW_PAGE_STORE_CHUNK; i++) {
 		unsigned type = get_type(chunk, i);
 
 		if (type != NO_TYPE)
-			entries[n++] = gw_page_entry(chunk->number * GW_SLOTS_CHUNK + i, type);
+			entries[n++] = gw_page_entry(chunk->number * GW_PAGE_STORE_CHUNK + i, type);
 	}
 	memset(chunk->types, 0, sizeof(chunk->types));
 	return n;

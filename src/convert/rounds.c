@@ -29,12 +29,12 @@ enum gw_read_result gw_conv_wait_pages(struct gw_conv *c, const uint64_t *entrie
 
 		if (rc != GW_READ_OK)
 			return rc;
-		if (run &&
-		    gw_slots_write(&c->slots, gw_page_entry_pfn(entries[i]), run, pages, err) < 0)
+		if (run && gw_page_store_write(&c->pages, gw_page_entry_pfn(entries[i]), run, pages,
+					       err) < 0)
 			return GW_READ_FAILED;
 		for (size_t end = i + GW_MAX(run, (size_t)1); i < end; i++)
-			if (gw_slots_mark(&c->slots, gw_page_entry_pfn(entries[i]),
-					  gw_page_entry_type(entries[i]), err) < 0)
+			if (gw_page_store_mark(&c->pages, gw_page_entry_pfn(entries[i]),
+					       gw_page_entry_type(entries[i]), err) < 0)
 				return GW_READ_FAILED;
 	}
 	return GW_READ_OK;
@@ -51,9 +51,9 @@ static int put_contents(struct gw_conv *c, const uint64_t *entries, size_t n, st
 	for (size_t i = 0; i < n;) {
 		size_t run = gw_conv_run(entries + i, n - i, GW_CONV_PAGES);
 
-		if (run &&
-		    (gw_slots_read(&c->slots, gw_page_entry_pfn(entries[i]), run, pages, err) < 0 ||
-		     gw_conv_put(c, pages, run * GW_PAGE_SIZE, err) < 0))
+		if (run && (gw_page_store_read(&c->pages, gw_page_entry_pfn(entries[i]), run, pages,
+					       err) < 0 ||
+			    gw_conv_put(c, pages, run * GW_PAGE_SIZE, err) < 0))
 			return -1;
 		i += GW_MAX(run, (size_t)1);
 	}
@@ -62,10 +62,10 @@ static int put_contents(struct gw_conv *c, const uint64_t *entries, size_t n, st
 
 int gw_conv_put_waiting(struct gw_conv *c, struct gw_error *err)
 {
-	uint64_t entries[GW_SLOTS_CHUNK];
+	uint64_t entries[GW_PAGE_STORE_CHUNK];
 
-	for (size_t chunk = 0; chunk < c->slots.nr_chunks; chunk++) {
-		size_t n = gw_slots_take(&c->slots, chunk, entries), pages = 0;
+	for (size_t chunk = 0; chunk < c->pages.nr_chunks; chunk++) {
+		size_t n = gw_page_store_take(&c->pages, chunk, entries), pages = 0;
 
 		for (size_t i = 0; i < n; i++)
 			pages += gw_page_has_data(gw_page_entry_type(entries[i]));

@@ -22,8 +22,8 @@ int gw_xend_read(struct gw_channel *in, const struct gw_findings *out, struct gw
 		if (len == 0)
 			return gw_xend_rules(xend, out, start, err);
 		if (rc == GW_READ_ENDED)
-			return gw_report(out, "xend-truncated", in->read_pos, err,
-					 "the input ends inside the header or its config");
+			return gw_rules_report(out, "xend-truncated", in->read_pos, err,
+					       "the input ends inside the header or its config");
 		if (gw_xend_got(xend, err) < 0)
 			return -1;
 	}

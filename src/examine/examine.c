@@ -38,20 +38,20 @@ static enum gw_walk_outcome walk_xlfile(struct gw_walk *w, struct gw_xlfile *xl,
 					struct gw_error *err)
 {
 	uint8_t raw[GW_XLFILE_HEADER_SIZE];
-	uint64_t base = gw_input_offset(&w->in);
+	uint64_t layer_start = gw_input_offset(&w->in);
 	struct gw_error failure = GW_ERROR_INIT;
 	int rc = gw_input_read(&w->in, raw, sizeof(raw), err);
 
 	if (rc < 0)
 		return GW_WALK_FAILED;
 	if (rc == 0) {
-		gw_report(&w->findings, "xl-truncated", gw_input_offset(&w->in), NULL,
-			  "the input ends inside the %d bytes of the header",
-			  GW_XLFILE_HEADER_SIZE);
+		gw_rules_report(&w->findings, "xl-truncated", gw_input_offset(&w->in), NULL,
+				"the input ends inside the %d bytes of the header",
+				GW_XLFILE_HEADER_SIZE);
 		return GW_WALK_LOST;
 	}
 	if (gw_xlfile_header_decode(raw, xl, &failure) < 0) {
-		gw_report(&w->findings, "xl-magic", base, NULL, "%s", failure.text);
+		gw_rules_report(&w->findings, "xl-magic", layer_start, NULL, "%s", failure.text);
 		return GW_WALK_LOST;
 	}
 	w->sum->has_xl = true;
@@ -59,13 +59,14 @@ static enum gw_walk_outcome walk_xlfile(struct gw_walk *w, struct gw_xlfile *xl,
 	if (rc < 0)
 		return GW_WALK_FAILED;
 	if (w->sink->xlfile)
-		w->sink->xlfile(w->sink->opaque, base, xl);
+		w->sink->xlfile(w->sink->opaque, layer_start, xl);
 	w->pvh = w->sink->is_pvh && w->sink->is_pvh(w->sink->opaque, xl);
 	w->announces_legacy = !(xl->mandatory_flags & GW_XLFILE_STREAM_V2);
-	gw_xlfile_rules(xl, &w->findings, base, NULL);
+	gw_xlfile_rules(xl, &w->findings, layer_start, NULL);
 	if (rc == 0) {
-		gw_report(&w->findings, "xl-truncated", gw_input_offset(&w->in), NULL,
-			  "the input ends inside the %u bytes of optional data", xl->optional_len);
+		gw_rules_report(&w->findings, "xl-truncated", gw_input_offset(&w->in), NULL,
+				"the input ends inside the %u bytes of optional data",
+				xl->optional_len);
 		return GW_WALK_LOST;
 	}
 	return GW_WALK_OVER;
@@ -74,16 +75,19 @@ static enum gw_walk_outcome walk_xlfile(struct gw_walk *w, struct gw_xlfile *xl,
 static void xend_cut(struct gw_walk *w, const struct gw_xend *xend)
 {
 	if (w->sum->has_xend)
-		gw_report(&w->findings, "xend-truncated", gw_input_offset(&w->in), NULL,
-			  "the input ends inside the %d bytes of the config", xend->config_len);
+		gw_rules_report(&w->findings, "xend-truncated", gw_input_offset(&w->in), NULL,
+				"the input ends inside the %d bytes of the config",
+				xend->config_len);
 	else
-		gw_report(&w->findings, "xend-truncated", gw_input_offset(&w->in), NULL,
-			  "the input ends inside the %d bytes of the header", GW_XEND_HEADER_SIZE);
+		gw_rules_report(&w->findings, "xend-truncated", gw_input_offset(&w->in), NULL,
+				"the input ends inside the %d bytes of the header",
+				GW_XEND_HEADER_SIZE);
 }
 
 /* Header and config, as far as they are there. 1, 0, -1 as gw_input_read(); 0 also if the magic is
  * wrong, which is then reported. */
-static int bring_xend(struct gw_walk *w, struct gw_xend *xend, uint64_t base, struct gw_error *err)
+static int bring_xend(struct gw_walk *w, struct gw_xend *xend, uint64_t layer_start,
+		      struct gw_error *err)
 {
 	struct gw_error failure = GW_ERROR_INIT;
 	size_t len;
@@ -99,7 +103,8 @@ static int bring_xend(struct gw_walk *w, struct gw_xend *xend, uint64_t base, st
 			return 0;
 		}
 		if (gw_xend_got(xend, &failure) < 0) {
-			gw_report(&w->findings, "xend-magic", base, NULL, "%s", failure.text);
+			gw_rules_report(&w->findings, "xend-magic", layer_start, NULL, "%s",
+					failure.text);
 			return 0;
 		}
 		w->sum->has_xend = true;
@@ -109,15 +114,15 @@ static int bring_xend(struct gw_walk *w, struct gw_xend *xend, uint64_t base, st
 
 static enum gw_walk_outcome walk_xend(struct gw_walk *w, struct gw_xend *xend, struct gw_error *err)
 {
-	uint64_t base = gw_input_offset(&w->in);
-	int rc = bring_xend(w, xend, base, err);
+	uint64_t layer_start = gw_input_offset(&w->in);
+	int rc = bring_xend(w, xend, layer_start, err);
 
 	if (rc < 0)
 		return GW_WALK_FAILED;
 	if (w->sum->has_xend && w->sink->xend)
-		w->sink->xend(w->sink->opaque, base, xend);
+		w->sink->xend(w->sink->opaque, layer_start, xend);
 	/* Where the image begins is known only where the length is one. */
-	if (w->sum->has_xend && gw_xend_rules(xend, &w->findings, base, NULL) < 0)
+	if (w->sum->has_xend && gw_xend_rules(xend, &w->findings, layer_start, NULL) < 0)
 		return GW_WALK_LOST;
 	w->announces_legacy = true;
 	return rc ? GW_WALK_OVER : GW_WALK_LOST;
@@ -152,9 +157,10 @@ static int walk_rest(struct gw_walk *w, struct gw_error *err)
 	if (n < 0)
 		return -1;
 	if ((size_t)n == sizeof(handshake) && !memcmp(first, handshake, sizeof(handshake))) {
-		gw_report(&w->findings, "migrate-handshake", offset, NULL,
-			  "%zu bytes behind the end: \"%s\", said by the sender of xl migrate",
-			  sizeof(handshake), handshake);
+		gw_rules_report(
+			&w->findings, "migrate-handshake", offset, NULL,
+			"%zu bytes behind the end: \"%s\", said by the sender of xl migrate",
+			sizeof(handshake), handshake);
 		if (gw_input_skip(&w->in, sizeof(handshake), err) < 0)
 			return -1;
 		offset += sizeof(handshake);
@@ -162,8 +168,8 @@ static int walk_rest(struct gw_walk *w, struct gw_error *err)
 	if (count_rest(w, &count, err) < 0)
 		return -1;
 	if (count)
-		gw_report(&w->findings, "trailing-bytes", offset, NULL, "%llu bytes behind the end",
-			  (unsigned long long)count);
+		gw_rules_report(&w->findings, "trailing-bytes", offset, NULL,
+				"%llu bytes behind the end", (unsigned long long)count);
 	return 0;
 }
 
@@ -180,12 +186,13 @@ static int name_format(struct gw_walk *w, enum gw_file_format format)
 	const char *layer = place(w);
 
 	if (format == GW_FILE_EMPTY || format == GW_FILE_UNKNOWN)
-		gw_report(&w->findings, "file-format", gw_input_offset(&w->in), NULL,
-			  "%s%s: expected an xl file, a libxl stream or a libxc image", layer,
-			  gw_file_format_name(format));
+		gw_rules_report(&w->findings, "file-format", gw_input_offset(&w->in), NULL,
+				"%s%s: expected an xl file, a libxl stream or a libxc image", layer,
+				gw_file_format_name(format));
 	else
-		gw_report(&w->findings, "file-format", gw_input_offset(&w->in), NULL,
-			  "%s%s: not read yet by this version", layer, gw_file_format_name(format));
+		gw_rules_report(&w->findings, "file-format", gw_input_offset(&w->in), NULL,
+				"%s%s: not read yet by this version", layer,
+				gw_file_format_name(format));
 	return 0;
 }
 
@@ -210,8 +217,9 @@ static void check_place(struct gw_walk *w, enum gw_file_format format)
 	if (w->announces_legacy ? format == GW_FILE_LEGACY
 				: format == GW_FILE_STREAM || !w->sum->has_xl)
 		return;
-	gw_report(&w->findings, "file-format", gw_input_offset(&w->in), NULL, "%s%s, expected a %s",
-		  place(w), image, w->announces_legacy ? "legacy image" : "libxl stream");
+	gw_rules_report(&w->findings, "file-format", gw_input_offset(&w->in), NULL,
+			"%s%s, expected a %s", place(w), image,
+			w->announces_legacy ? "legacy image" : "libxl stream");
 }
 
 /* A libxl stream or a bare image, and what comes behind it. */
@@ -282,7 +290,7 @@ static void report_damage(void *owner, const char *text)
 {
 	struct gw_walk *w = owner;
 
-	gw_report(&w->findings, "file-damaged", gw_input_offset(&w->in), NULL, "%s", text);
+	gw_rules_report(&w->findings, "file-damaged", gw_input_offset(&w->in), NULL, "%s", text);
 }
 
 int gw_examine(struct gw_channel *in, const struct gw_examine_sink *sink,

@@ -11,23 +11,23 @@
 #include "base/bytes.h"
 #include "base/util.h"
 
-static uint64_t get(const uint8_t *at, uint32_t width)
+static uint64_t get(const uint8_t *bytes, uint32_t width)
 {
 	switch (width) {
 	case 1:
-		return *at;
+		return *bytes;
 	case 2:
-		return gw_get_le16(at);
+		return gw_get_le16(bytes);
 	case 4:
-		return gw_get_le32(at);
+		return gw_get_le32(bytes);
 	default:
-		return gw_get_le64(at);
+		return gw_get_le64(bytes);
 	}
 }
 
-static uint64_t value_of(const struct gw_field_row *row, const uint8_t *at)
+static uint64_t value_of(const struct gw_field_row *row, const uint8_t *bytes)
 {
-	uint64_t v = get(at, row->width);
+	uint64_t v = get(bytes, row->width);
 
 	if (row->bits)
 		return v >> row->shift & ((UINT64_C(1) << row->bits) - 1);
@@ -56,21 +56,21 @@ static bool all_zero(const uint8_t *bytes, size_t len)
 	return true;
 }
 
-static void give(const struct gw_field_row *row, uint32_t index, const uint8_t *at, gw_field_fn fn,
-		 void *opaque)
+static void give(const struct gw_field_row *row, uint32_t index, const uint8_t *bytes,
+		 gw_field_fn fn, void *opaque)
 {
 	struct gw_field field = {
 		.kind = row->kind,
-		.bytes = at,
+		.bytes = bytes,
 		.width = row->width,
 		.element = row->count != 0,
 		.names = row->names,
 	};
 
 	if (row->kind == GW_FIELD_BYTES) {
-		field.zero = all_zero(at, row->width);
+		field.zero = all_zero(bytes, row->width);
 	} else {
-		field.value = value_of(row, at);
+		field.value = value_of(row, bytes);
 		field.zero = field.value == 0;
 	}
 	if (row->sparse && field.zero)
@@ -86,11 +86,11 @@ void gw_fields_walk(const struct gw_field_row *rows, const void *data, size_t le
 		uint32_t count = row->count ? row->count : 1;
 
 		for (uint32_t i = 0; i < count; i++) {
-			size_t at = row->offset + (size_t)i * row->stride;
+			size_t offset = row->offset + (size_t)i * row->stride;
 
-			if (len < row->width || at > len - row->width)
+			if (len < row->width || offset > len - row->width)
 				break;
-			give(row, i, (const uint8_t *)data + at, fn, opaque);
+			give(row, i, (const uint8_t *)data + offset, fn, opaque);
 		}
 	}
 }

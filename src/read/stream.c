@@ -33,8 +33,8 @@ static enum gw_read_result broken(struct gw_reading *r, const struct gw_error *f
 		failure->code == GW_UNSUPPORTED || (failure->code != GW_INVALID && !r->all_errors);
 
 	if (!is_known)
-		gw_report(r->findings, "stream-framing", gw_input_offset(r->in),
-			  gw_read_rules_err(r, err), "%s", failure->text);
+		gw_rules_report(r->findings, "stream-framing", gw_input_offset(r->in),
+				gw_read_rules_err(r, err), "%s", failure->text);
 	if (r->all_errors)
 		return GW_READ_ENDED;
 	gw_fail(err, failure->code, "%s", failure->text);

@@ -86,8 +86,8 @@ static int read_front_part(struct gw_channel *in, void *to, size_t len, const ch
 		return 0;
 	if (rc < 0 && why.code != GW_TRUNCATED)
 		return gw_fail(err, why.code, "%s", why.text);
-	return gw_report(NULL, "xl-truncated", in->read_pos, err, "the input ends inside the %s",
-			 what);
+	return gw_rules_report(NULL, "xl-truncated", in->read_pos, err,
+			       "the input ends inside the %s", what);
 }
 
 /* The optional data behind xl's header, which the length field only promises. */

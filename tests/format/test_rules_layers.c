@@ -255,7 +255,7 @@ static void reports_of_others(void **state)
 	const struct gw_findings out = {rulecheck_report, &seen};
 
 	for (size_t i = 0; i < GW_ARRAY_SIZE(ids); i++) {
-		int rc = gw_report(&out, ids[i], 77, &err, "%d bytes", 12);
+		int rc = gw_rules_report(&out, ids[i], 77, &err, "%d bytes", 12);
 
 		assert_int_equal(rc < 0, seen.last.level == GW_LEVEL_ERROR);
 		assert_int_equal(rc < 0, err.code != GW_OK);
@@ -263,10 +263,10 @@ static void reports_of_others(void **state)
 		assert_int_equal(seen.last.offset, 77);
 		gw_error_clear(&err);
 	}
-	assert_int_equal(gw_report(NULL, "xl-truncated", 0, &err, "x"), -1);
+	assert_int_equal(gw_rules_report(NULL, "xl-truncated", 0, &err, "x"), -1);
 	assert_int_equal(err.code, GW_TRUNCATED);
 	gw_error_clear(&err);
-	assert_int_equal(gw_report(NULL, "xend-truncated", 0, &err, "x"), -1);
+	assert_int_equal(gw_rules_report(NULL, "xend-truncated", 0, &err, "x"), -1);
 	assert_int_equal(err.code, GW_TRUNCATED);
 	assert_string_equal(err.text, "xend header at offset 0x0: x");
 }

@@ -115,16 +115,16 @@ struct most {
 static bool keep_most(void *opaque, const struct gw_map_resent *run)
 {
 	struct most *m = opaque;
-	size_t at = m->nr;
+	size_t place = m->nr;
 
 	m->seen++;
-	while (at > 0 && m->runs[at - 1].times < run->times)
-		at--;
-	if (at == LINES_SHOWN)
+	while (place > 0 && m->runs[place - 1].times < run->times)
+		place--;
+	if (place == LINES_SHOWN)
 		return true;
 	m->nr = GW_MIN(m->nr + 1, (size_t)LINES_SHOWN);
-	memmove(&m->runs[at + 1], &m->runs[at], (m->nr - at - 1) * sizeof(m->runs[0]));
-	m->runs[at] = *run;
+	memmove(&m->runs[place + 1], &m->runs[place], (m->nr - place - 1) * sizeof(m->runs[0]));
+	m->runs[place] = *run;
 	return true;
 }
 

@@ -23,7 +23,7 @@ struct configs {
 
 static int compare_values(struct configs *c, const json_t *a, const json_t *b);
 
-static int tell(struct configs *c, const json_t *a, const json_t *b)
+static int report_pair(struct configs *c, const json_t *a, const json_t *b)
 {
 	GW_FREE_ON_EXIT char *text_a = a ? json_dumps(a, JSON_ENCODE_ANY | JSON_COMPACT) : NULL;
 	GW_FREE_ON_EXIT char *text_b = b ? json_dumps(b, JSON_ENCODE_ANY | JSON_COMPACT) : NULL;
@@ -91,7 +91,7 @@ static int compare_values(struct configs *c, const json_t *a, const json_t *b)
 		return compare_objects(c, a, b);
 	if (json_is_array(a) && json_is_array(b))
 		return compare_arrays(c, a, b);
-	return a && b && json_equal(a, b) ? 0 : tell(c, a, b);
+	return a && b && json_equal(a, b) ? 0 : report_pair(c, a, b);
 }
 
 /* Which of two members of one name counts is not agreed upon: then the text is compared. */

@@ -18,7 +18,7 @@
 /* Bytes of the state of one side. */
 struct range {
 	const struct gw_diff_side *side;
-	uint64_t at, len; /* at: from the state's first byte */
+	uint64_t offset, len; /* at: from the state's first byte */
 };
 
 /* What both are compared with, and learned of on the way. */
@@ -33,14 +33,15 @@ static ssize_t piece(const struct range *r, uint64_t done, uint8_t *to, struct g
 {
 	size_t n = done < r->len ? (size_t)GW_MIN(r->len - done, (uint64_t)STEP) : 0;
 
-	if (gw_kept_read(&r->side->kept, r->side->emulator_at + r->at + done, to, n, err) < 0)
+	if (gw_byte_store_read(&r->side->store, r->side->emulator_place + r->offset + done, to, n,
+			       err) < 0)
 		return -1;
 	return (ssize_t)n;
 }
 
 /* look: the ranges are all of the states, whose sections are looked for. */
-static int compare_ranges(struct states *s, const struct range *a, const struct range *b, bool look,
-			  struct gw_diff_bytes *bytes, struct gw_error *err)
+static int compare_ranges(struct states *s, const struct range *a, const struct range *b,
+			  bool with_sections, struct gw_diff_bytes *bytes, struct gw_error *err)
 {
 	for (uint64_t done = 0; done < GW_MAX(a->len, b->len); done += STEP) {
 		ssize_t n_a = piece(a, done, s->a, err), n_b = piece(b, done, s->b, err);
@@ -48,8 +49,9 @@ static int compare_ranges(struct states *s, const struct range *a, const struct 
 		if (n_a < 0 || n_b < 0)
 			return -1;
 		gw_diff_bytes_add(bytes, done, s->a, (size_t)n_a, s->b, (size_t)n_b);
-		if (look && (gw_qemu_sections_add(&s->qemu_a, s->a, (size_t)n_a, err) < 0 ||
-			     gw_qemu_sections_add(&s->qemu_b, s->b, (size_t)n_b, err) < 0))
+		if (with_sections &&
+		    (gw_qemu_sections_add(&s->qemu_a, s->a, (size_t)n_a, err) < 0 ||
+		     gw_qemu_sections_add(&s->qemu_b, s->b, (size_t)n_b, err) < 0))
 			return -1;
 	}
 	return 0;
@@ -94,7 +96,7 @@ static int compare_section(struct states *s, const struct gw_qemu_section *a,
 	if (compare_ranges(s, &(struct range){&s->d->a, a->offset, a->size},
 			   &(struct range){&s->d->b, b->offset, b->size}, false, &bytes, err) < 0)
 		return -1;
-	gw_diff_bytes_tell(s->d, &x, &bytes);
+	gw_diff_bytes_report(s->d, &x, &bytes);
 	return 0;
 }
 
@@ -131,7 +133,7 @@ static int compare_all(struct states *s, struct gw_error *err)
 	    compare_sections(s, err) < 0)
 		return -1;
 	if (s->d->found->differences == before)
-		gw_diff_bytes_tell(s->d, &x, &bytes);
+		gw_diff_bytes_report(s->d, &x, &bytes);
 	return 0;
 }
 

@@ -54,8 +54,8 @@ static const char *bit_name(const void *opaque, unsigned bit)
 	return NULL;
 }
 
-static void tell(struct gw_diff *d, const struct gw_difference *what, const struct gw_field *a,
-		 const struct gw_field *b)
+static void report_field(struct gw_diff *d, const struct gw_difference *what,
+			 const struct gw_field *a, const struct gw_field *b)
 {
 	struct gw_difference x = *what;
 	char text_a[2 * VALUE_MAX + 1], text_b[2 * VALUE_MAX + 1];
@@ -92,7 +92,7 @@ static void tell_rest(struct gw_diff *d, const struct gw_difference *what,
 		if (!covered[i])
 			gw_diff_bytes_add(&bytes, i, i < a->len ? a->data + i : NULL, i < a->len,
 					  i < b->len ? b->data + i : NULL, i < b->len);
-	gw_diff_bytes_tell(d, what, &bytes);
+	gw_diff_bytes_report(d, what, &bytes);
 }
 
 static int compare(struct gw_diff *d, const struct gw_difference *what,
@@ -115,7 +115,7 @@ static int compare(struct gw_diff *d, const struct gw_difference *what,
 
 		if (same(fa, fb))
 			continue;
-		tell(d, what, fa, fb);
+		report_field(d, what, fa, fb);
 		cover(covered, a, fa);
 		cover(covered, b, fb);
 	}

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * What the files of a comparison share: one image as it was read, and how what differs is told.
+ * The parts of a comparison: one image as it was read, and reporting a difference.
  */
 #ifndef GW_EXAMINE_DIFF_INTERNAL_H
 #define GW_EXAMINE_DIFF_INTERNAL_H
 
 #include "base/buffer.h"
 #include "examine/diff/diff.h"
-#include "examine/page_store.h"
+#include "examine/diff/byte_store.h"
 #include "examine/memory/map.h"
 #include "examine/rounds.h"
 #include "examine/summary/summary.h"
@@ -26,12 +26,13 @@ struct gw_diff_side {
 	 * which has no types, all are NOTAB. XALLOC: zeros, and no contents came.
 	 */
 	struct gw_memory_map pages;
-	struct gw_kept kept;
-	uint64_t emulator_at, emulator_len; /* if summary.has_emulator: its state is kept there */
+	struct gw_byte_store store;
+	uint64_t emulator_place, emulator_len; /* if summary.has_emulator: the place of its state in
+						  the store, and its length */
 
 	struct gw_checkpoints checkpoints;
 	/* private */
-	uint64_t emulator_room, emulator_put;
+	uint64_t emulator_room, emulator_received;
 	struct gw_rounds rounds;
 	struct gw_error bad;	 /* the first rule of level error that was broken */
 	struct gw_error failure; /* of a hook that cannot say so itself */
@@ -49,8 +50,8 @@ struct gw_diff {
 	struct gw_diffed *found;
 };
 
-/* Tells a difference. */
-void gw_diff_tell(struct gw_diff *d, const struct gw_difference *difference);
+/* Reports a difference to the sink and counts it. */
+void gw_diff_report(struct gw_diff *d, const struct gw_difference *difference);
 /* The same, if the two texts (NULL: none) are not alike. what says of what they are. */
 void gw_diff_texts(struct gw_diff *d, const struct gw_difference *what, const char *a,
 		   const char *b);
@@ -69,9 +70,9 @@ struct gw_diff_bytes {
 /* offset: of the first byte in all of the pieces. Of unlike length: the rest differs. */
 void gw_diff_bytes_add(struct gw_diff_bytes *bytes, uint64_t offset, const uint8_t *a, size_t a_len,
 		       const uint8_t *b, size_t b_len);
-/* Tells them, if there are any. */
-void gw_diff_bytes_tell(struct gw_diff *d, const struct gw_difference *what,
-			const struct gw_diff_bytes *bytes);
+/* Reports them, if there are any. */
+void gw_diff_bytes_report(struct gw_diff *d, const struct gw_difference *what,
+			  const struct gw_diff_bytes *bytes);
 /* Both for bytes that are in memory. */
 void gw_diff_buffers(struct gw_diff *d, const struct gw_difference *what, const void *a,
 		     size_t a_len, const void *b, size_t b_len);
@@ -105,14 +106,14 @@ struct gw_diff_blob {
 typedef void (*gw_diff_walk_fn)(const struct gw_diff_blob *blob, gw_field_fn fn, void *opaque);
 
 /*
- * Field by field. The bytes decide: what differs and has no name, is told as bytes. is_list: its
- * fields may be at other places in the two.
+ * Field by field. The bytes decide: a difference without a field's name is reported as bytes.
+ * is_list: its fields may be at other places in the two.
  */
 int gw_diff_fields(struct gw_diff *d, const struct gw_difference *what,
 		   const struct gw_diff_blob *a, const struct gw_diff_blob *b, gw_diff_walk_fn walk,
 		   bool is_list, struct gw_error *err);
 
-/* The parts, in the order in which they are told. 0 or -1. */
+/* The parts, in the order in which they are reported. 0 or -1. */
 int gw_diff_config(struct gw_diff *d, struct gw_error *err);
 int gw_diff_policy(struct gw_diff *d, struct gw_error *err);
 int gw_diff_params(struct gw_diff *d, struct gw_error *err);

@@ -58,8 +58,8 @@ static int load(struct half *h, uint64_t wanted, struct gw_error *err)
 			continue;
 		}
 		n = run_of(b, wanted, i);
-		if (gw_kept_read(&h->side->kept, b->places[i], to, (size_t)n * GW_PAGE_SIZE, err) <
-		    0)
+		if (gw_byte_store_read(&h->side->store, b->places[i], to, (size_t)n * GW_PAGE_SIZE,
+				       err) < 0)
 			return -1;
 	}
 	return 0;
@@ -81,7 +81,7 @@ static void end_run(struct comparison *c)
 	c->has_run = false;
 }
 
-static void tell(struct comparison *c, const struct gw_page_difference *page)
+static void report_page(struct comparison *c, const struct gw_page_difference *page)
 {
 	struct gw_diffed *found = c->d->found;
 
@@ -136,7 +136,7 @@ static void compare_page(struct comparison *c, uint64_t pfn, unsigned i, bool lo
 	if (page.contents && c->d->sink->page_details)
 		detail(&page, in_a, in_b);
 	if (page.only_a || page.only_b || page.contents || page.type)
-		tell(c, &page);
+		report_page(c, &page);
 }
 
 static void progress(struct comparison *c)

@@ -29,8 +29,8 @@ struct waiting {
 
 static const uint8_t zeros[GW_PAGE_SIZE];
 
-static int keep(struct gw_diff_side *side, uint32_t kind, const struct waiting *w, const void *more,
-		size_t more_len, struct gw_error *err)
+static int put_aside(struct gw_diff_side *side, uint32_t kind, const struct waiting *w,
+		     const void *more, size_t more_len, struct gw_error *err)
 {
 	return gw_rounds_put(&side->rounds, kind, w, sizeof(*w), more, (uint32_t)more_len, err);
 }
@@ -44,10 +44,10 @@ static int keep_contents(struct gw_diff_side *side, uint64_t pfn, const uint8_t 
 	bool fresh = !gw_memory_map_place(&side->pages, pfn, place);
 
 	if (fresh)
-		*place = gw_kept_reserve(&side->kept, GW_PAGE_SIZE);
+		*place = gw_byte_store_reserve(&side->store, GW_PAGE_SIZE);
 	if (fresh && memcmp(contents, zeros, GW_PAGE_SIZE) == 0)
 		return 0;
-	return gw_kept_put(&side->kept, *place, contents, GW_PAGE_SIZE, err);
+	return gw_byte_store_put(&side->store, *place, contents, GW_PAGE_SIZE, err);
 }
 
 static bool is_pv(const struct gw_diff_side *side)
@@ -95,7 +95,7 @@ static int take_page(struct gw_diff_side *side, uint64_t pfn, unsigned type,
 
 	if (!side->rounds.aside)
 		return apply_page(side, w.verify, pfn, type, contents, err);
-	return keep(side, W_PAGE, &w, contents, contents ? GW_PAGE_SIZE : 0, err);
+	return put_aside(side, W_PAGE, &w, contents, contents ? GW_PAGE_SIZE : 0, err);
 }
 
 /* A record of pages in a file that can be sought in: they stay there, from this place on. */
@@ -132,7 +132,7 @@ static int take_entries(struct gw_diff_side *side, const struct gw_examined_reco
 		return 0;
 	if (!side->rounds.aside)
 		return apply_entries(side, w.verify, r->entries, r->nr_entries, w.where, err);
-	return keep(side, W_ENTRIES, &w, r->entries, r->nr_entries * sizeof(*r->entries), err);
+	return put_aside(side, W_ENTRIES, &w, r->entries, r->nr_entries * sizeof(*r->entries), err);
 }
 
 /* Other records */
@@ -144,11 +144,11 @@ static void begin_emulator(struct gw_diff_side *side, const struct gw_examined_r
 	    record->rec->length < 8)
 		return;
 	side->emulator_len = record->rec->length - 8;
-	side->emulator_put = 0;
-	if (side->kept.by_place) {
-		side->emulator_at = record->offset + GW_RECORD_HEADER_SIZE + 8;
+	side->emulator_received = 0;
+	if (side->store.in_input) {
+		side->emulator_place = record->offset + GW_RECORD_HEADER_SIZE + 8;
 	} else if (side->emulator_len > side->emulator_room) {
-		side->emulator_at = gw_kept_reserve(&side->kept, side->emulator_len);
+		side->emulator_place = gw_byte_store_reserve(&side->store, side->emulator_len);
 		side->emulator_room = side->emulator_len;
 	}
 }
@@ -162,10 +162,10 @@ static void apply_record(struct gw_diff_side *side, const struct gw_examined_rec
 static int apply_body(struct gw_diff_side *side, const uint8_t *data, size_t len,
 		      struct gw_error *err)
 {
-	uint64_t at = side->emulator_at + side->emulator_put;
+	uint64_t place = side->emulator_place + side->emulator_received;
 
-	side->emulator_put += len;
-	return gw_kept_put(&side->kept, at, data, len, err);
+	side->emulator_received += len;
+	return gw_byte_store_put(&side->store, place, data, len, err);
 }
 
 static int take_record(struct gw_diff_side *side, const struct gw_examined_record *record,
@@ -185,9 +185,9 @@ static int take_record(struct gw_diff_side *side, const struct gw_examined_recor
 		return 0;
 	}
 	if (rec->data)
-		return keep(side, W_RECORD, &w, rec->data, rec->length, err);
-	return keep(side, W_RECORD, &w, record->body_head,
-		    record->body_head ? GW_MIN(rec->length, 8u) : 0, err);
+		return put_aside(side, W_RECORD, &w, rec->data, rec->length, err);
+	return put_aside(side, W_RECORD, &w, record->body_head,
+			 record->body_head ? GW_MIN(rec->length, 8u) : 0, err);
 }
 
 static int take_body(struct gw_diff_side *side, const uint8_t *data, size_t len,
@@ -197,7 +197,7 @@ static int take_body(struct gw_diff_side *side, const uint8_t *data, size_t len,
 
 	if (!side->rounds.aside)
 		return apply_body(side, data, len, err);
-	return keep(side, W_BODY, &w, data, len, err);
+	return put_aside(side, W_BODY, &w, data, len, err);
 }
 
 /* A round counts. */
@@ -255,7 +255,7 @@ static void on_record(void *opaque, const struct gw_examined_record *record)
 	case GW_COUNTS_LATER:
 		if (!record->pages)
 			take_record(side, record, &side->failure);
-		else if (side->kept.by_place)
+		else if (side->store.in_input)
 			take_entries(side, record, &side->failure);
 		break;
 	default:
@@ -314,7 +314,7 @@ static int judge(struct gw_diff_side *side, struct gw_error *err)
 	if (side->summary.left_out)
 		return gw_fail(err, GW_UNSUPPORTED,
 			       "the state of its vCPUs has more than %llu bytes",
-			       (unsigned long long)GW_SUMMARY_KEPT_MAX);
+			       (unsigned long long)GW_SUMMARY_STATE_MAX);
 	if (side->pages.left_out)
 		return gw_fail(
 			err, GW_UNSUPPORTED,
@@ -333,9 +333,9 @@ int gw_diff_side_read(struct gw_diff_side *side, struct gw_error *err)
 		.progress = on_progress,
 	};
 
-	if (gw_kept_begin(&side->kept, side->in, err) < 0)
+	if (gw_byte_store_begin(&side->store, side->in, err) < 0)
 		return -1;
-	if (!side->kept.by_place) {
+	if (!side->store.in_input) {
 		sink.page = on_page;
 		sink.body = on_body;
 	}
@@ -343,13 +343,13 @@ int gw_diff_side_read(struct gw_diff_side *side, struct gw_error *err)
 		return -1;
 	if (judge(side, err) < 0)
 		return gw_fail_in(err, "%s", side->in->name);
-	return gw_kept_finish(&side->kept, err);
+	return gw_byte_store_finish(&side->store, err);
 }
 
 void gw_diff_side_free(struct gw_diff_side *side)
 {
 	gw_summary_free(&side->summary);
 	gw_memory_map_free(&side->pages);
-	gw_kept_free(&side->kept);
+	gw_byte_store_free(&side->store);
 	gw_rounds_free(&side->rounds);
 }

@@ -14,7 +14,7 @@
 
 #define EFER_LMA UINT64_C(0x400) /* long mode is active */
 
-static int keep(struct gw_export_vcpus *v, const struct gw_core_vcpu *vcpu, struct gw_error *err)
+static int add(struct gw_export_vcpus *v, const struct gw_core_vcpu *vcpu, struct gw_error *err)
 {
 	struct gw_core_vcpu *list = (void *)v->list.data;
 
@@ -75,7 +75,7 @@ static int take_context(struct gw_export_vcpus *v, const struct gw_record *rec,
 			return -1;
 		vcpu.reg[GW_CORE_ORIG_RAX] = UINT64_MAX; /* in no system call */
 		from_hvm(&vcpu, &cpu);
-		if (keep(v, &vcpu, err) < 0)
+		if (add(v, &vcpu, err) < 0)
 			return -1;
 	}
 	return rc;
@@ -151,7 +151,7 @@ static int take_basic(struct gw_export_vcpus *v, const struct gw_record *rec, st
 	vcpu.id = blob.vcpu_id;
 	vcpu.reg[GW_CORE_ORIG_RAX] = UINT64_MAX;
 	from_pv(&vcpu, l, blob.blob);
-	return keep(v, &vcpu, err);
+	return add(v, &vcpu, err);
 }
 
 static int take_info(struct gw_export_vcpus *v, const struct gw_record *rec, struct gw_error *err)

@@ -96,18 +96,18 @@ static int chunk_of(struct gw_memory_map *map, uint64_t number, struct gw_map_ch
 
 static uint64_t place_in(const struct gw_map_places *p, unsigned i)
 {
-	return p->list ? p->list[i] : p->base + (uint64_t)i * GW_PAGE_SIZE;
+	return p->list ? p->list[i] : p->first + (uint64_t)i * GW_PAGE_SIZE;
 }
 
 /* any: contents of the block came before. */
 static int put_place(struct gw_map_places *p, bool any, unsigned i, uint64_t place,
 		     struct gw_error *err)
 {
-	uint64_t base = place - (uint64_t)i * GW_PAGE_SIZE;
+	uint64_t first = place - (uint64_t)i * GW_PAGE_SIZE;
 
 	if (!any)
-		p->base = base;
-	if (!p->list && p->base == base)
+		p->first = first;
+	if (!p->list && p->first == first)
 		return 0;
 	if (!p->list) {
 		uint64_t *list = malloc(GW_MAP_BLOCK_PFNS * sizeof(*list));

@@ -12,7 +12,7 @@
  * be at base; or as listed.
  */
 struct gw_map_places {
-	uint64_t base;
+	uint64_t first;
 	uint64_t *list; /* GW_MAP_BLOCK_PFNS, or NULL */
 };
 

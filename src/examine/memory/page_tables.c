@@ -200,7 +200,7 @@ static bool add_pinned(void *opaque, const struct gw_map_run *run)
 static int gather_roots(struct gw_page_tables *pt, struct gw_error *err)
 {
 	struct pinned p = {.pt = pt, .err = err};
-	size_t kept = 0, use = 0;
+	size_t unique = 0, use = 0;
 
 	if (pt->nr_uses)
 		qsort(pt->uses, pt->nr_uses, sizeof(*pt->uses), by_use);
@@ -214,11 +214,11 @@ static int gather_roots(struct gw_page_tables *pt, struct gw_error *err)
 	if (pt->nr_roots)
 		qsort(pt->roots, pt->nr_roots, sizeof(*pt->roots), by_pfn);
 	for (size_t i = 0; i < pt->nr_roots; i++) {
-		if (kept == 0 || pt->roots[kept - 1].pfn != pt->roots[i].pfn)
-			pt->roots[kept++] = pt->roots[i];
+		if (unique == 0 || pt->roots[unique - 1].pfn != pt->roots[i].pfn)
+			pt->roots[unique++] = pt->roots[i];
 	}
-	pt->nr_roots = kept;
-	for (size_t i = 0; i < kept; i++) {
+	pt->nr_roots = unique;
+	for (size_t i = 0; i < unique; i++) {
 		struct gw_root *root = &pt->roots[i];
 
 		root->pinned = root->type == (int)(pt->layout->levels | GW_PAGE_PINNED);

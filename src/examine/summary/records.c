@@ -50,16 +50,16 @@ static struct gw_vcpu_summary *vcpu_of(struct gw_summary *s, uint32_t id)
 }
 
 /* The last word counts: what came before it goes. */
-static void keep(struct gw_summary *s, struct gw_buffer *to, const void *data, size_t len)
+static void replace(struct gw_summary *s, struct gw_buffer *to, const void *data, size_t len)
 {
-	s->kept -= to->len;
+	s->state_bytes -= to->len;
 	to->len = 0;
-	if (len > GW_SUMMARY_KEPT_MAX - s->kept) {
+	if (len > GW_SUMMARY_STATE_MAX - s->state_bytes) {
 		s->left_out++;
 		return;
 	}
 	if (gw_buffer_append(to, data, len, &s->err) == 0)
-		s->kept += len;
+		s->state_bytes += len;
 }
 
 /* Ranges may come one by one, or again as the guest grows. One that leaves a hole the rules refuse.
@@ -100,19 +100,19 @@ static void gather_vcpu(struct gw_summary *s, const struct gw_record *rec)
 	switch (rec->type) {
 	case GW_REC_X86_PV_VCPU_BASIC:
 		vcpu->basic = blob.blob_len;
-		keep(s, &vcpu->blobs[GW_VCPU_BASIC], blob.blob, blob.blob_len);
+		replace(s, &vcpu->blobs[GW_VCPU_BASIC], blob.blob, blob.blob_len);
 		break;
 	case GW_REC_X86_PV_VCPU_EXTENDED:
 		vcpu->extended = blob.blob_len;
-		keep(s, &vcpu->blobs[GW_VCPU_EXTENDED], blob.blob, blob.blob_len);
+		replace(s, &vcpu->blobs[GW_VCPU_EXTENDED], blob.blob, blob.blob_len);
 		break;
 	case GW_REC_X86_PV_VCPU_XSAVE:
 		vcpu->xsave = blob.blob_len;
-		keep(s, &vcpu->blobs[GW_VCPU_XSAVE], blob.blob, blob.blob_len);
+		replace(s, &vcpu->blobs[GW_VCPU_XSAVE], blob.blob, blob.blob_len);
 		break;
 	default:
 		vcpu->msrs = blob.blob_len;
-		keep(s, &vcpu->blobs[GW_VCPU_MSRS], blob.blob, blob.blob_len);
+		replace(s, &vcpu->blobs[GW_VCPU_MSRS], blob.blob, blob.blob_len);
 		break;
 	}
 }
@@ -139,7 +139,7 @@ static void gather_context(struct gw_summary *s, const struct gw_record *rec)
 
 	s->hvm_context_bytes = rec->length;
 	s->nr_codes = 0;
-	keep(s, &s->hvm_context, rec->data, rec->length);
+	replace(s, &s->hvm_context, rec->data, rec->length);
 	gw_hvm_walk_init(&walk, rec->data, rec->length);
 	while (gw_hvm_walk_next(&walk, &entry, NULL) > 0) {
 		count_code(s, &entry);
@@ -198,10 +198,10 @@ static void gather_image_record(struct gw_summary *s, const struct gw_record *re
 		gather_policy(s, rec);
 		break;
 	case GW_REC_SHARED_INFO:
-		keep(s, &s->shared_info, rec->data, rec->length);
+		replace(s, &s->shared_info, rec->data, rec->length);
 		break;
 	case GW_REC_GODWIT_XENABI:
-		keep(s, &s->xenabi, rec->data, rec->length);
+		replace(s, &s->xenabi, rec->data, rec->length);
 		break;
 	default:
 		break;
@@ -217,7 +217,7 @@ static void gather_xenstore(struct gw_summary *s, const struct gw_record *rec)
 	if (!rec->data || gw_emulator_data_decode(rec, &emu, NULL) < 0)
 		return;
 	s->has_xenstore = true;
-	keep(s, &s->xenstore, emu.data, emu.len);
+	replace(s, &s->xenstore, emu.data, emu.len);
 	s->xenstore_keys = 0;
 	while (gw_xenstore_pair(&emu, &pos, &key, &value, NULL) > 0)
 		s->xenstore_keys++;

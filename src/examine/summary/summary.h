@@ -29,7 +29,7 @@
 #define GW_SUMMARY_CODES_MAX  64u
 #define GW_SUMMARY_ITEMS_MAX  64u
 /* Bytes of state that are kept: thousands of vCPUs have less. More is left out. */
-#define GW_SUMMARY_KEPT_MAX (UINT64_C(256) << 20)
+#define GW_SUMMARY_STATE_MAX (UINT64_C(256) << 20)
 
 /* How many records of a type there are. */
 struct gw_type_count {
@@ -130,9 +130,9 @@ struct gw_summary {
 	uint64_t xenstore_keys;
 	struct gw_buffer xenstore; /* keys and values, each ended by a NUL */
 
-	uint64_t kept;	     /* bytes in those buffers that come and come again */
-	uint64_t left_out;   /* pieces of state that found no room */
-	struct gw_error err; /* memory ran out on the way */
+	uint64_t state_bytes; /* bytes in those buffers that come and come again */
+	uint64_t left_out;    /* pieces of state that found no room */
+	struct gw_error err;  /* memory ran out on the way */
 
 	/* private */
 	struct gw_rounds rounds;

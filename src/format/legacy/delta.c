@@ -47,7 +47,7 @@ static int begin_run(struct gw_legacy_delta *d, uint8_t marker, struct gw_error 
 	uint32_t bytes = (marker & COUNT) * WORD;
 
 	if (is_first(d) && marker == UNCHANGED) {
-		d->at = GW_PAGE_SIZE;
+		d->done = GW_PAGE_SIZE;
 		return 0;
 	}
 	if (is_first(d) && marker == FULL) {
@@ -57,14 +57,14 @@ static int begin_run(struct gw_legacy_delta *d, uint8_t marker, struct gw_error 
 	if (bytes == 0)
 		return gw_fail(err, GW_INVALID,
 			       "compressed page: a run of no words (0x%02x) at byte %u of the page",
-			       marker, d->at);
-	if (bytes > GW_PAGE_SIZE - d->at)
+			       marker, d->done);
+	if (bytes > GW_PAGE_SIZE - d->done)
 		return gw_fail(
 			err, GW_INVALID,
 			"compressed page: a run of %u bytes at byte %u of the page, %u are left of it",
-			bytes, d->at, GW_PAGE_SIZE - d->at);
+			bytes, d->done, GW_PAGE_SIZE - d->done);
 	if (marker & SKIP && !d->full) {
-		d->at += bytes;
+		d->done += bytes;
 		d->state = S_MARKER;
 	} else {
 		d->left = bytes;
@@ -77,8 +77,8 @@ static size_t copy(struct gw_legacy_delta *d, const uint8_t *in, size_t len, uin
 {
 	size_t n = GW_MIN(len, (size_t)d->left);
 
-	memcpy(page + d->at, in, n);
-	d->at += (uint32_t)n;
+	memcpy(page + d->done, in, n);
+	d->done += (uint32_t)n;
 	d->left -= (uint32_t)n;
 	if (d->left == 0)
 		d->state = S_MARKER;
@@ -96,7 +96,7 @@ long gw_legacy_delta_apply(struct gw_legacy_delta *d, const uint8_t *in, size_t 
 			used += copy(d, in + used, len - used, page);
 		else if (begin_run(d, in[used++], err) < 0)
 			return -1;
-		if (d->at < GW_PAGE_SIZE)
+		if (d->done < GW_PAGE_SIZE)
 			continue;
 		*d = (struct gw_legacy_delta){0};
 		*complete = true;

@@ -16,7 +16,7 @@
  * beginning of a page. */
 struct gw_legacy_delta {
 	unsigned state;
-	uint32_t at;   /* bytes of the page that are decided */
+	uint32_t done; /* bytes of the page that are decided */
 	uint32_t left; /* bytes of the run at hand */
 	bool full;     /* the page at hand comes whole */
 };

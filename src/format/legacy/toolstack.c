@@ -35,7 +35,7 @@ struct entry {
 static int take_entry(const uint8_t *record, size_t len, unsigned width, size_t *pos,
 		      struct entry *entry, struct gw_error *err)
 {
-	const uint8_t *at = record + *pos;
+	const uint8_t *entry_bytes = record + *pos;
 	size_t left = len - *pos;
 	uint64_t need = (uint64_t)ENTRY_HEAD + stray_bytes(width);
 	uint32_t namelen;
@@ -43,16 +43,16 @@ static int take_entry(const uint8_t *record, size_t len, unsigned width, size_t 
 	if (left < need)
 		return gw_fail(err, GW_INVALID, "%" PRIu64 " bytes are needed, %zu are left", need,
 			       left);
-	namelen = gw_get_le32(at + 24);
+	namelen = gw_get_le32(entry_bytes + 24);
 	need += namelen;
 	if (left < need)
 		return gw_fail(err, GW_INVALID,
 			       "a name of %" PRIu32 " bytes needs %" PRIu64 " bytes, %zu are left",
 			       namelen, need, left);
-	entry->phys = gw_get_le64(at);
-	entry->start = gw_get_le64(at + 8);
-	entry->size = gw_get_le64(at + 16);
-	entry->name = namelen ? (const char *)at + ENTRY_HEAD : "";
+	entry->phys = gw_get_le64(entry_bytes);
+	entry->start = gw_get_le64(entry_bytes + 8);
+	entry->size = gw_get_le64(entry_bytes + 16);
+	entry->name = namelen ? (const char *)entry_bytes + ENTRY_HEAD : "";
 	if (namelen && strnlen(entry->name, namelen) != namelen - 1)
 		return gw_fail(err, GW_INVALID,
 			       "its name of %" PRIu32 " bytes has not its only NUL at the end",

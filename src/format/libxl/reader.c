@@ -91,7 +91,7 @@ static int got_record(struct gw_stream_reader *r, enum gw_stream_event *event, s
 		return gw_fail(err, GW_UNSUPPORTED,
 			       "records of a big-endian stream cannot be read");
 	r->rec = (struct gw_record){
-		.offset = r->base + r->offset - GW_RECORD_HEADER_SIZE,
+		.offset = r->image_bytes_before + r->offset - GW_RECORD_HEADER_SIZE,
 		.number = r->records++,
 	};
 	gw_record_header_decode(r->buf.data, &r->rec.type, &r->rec.length);
@@ -157,7 +157,7 @@ void gw_stream_reader_body_done(struct gw_stream_reader *r)
 
 void gw_stream_reader_resume(struct gw_stream_reader *r, uint64_t image_bytes)
 {
-	r->base += image_bytes;
+	r->image_bytes_before += image_bytes;
 	r->state = S_RECORD;
 }
 

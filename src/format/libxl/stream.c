@@ -114,14 +114,14 @@ static const char *string_at(const struct gw_emulator_data *emu, size_t *pos)
 int gw_xenstore_pair(const struct gw_emulator_data *emu, size_t *pos, const char **key,
 		     const char **value, struct gw_error *err)
 {
-	size_t at = *pos;
+	size_t key_pos = *pos;
 
-	if (at >= emu->len)
+	if (key_pos >= emu->len)
 		return 0;
 	*key = string_at(emu, pos);
 	if (!*key)
 		return gw_fail(err, GW_INVALID,
-			       "the key at byte %zu of the xenstore data has no NUL", at);
+			       "the key at byte %zu of the xenstore data has no NUL", key_pos);
 	if (*pos >= emu->len)
 		return gw_fail(err, GW_INVALID, "xenstore key \"%.200s\" has no value", *key);
 	*value = string_at(emu, pos);

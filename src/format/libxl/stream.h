@@ -103,7 +103,7 @@ struct gw_stream_reader {
 	int state;
 	struct gw_buffer buf;
 	size_t need;
-	uint64_t left, records, base;
+	uint64_t left, records, image_bytes_before;
 };
 
 void gw_stream_reader_init(struct gw_stream_reader *r);

@@ -101,12 +101,12 @@ static bool behind_footer(const struct gw_qemu_sections *q, const uint8_t *p, ui
 /* Sections end at p, where EOF should be. */
 static void end_at(struct gw_qemu_sections *q, const uint8_t *p)
 {
-	q->end = q->base + (uint64_t)(p - q->window);
+	q->end = q->window_offset + (uint64_t)(p - q->window);
 	q->closed = behind_footer(q, p, &q->last_footer);
 }
 
 /* One place, with what is known to be behind it. */
-static int look_at(struct gw_qemu_sections *q, const uint8_t *p, size_t len, struct gw_error *err)
+static int scan_at(struct gw_qemu_sections *q, const uint8_t *p, size_t len, struct gw_error *err)
 {
 	struct gw_qemu_seen seen = {.offset = q->next};
 
@@ -125,7 +125,7 @@ static int look_at(struct gw_qemu_sections *q, const uint8_t *p, size_t len, str
 }
 
 /* The stream's header, and a CONFIGURATION behind it, which has the machine's name. */
-static void look_at_head(struct gw_qemu_sections *q)
+static void scan_head(struct gw_qemu_sections *q)
 {
 	const uint8_t *p = q->window + HEADER_SIZE;
 	uint32_t n;
@@ -146,31 +146,32 @@ static void look_at_head(struct gw_qemu_sections *q)
 }
 
 /* All places in the window that have enough behind them; last: all. */
-static int look(struct gw_qemu_sections *q, bool last, struct gw_error *err)
+static int scan(struct gw_qemu_sections *q, bool last, struct gw_error *err)
 {
 	size_t drop;
 
 	if (!q->next) {
 		if (!last && q->have < HEADER_SIZE + 5 + GW_QEMU_NAME_MAX)
 			return 0;
-		look_at_head(q);
+		scan_head(q);
 		q->next = q->first;
 	}
 	for (; q->is_qemu && !q->described; q->next++) {
-		size_t i = (size_t)(q->next - q->base);
+		size_t i = (size_t)(q->next - q->window_offset);
 
 		if (i >= q->have || (!last && q->have - i < AHEAD))
 			break;
-		if (look_at(q, q->window + i, q->have - i, err) < 0)
+		if (scan_at(q, q->window + i, q->have - i, err) < 0)
 			return -1;
 	}
 	/* A header may look back at a footer, a description at EOF and a footer. */
-	drop = q->next > q->base + FOOTER_SIZE + 1 ? (size_t)(q->next - q->base) - FOOTER_SIZE - 1
-						   : 0;
+	drop = q->next > q->window_offset + FOOTER_SIZE + 1
+		       ? (size_t)(q->next - q->window_offset) - FOOTER_SIZE - 1
+		       : 0;
 	drop = GW_MIN(drop, q->have);
 	memmove(q->window, q->window + drop, q->have - drop);
 	q->have -= drop;
-	q->base += drop;
+	q->window_offset += drop;
 	return 0;
 }
 
@@ -188,7 +189,7 @@ int gw_qemu_sections_add(struct gw_qemu_sections *q, const uint8_t *data, size_t
 		q->have += n;
 		data += n;
 		len -= n;
-		if (look(q, false, err) < 0)
+		if (scan(q, false, err) < 0)
 			return -1;
 	}
 	return 0;
@@ -277,12 +278,12 @@ int gw_qemu_sections_end(struct gw_qemu_sections *q, struct gw_error *err)
 	if (!q->begun || q->ended)
 		return 0;
 	q->ended = true;
-	if (!q->described && look(q, true, err) < 0)
+	if (!q->described && scan(q, true, err) < 0)
 		return -1;
 	if (!q->is_qemu)
 		return 0;
 	/* Whole, it ends with EOF; cut, nobody knows where its last section ends. */
-	if (!q->described && q->base + q->have == q->total && q->have &&
+	if (!q->described && q->window_offset + q->have == q->total && q->have &&
 	    q->window[q->have - 1] == SECTION_EOF)
 		end_at(q, q->window + q->have - 1);
 	q->list = calloc(GW_QEMU_SECTIONS_MAX, sizeof(*q->list));

@@ -59,7 +59,7 @@ struct gw_qemu_sections {
 	/* private */
 	uint64_t total;		   /* bytes of the stream */
 	uint8_t window[4096];	   /* some of them */
-	uint64_t base;		   /* where the window is in the stream */
+	uint64_t window_offset;	   /* where the window is in the stream */
 	size_t have;		   /* in the window */
 	uint64_t next;		   /* place that is to be looked at; 0: the header is not read */
 	uint64_t first;		   /* where the first section begins */

@@ -12,14 +12,14 @@
 #include "base/bytes.h"
 #include "base/util.h"
 
-struct gw_image_rules *gw_image_rules_new(const struct gw_findings *out, uint64_t base,
+struct gw_image_rules *gw_image_rules_new(const struct gw_findings *out, uint64_t layer_start,
 					  enum gw_image_kind kind, uint64_t max_pfns)
 {
 	struct gw_image_rules *rules = calloc(1, sizeof(*rules));
 
 	if (!rules)
 		return NULL;
-	rules->reporter = (struct gw_reporter){.out = out, .base = base};
+	rules->reporter = (struct gw_reporter){.out = out, .layer_start = layer_start};
 	rules->kind = kind;
 	rules->max_pfns = max_pfns ? max_pfns : DEFAULT_MAX_PFNS;
 	return rules;

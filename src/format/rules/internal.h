@@ -195,7 +195,7 @@ extern const struct gw_rule gw_rules_table[GW_NR_RULES];
 /* Where a checker reports to, and how often it did. */
 struct gw_reporter {
 	const struct gw_findings *out;
-	uint64_t base; /* offset of the layer's first byte in the input */
+	uint64_t layer_start; /* offset of the layer's first byte in the input */
 	uint8_t times[GW_NR_RULES];
 };
 

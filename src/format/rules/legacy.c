@@ -29,12 +29,12 @@ struct gw_legacy_rules {
 	uint64_t pages, compressed; /* entries with contents, and bytes for them */
 };
 
-struct gw_legacy_rules *gw_legacy_rules_new(const struct gw_findings *out, uint64_t base)
+struct gw_legacy_rules *gw_legacy_rules_new(const struct gw_findings *out, uint64_t layer_start)
 {
 	struct gw_legacy_rules *rules = calloc(1, sizeof(*rules));
 
 	if (rules)
-		rules->reporter = (struct gw_reporter){.out = out, .base = base};
+		rules->reporter = (struct gw_reporter){.out = out, .layer_start = layer_start};
 	return rules;
 }
 

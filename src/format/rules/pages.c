@@ -64,7 +64,7 @@ static void note(ssize_t *fault, size_t i)
 		*fault = (ssize_t)i;
 }
 
-static struct faults look(const struct limits *l, const uint64_t *entries, size_t n)
+static struct faults find_faults(const struct limits *l, const uint64_t *entries, size_t n)
 {
 	struct faults f = {-1, -1, -1, -1, -1};
 
@@ -110,7 +110,7 @@ static int check_entries(struct gw_image_rules *rules, const struct gw_image_rea
 
 	if (all_well(&limits, reader->entries, reader->nr_entries))
 		return 0;
-	f = look(&limits, reader->entries, reader->nr_entries);
+	f = find_faults(&limits, reader->entries, reader->nr_entries);
 	rc |= name_fault(rules, R_PAGES_TYPE, reader, f.type, "the type is reserved", err);
 	rc |= name_fault(rules, R_PAGES_PFN, reader, f.pfn,
 			 bounded ? "the P2M ends below this pfn" : "no guest has this pfn", err);

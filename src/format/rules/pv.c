@@ -115,12 +115,12 @@ static int check_extended(struct gw_image_rules *rules, const struct gw_record *
 static int check_msr_entries(struct gw_image_rules *rules, const struct gw_record *rec,
 			     const struct gw_vcpu_blob *vcpu, struct gw_error *err)
 {
-	for (uint32_t at = 0; at < vcpu->blob_len; at += 16)
-		if (gw_get_le32(vcpu->blob + at + 4))
+	for (uint32_t offset = 0; offset < vcpu->blob_len; offset += 16)
+		if (gw_get_le32(vcpu->blob + offset + 4))
 			return gw_broken(&rules->reporter, R_VCPU_MSRS, rec->offset, rec, err,
 					 "the reserved field of MSR 0x%x is 0x%x",
-					 gw_get_le32(vcpu->blob + at),
-					 gw_get_le32(vcpu->blob + at + 4));
+					 gw_get_le32(vcpu->blob + offset),
+					 gw_get_le32(vcpu->blob + offset + 4));
 	return 0;
 }
 

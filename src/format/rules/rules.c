@@ -115,24 +115,24 @@ int gw_broken(struct gw_reporter *reporter, enum gw_rule_number number, uint64_t
 	struct gw_finding finding = {
 		.rule = &gw_rules_table[number],
 		.level = gw_rules_table[number].level,
-		.offset = reporter->base + offset,
+		.offset = reporter->layer_start + offset,
 		.has_record = rec,
 		.record_number = rec ? rec->number : 0,
 		.record_type = rec ? rec->type : 0,
 	};
-	bool tell = reporter->times[number] < GW_FINDINGS_PER_RULE;
+	bool shown = reporter->times[number] < GW_FINDINGS_PER_RULE;
 	va_list ap;
 
 	va_start(ap, fmt);
 	vsnprintf(finding.text, sizeof(finding.text), fmt, ap);
 	va_end(ap);
-	if (tell && ++reporter->times[number] == GW_FINDINGS_PER_RULE) {
+	if (shown && ++reporter->times[number] == GW_FINDINGS_PER_RULE) {
 		size_t len = strlen(finding.text);
 
 		snprintf(finding.text + len, sizeof(finding.text) - len,
 			 " (no more of this kind are reported)");
 	}
-	return deliver(tell ? reporter->out : NULL, &finding, err);
+	return deliver(shown ? reporter->out : NULL, &finding, err);
 }
 
 int gw_cut(struct gw_reporter *reporter, enum gw_rule_number number, const struct gw_record *inside,
@@ -147,11 +147,11 @@ int gw_cut(struct gw_reporter *reporter, enum gw_rule_number number, const struc
 	if (!inside)
 		return gw_broken(reporter, number, offset, NULL, err, "%s", text);
 	return gw_broken(reporter, number, inside->offset, inside, err, "%s (at 0x%llx)", text,
-			 (unsigned long long)(reporter->base + offset));
+			 (unsigned long long)(reporter->layer_start + offset));
 }
 
-int gw_report(const struct gw_findings *out, const char *id, uint64_t offset, struct gw_error *err,
-	      const char *fmt, ...)
+int gw_rules_report(const struct gw_findings *out, const char *id, uint64_t offset,
+		    struct gw_error *err, const char *fmt, ...)
 {
 	struct gw_finding finding = {.offset = offset};
 	va_list ap;

@@ -80,7 +80,7 @@ struct gw_image_rules;
  * promises (ANY for a bare file: CHECKPOINT records make it checkpointed). max_pfns: bound for pfns
  * (0: the checker's own, 2^36). Borrowed out. NULL: no memory.
  */
-struct gw_image_rules *gw_image_rules_new(const struct gw_findings *out, uint64_t base,
+struct gw_image_rules *gw_image_rules_new(const struct gw_findings *out, uint64_t layer_start,
 					  enum gw_image_kind kind, uint64_t max_pfns);
 void gw_image_rules_free(struct gw_image_rules *rules);
 
@@ -128,7 +128,7 @@ const struct gw_image_facts *gw_image_rules_facts(const struct gw_image_rules *r
 
 /* The libxl layer: the same calls. */
 struct gw_stream_rules;
-struct gw_stream_rules *gw_stream_rules_new(const struct gw_findings *out, uint64_t base);
+struct gw_stream_rules *gw_stream_rules_new(const struct gw_findings *out, uint64_t layer_start);
 void gw_stream_rules_free(struct gw_stream_rules *rules);
 int gw_stream_rules_header(struct gw_stream_rules *rules, const struct gw_stream_header *h,
 			   struct gw_error *err);
@@ -147,7 +147,7 @@ int gw_stream_rules_end(struct gw_stream_rules *rules, bool at_boundary,
 
 /* The legacy image: fed with every event of its reader, before it is applied. */
 struct gw_legacy_rules;
-struct gw_legacy_rules *gw_legacy_rules_new(const struct gw_findings *out, uint64_t base);
+struct gw_legacy_rules *gw_legacy_rules_new(const struct gw_findings *out, uint64_t layer_start);
 void gw_legacy_rules_free(struct gw_legacy_rules *rules);
 int gw_legacy_rules_event(struct gw_legacy_rules *rules, const struct gw_legacy_reader *r,
 			  enum gw_legacy_event event, struct gw_error *err);
@@ -164,16 +164,16 @@ int gw_legacy_rules_no_model(struct gw_legacy_rules *rules, const struct gw_lega
 			     struct gw_error *err);
 
 /* The xl header and its optional data. */
-int gw_xlfile_rules(const struct gw_xlfile *xl, const struct gw_findings *out, uint64_t base,
+int gw_xlfile_rules(const struct gw_xlfile *xl, const struct gw_findings *out, uint64_t layer_start,
 		    struct gw_error *err);
 
 /* The xend header and its config. */
-int gw_xend_rules(const struct gw_xend *xend, const struct gw_findings *out, uint64_t base,
+int gw_xend_rules(const struct gw_xend *xend, const struct gw_findings *out, uint64_t layer_start,
 		  struct gw_error *err);
 
 /* A finding of one layer that no checker above makes (unknown file format, bytes behind the end).
  * id must be in the table. */
-int gw_report(const struct gw_findings *out, const char *id, uint64_t offset, struct gw_error *err,
-	      const char *fmt, ...) GW_PRINTF(5, 6);
+int gw_rules_report(const struct gw_findings *out, const char *id, uint64_t offset,
+		    struct gw_error *err, const char *fmt, ...) GW_PRINTF(5, 6);
 
 #endif

@@ -57,11 +57,11 @@ static int check_msrs(struct gw_image_rules *rules, const struct gw_record *rec,
 		return rc | gw_broken(&rules->reporter, R_POLICY_BODY, rec->offset, rec, err,
 				      "length is %u, expected a multiple of 16 above 0",
 				      rec->length);
-	for (uint32_t at = 0; at < rec->length; at += 16)
-		if (gw_get_le32(rec->data + at + 4))
+	for (uint32_t offset = 0; offset < rec->length; offset += 16)
+		if (gw_get_le32(rec->data + offset + 4))
 			rc |= gw_broken(&rules->reporter, R_POLICY_FLAGS, rec->offset, rec, err,
-					"MSR 0x%x has flags 0x%x", gw_get_le32(rec->data + at),
-					gw_get_le32(rec->data + at + 4));
+					"MSR 0x%x has flags 0x%x", gw_get_le32(rec->data + offset),
+					gw_get_le32(rec->data + offset + 4));
 	return rc;
 }
 

@@ -32,12 +32,12 @@ struct gw_stream_rules {
 /* Longest xenstore path. */
 #define XENSTORE_PATH_MAX 3072
 
-struct gw_stream_rules *gw_stream_rules_new(const struct gw_findings *out, uint64_t base)
+struct gw_stream_rules *gw_stream_rules_new(const struct gw_findings *out, uint64_t layer_start)
 {
 	struct gw_stream_rules *rules = calloc(1, sizeof(*rules));
 
 	if (rules)
-		rules->reporter = (struct gw_reporter){.out = out, .base = base};
+		rules->reporter = (struct gw_reporter){.out = out, .layer_start = layer_start};
 	return rules;
 }
 

@@ -8,10 +8,10 @@
 #define AT_LENGTH GW_XEND_MAGIC_SIZE
 #define AT_CONFIG GW_XEND_HEADER_SIZE
 
-int gw_xend_rules(const struct gw_xend *xend, const struct gw_findings *out, uint64_t base,
+int gw_xend_rules(const struct gw_xend *xend, const struct gw_findings *out, uint64_t layer_start,
 		  struct gw_error *err)
 {
-	struct gw_reporter r = {.out = out, .base = base};
+	struct gw_reporter r = {.out = out, .layer_start = layer_start};
 	struct gw_error why = GW_ERROR_INIT;
 	struct gw_xend_config config;
 

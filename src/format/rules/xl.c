@@ -48,10 +48,10 @@ static int check_config(struct gw_reporter *r, const struct gw_xlfile *xl, struc
 	return rc;
 }
 
-int gw_xlfile_rules(const struct gw_xlfile *xl, const struct gw_findings *out, uint64_t base,
+int gw_xlfile_rules(const struct gw_xlfile *xl, const struct gw_findings *out, uint64_t layer_start,
 		    struct gw_error *err)
 {
-	struct gw_reporter r = {.out = out, .base = base};
+	struct gw_reporter r = {.out = out, .layer_start = layer_start};
 	uint32_t unknown = xl->mandatory_flags & ~(GW_XLFILE_JSON | GW_XLFILE_STREAM_V2);
 	int rc = 0;
 

@@ -167,14 +167,14 @@ void gw_hvm_header_encode(uint8_t raw[GW_HVM_HEADER_SIZE], const struct gw_hvm_h
 #define CPU_ARS	      888
 
 struct field {
-	uint16_t at;   /* in the record */
-	uint16_t in;   /* in struct gw_hvm_cpu */
-	uint16_t size; /* 4 or 8 */
+	uint16_t offset; /* in the record */
+	uint16_t in;	 /* in struct gw_hvm_cpu */
+	uint16_t size;	 /* 4 or 8 */
 };
 
-#define FIELD(at, name)                                                                            \
+#define FIELD(offset, name)                                                                        \
 	{                                                                                          \
-		at, offsetof(struct gw_hvm_cpu, name), sizeof(((struct gw_hvm_cpu *)0)->name)      \
+		offset, offsetof(struct gw_hvm_cpu, name), sizeof(((struct gw_hvm_cpu *)0)->name)  \
 	}
 
 static const struct field cpu_fields[] = {
@@ -262,8 +262,8 @@ int gw_hvm_cpu_decode(const struct gw_hvm_entry *entry, struct gw_hvm_cpu *cpu,
 		};
 	for (size_t i = 0; i < GW_ARRAY_SIZE(cpu_fields); i++) {
 		const struct field *f = &cpu_fields[i];
-		uint64_t v64 = f->size == 8 ? gw_get_le64(raw + f->at) : 0;
-		uint32_t v32 = gw_get_le32(raw + f->at);
+		uint64_t v64 = f->size == 8 ? gw_get_le64(raw + f->offset) : 0;
+		uint32_t v32 = gw_get_le32(raw + f->offset);
 
 		memcpy((char *)cpu + f->in, f->size == 8 ? (void *)&v64 : (void *)&v32, f->size);
 	}
@@ -290,10 +290,10 @@ void gw_hvm_cpu_encode(uint8_t raw[GW_HVM_CPU_SIZE], const struct gw_hvm_cpu *cp
 
 		if (f->size == 8) {
 			memcpy(&v64, value, sizeof(v64));
-			gw_put_le64(raw + f->at, v64);
+			gw_put_le64(raw + f->offset, v64);
 		} else {
 			memcpy(&v32, value, sizeof(v32));
-			gw_put_le32(raw + f->at, v32);
+			gw_put_le32(raw + f->offset, v32);
 		}
 	}
 }

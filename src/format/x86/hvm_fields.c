@@ -418,8 +418,8 @@ void gw_xsave_fields(const void *data, size_t len, gw_field_fn fn, void *opaque)
 
 void gw_msr_fields(const void *data, size_t len, gw_field_fn fn, void *opaque)
 {
-	for (size_t at = 0; len - at >= 16; at += 16) {
-		const uint8_t *raw = (const uint8_t *)data + at;
+	for (size_t offset = 0; len - offset >= 16; offset += 16) {
+		const uint8_t *raw = (const uint8_t *)data + offset;
 		uint32_t index = gw_get_le32(raw);
 		const char *name = gw_msr_name(index);
 		struct gw_field field = {.kind = GW_FIELD_HEX, .bytes = raw + 8, .width = 8};

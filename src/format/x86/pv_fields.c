@@ -256,13 +256,13 @@ static void give_trap(void *opaque, const struct gw_field *field)
 void gw_pv_basic_fields(unsigned width, const void *data, size_t len, gw_field_fn fn, void *opaque)
 {
 	const struct gw_pv_layout *l = gw_pv_layout(width);
-	size_t at = width == 8 ? PV64_TRAPS : PV32_TRAPS;
+	size_t offset = width == 8 ? PV64_TRAPS : PV32_TRAPS;
 
 	if (!l)
 		return;
 	gw_fields_walk(width == 8 ? rows_basic64 : rows_basic32, data, len, fn, opaque);
-	if (len > at) {
-		struct traps t = {l, (const uint8_t *)data + at, len - at, fn, opaque};
+	if (len > offset) {
+		struct traps t = {l, (const uint8_t *)data + offset, len - offset, fn, opaque};
 
 		gw_fields_walk(width == 8 ? rows_traps64 : rows_traps32, t.first, t.len, give_trap,
 			       &t);
@@ -275,13 +275,13 @@ void gw_pv_extended_fields(const void *data, size_t len, gw_field_fn fn, void *o
 	gw_fields_walk(rows_extended, data, len, fn, opaque);
 }
 
-static void count_bits(const char *name, const void *data, size_t len, uint32_t at, uint32_t n,
+static void count_bits(const char *name, const void *data, size_t len, uint32_t offset, uint32_t n,
 		       gw_field_fn fn, void *opaque)
 {
-	const uint8_t *bytes = (const uint8_t *)data + at;
+	const uint8_t *bytes = (const uint8_t *)data + offset;
 	uint64_t set = 0;
 
-	if (len < at || len - at < n)
+	if (len < offset || len - offset < n)
 		return;
 	for (uint32_t i = 0; i < n; i++)
 		set += (uint64_t)__builtin_popcount(bytes[i]);

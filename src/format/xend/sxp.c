@@ -118,32 +118,32 @@ int gw_sxp_next(struct gw_sxp *s, enum gw_sxp_token *token, struct gw_error *err
 static int digit_of(char c, unsigned base)
 {
 	static const char digits[] = "0123456789abcdef";
-	const char *at = c ? strchr(digits, c >= 'A' && c <= 'F' ? c + ('a' - 'A') : c) : NULL;
+	const char *pos = c ? strchr(digits, c >= 'A' && c <= 'F' ? c + ('a' - 'A') : c) : NULL;
 
-	return at && (unsigned)(at - digits) < base ? (int)(at - digits) : -1;
+	return pos && (unsigned)(pos - digits) < base ? (int)(pos - digits) : -1;
 }
 
 /* The number at *at, of at most so many digits; *at moves behind it. -1: there is none. */
-static int number(const char *text, size_t *at, size_t end, unsigned base, size_t most)
+static int number(const char *text, size_t *pos, size_t end, unsigned base, size_t most)
 {
-	size_t stop = GW_MIN(end, *at + most);
+	size_t stop = GW_MIN(end, *pos + most);
 	int value = -1;
 
-	for (; *at < stop && digit_of(text[*at], base) >= 0; (*at)++)
-		value = (value < 0 ? 0 : value * (int)base) + digit_of(text[*at], base);
+	for (; *pos < stop && digit_of(text[*pos], base) >= 0; (*pos)++)
+		value = (value < 0 ? 0 : value * (int)base) + digit_of(text[*pos], base);
 	return value;
 }
 
 /* The byte that the escape at *at stands for; a backslash that is none stands for itself. */
-static char escaped(const char *text, size_t *at, size_t end)
+static char escaped(const char *text, size_t *pos, size_t end)
 {
 	static const char letters[] = "abtnvfr\\'\"", bytes[] = "\a\b\t\n\v\f\r\\'\"";
-	size_t from = *at + 1;
+	size_t from = *pos + 1;
 	const char *letter = from < end && text[from] ? strchr(letters, text[from]) : NULL;
 	int value = -1;
 
 	if (letter) {
-		*at = from + 1;
+		*pos = from + 1;
 		return bytes[letter - letters];
 	}
 	if (from < end && text[from] == 'x') {
@@ -153,25 +153,25 @@ static char escaped(const char *text, size_t *at, size_t end)
 		value = number(text, &from, end, 8, 3);
 	}
 	if (value < 0) {
-		(*at)++;
+		(*pos)++;
 		return '\\';
 	}
-	*at = from;
+	*pos = from;
 	return (char)(uint8_t)value;
 }
 
 size_t gw_sxp_atom(const struct gw_sxp *s, char *to, size_t size)
 {
 	const char *text = s->text;
-	size_t at = s->start, end = s->until, n = 0;
-	bool quoted = at < end && (text[at] == '"' || text[at] == '\'');
+	size_t pos = s->start, end = s->until, n = 0;
+	bool quoted = pos < end && (text[pos] == '"' || text[pos] == '\'');
 
 	if (quoted) {
-		at++;
+		pos++;
 		end--;
 	}
-	while (at < end) {
-		char c = quoted && text[at] == '\\' ? escaped(text, &at, end) : text[at++];
+	while (pos < end) {
+		char c = quoted && text[pos] == '\\' ? escaped(text, &pos, end) : text[pos++];
 
 		if (n < size - 1)
 			to[n] = c;

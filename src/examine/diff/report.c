@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * How a difference is told: of texts, numbers, bits with names, and plain bytes.
+ * Reporting a difference of texts, numbers, named bits, or bytes.
  */
 #include "examine/diff/internal.h"
 
@@ -34,7 +34,7 @@ const char *gw_diff_part_name(enum gw_diff_part part)
 	return names[part];
 }
 
-void gw_diff_tell(struct gw_diff *d, const struct gw_difference *difference)
+void gw_diff_report(struct gw_diff *d, const struct gw_difference *difference)
 {
 	struct gw_difference whole = *difference;
 
@@ -55,7 +55,7 @@ void gw_diff_texts(struct gw_diff *d, const struct gw_difference *what, const ch
 		return;
 	x.a = a;
 	x.b = b;
-	gw_diff_tell(d, &x);
+	gw_diff_report(d, &x);
 }
 
 void gw_diff_numbers(struct gw_diff *d, const struct gw_difference *what, const char *field,
@@ -106,7 +106,7 @@ void gw_diff_bits(struct gw_diff *d, const struct gw_difference *what, uint64_t 
 	x.only_b = only_b;
 	x.a = text_a;
 	x.b = text_b;
-	gw_diff_tell(d, &x);
+	gw_diff_report(d, &x);
 }
 
 static void show(char *to, const uint8_t *bytes, size_t len)
@@ -141,8 +141,8 @@ void gw_diff_bytes_add(struct gw_diff_bytes *bytes, uint64_t offset, const uint8
 		show(bytes->b, b + first, b_len - first);
 }
 
-void gw_diff_bytes_tell(struct gw_diff *d, const struct gw_difference *what,
-			const struct gw_diff_bytes *bytes)
+void gw_diff_bytes_report(struct gw_diff *d, const struct gw_difference *what,
+			  const struct gw_diff_bytes *bytes)
 {
 	struct gw_difference x = *what;
 
@@ -153,7 +153,7 @@ void gw_diff_bytes_tell(struct gw_diff *d, const struct gw_difference *what,
 	x.differing = bytes->differing;
 	x.a = bytes->a;
 	x.b = bytes->b;
-	gw_diff_tell(d, &x);
+	gw_diff_report(d, &x);
 }
 
 void gw_diff_buffers(struct gw_diff *d, const struct gw_difference *what, const void *a,
@@ -162,5 +162,5 @@ void gw_diff_buffers(struct gw_diff *d, const struct gw_difference *what, const 
 	struct gw_diff_bytes bytes = {0};
 
 	gw_diff_bytes_add(&bytes, 0, a, a_len, b, b_len);
-	gw_diff_bytes_tell(d, what, &bytes);
+	gw_diff_bytes_report(d, what, &bytes);
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Records one after another in a buffer, and which of them a later round replaces.
+ * State records one after another in a buffer, and merging those of two rounds.
  */
-#include "convert/tail.h"
+#include "convert/state_records.h"
 
 #include "base/bitmap.h"
 #include "base/bytes.h"
@@ -12,35 +12,36 @@
 #define VCPUS  8192u
 #define PARAMS 64u
 
-int gw_tail_add(struct gw_buffer *tail, const struct gw_record *rec, struct gw_error *err)
+int gw_state_records_add(struct gw_buffer *records, const struct gw_record *rec,
+			 struct gw_error *err)
 {
 	uint8_t head[GW_RECORD_HEADER_SIZE];
 
-	if (tail->len + rec->length > GW_TAIL_MAX)
+	if (records->len + rec->length > GW_STATE_RECORDS_MAX)
 		return gw_fail(
 			err, GW_UNSUPPORTED,
 			"the records behind the pages have more than %llu bytes, which is more than any guest has",
-			(unsigned long long)GW_TAIL_MAX);
+			(unsigned long long)GW_STATE_RECORDS_MAX);
 	gw_record_header_encode(head, rec->type, rec->length);
-	if (gw_buffer_append(tail, head, sizeof(head), err) < 0 ||
-	    gw_buffer_append(tail, rec->data, rec->length, err) < 0)
+	if (gw_buffer_append(records, head, sizeof(head), err) < 0 ||
+	    gw_buffer_append(records, rec->data, rec->length, err) < 0)
 		return -1;
-	return gw_buffer_append(tail, rec->padding, gw_record_padding(rec->length), err);
+	return gw_buffer_append(records, rec->padding, gw_record_padding(rec->length), err);
 }
 
-/* The record at *at, which moves behind it; false at the end. */
-static bool next_record(const struct gw_buffer *tail, size_t *at, struct gw_record *rec)
+/* The record at *pos, which moves to the next; false at the end. */
+static bool next_record(const struct gw_buffer *records, size_t *pos, struct gw_record *rec)
 {
-	if (*at >= tail->len)
+	if (*pos >= records->len)
 		return false;
-	*rec = (struct gw_record){.offset = *at};
-	gw_record_header_decode(tail->data + *at, &rec->type, &rec->length);
-	rec->data = tail->data + *at + GW_RECORD_HEADER_SIZE;
-	*at += GW_RECORD_HEADER_SIZE + rec->length + gw_record_padding(rec->length);
+	*rec = (struct gw_record){.offset = *pos};
+	gw_record_header_decode(records->data + *pos, &rec->type, &rec->length);
+	rec->data = records->data + *pos + GW_RECORD_HEADER_SIZE;
+	*pos += GW_RECORD_HEADER_SIZE + rec->length + gw_record_padding(rec->length);
 	return true;
 }
 
-/* What is there, by kinds. */
+/* The records of a round, by type. */
 struct seen {
 	uint64_t types; /* of those that come once */
 	uint64_t params;
@@ -98,9 +99,9 @@ static bool is_replaced(const struct seen *seen, const struct gw_record *rec)
 	return rec->type < 64 && seen->types >> rec->type & 1;
 }
 
-/* Those of an older record that are not among the newer. */
-static int keep_params(struct gw_buffer *tail, const struct seen *seen, const struct gw_record *rec,
-		       struct gw_error *err)
+/* Appends the params of an older record that no newer record has. */
+static int keep_params(struct gw_buffer *records, const struct seen *seen,
+		       const struct gw_record *rec, struct gw_error *err)
 {
 	uint64_t index[PARAMS], value[PARAMS];
 	uint32_t count, n = 0;
@@ -111,10 +112,11 @@ static int keep_params(struct gw_buffer *tail, const struct seen *seen, const st
 		gw_hvm_params_get(rec, i, &index[n], &value[n]);
 		n += index[n] < PARAMS && !(seen->params >> index[n] & 1);
 	}
-	return n ? gw_hvm_params_append(tail, n, index, value, err) : 0;
+	return n ? gw_hvm_params_append(records, n, index, value, err) : 0;
 }
 
-int gw_tail_keep(struct gw_buffer *tail, const struct gw_buffer *older, struct gw_error *err)
+int gw_state_records_merge(struct gw_buffer *records, const struct gw_buffer *older,
+			   struct gw_error *err)
 {
 	GW_FREE_ON_EXIT struct seen *seen = calloc(1, sizeof(*seen));
 	struct gw_record rec;
@@ -122,13 +124,13 @@ int gw_tail_keep(struct gw_buffer *tail, const struct gw_buffer *older, struct g
 
 	if (!seen)
 		return gw_fail_errno(err, "memory for the records of a round");
-	for (size_t at = 0; next_record(tail, &at, &rec);)
+	for (size_t pos = 0; next_record(records, &pos, &rec);)
 		see(seen, &rec);
-	for (size_t at = 0; rc == 0 && next_record(older, &at, &rec);) {
+	for (size_t pos = 0; rc == 0 && next_record(older, &pos, &rec);) {
 		if (rec.type == GW_REC_HVM_PARAMS)
-			rc = keep_params(tail, seen, &rec, err);
+			rc = keep_params(records, seen, &rec, err);
 		else if (!is_replaced(seen, &rec))
-			rc = gw_tail_add(tail, &rec, err);
+			rc = gw_state_records_add(records, &rec, err);
 	}
 	return rc;
 }

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The libxc image, v2 and v3 (docs/specs/libxc-migration-stream of Xen): headers, record
- * framing, record bodies. Bytes to structs and back, no system call; where the bytes come
- * from is the caller's business. Whether a record may stand where it stands is not decided
- * here: see rules.h.
+ * The libxc image, v2 and v3 (Xen's docs/specs/libxc-migration-stream.pandoc): headers, record
+ * types, record bodies. Bytes to structs and back, no system call; the caller brings the bytes.
+ * Whether a record may stand where it stands is not decided here: see rules/rules.h.
  *
  * The reader never asks for a byte beyond the record at hand, and page contents never
  * pass through it: it says how many follow and the caller takes them from its channel.
@@ -19,13 +18,10 @@
 #include <godwit/hypervisor.h>
 #include <godwit/policy.h>
 
-#include "base/buffer.h"
+#include "format/record.h"
 
-#define GW_IMAGE_HEADER_SIZE  24 /* image header */
-#define GW_DOMAIN_HEADER_SIZE 16 /* domain header */
-#define GW_RECORD_HEADER_SIZE 8
-#define GW_RECORD_MAX	      UINT32_C(0x08000000) /* 128 MiB, of a body */
-#define GW_RECORD_OPTIONAL    UINT32_C(0x80000000)
+#define GW_IMAGE_HEADER_SIZE  24    /* image header */
+#define GW_DOMAIN_HEADER_SIZE 16    /* domain header */
 #define GW_BATCH_MAX	      1024u /* pfns in a PAGE_DATA that we write; readers have no such bound */
 
 enum gw_record_type {
@@ -74,30 +70,7 @@ void gw_image_header_encode(const struct gw_image_header *h, uint8_t *raw);
  * image. */
 int gw_image_header_decode(const uint8_t *raw, struct gw_image_header *h, struct gw_error *err);
 
-/* A record's body, as offered by the reader or about to be written. data is borrowed. */
-struct gw_record {
-	uint32_t type;
-	uint32_t length; /* of the body, without padding */
-	const uint8_t *data;
-	uint64_t offset;    /* of the record's header, from the first byte of the image */
-	uint64_t number;    /* 0 for the first record after the headers */
-	uint8_t padding[8]; /* the padding bytes as read; gw_record_padding(length) of them */
-};
-
-static inline uint32_t gw_record_padding(uint32_t length)
-{
-	return -length & 7u;
-}
-
-/* Header of a record of this type and body length. */
-void gw_record_header_encode(uint8_t raw[GW_RECORD_HEADER_SIZE], uint32_t type, uint32_t length);
-void gw_record_header_decode(const uint8_t raw[GW_RECORD_HEADER_SIZE], uint32_t *type,
-			     uint32_t *length);
-/* Appends header, body and padding. Fails if length exceeds GW_RECORD_MAX. */
-int gw_record_append(struct gw_buffer *buf, uint32_t type, const void *body, size_t length,
-		     struct gw_error *err);
-
-/* PAGE_DATA entries, section "PAGE_DATA". */
+/* PAGE_DATA entries: section "PAGE_DATA" of Xen's docs/specs/libxc-migration-stream.pandoc. */
 #define GW_PAGE_ENTRY_PFN_MASK UINT64_C(0x000fffffffffffff)
 #define GW_PAGE_ENTRY_RESERVED UINT64_C(0x0ff0000000000000)
 static inline uint64_t gw_page_entry(uint64_t pfn, unsigned type)
@@ -135,7 +108,7 @@ size_t gw_page_data_head_encode(uint8_t *raw, size_t n, const uint64_t *entries,
 
 /*
  * Bodies of the other records: decode fails with GW_INVALID when the body has not the shape its
- * type demands (the text says expected and found, without "where": rules.c adds that).
+ * type demands (the text says expected and found; the rules add the place).
  */
 struct gw_pv_info {
 	uint8_t guest_width; /* 4 or 8 */

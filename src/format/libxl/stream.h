@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The libxl stream, v2 (docs/specs/libxl-migration-stream of Xen): header, records, the
- * bodies of its six record types. Framing is that of the image's records; the image itself
- * stands in-band behind LIBXC_CONTEXT and is not of this file.
+ * The libxl stream, v2 (Xen's docs/specs/libxl-migration-stream.pandoc): header, records, the
+ * bodies of its six record types. The libxc image follows in-band after LIBXC_CONTEXT; it is read
+ * and written elsewhere.
  */
 #ifndef GW_FORMAT_LIBXL_STREAM_H
 #define GW_FORMAT_LIBXL_STREAM_H
@@ -13,7 +13,7 @@
 
 #include <godwit/error.h>
 
-#include "format/libxc/image.h"
+#include "format/record.h"
 
 #define GW_STREAM_HEADER_SIZE 16
 #define GW_STREAM_VERSION     2
@@ -72,13 +72,13 @@ int gw_checkpoint_state_decode(const struct gw_record *rec, uint32_t *control_id
 int gw_checkpoint_state_append(struct gw_buffer *buf, uint32_t control_id, struct gw_error *err);
 
 /*
- * The reader of this layer's records (want / got as in image.h). It stops (GW_STREAM_CONTEXT) right
- * behind a LIBXC_CONTEXT record (reader->rec), and after the caller said gw_stream_reader_resume()
- * it goes on behind the image. In a checkpointed stream the image is left behind each CHECKPOINT
- * and entered again behind CHECKPOINT_END (COLO: behind the CHECKPOINT_STATE after it); there the
- * caller simply stops asking this reader until its next resume(). Bodies up to GW_STREAM_BODY_MAX
- * are delivered whole; longer ones, and all EMULATOR_CONTEXT bodies, are announced with
- * GW_STREAM_BODY: the caller takes or skips body_left bytes itself, then calls
+ * The reader of this layer's records (want / got as in libxc/image.h). It stops (GW_STREAM_CONTEXT)
+ * right behind a LIBXC_CONTEXT record (reader->rec), and after the caller said
+ * gw_stream_reader_resume() it goes on behind the image. In a checkpointed stream the image is left
+ * behind each CHECKPOINT and entered again behind CHECKPOINT_END (COLO: behind the CHECKPOINT_STATE
+ * after it); there the caller simply stops asking this reader until its next resume(). Bodies up to
+ * GW_STREAM_BODY_MAX are delivered whole; longer ones, and all EMULATOR_CONTEXT bodies, are
+ * announced with GW_STREAM_BODY: the caller takes or skips body_left bytes itself, then calls
  * gw_stream_reader_body_done().
  */
 enum gw_stream_event {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * How every function of libgodwit reports a failure: an error the caller owns,
- * filled once. Logging is not here (base/log.h).
+ * filled once. Logging is in godwit/log.h.
  */
 #ifndef GODWIT_ERROR_H
 #define GODWIT_ERROR_H

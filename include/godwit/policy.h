@@ -2,7 +2,7 @@
  *
  * A CPU policy: what CPUID and the MSRs tell a guest. Both lists have the
  * wire's own shape, so that they travel unchanged. Comparing policies and
- * naming features is in src/format/policy.h.
+ * naming features is in src/format/x86/policy.h.
  */
 #ifndef GODWIT_POLICY_H
 #define GODWIT_POLICY_H

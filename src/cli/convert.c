@@ -11,7 +11,7 @@
 #include "cli/verb.h"
 #include "convert/convert.h"
 
-static const char *source_text(const struct gw_converted *done, char *text, size_t size)
+static const char *source_text(const struct gw_conversion_result *done, char *text, size_t size)
 {
 	switch (done->from) {
 	case GW_CONVERT_LEGACY:
@@ -37,7 +37,7 @@ static const char *form_text(enum gw_convert_form form)
 	return texts[form];
 }
 
-static void summarize(struct gw_cli *cli, const struct gw_converted *done)
+static void summarize(struct gw_cli *cli, const struct gw_conversion_result *done)
 {
 	char text[80], checkpoints[60] = "";
 
@@ -87,7 +87,7 @@ static struct gw_legacy_kind kind_of(const struct gw_args *args)
 
 /* A file is not there before it is complete; what went elsewhere has gone. */
 static void tell_unfinished(struct gw_cli *cli, const struct gw_channel *out, const char *path,
-			    const struct gw_converted *done)
+			    const struct gw_conversion_result *done)
 {
 	if (done->out_bytes && !strcmp(path, "-"))
 		gw_logf(&cli->out.log, GW_LOG_WARNING, "what went to %s so far is no whole image",
@@ -95,7 +95,7 @@ static void tell_unfinished(struct gw_cli *cli, const struct gw_channel *out, co
 }
 
 static int convert_to(struct gw_cli *cli, const struct gw_args *args, struct gw_channel *in,
-		      const char *path, struct gw_converted *done, struct gw_error *err)
+		      const char *path, struct gw_conversion_result *done, struct gw_error *err)
 {
 	const struct gw_toolstack ts = {
 		GW_TOOLSTACK_HEAD,
@@ -131,7 +131,7 @@ static int run(struct gw_cli *cli, const struct gw_args *args)
 	const char *from = gw_args_positional(args, 0), *to = gw_args_positional(args, 1);
 	struct gw_error err = GW_ERROR_INIT;
 	struct gw_channel *in = gw_cli_open(cli, from, &err);
-	struct gw_converted done;
+	struct gw_conversion_result done;
 	int rc = in ? convert_to(cli, args, in, to, &done, &err) : -1;
 
 	gw_channel_close(in);

@@ -21,7 +21,7 @@ static int compare(struct gw_diff_run *run, const struct gw_diff_input *a,
 	};
 	struct gw_diff_sink sink = run->json ? gw_diff_json : gw_diff_text;
 	struct gw_error err = GW_ERROR_INIT;
-	struct gw_diffed found;
+	struct gw_comparison found;
 	int rc;
 
 	sink.opaque = run;

@@ -11,7 +11,8 @@
 #include "examine/export/export.h"
 
 static int export_to(struct gw_cli *cli, struct gw_channel *in, const char *path,
-		     enum gw_export_form form, struct gw_exported *exported, struct gw_error *err)
+		     enum gw_export_form form, struct gw_export_result *exported,
+		     struct gw_error *err)
 {
 	const struct gw_toolstack ts = {
 		GW_TOOLSTACK_HEAD,
@@ -35,7 +36,7 @@ static int run(struct gw_cli *cli, const struct gw_args *args)
 	const char *from = gw_args_positional(args, 0), *to = gw_args_positional(args, 1);
 	bool core = gw_args_flag(args, "core"), raw = gw_args_flag(args, "raw");
 	struct gw_error err = GW_ERROR_INIT;
-	struct gw_exported exported;
+	struct gw_export_result exported;
 	struct gw_channel *in;
 	int rc;
 

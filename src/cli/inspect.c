@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * godwit inspect: what is in a stored image. The walk and the list of records are here; what is
- * shown behind it is in inspect_text.c and inspect_json.c.
+ * shown behind it is in inspect/text.c and inspect/json.c.
  */
 #include "cli/inspect/inspect.h"
 

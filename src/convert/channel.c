@@ -21,7 +21,7 @@ struct converting {
 	struct gw_cancel *stop; /* ends the thread: whoever reads has a token of his own */
 	pthread_t thread;
 	bool running; /* it was started, and nobody has waited for its end yet */
-	struct gw_converted done, *tell;
+	struct gw_conversion_result done, *tell;
 	/* Of the thread, for whoever waited for its end. */
 	int rc;
 	struct gw_error failure;
@@ -155,8 +155,8 @@ static int start(struct converting *c, struct gw_error *err)
 	return 0;
 }
 
-struct gw_channel *gw_convert_channel(const struct gw_convert_args *args, struct gw_converted *done,
-				      struct gw_error *err)
+struct gw_channel *gw_convert_channel(const struct gw_convert_args *args,
+				      struct gw_conversion_result *done, struct gw_error *err)
 {
 	struct converting *c = calloc(1, sizeof(*c));
 

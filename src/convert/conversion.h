@@ -27,7 +27,7 @@ struct gw_conv {
 	struct gw_input in;
 	struct gw_channel *out;
 	struct gw_log log;
-	struct gw_converted *done;
+	struct gw_conversion_result *done;
 	struct gw_findings findings; /* of the input */
 	uint64_t in_start, out_start, started_ns;
 

@@ -179,7 +179,8 @@ static int convert(struct gw_conv *c, struct gw_error *err)
 	}
 }
 
-int gw_convert(const struct gw_convert_args *args, struct gw_converted *done, struct gw_error *err)
+int gw_convert(const struct gw_convert_args *args, struct gw_conversion_result *done,
+	       struct gw_error *err)
 {
 	struct gw_conv c = {
 		.args = args,
@@ -199,7 +200,7 @@ int gw_convert(const struct gw_convert_args *args, struct gw_converted *done, st
 		gw_channel_set_cancel(c.in.ch, args->cancel);
 		gw_channel_set_cancel(c.out, args->cancel);
 	}
-	*done = (struct gw_converted){0};
+	*done = (struct gw_conversion_result){0};
 	rc = convert(&c, err);
 	done->in_bytes = c.in.ch->read_pos - c.in_start;
 	done->out_bytes = c.out->write_pos - c.out_start;

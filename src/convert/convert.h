@@ -48,8 +48,8 @@ struct gw_convert_args {
 	const struct gw_toolstack *toolstack;
 };
 
-/* What was done. */
-struct gw_converted {
+/* What a conversion read and wrote. */
+struct gw_conversion_result {
 	enum gw_convert_source from;
 	enum gw_convert_form to;
 	struct gw_legacy_kind legacy; /* as detected or forced, if from is LEGACY */
@@ -62,10 +62,11 @@ struct gw_converted {
 /*
  * Reads one image from args->in, exactly to its end where the image itself says where that is, and
  * writes it to args->out, which the caller finishes. GW_INVALID and GW_TRUNCATED: the input breaks
- * a rule (format/rules.h) or is cut; GW_UNSUPPORTED: it holds what version 3 cannot carry, by name.
- * What stands in out then is no image.
+ * a rule (format/rules/rules.h) or is cut; GW_UNSUPPORTED: it holds what version 3 cannot carry, by
+ * name. What stands in out then is no image.
  */
-int gw_convert(const struct gw_convert_args *args, struct gw_converted *done, struct gw_error *err);
+int gw_convert(const struct gw_convert_args *args, struct gw_conversion_result *done,
+	       struct gw_error *err);
 
 /*
  * A channel that reads what gw_convert() makes of args->in, for whoever restores it: the conversion
@@ -75,7 +76,7 @@ int gw_convert(const struct gw_convert_args *args, struct gw_converted *done, st
  * (GW_INVALID where the input was cut: it is not the converted image that is).
  * *done, if not NULL, is filled when the channel is closed.
  */
-struct gw_channel *gw_convert_channel(const struct gw_convert_args *args, struct gw_converted *done,
-				      struct gw_error *err);
+struct gw_channel *gw_convert_channel(const struct gw_convert_args *args,
+				      struct gw_conversion_result *done, struct gw_error *err);
 
 #endif

@@ -12,12 +12,12 @@
 enum gw_file_format {
 	GW_FILE_EMPTY, /* no byte at all */
 	GW_FILE_UNKNOWN,
-	GW_FILE_XL,	 /* xl header: xl save, xl migrate */
-	GW_FILE_XEND,	 /* xend header: xm save of Xen 3.x to 4.4 */
-	GW_FILE_STREAM,	 /* libxl stream v2 */
-	GW_FILE_IMAGE,	 /* libxc image v2, v3 */
-	GW_FILE_LEGACY,	 /* libxc image of Xen 4.5 and before; not of 3.0 (format/legacy.h) */
-	GW_FILE_QEMU,	 /* QEMU's savevm stream ("QEVM") */
+	GW_FILE_XL,	/* xl header: xl save, xl migrate */
+	GW_FILE_XEND,	/* xend header: xm save of Xen 3.x to 4.4 */
+	GW_FILE_STREAM, /* libxl stream v2 */
+	GW_FILE_IMAGE,	/* libxc image v2, v3 */
+	GW_FILE_LEGACY, /* libxc image of Xen 4.5 and before; not of 3.0 (format/legacy/legacy.h) */
+	GW_FILE_QEMU,	/* QEMU's savevm stream ("QEVM") */
 	GW_FILE_LIBVIRT, /* virsh save */
 	GW_FILE_ELF,	 /* a core or a kernel */
 };

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * Walking a stored image through all its layers: xl or xend header, libxl stream, libxc image.
- * Every record is held against the rules (format/rules.h) and handed to a sink together with what
- * the rules found. The walk goes on behind a fault wherever the framing still says where the next
- * record begins. Page contents and the state of device models are passed over, unless the sink
+ * Every record is held against the rules (format/rules/rules.h) and handed to a sink together with
+ * what the rules found. The walk goes on behind a fault wherever the framing still says where the
+ * next record begins. Page contents and the state of device models are passed over, unless the sink
  * wants them.
  *
  * A legacy image is walked item by item, and its rules are those of the format; besides, the sink
- * gets the records that it becomes (format/legacy_map.h), which are held against the rules of the
+ * gets the records that it becomes (format/legacy/map.h), which are held against the rules of the
  * image, too: a restore has to take them.
  */
 #ifndef GW_EXAMINE_EXAMINE_H

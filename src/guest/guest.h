@@ -70,8 +70,8 @@ struct gw_restore_guest {
 	uint64_t store_gfn, console_gfn; /* results; GW_INVALID_PFN if none */
 	uint64_t max_pfns;		 /* bound for any pfn of the stream */
 	/*
-	 * The rule (its id, format/rules.h) that the image breaks if the hook under way now fails
-	 * with GW_INVALID; NULL outside of what only a restore can see.
+	 * The rule (its id, format/rules/rules.h) that the image breaks if the hook under way now
+	 * fails with GW_INVALID; NULL outside of what only a restore can see.
 	 */
 	const char *rule;
 	void *priv;

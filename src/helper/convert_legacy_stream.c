@@ -245,7 +245,7 @@ static int convert(const struct options *o, struct gw_channel *in, struct gw_cha
 		.cancel = interrupted,
 		.toolstack = &ts,
 	};
-	struct gw_converted done;
+	struct gw_conversion_result done;
 
 	if (check_xl(o, in, err) < 0 || gw_convert(&args, &done, err) < 0 ||
 	    gw_channel_finish(out, err) < 0)

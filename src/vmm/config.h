@@ -3,7 +3,7 @@
  * A domain's config: the libxl_domain_config JSON that stands before a saved image, and the few
  * fields of it that godwit acts on. The text is kept byte for byte and only spliced where a
  * field changes, so that what real xl wrote is what real xl gets back. The header around
- * the text is format/xlfile.h's; xend's own language is format/xend.h's.
+ * the text is format/xl/file.h's; xend's own language is format/xend/xend.h's.
  */
 #ifndef GW_VMM_CONFIG_H
 #define GW_VMM_CONFIG_H

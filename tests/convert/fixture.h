@@ -18,7 +18,7 @@ struct outcome {
 	int rc;
 	struct gw_error err;
 	struct gw_buffer out;
-	struct gw_converted done;
+	struct gw_conversion_result done;
 	struct gw_buffer warnings; /* a line each, NUL behind all */
 };
 

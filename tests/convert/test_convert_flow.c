@@ -21,7 +21,7 @@
 
 struct flow {
 	struct gw_convert_args args;
-	struct gw_converted done;
+	struct gw_conversion_result done;
 	struct gw_error err;
 	int rc;
 	pthread_t thread;
@@ -267,7 +267,7 @@ static void a_channel_reads_the_same(void **state)
 	for (size_t i = 0; i < GW_ARRAY_SIZE(names); i++) {
 		struct gw_convert_args args = {0};
 		struct gw_error err = GW_ERROR_INIT;
-		struct gw_converted done = {0};
+		struct gw_conversion_result done = {0};
 		struct gw_channel *ch;
 		struct gw_buffer file;
 		struct outcome whole;

@@ -30,7 +30,7 @@ struct told {
 	char pages[MODEL_PFNS][5];
 	uint64_t last_pfn, other_pfns;
 	struct gw_page_difference run; /* the last */
-	struct gw_diffed found;
+	struct gw_comparison found;
 	struct gw_error err;
 	int rc;
 	void (*between)(struct told *told); /* both were read */
@@ -38,7 +38,7 @@ struct told {
 	const struct gw_xend *xend_a, *xend_b; /* what stood before the images */
 };
 
-static void on_images(void *opaque, const struct gw_diffed *found)
+static void on_images(void *opaque, const struct gw_comparison *found)
 {
 	struct told *t = opaque;
 

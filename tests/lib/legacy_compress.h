@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The other side of format/legacy_delta.h, for tests: pages as Remus compresses them. Shares no
+ * The other side of format/legacy/delta.h, for tests: pages as Remus compresses them. Shares no
  * code with what undoes it.
  */
 #ifndef GW_TESTS_LEGACY_COMPRESS_H

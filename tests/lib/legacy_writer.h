@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Random legacy images with what they mean: each event that the reader of format/legacy.h must
- * report, and at each checkpoint memory and state as a restore must have them. Seeds replay. What
- * is made could come from some libxc of Xen 4.0 to 4.5, or, without extended info, of 3.0; a domain
- * of `memory:` can be restored from it.
+ * Random legacy images with what they mean: each event that the reader of format/legacy/legacy.h
+ * must report, and at each checkpoint memory and state as a restore must have them. Seeds replay.
+ * What is made could come from some libxc of Xen 4.0 to 4.5, or, without extended info, of 3.0; a
+ * domain of `memory:` can be restored from it.
  */
 #ifndef GW_TESTS_LEGACY_WRITER_H
 #define GW_TESTS_LEGACY_WRITER_H

@@ -24,10 +24,11 @@ struct gw_diff_run {
 /* A sink each, without opaque, and the end. */
 extern const struct gw_diff_sink gw_diff_text, gw_diff_json;
 
-void gw_diff_text_end(const struct gw_diff_run *run, const struct gw_diffed *found);
+void gw_diff_text_end(const struct gw_diff_run *run, const struct gw_comparison *found);
 /* Before the work, and behind it: failure NULL if all of it was done. */
 void gw_diff_json_begin(struct gw_diff_run *run);
-void gw_diff_json_end(struct gw_diff_run *run, const struct gw_diffed *found, const char *failure);
+void gw_diff_json_end(struct gw_diff_run *run, const struct gw_comparison *found,
+		      const char *failure);
 
 /* "normal", "L1", ...; "reserved" for a page type without a name. */
 static inline const char *gw_diff_type_name(unsigned type)

@@ -61,7 +61,7 @@ static json_t *image(const char *file, const struct gw_examined *e, uint64_t che
 			 number(checkpoints));
 }
 
-static void images(void *opaque, const struct gw_diffed *found)
+static void images(void *opaque, const struct gw_comparison *found)
 {
 	struct gw_diff_run *run = opaque;
 
@@ -162,7 +162,8 @@ void gw_diff_json_begin(struct gw_diff_run *run)
 	gw_json_member(&run->writer, "godwit_diff", json_integer(1));
 }
 
-void gw_diff_json_end(struct gw_diff_run *run, const struct gw_diffed *found, const char *failure)
+void gw_diff_json_end(struct gw_diff_run *run, const struct gw_comparison *found,
+		      const char *failure)
 {
 	struct gw_json_writer *w = &run->writer;
 

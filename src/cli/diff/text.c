@@ -17,7 +17,7 @@
 /* Longer values are cut. */
 #define VALUE_SHOWN 160
 
-static void images(void *opaque, const struct gw_diffed *found)
+static void images(void *opaque, const struct gw_comparison *found)
 {
 	const struct gw_diff_run *run = opaque;
 	char title[256];
@@ -177,7 +177,7 @@ static void count(const char **sep, uint64_t n, const char *what)
 	*sep = ", ";
 }
 
-void gw_diff_text_end(const struct gw_diff_run *run, const struct gw_diffed *found)
+void gw_diff_text_end(const struct gw_diff_run *run, const struct gw_comparison *found)
 {
 	const char *sep = ": ";
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * The guest's memory, as inspect shows it: the map, holes, what was resent, what is in the pages,
- * page tables. For people in inspect_memory.c, for programs in inspect_memory_json.c.
+ * page tables. For people in memory.c, for programs in memory_json.c.
  */
 #ifndef GW_CLI_INSPECT_MEMORY_H
 #define GW_CLI_INSPECT_MEMORY_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * The decoded state in an image, as inspect shows it: vCPUs, the platform, CPU policies. For people
- * in inspect_parts.c, for programs in inspect_parts_json.c; device models in inspect_emulator.c.
+ * in parts.c, for programs in parts_json.c; device models in emulator.c.
  */
 #ifndef GW_CLI_INSPECT_PARTS_H
 #define GW_CLI_INSPECT_PARTS_H

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * A comparison from end to end: both images are read (diff_side.c), then held against each other
+ * A comparison from end to end: both images are read (side.c), then held against each other
  * part by part.
  */
 #include "examine/diff/internal.h"
@@ -71,14 +71,14 @@ static int read_both(struct gw_diff *d, struct gw_error *err)
 }
 
 int gw_diff(const struct gw_diff_input *a, const struct gw_diff_input *b,
-	    const struct gw_diff_sink *sink, const struct gw_toolstack *ts, struct gw_diffed *found,
-	    struct gw_error *err)
+	    const struct gw_diff_sink *sink, const struct gw_toolstack *ts,
+	    struct gw_comparison *found, struct gw_error *err)
 {
 	/* A summary is too large for the stack. */
 	GW_FREE_ON_EXIT struct gw_diff *d = calloc(1, sizeof(*d));
 	int rc;
 
-	*found = (struct gw_diffed){0};
+	*found = (struct gw_comparison){0};
 	if (!d)
 		return gw_fail_errno(err, "memory for a comparison");
 	d->a.in = a->in;

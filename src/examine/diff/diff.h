@@ -78,7 +78,8 @@ struct gw_page_difference {
 	uint32_t offset, differing;
 };
 
-struct gw_diffed {
+/* What a comparison found. */
+struct gw_comparison {
 	struct gw_examined a, b;
 	uint64_t checkpoints_a, checkpoints_b; /* complete ones; 0: a plain image */
 	uint64_t differences;		       /* other than of pages */
@@ -93,13 +94,13 @@ struct gw_diff_sink {
 	void *opaque;
 	/* Both were read and are whole. Only those members of found are filled that are known then:
 	 * a, b and checkpoints. NULL: not wanted. */
-	void (*images)(void *opaque, const struct gw_diffed *found);
+	void (*images)(void *opaque, const struct gw_comparison *found);
 	void (*difference)(void *opaque, const struct gw_difference *difference);
 	void (*pages)(void *opaque, const struct gw_page_difference *run); /* lowest pfn first */
 	bool page_details;
 };
 
-static inline bool gw_diff_is_equal(const struct gw_diffed *found)
+static inline bool gw_diff_is_equal(const struct gw_comparison *found)
 {
 	return found->differences == 0 && found->pages == 0;
 }
@@ -115,7 +116,7 @@ static inline bool gw_diff_is_equal(const struct gw_diffed *found)
  * progress goes to ts->progress.
  */
 int gw_diff(const struct gw_diff_input *a, const struct gw_diff_input *b,
-	    const struct gw_diff_sink *sink, const struct gw_toolstack *ts, struct gw_diffed *found,
-	    struct gw_error *err);
+	    const struct gw_diff_sink *sink, const struct gw_toolstack *ts,
+	    struct gw_comparison *found, struct gw_error *err);
 
 #endif

@@ -47,7 +47,7 @@ struct gw_diff {
 	struct gw_diff_side a, b;
 	const struct gw_diff_sink *sink;
 	const struct gw_toolstack *ts;
-	struct gw_diffed *found;
+	struct gw_comparison *found;
 };
 
 /* Reports a difference to the sink and counts it. */

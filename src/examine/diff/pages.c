@@ -83,7 +83,7 @@ static void end_run(struct comparison *c)
 
 static void report_page(struct comparison *c, const struct gw_page_difference *page)
 {
-	struct gw_diffed *found = c->d->found;
+	struct gw_comparison *found = c->d->found;
 
 	found->pages++;
 	found->only_a += page->only_a;

@@ -166,7 +166,7 @@ static bool count_pages(void *opaque, const struct gw_map_run *run)
 }
 
 /* Everything into the file under memory. */
-static int fill(struct export *x, struct gw_channel *in, struct gw_exported *exported,
+static int fill(struct export *x, struct gw_channel *in, struct gw_export_result *exported,
 		struct gw_error *err)
 {
 	if (read_image(x, in, err) < 0 ||
@@ -194,7 +194,8 @@ static int deliver(struct gw_channel *out, struct gw_spool *scratch, uint64_t si
 }
 
 int gw_export(struct gw_channel *in, struct gw_channel *out, enum gw_export_form form,
-	      const struct gw_toolstack *ts, struct gw_exported *exported, struct gw_error *err)
+	      const struct gw_toolstack *ts, struct gw_export_result *exported,
+	      struct gw_error *err)
 {
 	struct export x = {
 		.ts = ts,
@@ -204,7 +205,7 @@ int gw_export(struct gw_channel *in, struct gw_channel *out, enum gw_export_form
 	struct gw_spool scratch = {0};
 	int rc = 0;
 
-	*exported = (struct gw_exported){0};
+	*exported = (struct gw_export_result){0};
 	if (!is_fresh_file(out))
 		rc = gw_spool_begin(&scratch, err);
 	x.memory.fd = scratch.open ? scratch.fd : out->fd;

@@ -27,7 +27,8 @@ enum gw_export_form {
 	GW_EXPORT_CORE,
 };
 
-struct gw_exported {
+/* What an export wrote. */
+struct gw_export_result {
 	uint64_t pages;	      /* populated pfns */
 	uint64_t bytes;	      /* of the output, holes included */
 	uint64_t checkpoints; /* complete ones; 0: a plain image */
@@ -43,6 +44,7 @@ struct gw_exported {
  * goes to ts->progress.
  */
 int gw_export(struct gw_channel *in, struct gw_channel *out, enum gw_export_form form,
-	      const struct gw_toolstack *ts, struct gw_exported *exported, struct gw_error *err);
+	      const struct gw_toolstack *ts, struct gw_export_result *exported,
+	      struct gw_error *err);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * A hash table of chunks of pfns. What is read out of it beyond runs is in memory_map_runs.c.
+ * A hash table of chunks of pfns. What is read out of it beyond runs is in map_runs.c.
  */
 #include "examine/memory/map_internal.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * What the files of the memory map share: a chunk of it. Others use memory_map.h.
+ * What the files of the memory map share: a chunk of it. Others use map.h.
  */
 #ifndef GW_EXAMINE_MEMORY_MAP_INTERNAL_H
 #define GW_EXAMINE_MEMORY_MAP_INTERNAL_H

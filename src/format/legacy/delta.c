@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Undoing the compression of Remus: see legacy_delta.h. A page is one byte 0x00 (unchanged), or
+ * Undoing the compression of Remus: see delta.h. A page is one byte 0x00 (unchanged), or
  * 0x80 and all of it, or runs: a byte with a count of 32-bit words (1 to 127), to pass over if its
  * bit 7 is set, else to copy from the bytes that follow it.
  */

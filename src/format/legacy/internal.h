@@ -12,7 +12,7 @@
 
 /* Each waits for reader->left bytes in reader->buf; then its handler digests them. */
 enum gw_legacy_state {
-	/* header: legacy_header.c */
+	/* header: header.c */
 	GW_LEGS_START,	/* as many bytes as tell the width of a long */
 	GW_LEGS_MARKER, /* ... and the guest, of 64-bit tools */
 	GW_LEGS_FIRST,	/* PV: marker, or first entry of the list of frames */
@@ -21,7 +21,7 @@ enum gw_legacy_state {
 	GW_LEGS_BLOCK_DATA,
 	GW_LEGS_BLOCK_SKIP,
 	GW_LEGS_FRAMES,
-	/* body: legacy_body.c */
+	/* body: body.c */
 	GW_LEGS_CHUNK,
 	GW_LEGS_ENTRIES,
 	GW_LEGS_COMPRESSED,
@@ -31,7 +31,7 @@ enum gw_legacy_state {
 	GW_LEGS_TSC,
 	GW_LEGS_TOOLSTACK_LEN,
 	GW_LEGS_TOOLSTACK,
-	/* tmem: legacy_tmem.c */
+	/* tmem: tmem.c */
 	GW_LEGS_TMEM_HEAD,
 	GW_LEGS_TMEM_POOL,
 	GW_LEGS_TMEM_POOL_REST,
@@ -40,7 +40,7 @@ enum gw_legacy_state {
 	GW_LEGS_TMEM_PAGE,
 	GW_LEGS_TMEM_FLUSH,
 	GW_LEGS_TMEM_FLUSH_REST,
-	/* tail: legacy_tail.c */
+	/* tail: tail.c */
 	GW_LEGS_MAGIC_PFNS,
 	GW_LEGS_CONTEXT_LEN,
 	GW_LEGS_CONTEXT,

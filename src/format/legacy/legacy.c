@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * The legacy reader as a machine: which bytes come next, and who digests them. The handlers are in
- * legacy_header.c, legacy_body.c, legacy_tmem.c and legacy_tail.c.
+ * header.c, body.c, tmem.c and tail.c.
  */
 #include "format/legacy/internal.h"
 

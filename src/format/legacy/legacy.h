@@ -4,7 +4,7 @@
  * Xen, "Legacy Images"; tools/libxc/xg_save_restore.h and xc_domain_restore.c of those releases).
  * It has no header, no version and no padding; its integers are as wide as those of the toolstack
  * that saved. Bytes to structs, no system call. Which of it is allowed is in rules.h; what becomes
- * of it in a current image is in legacy_map.h.
+ * of it in a current image is in map.h.
  *
  * The reader works as that of the current image does (image.h): it never asks for a byte beyond
  * the item at hand, and page contents never pass through it.
@@ -132,7 +132,7 @@ enum gw_legacy_event {
 	 * calls gw_legacy_reader_data_done().
 	 */
 	GW_LEGACY_PAGES,
-	/* COMPRESSED_DATA: data_len bytes follow (legacy_delta.h), then data_done. */
+	/* COMPRESSED_DATA: data_len bytes follow (delta.h), then data_done. */
 	GW_LEGACY_COMPRESSED,
 	GW_LEGACY_BODY_END, /* the chunk 0: the tail begins */
 	/* HVM: magic_pfns; then the context in data/len; then the device model: model, and data_len

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * The records of version 3 that the items of a legacy image become; docs/format.md has the table.
- * The libxl toolstack record is in legacy_toolstack.c.
+ * The libxl toolstack record is in toolstack.c.
  */
 #include "format/legacy/map.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * Bodies of the image's records other than PAGE_DATA: the shape each type demands. What
- * the fields may hold, and which record may stand where, is in rules_image.c.
+ * the fields may hold, and which record may stand where, is in rules/image.c.
  */
 #include "format/libxc/image.h"
 

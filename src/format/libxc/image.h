@@ -152,8 +152,8 @@ int gw_hvm_params_append(struct gw_buffer *buf, uint32_t count, const uint64_t *
 			 const uint64_t *value, struct gw_error *err);
 /* "STORE_PFN" for 1, ...; NULL if it has no name. */
 const char *gw_hvm_param_name(uint64_t index);
-/* The params a saver looks at, in the order Xen sends them (section 2.2 of the facts: 16 of them).
- */
+/* The params that a saver asks for, in Xen's order: write_hvm_params() in Xen's
+ * tools/libs/guest/xg_sr_save_x86_hvm.c. */
 extern const uint32_t gw_hvm_params_saved[16];
 
 /* X86_CPUID_POLICY and X86_MSR_POLICY replace the matching half of policy. */

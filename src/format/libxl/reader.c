@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The reader of the libxl stream's records; the image inside is read by image_reader.c.
+ * The reader of the libxl stream's records; the image inside is read by libxc/reader.c.
  */
 #include "format/libxl/stream.h"
 

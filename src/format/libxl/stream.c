@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The libxl stream: header, bodies of its records, names. Reading is in stream_reader.c.
+ * The libxl stream: header, bodies of its records, names. Reading is in reader.c.
  */
 #include "format/libxl/stream.h"
 

@@ -8,7 +8,7 @@
 
 #include "format/rules/rules.h"
 
-/* In the order of the table in rules_table.c. */
+/* In the order of the table in table.c. */
 enum gw_rule_number {
 	/* the input as a whole */
 	R_FILE_FORMAT,

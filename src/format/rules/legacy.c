@@ -2,7 +2,7 @@
  *
  * The rules of the legacy image: what its chunks and tails must say before anything becomes of
  * them. What a PV guest's vCPUs, frames and page tables must be is judged by the records that they
- * are mapped to (rules_pv.c and others).
+ * are mapped to (pv.c and others).
  */
 #include "format/legacy/internal.h"
 #include "format/rules/internal.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * Reporting: how a broken rule becomes a finding, a text and an error. The rules
- * are in rules_table.c, the checkers in the rules_*.c files.
+ * are in table.c, the checkers in the other files of this folder.
  */
 #include "format/rules/internal.h"
 

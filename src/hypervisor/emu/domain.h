@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The emulated domain as its own files share it. Nothing outside src/hypervisor/emu_*.c
+ * The emulated domain as its own files share it. Nothing outside src/hypervisor/emu/
  * includes this; emu.h is for the others.
  *
  * Who may touch what: the run state is guarded by lock. Everything about the processor (engine,
@@ -116,7 +116,7 @@ struct gw_emu {
 
 #define gw_emu_of(domain) gw_container_of(domain, struct gw_emu, d)
 
-/* emu_domain.c */
+/* domain.c */
 struct gw_emu *gw_emu_new(const struct gw_domain_config *config, const struct gw_policy *policy,
 			  enum gw_emu_dirty_kind kind, unsigned yield_us,
 			  struct gw_held_list *domains, struct gw_error *err);
@@ -124,7 +124,7 @@ struct gw_emu *gw_emu_new(const struct gw_domain_config *config, const struct gw
 /* host.c: frees the host of this list after its last domain has ended. */
 void gw_emu_host_free(struct gw_held_list *domains);
 
-/* emu_vcpu.c: the thread. The two table entries, and the same for use inside. */
+/* vcpu.c: the thread. The two table entries, and the same for use inside. */
 int gw_emu_vcpu_start(struct gw_emu *e, struct gw_error *err);
 void gw_emu_vcpu_end(struct gw_emu *e);
 void gw_emu_pause(struct gw_emu *e);
@@ -145,7 +145,7 @@ void gw_emu_shut_down(struct gw_emu *e, enum gw_shutdown_reason reason);
 /* The same, by the machine: fills crash. */
 void gw_emu_crash(struct gw_emu *e, const char *fmt, ...) GW_PRINTF(2, 3);
 
-/* emu_engine.c: Unicorn with its hooks. Opens it and loads registers and memory if need be. */
+/* engine.c: Unicorn with its hooks. Opens it and loads registers and memory if need be. */
 int gw_emu_engine_prepare(struct gw_emu *e, struct gw_error *err);
 void gw_emu_engine_close(struct gw_emu *e);
 /* The machine or the host wrote this page: what was translated from it may be old. Any thread. */
@@ -153,10 +153,10 @@ void gw_emu_stale(struct gw_emu *e, uint64_t gfn);
 /* One entry: runs until something happens and deals with it. */
 void gw_emu_engine_run(struct gw_emu *e);
 
-/* emu_pieces.c: makes what Unicorn has mapped what the guest's memory is. */
+/* pieces.c: makes what Unicorn has mapped what the guest's memory is. */
 int gw_emu_pieces_sync(struct gw_emu *e, struct gw_error *err);
 
-/* emu_regs.c: registers between the CPU record and Unicorn. */
+/* regs.c: registers between the CPU record and Unicorn. */
 int gw_emu_regs_check(const struct gw_hvm_cpu *cpu, bool *long_mode, struct gw_error *err);
 int gw_emu_regs_load(struct gw_emu *e, struct gw_error *err);
 void gw_emu_regs_store(struct gw_emu *e, struct gw_hvm_cpu *cpu);
@@ -165,7 +165,7 @@ void gw_emu_set_reg(struct gw_emu *e, enum gw_hvm_gpr reg, uint64_t value);
 uint64_t gw_emu_rip(struct gw_emu *e);
 void gw_emu_set_rip(struct gw_emu *e, uint64_t rip);
 
-/* emu_walk.c: guest memory by virtual address, as the processor would see it. 0 or -1. */
+/* walk.c: guest memory by virtual address, as the processor would see it. 0 or -1. */
 int gw_emu_translate(struct gw_emu *e, uint64_t va, uint64_t *pa);
 int gw_emu_copy_in(struct gw_emu *e, void *to, uint64_t va, size_t len);
 int gw_emu_copy_out(struct gw_emu *e, uint64_t va, const void *from, size_t len);
@@ -173,25 +173,25 @@ int gw_emu_copy_out(struct gw_emu *e, uint64_t va, const void *from, size_t len)
  */
 void gw_emu_walk_tables(struct gw_emu *e, uint64_t *bitmap);
 
-/* emu_hypercall.c */
+/* hypercall.c */
 void gw_emu_hypercall(struct gw_emu *e);
 void gw_emu_set_hypercall_page(struct gw_emu *e, uint64_t value);
 
-/* emu_evtchn.c. raise: sets the port pending in the shared info; any thread. */
+/* evtchn.c. raise: sets the port pending in the shared info; any thread. */
 int gw_emu_evtchn_op(struct gw_emu *e, uint64_t cmd, uint64_t arg);
 void gw_emu_evtchn_raise(struct gw_emu *e, unsigned port);
 void gw_emu_evtchn_withdraw(struct gw_emu *e, unsigned port);
 bool gw_emu_evtchn_pending(const struct gw_emu *e);
 
-/* emu_insn.c: instructions Unicorn does not know. True if it was one and is done. */
+/* insn.c: instructions Unicorn does not know. True if it was one and is done. */
 bool gw_emu_insn(struct gw_emu *e);
 
-/* emu_policy.c */
+/* policy.c */
 int gw_emu_policy_host(struct gw_policy *policy, const char *lack, struct gw_error *err);
 int gw_emu_policy_set(struct gw_emu *e, const struct gw_policy *policy, struct gw_error *err);
 void gw_emu_cpuid(const struct gw_emu *e, uint32_t leaf, uint32_t subleaf, uint32_t regs[4]);
 
-/* emu_context.c, emu_xenabi.c */
+/* context.c, xenabi.c */
 int gw_emu_context_get(struct gw_emu *e, void **blob, size_t *len, struct gw_error *err);
 int gw_emu_context_set(struct gw_emu *e, const void *blob, size_t len, struct gw_error *err);
 int gw_emu_xenabi_get(struct gw_emu *e, void **blob, size_t *len, struct gw_error *err);

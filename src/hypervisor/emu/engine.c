@@ -2,7 +2,7 @@
  *
  * One Unicorn engine with its hooks: what the guest does that is more than computing (ports, CPUID,
  * hypercalls, MSRs, faults) is noticed here and handed on. The thread that enters it is in
- * emu_vcpu.c, the registers are in emu_regs.c.
+ * vcpu.c, the registers are in regs.c.
  *
  * WRMSR. Unicorn has no hook for it and drops a write to an MSR it does not know, and a hook on
  * every instruction would cost a hundredfold. So each block is looked at once, when it is

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * The memory of an emulated domain: one shared memfd in which gfn N lies at N * 4096, with a
- * bitmap of the gfns that have a page. How the processor sees it is in emu_engine.h, who
- * wrote to it in emu_logdirty.h.
+ * bitmap of the gfns that have a page. How the processor sees it is in walk.c, which
+ * pages were written to in logdirty.c.
  */
 #ifndef GW_HYPERVISOR_EMU_MEMORY_H
 #define GW_HYPERVISOR_EMU_MEMORY_H

@@ -2,7 +2,7 @@
  *
  * What the built-in machine's processor can give, and what CPUID answers. Unicorn's own CPUID is no
  * guide: it claims less than it executes, so the list is by what its translator runs (the unit
- * test executes one instruction of each) and what emu_insn.c adds.
+ * test executes one instruction of each) and what insn.c adds.
  */
 #include <stdio.h>
 #include <string.h>

@@ -2,7 +2,7 @@
  *
  * The thread that is a domain's vCPU, and everything that stops it or lets it go: pauses, which
  * nest, blocking, the guest's own shutdown, suspend and resume. What it executes is in
- * emu_engine.c.
+ * engine.c.
  */
 #include <errno.h>
 #include <poll.h>

@@ -73,7 +73,7 @@ struct gw_memory_domain {
 	bool built;	    /* what top was when it was restored is all it needs */
 	unsigned vcpus;
 	/*
-	 * Guards all that changes while the guest of memory_guest.c runs: each of its steps holds
+	 * Guards all that changes while the guest of guest.c runs: each of its steps holds
 	 * it. frames.state is also read without it, one byte at a time.
 	 */
 	pthread_mutex_t lock;
@@ -132,7 +132,7 @@ static inline uint8_t *gw_memory_frame(const struct gw_memory_domain *m, uint64_
 	return m->frames.base + gfn * GW_PAGE_SIZE;
 }
 
-/* memory_frames.c. All with the lock held unless they say otherwise. */
+/* frames.c. All with the lock held unless they say otherwise. */
 void *gw_memory_reserve(uint64_t bytes, struct gw_error *err); /* zeroed, untouched */
 void gw_memory_release(void *p, uint64_t bytes);
 int gw_memory_frames_init(struct gw_memory_domain *m, struct gw_error *err);
@@ -158,7 +158,7 @@ int gw_memory_logdirty_fetch_and_clear(struct gw_domain *d, uint64_t *bitmap, ui
 int gw_memory_logdirty_peek(struct gw_domain *d, uint64_t *dirty, struct gw_error *err);
 void gw_memory_logdirty_stop(struct gw_domain *d);
 
-/* memory_mfn.c: mfns and what the machine knows of them. */
+/* mfn.c: mfns and what the machine knows of them. */
 int gw_memory_mfn_init(struct gw_memory_domain *m, uint64_t seed, struct gw_error *err);
 void gw_memory_mfn_free(struct gw_memory_domain *m);
 uint64_t
@@ -166,12 +166,12 @@ gw_memory_mfn_frames(uint64_t max_pfns); /* how many frames the machine has for 
 /* A free frame, taken; the caller sees to it that there is one. */
 uint64_t gw_memory_mfn_take(struct gw_memory_domain *m);
 
-/* memory_tables.c: page tables in use. With the lock held. */
+/* tables.c: page tables in use. With the lock held. */
 int gw_memory_get_table(struct gw_memory_domain *m, uint64_t mfn, unsigned level,
 			struct gw_error *err);
 void gw_memory_put_table(struct gw_memory_domain *m, uint64_t mfn);
 
-/* memory_pv.c, memory_pv_kernel.c */
+/* pv.c, pv_kernel.c */
 extern const struct gw_x86_pv_ops gw_memory_pv_ops;
 int gw_memory_pv_init(struct gw_memory_domain *m, unsigned width, uint64_t seed,
 		      struct gw_error *err);
@@ -185,7 +185,7 @@ void gw_memory_kernel_suspend(struct gw_memory_domain *m);
 void gw_memory_kernel_resume(struct gw_memory_domain *m);
 int gw_memory_kernel_restored(struct gw_memory_domain *m, struct gw_error *err);
 
-/* memory_hvm.c */
+/* hvm.c */
 extern const struct gw_x86_hvm_ops gw_memory_hvm_ops;
 void gw_memory_hvm_free(struct gw_memory_domain *m);
 

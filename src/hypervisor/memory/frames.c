@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * The frames of a domain held in memory: which it has, where they are, which were written.
- * Where mfns come from is in memory_mfn.c, what makes a page table in memory_tables.c.
+ * Where mfns come from is in mfn.c, what makes a page table in tables.c.
  */
 #include <inttypes.h>
 #include <stdlib.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The guest of memory_guest.h: what it does in a step, and the thread that takes the steps.
+ * The guest of guest.h: what it does in a step, and the thread that takes the steps.
  */
 #include "hypervisor/memory/guest.h"
 

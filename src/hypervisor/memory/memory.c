@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The memory backend's host and its domains' life. Memory is in memory_frames.c, each kind of guest
+ * The memory backend's host and its domains' life. Memory is in frames.c, each kind of guest
  * in its own file.
  */
 #include "hypervisor/memory/memory.h"
@@ -130,7 +130,7 @@ static int restored(struct gw_control *c, struct gw_error *err)
 	return r;
 }
 
-/* The guest of memory_guest.c takes each step with the lock held: whoever has it knows that none
+/* The guest of guest.c takes each step with the lock held: whoever has it knows that none
  * runs. */
 static int pause_domain(struct gw_control *c, struct gw_error *err)
 {

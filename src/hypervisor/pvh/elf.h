@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * What a loader needs to know of a guest kernel's ELF file. Pure: bytes in, facts out. Placing it
- * in a domain is in pvh_boot.c.
+ * in a domain is in boot.c.
  */
 #ifndef GW_HYPERVISOR_PVH_ELF_H
 #define GW_HYPERVISOR_PVH_ELF_H

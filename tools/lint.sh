@@ -38,6 +38,10 @@ check_circles() {
 	python3 tools/check_circles.py build-lint-gcc || bad "files need each other in a circle"
 }
 
+check_references() {
+	python3 tools/check_references.py || bad "a comment names what is not there"
+}
+
 check_words() {
 	local line
 	while read -r line; do
@@ -73,6 +77,7 @@ check_tidy() {
 check_heads
 check_lengths
 check_arrows
+check_references
 check_words
 check_format
 check_cppcheck

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The checks of arrows and circles find what is planted, and nothing else: house.py TOOLS COMPILER..."""
+"""The checks of arrows, circles and references find what is planted, and nothing else: house.py TOOLS COMPILER..."""
 import pathlib
 import subprocess
 import sys
@@ -36,7 +36,8 @@ class House:
         return build
 
     def check(self, tool, *arguments):
-        run = subprocess.run([sys.executable, TOOLS / tool, "--root", self.root, "--allowed", self.allowed, *arguments],
+        exceptions = "--foreign" if tool == "check_references.py" else "--allowed"
+        run = subprocess.run([sys.executable, TOOLS / tool, "--root", self.root, exceptions, self.allowed, *arguments],
                              capture_output=True, text=True, check=False)
         assert not run.stderr, run.stderr
         return run.returncode, run.stdout
@@ -109,5 +110,20 @@ def circles():
     expect({"src/base/a.h": "", "src/base/a.c": '#include "base/a.h"\n'}, tool, 0)
 
 
+def references():
+    def expect_comment(text, status, *texts, allowed=""):
+        expect({"src/base/a.c": text, "src/base/sub/b.h": ""}, "check_references.py", status, *texts, allowed=allowed)
+
+    expect_comment("/* see sub/b.h and\n * src/base/a.c */\n", 0)
+    expect_comment('#include "none.h"\nconst char *p = "/* none.c */";\n', 0)
+    expect_comment("int a; /* one\n * as none.c has it */\n", 1, "src/base/a.c:2: none.c: no file of this name")
+    expect_comment("/* sub/a.c */\n", 1, "sub/a.c: no file")
+    expect_comment("int a; // b.h, base_b.h\n", 1, "base_b.h: no file")
+    expect_comment("/* as section 1.4 has it */\n", 1, "src/base/a.c:1: section 1...: of which document?")
+    expect_comment("/* public/xen.h */\n", 0, allowed="public/xen.h  # Xen\n")
+    expect_comment("/* nothing */\n", 1, "no comment names public/xen.h", allowed="public/xen.h  # Xen\n")
+
+
 arrows()
 circles()
+references()

@@ -162,7 +162,7 @@ static void read_config(struct gw_inspect *inspect)
 static int show(struct gw_inspect *inspect, struct gw_error *err)
 {
 	read_config(inspect);
-	if (gw_inspect_look_at_tables(inspect, err) < 0)
+	if (gw_inspect_page_tables(inspect, err) < 0)
 		return -1;
 	if (inspect->json)
 		return gw_inspect_json(inspect, err);

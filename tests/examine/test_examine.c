@@ -403,7 +403,7 @@ static bool count_fault(void *opaque, const struct gw_table_fault *fault)
 	return true;
 }
 
-static void look_at_tables(struct gw_summary *s)
+static void examine_tables(struct gw_summary *s)
 {
 	const struct gw_pv_layout *layout = gw_pv_layout(s->pv_info.guest_width);
 	struct gw_error err = GW_ERROR_INIT;
@@ -417,9 +417,9 @@ static void look_at_tables(struct gw_summary *s)
 							  s->vcpus[i].blobs[GW_VCPU_BASIC].data,
 							  &err),
 				  &err);
-	assert_ok(
-		gw_page_tables_look(&s->tables, &s->memory, layout, (uint64_t)s->p2m_end + 1, &err),
-		&err);
+	assert_ok(gw_page_tables_examine(&s->tables, &s->memory, layout, (uint64_t)s->p2m_end + 1,
+					 &err),
+		  &err);
 	assert_ok(gw_page_tables_faults(&s->tables, count_fault, &faults, &err), &err);
 	for (unsigned kind = 0; kind < GW_TABLE_NR_FAULTS; kind++)
 		faults -= s->tables.faults[kind];
@@ -456,7 +456,7 @@ static void examine_damaged(const uint8_t *data, size_t len)
 	assert_true(strlen(gw_examined_title(&sum, title, sizeof(title))) > 0);
 	assert_ok(gw_memory_map_runs(&summary->memory, count_run, &pfns, &err), &err);
 	assert_int_equal(pfns, summary->memory.pfns);
-	look_at_tables(summary);
+	examine_tables(summary);
 	gw_summary_free(summary);
 	free(summary);
 	free(c.ch.name);

@@ -194,9 +194,9 @@ static void look(struct gw_summary *s, unsigned width)
 		assert_ok(gw_page_tables_use_vcpu(&s->tables, layout, s->vcpus[i].id,
 						  s->vcpus[i].blobs[GW_VCPU_BASIC].data, &err),
 			  &err);
-	assert_ok(
-		gw_page_tables_look(&s->tables, &s->memory, layout, (uint64_t)s->p2m_end + 1, &err),
-		&err);
+	assert_ok(gw_page_tables_examine(&s->tables, &s->memory, layout, (uint64_t)s->p2m_end + 1,
+					 &err),
+		  &err);
 }
 
 static void check_guest(const struct guest *g)
@@ -280,7 +280,8 @@ static void look_at(struct made *m, unsigned width, uint64_t nr_pfns)
 {
 	struct gw_error err = GW_ERROR_INIT;
 
-	assert_ok(gw_page_tables_look(&m->pt, &m->map, gw_pv_layout(width), nr_pfns, &err), &err);
+	assert_ok(gw_page_tables_examine(&m->pt, &m->map, gw_pv_layout(width), nr_pfns, &err),
+		  &err);
 }
 
 static void made_free(struct made *m)

@@ -289,7 +289,7 @@ int gw_inspect_memory_text(const struct gw_inspect *inspect, struct gw_error *er
 
 /* The trees. */
 
-int gw_inspect_look_at_tables(struct gw_inspect *inspect, struct gw_error *err)
+int gw_inspect_page_tables(struct gw_inspect *inspect, struct gw_error *err)
 {
 	struct gw_summary *s = &inspect->summary;
 	const struct gw_pv_layout *layout =
@@ -305,9 +305,9 @@ int gw_inspect_look_at_tables(struct gw_inspect *inspect, struct gw_error *err)
 			    0)
 			return -1;
 	}
-	return gw_page_tables_look(&s->tables, &s->memory, layout,
-				   s->has_p2m ? (uint64_t)s->p2m_end + 1 : s->memory.highest + 1,
-				   err);
+	return gw_page_tables_examine(&s->tables, &s->memory, layout,
+				      s->has_p2m ? (uint64_t)s->p2m_end + 1 : s->memory.highest + 1,
+				      err);
 }
 
 static void root_name(const struct gw_root *root)

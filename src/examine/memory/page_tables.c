@@ -111,7 +111,7 @@ static int look_at_table(struct gw_page_tables *pt, size_t i, struct gw_error *e
 	return 0;
 }
 
-static int look_at_tables(struct gw_page_tables *pt, struct gw_error *err)
+static int examine_tables(struct gw_page_tables *pt, struct gw_error *err)
 {
 	uint64_t read = 0;
 
@@ -304,8 +304,9 @@ static int follow_roots(struct gw_page_tables *pt, bool count, uint32_t *walks,
 	return 0;
 }
 
-int gw_page_tables_look(struct gw_page_tables *pt, const struct gw_memory_map *map,
-			const struct gw_pv_layout *layout, uint64_t nr_pfns, struct gw_error *err)
+int gw_page_tables_examine(struct gw_page_tables *pt, const struct gw_memory_map *map,
+			   const struct gw_pv_layout *layout, uint64_t nr_pfns,
+			   struct gw_error *err)
 {
 	uint32_t walks = 0;
 
@@ -313,7 +314,7 @@ int gw_page_tables_look(struct gw_page_tables *pt, const struct gw_memory_map *m
 	pt->layout = layout;
 	pt->nr_pfns = nr_pfns;
 	pt->all_followed = true;
-	if (look_at_tables(pt, err) < 0 || gather_roots(pt, err) < 0 ||
+	if (examine_tables(pt, err) < 0 || gather_roots(pt, err) < 0 ||
 	    follow_roots(pt, false, &walks, err) < 0 || follow_roots(pt, true, &walks, err) < 0)
 		return -1;
 	for (size_t i = 0; i < pt->tables.nr; i++) {

@@ -91,8 +91,9 @@ int gw_page_tables_use_vcpu(struct gw_page_tables *pt, const struct gw_pv_layout
 			    uint32_t vcpu, const uint8_t *basic, struct gw_error *err);
 
 /* map (borrowed) says what is where, nr_pfns how many pfns the guest has at most. */
-int gw_page_tables_look(struct gw_page_tables *pt, const struct gw_memory_map *map,
-			const struct gw_pv_layout *layout, uint64_t nr_pfns, struct gw_error *err);
+int gw_page_tables_examine(struct gw_page_tables *pt, const struct gw_memory_map *map,
+			   const struct gw_pv_layout *layout, uint64_t nr_pfns,
+			   struct gw_error *err);
 
 /* Behind look: every fault, by pfn of the table and slot. Ends early when fn returns false. */
 int gw_page_tables_faults(const struct gw_page_tables *pt,

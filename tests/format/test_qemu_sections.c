@@ -190,7 +190,7 @@ static void finds_all(void **unused)
 			check_all(&q, &s,
 				  described ? GW_QEMU_DESCRIPTION
 				  : footers ? GW_QEMU_FOOTERS
-					    : GW_QEMU_LOOK);
+					    : GW_QEMU_PATTERN);
 			assert_string_equal(q.machine, kind == 3 ? "pc-i440fx-7.2" : "");
 		}
 		done(&s);
@@ -236,7 +236,7 @@ static void is_not_lied_to(void **unused)
 	 */
 	make_lying(&s, true, false);
 	scan(&q, s.bytes.data, s.bytes.len, s.bytes.len, 50);
-	assert_int_equal(q.found_by, GW_QEMU_LOOK);
+	assert_int_equal(q.found_by, GW_QEMU_PATTERN);
 	assert_int_equal(q.nr, 4);
 	done(&s);
 	/* The name, the id of a section come once. */
@@ -376,7 +376,7 @@ static void what_cannot_be_told(void **unused)
 			assert_int_equal(q.list[i].offset, s.offsets[i]);
 		}
 		assert_true(q.nr == 0 || q.list[q.nr - 1].size == 0);
-		assert_true(q.nr == 0 || q.found_by == GW_QEMU_LOOK);
+		assert_true(q.nr == 0 || q.found_by == GW_QEMU_PATTERN);
 	}
 	done(&s);
 	gw_qemu_sections_free(&q);
@@ -442,7 +442,7 @@ static void real_state(void **unused)
 	assert_non_null(at);
 	len = gw_get_le32(at - 12) - 8; /* behind the record's length and two ids */
 	scan(&q, at, len, len, 4000);
-	assert_int_equal(q.found_by, GW_QEMU_LOOK);
+	assert_int_equal(q.found_by, GW_QEMU_PATTERN);
 	assert_int_equal(q.nr, 21);
 	assert_int_equal(q.list[0].offset, 8);
 	for (size_t i = 0; i < q.nr; i++) {

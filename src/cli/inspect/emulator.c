@@ -31,7 +31,7 @@ static const char *how(enum gw_qemu_found_by found_by)
 		[GW_QEMU_NOTHING] = "nothing",
 		[GW_QEMU_DESCRIPTION] = "description",
 		[GW_QEMU_FOOTERS] = "footers",
-		[GW_QEMU_LOOK] = "look",
+		[GW_QEMU_PATTERN] = "look",
 	};
 
 	return names[found_by];
@@ -74,7 +74,7 @@ static void doubts(const struct gw_qemu_sections *q)
 	case GW_QEMU_FOOTERS:
 		line("", "(as the footers of the sections say)");
 		break;
-	case GW_QEMU_LOOK:
+	case GW_QEMU_PATTERN:
 		line("",
 		     "(likely: nothing in it says how long a section is; this is what looks like the begin of one)");
 		break;

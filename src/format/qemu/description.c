@@ -78,20 +78,21 @@ static uint64_t size_of_section(const struct gw_qemu_sections *q, const json_t *
  * Where the device is. The sizes before it say so; but sizes of old QEMUs are wrong where a pointer
  * is NULL: then it is the next header of that name.
  */
-static const struct gw_qemu_seen *find(const struct gw_qemu_sections *q,
-				       const struct gw_qemu_section *s, uint64_t expected,
-				       size_t *from)
+static const struct gw_qemu_candidate *find(const struct gw_qemu_sections *q,
+					    const struct gw_qemu_section *s, uint64_t expected,
+					    size_t *from)
 {
-	const struct gw_qemu_seen *next = NULL;
+	const struct gw_qemu_candidate *next = NULL;
 
-	for (size_t i = *from; i < q->nr_seen; i++) {
-		if (q->seen[i].instance != s->instance || strcmp(q->seen[i].name, s->name) != 0)
+	for (size_t i = *from; i < q->nr_candidates; i++) {
+		if (q->candidates[i].instance != s->instance ||
+		    strcmp(q->candidates[i].name, s->name) != 0)
 			continue;
-		if (!next || q->seen[i].offset == expected) {
-			next = &q->seen[i];
+		if (!next || q->candidates[i].offset == expected) {
+			next = &q->candidates[i];
 			*from = i + 1;
 		}
-		if (q->seen[i].offset >= expected)
+		if (q->candidates[i].offset >= expected)
 			break;
 	}
 	return next;
@@ -101,7 +102,7 @@ static bool list_device(struct gw_qemu_sections *q, const json_t *device, size_t
 			uint64_t *expected)
 {
 	const char *name = json_string_value(json_object_get(device, "name"));
-	const struct gw_qemu_seen *seen;
+	const struct gw_qemu_candidate *candidate;
 	struct gw_qemu_section *s;
 
 	if (!name || strlen(name) > GW_QEMU_NAME_MAX)
@@ -111,12 +112,12 @@ static bool list_device(struct gw_qemu_sections *q, const json_t *device, size_t
 		return true;
 	s->instance = (uint32_t)number(device, "instance_id", 0);
 	s->version = (uint32_t)number(device, "version", 0);
-	seen = find(q, s, *expected, from);
-	if (!seen)
+	candidate = find(q, s, *expected, from);
+	if (!candidate)
 		return true;
 	/* With its version: what saves itself by code of its own has none in the description. */
-	gw_qemu_place_section(s, seen);
-	*expected = seen->offset + size_of_section(q, device);
+	gw_qemu_place_section(s, candidate);
+	*expected = candidate->offset + size_of_section(q, device);
 	return true;
 }
 

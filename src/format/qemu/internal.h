@@ -8,7 +8,7 @@
 #include "format/qemu/sections.h"
 
 /* What looks like the header of a section, in the order of the stream. */
-struct gw_qemu_seen {
+struct gw_qemu_candidate {
 	uint64_t offset;
 	uint32_t id, instance, version;
 	bool behind_footer; /* of the section footer_id */
@@ -22,7 +22,7 @@ size_t gw_qemu_header_size(size_t name_len);
 /* A new section of the list, for the caller to fill; NULL if there is no room. */
 struct gw_qemu_section *gw_qemu_add_section(struct gw_qemu_sections *q, const char *name);
 /* Fills in what its header says, and where that is. */
-void gw_qemu_place_section(struct gw_qemu_section *s, const struct gw_qemu_seen *seen);
+void gw_qemu_place_section(struct gw_qemu_section *s, const struct gw_qemu_candidate *candidate);
 
 /* Lists what the description says. False, with an empty list, if it is not a description. */
 bool gw_qemu_describe(struct gw_qemu_sections *q);

@@ -25,11 +25,11 @@ struct gw_qemu_section *gw_qemu_add_section(struct gw_qemu_sections *q, const ch
 	return s;
 }
 
-void gw_qemu_place_section(struct gw_qemu_section *s, const struct gw_qemu_seen *seen)
+void gw_qemu_place_section(struct gw_qemu_section *s, const struct gw_qemu_candidate *candidate)
 {
-	s->instance = seen->instance;
-	s->version = seen->version;
-	s->id = seen->id;
-	s->offset = seen->offset;
+	s->instance = candidate->instance;
+	s->version = candidate->version;
+	s->id = candidate->id;
+	s->offset = candidate->offset;
 	s->placed = true;
 }

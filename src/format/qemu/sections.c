@@ -53,39 +53,40 @@ static bool is_name(const uint8_t *text, size_t len)
 }
 
 /* Is this the header of a section? */
-static bool read_header(const uint8_t *p, size_t len, struct gw_qemu_seen *seen)
+static bool read_header(const uint8_t *p, size_t len, struct gw_qemu_candidate *candidate)
 {
 	size_t n;
 
 	if (len < gw_qemu_header_size(2) || (p[0] != SECTION_FULL && p[0] != SECTION_START))
 		return false;
 	n = p[5];
-	seen->id = gw_get_be32(p + 1);
-	if (seen->id > IDS_MAX || len < gw_qemu_header_size(n) || !is_name(p + 6, n))
+	candidate->id = gw_get_be32(p + 1);
+	if (candidate->id > IDS_MAX || len < gw_qemu_header_size(n) || !is_name(p + 6, n))
 		return false;
-	seen->instance = gw_get_be32(p + 6 + n);
-	seen->version = gw_get_be32(p + 10 + n);
-	memcpy(seen->name, p + 6, n);
-	seen->name[n] = 0;
-	return seen->instance <= IDS_MAX && seen->version <= VERSIONS_MAX;
+	candidate->instance = gw_get_be32(p + 6 + n);
+	candidate->version = gw_get_be32(p + 10 + n);
+	memcpy(candidate->name, p + 6, n);
+	candidate->name[n] = 0;
+	return candidate->instance <= IDS_MAX && candidate->version <= VERSIONS_MAX;
 }
 
-static int note(struct gw_qemu_sections *q, const struct gw_qemu_seen *seen, struct gw_error *err)
+static int note(struct gw_qemu_sections *q, const struct gw_qemu_candidate *candidate,
+		struct gw_error *err)
 {
-	if (q->nr_seen == 4 * GW_QEMU_SECTIONS_MAX) {
+	if (q->nr_candidates == 4 * GW_QEMU_SECTIONS_MAX) {
 		q->left_out++;
 		return 0;
 	}
-	if (q->nr_seen == q->cap_seen) {
-		size_t cap = q->cap_seen ? q->cap_seen * 2 : 64;
-		struct gw_qemu_seen *list = reallocarray(q->seen, cap, sizeof(*list));
+	if (q->nr_candidates == q->cap_candidates) {
+		size_t cap = q->cap_candidates ? q->cap_candidates * 2 : 64;
+		struct gw_qemu_candidate *list = reallocarray(q->candidates, cap, sizeof(*list));
 
 		if (!list)
 			return gw_fail_errno(err, "the sections of a device model's state");
-		q->seen = list;
-		q->cap_seen = cap;
+		q->candidates = list;
+		q->cap_candidates = cap;
 	}
-	q->seen[q->nr_seen++] = *seen;
+	q->candidates[q->nr_candidates++] = *candidate;
 	return 0;
 }
 
@@ -108,20 +109,20 @@ static void end_at(struct gw_qemu_sections *q, const uint8_t *p)
 /* One place, with what is known to be behind it. */
 static int scan_at(struct gw_qemu_sections *q, const uint8_t *p, size_t len, struct gw_error *err)
 {
-	struct gw_qemu_seen seen = {.offset = q->next};
+	struct gw_qemu_candidate candidate = {.offset = q->scan_offset};
 
 	/* A description fills the stream exactly, and stands behind EOF. */
 	if (p[0] == SECTION_DESCRIPTION && len > 5 && p[5] == '{' && p[-1] == SECTION_EOF &&
 	    gw_get_be32(p + 1) <= GW_QEMU_DESCRIPTION_MAX &&
-	    q->next + 5 + gw_get_be32(p + 1) == q->total) {
+	    q->scan_offset + 5 + gw_get_be32(p + 1) == q->total) {
 		end_at(q, p - 1);
 		q->described = true;
 		return gw_buffer_append(&q->description, p + 5, len - 5, err);
 	}
-	if (!read_header(p, len, &seen))
+	if (!read_header(p, len, &candidate))
 		return 0;
-	seen.behind_footer = behind_footer(q, p, &seen.footer_id);
-	return note(q, &seen, err);
+	candidate.behind_footer = behind_footer(q, p, &candidate.footer_id);
+	return note(q, &candidate, err);
 }
 
 /* The stream's header, and a CONFIGURATION behind it, which has the machine's name. */
@@ -130,19 +131,19 @@ static void scan_head(struct gw_qemu_sections *q)
 	const uint8_t *p = q->window + HEADER_SIZE;
 	uint32_t n;
 
-	q->first = HEADER_SIZE;
-	q->is_qemu = q->have >= HEADER_SIZE && gw_get_be32(q->window) == MAGIC;
+	q->first_section = HEADER_SIZE;
+	q->is_qemu = q->window_len >= HEADER_SIZE && gw_get_be32(q->window) == MAGIC;
 	if (!q->is_qemu)
 		return;
 	q->version = gw_get_be32(q->window + 4);
-	if (q->have < HEADER_SIZE + 5 || p[0] != SECTION_CONFIGURATION)
+	if (q->window_len < HEADER_SIZE + 5 || p[0] != SECTION_CONFIGURATION)
 		return;
 	n = gw_get_be32(p + 1);
-	if (n > GW_QEMU_NAME_MAX || q->have < HEADER_SIZE + 5 + n)
+	if (n > GW_QEMU_NAME_MAX || q->window_len < HEADER_SIZE + 5 + n)
 		return;
 	memcpy(q->machine, p + 5, n);
 	/* Its subsections, if there are any, are looked through like all else. */
-	q->first += 5 + n;
+	q->first_section += 5 + n;
 }
 
 /* All places in the window that have enough behind them; last: all. */
@@ -150,27 +151,27 @@ static int scan(struct gw_qemu_sections *q, bool last, struct gw_error *err)
 {
 	size_t drop;
 
-	if (!q->next) {
-		if (!last && q->have < HEADER_SIZE + 5 + GW_QEMU_NAME_MAX)
+	if (!q->scan_offset) {
+		if (!last && q->window_len < HEADER_SIZE + 5 + GW_QEMU_NAME_MAX)
 			return 0;
 		scan_head(q);
-		q->next = q->first;
+		q->scan_offset = q->first_section;
 	}
-	for (; q->is_qemu && !q->described; q->next++) {
-		size_t i = (size_t)(q->next - q->window_offset);
+	for (; q->is_qemu && !q->described; q->scan_offset++) {
+		size_t i = (size_t)(q->scan_offset - q->window_offset);
 
-		if (i >= q->have || (!last && q->have - i < AHEAD))
+		if (i >= q->window_len || (!last && q->window_len - i < AHEAD))
 			break;
-		if (scan_at(q, q->window + i, q->have - i, err) < 0)
+		if (scan_at(q, q->window + i, q->window_len - i, err) < 0)
 			return -1;
 	}
 	/* A header may look back at a footer, a description at EOF and a footer. */
-	drop = q->next > q->window_offset + FOOTER_SIZE + 1
-		       ? (size_t)(q->next - q->window_offset) - FOOTER_SIZE - 1
+	drop = q->scan_offset > q->window_offset + FOOTER_SIZE + 1
+		       ? (size_t)(q->scan_offset - q->window_offset) - FOOTER_SIZE - 1
 		       : 0;
-	drop = GW_MIN(drop, q->have);
-	memmove(q->window, q->window + drop, q->have - drop);
-	q->have -= drop;
+	drop = GW_MIN(drop, q->window_len);
+	memmove(q->window, q->window + drop, q->window_len - drop);
+	q->window_len -= drop;
 	q->window_offset += drop;
 	return 0;
 }
@@ -179,14 +180,14 @@ int gw_qemu_sections_add(struct gw_qemu_sections *q, const uint8_t *data, size_t
 			 struct gw_error *err)
 {
 	while (len) {
-		size_t n = GW_MIN(len, sizeof(q->window) - q->have);
+		size_t n = GW_MIN(len, sizeof(q->window) - q->window_len);
 
 		if (q->described)
 			return gw_buffer_append(&q->description, data, len, err);
-		if (q->next && !q->is_qemu)
+		if (q->scan_offset && !q->is_qemu)
 			return 0;
-		memcpy(q->window + q->have, data, n);
-		q->have += n;
+		memcpy(q->window + q->window_len, data, n);
+		q->window_len += n;
 		data += n;
 		len -= n;
 		if (scan(q, false, err) < 0)
@@ -195,27 +196,28 @@ int gw_qemu_sections_add(struct gw_qemu_sections *q, const uint8_t *data, size_t
 	return 0;
 }
 
-static const struct gw_qemu_seen *seen_at(const struct gw_qemu_sections *q, uint64_t offset)
+static const struct gw_qemu_candidate *candidate_at(const struct gw_qemu_sections *q,
+						    uint64_t offset)
 {
-	for (size_t i = 0; i < q->nr_seen; i++)
-		if (q->seen[i].offset == offset)
-			return &q->seen[i];
+	for (size_t i = 0; i < q->nr_candidates; i++)
+		if (q->candidates[i].offset == offset)
+			return &q->candidates[i];
 	return NULL;
 }
 
-static void list_seen(struct gw_qemu_sections *q, const struct gw_qemu_seen *seen)
+static void list_candidate(struct gw_qemu_sections *q, const struct gw_qemu_candidate *candidate)
 {
-	struct gw_qemu_section *s = gw_qemu_add_section(q, seen->name);
+	struct gw_qemu_section *s = gw_qemu_add_section(q, candidate->name);
 
 	if (s)
-		gw_qemu_place_section(s, seen);
+		gw_qemu_place_section(s, candidate);
 }
 
-static bool is_listed(const struct gw_qemu_sections *q, const struct gw_qemu_seen *seen)
+static bool is_listed(const struct gw_qemu_sections *q, const struct gw_qemu_candidate *candidate)
 {
 	for (size_t i = 0; i < q->nr; i++)
-		if (q->list[i].id == seen->id ||
-		    (q->list[i].instance == seen->instance && !strcmp(q->list[i].name, seen->name)))
+		if (q->list[i].id == candidate->id || (q->list[i].instance == candidate->instance &&
+						       !strcmp(q->list[i].name, candidate->name)))
 			return true;
 	return false;
 }
@@ -226,20 +228,20 @@ static bool is_listed(const struct gw_qemu_sections *q, const struct gw_qemu_see
  */
 static bool list_by_footers(struct gw_qemu_sections *q)
 {
-	const struct gw_qemu_seen *last = seen_at(q, q->first);
+	const struct gw_qemu_candidate *last = candidate_at(q, q->first_section);
 	uint64_t left_out;
 
 	if (!last || !q->closed)
 		return false;
 	left_out = q->left_out;
-	list_seen(q, last);
-	for (size_t i = 0; i < q->nr_seen; i++) {
-		const struct gw_qemu_seen *seen = &q->seen[i];
+	list_candidate(q, last);
+	for (size_t i = 0; i < q->nr_candidates; i++) {
+		const struct gw_qemu_candidate *candidate = &q->candidates[i];
 
-		if (seen->offset > last->offset && seen->behind_footer &&
-		    seen->footer_id == last->id && !is_listed(q, seen)) {
-			list_seen(q, seen);
-			last = seen;
+		if (candidate->offset > last->offset && candidate->behind_footer &&
+		    candidate->footer_id == last->id && !is_listed(q, candidate)) {
+			list_candidate(q, candidate);
+			last = candidate;
 		}
 	}
 	if (last->id == q->last_footer)
@@ -250,13 +252,13 @@ static bool list_by_footers(struct gw_qemu_sections *q)
 }
 
 /* The first, and what looks like a header and is no section once more. */
-static bool list_by_look(struct gw_qemu_sections *q)
+static bool list_by_pattern(struct gw_qemu_sections *q)
 {
-	if (!seen_at(q, q->first))
+	if (!candidate_at(q, q->first_section))
 		return false;
-	for (size_t i = 0; i < q->nr_seen; i++)
-		if (!is_listed(q, &q->seen[i]))
-			list_seen(q, &q->seen[i]);
+	for (size_t i = 0; i < q->nr_candidates; i++)
+		if (!is_listed(q, &q->candidates[i]))
+			list_candidate(q, &q->candidates[i]);
 	return true;
 }
 
@@ -283,9 +285,9 @@ int gw_qemu_sections_end(struct gw_qemu_sections *q, struct gw_error *err)
 	if (!q->is_qemu)
 		return 0;
 	/* Whole, it ends with EOF; cut, nobody knows where its last section ends. */
-	if (!q->described && q->window_offset + q->have == q->total && q->have &&
-	    q->window[q->have - 1] == SECTION_EOF)
-		end_at(q, q->window + q->have - 1);
+	if (!q->described && q->window_offset + q->window_len == q->total && q->window_len &&
+	    q->window[q->window_len - 1] == SECTION_EOF)
+		end_at(q, q->window + q->window_len - 1);
 	q->list = calloc(GW_QEMU_SECTIONS_MAX, sizeof(*q->list));
 	if (!q->list)
 		return gw_fail_errno(err, "the sections of a device model's state");
@@ -293,8 +295,8 @@ int gw_qemu_sections_end(struct gw_qemu_sections *q, struct gw_error *err)
 		q->found_by = GW_QEMU_DESCRIPTION;
 	else if (list_by_footers(q))
 		q->found_by = GW_QEMU_FOOTERS;
-	else if (list_by_look(q))
-		q->found_by = GW_QEMU_LOOK;
+	else if (list_by_pattern(q))
+		q->found_by = GW_QEMU_PATTERN;
 	fill_sizes(q);
 	return 0;
 }
@@ -302,7 +304,7 @@ int gw_qemu_sections_end(struct gw_qemu_sections *q, struct gw_error *err)
 void gw_qemu_sections_free(struct gw_qemu_sections *q)
 {
 	free(q->list);
-	free(q->seen);
+	free(q->candidates);
 	gw_buffer_free(&q->description);
 	*q = (struct gw_qemu_sections){0};
 }

@@ -33,7 +33,7 @@ enum gw_qemu_found_by {
 	GW_QEMU_NOTHING, /* no section begins behind the header */
 	GW_QEMU_DESCRIPTION,
 	GW_QEMU_FOOTERS,
-	GW_QEMU_LOOK, /* likely */
+	GW_QEMU_PATTERN, /* likely */
 };
 
 struct gw_qemu_section {
@@ -57,14 +57,14 @@ struct gw_qemu_sections {
 	bool begun, ended;
 
 	/* private */
-	uint64_t total;		   /* bytes of the stream */
-	uint8_t window[4096];	   /* some of them */
-	uint64_t window_offset;	   /* where the window is in the stream */
-	size_t have;		   /* in the window */
-	uint64_t next;		   /* place that is to be looked at; 0: the header is not read */
-	uint64_t first;		   /* where the first section begins */
-	struct gw_qemu_seen *seen; /* what looks like the header of a section */
-	size_t nr_seen, cap_seen;
+	uint64_t total;			      /* bytes of the stream */
+	uint8_t window[4096];		      /* some of them */
+	uint64_t window_offset;		      /* where the window is in the stream */
+	size_t window_len;		      /* bytes in it */
+	uint64_t scan_offset;		      /* the next byte to scan; 0: the header is not read */
+	uint64_t first_section;		      /* where the first section begins */
+	struct gw_qemu_candidate *candidates; /* what looks like the header of a section */
+	size_t nr_candidates, cap_candidates;
 	bool closed; /* behind the last footer, of this id, the stream ends */
 	uint32_t last_footer;
 	uint64_t end;	/* of the sections: EOF stands there */

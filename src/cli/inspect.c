@@ -15,7 +15,7 @@
 #include "examine/describe.h"
 #include "examine/examine.h"
 
-static void record_text(const struct gw_examined_record *r, const char *name, const char *text)
+static void record_text(const struct gw_examine_record *r, const char *name, const char *text)
 {
 	printf("0x%08" PRIx64 "  %-5s %6" PRIu64 "  %-22s %10" PRIu32, r->offset,
 	       r->layer == GW_LAYER_LIBXL ? "libxl" : "libxc", r->rec->number, name,
@@ -27,7 +27,7 @@ static void record_text(const struct gw_examined_record *r, const char *name, co
 	putchar('\n');
 }
 
-static void record_json(struct gw_inspect *inspect, const struct gw_examined_record *r,
+static void record_json(struct gw_inspect *inspect, const struct gw_examine_record *r,
 			const char *name, const char *text)
 {
 	gw_json_element(&inspect->writer,
@@ -39,7 +39,7 @@ static void record_json(struct gw_inspect *inspect, const struct gw_examined_rec
 				  gw_json_text(text, strlen(text))));
 }
 
-static void item_text(const struct gw_examined_item *item)
+static void item_text(const struct gw_examine_item *item)
 {
 	printf("0x%08" PRIx64 "  %6" PRIu64 "  %-26s %10" PRIu64, item->offset, item->number,
 	       item->name, item->length);
@@ -50,7 +50,7 @@ static void item_text(const struct gw_examined_item *item)
 	putchar('\n');
 }
 
-static void item_json(struct gw_inspect *inspect, const struct gw_examined_item *item)
+static void item_json(struct gw_inspect *inspect, const struct gw_examine_item *item)
 {
 	gw_json_element(&inspect->writer,
 			json_pack("{s:s, s:I, s:I, s:i, s:s, s:I, s:o}", "layer", "legacy",
@@ -61,7 +61,7 @@ static void item_json(struct gw_inspect *inspect, const struct gw_examined_item 
 }
 
 /* Of a legacy image its own parts are listed, not the records that they become. */
-static void on_item(void *opaque, const struct gw_examined_item *item)
+static void on_item(void *opaque, const struct gw_examine_item *item)
 {
 	struct gw_inspect *inspect = opaque;
 
@@ -75,7 +75,7 @@ static void on_item(void *opaque, const struct gw_examined_item *item)
 		item_text(item);
 }
 
-static void on_record(void *opaque, const struct gw_examined_record *record)
+static void on_record(void *opaque, const struct gw_examine_record *record)
 {
 	struct gw_inspect *inspect = opaque;
 	const struct gw_summary *s = &inspect->summary;
@@ -83,7 +83,7 @@ static void on_record(void *opaque, const struct gw_examined_record *record)
 	const char *name;
 
 	gw_summary_record(&inspect->summary, record);
-	if (!inspect->list || inspect->examined.has_legacy)
+	if (!inspect->list || inspect->examination.has_legacy)
 		return;
 	name = gw_record_title(record->layer, record->rec->type, title, sizeof(title));
 	gw_describe_record(record, s->has_pv_info ? s->pv_info.guest_width : 0, text, sizeof(text));
@@ -195,7 +195,7 @@ static bool wants(void *opaque, uint64_t pfn, unsigned type)
 	return gw_summary_wants(&inspect->summary, pfn, type);
 }
 
-static int on_body(void *opaque, const struct gw_examined_record *record, const uint8_t *data,
+static int on_body(void *opaque, const struct gw_examine_record *record, const uint8_t *data,
 		   size_t len, struct gw_error *err)
 {
 	struct gw_inspect *inspect = opaque;
@@ -229,7 +229,7 @@ static int inspect_channel(struct gw_inspect *inspect, struct gw_channel *in)
 		if (inspect->list)
 			gw_json_list(&inspect->writer, "records");
 	}
-	rc = gw_examine(in, &sink, &inspect->examined, &err);
+	rc = gw_examine(in, &sink, &inspect->examination, &err);
 	gw_output_erase(&inspect->cli->out);
 	if (inspect->json && inspect->list)
 		gw_json_list_end(&inspect->writer);
@@ -243,12 +243,13 @@ static int inspect_channel(struct gw_inspect *inspect, struct gw_channel *in)
 		gw_json_end(&inspect->writer);
 	if (rc < 0)
 		return gw_cli_fail(inspect->cli, &err);
-	if (!inspect->examined.errors)
+	if (!inspect->examination.errors)
 		return GW_EXIT_OK;
-	return gw_cli_say(
-		inspect->cli, GW_EXIT_BAD,
-		"%s breaks rules of its format %" PRIu64 " time%s: \"godwit verify\" says which",
-		inspect->file, inspect->examined.errors, inspect->examined.errors == 1 ? "" : "s");
+	return gw_cli_say(inspect->cli, GW_EXIT_BAD,
+			  "%s breaks rules of its format %" PRIu64
+			  " time%s: \"godwit verify\" says which",
+			  inspect->file, inspect->examination.errors,
+			  inspect->examination.errors == 1 ? "" : "s");
 }
 
 static int run(struct gw_cli *cli, const struct gw_args *args)

@@ -21,7 +21,7 @@ struct verify {
 	const char *file;
 	bool json, strict, want_deep;
 	struct gw_deep deep;
-	struct gw_examined *examined; /* where findings of the deep check are counted */
+	struct gw_examination *examination; /* where findings of the deep check are counted */
 	struct gw_json_writer writer;
 };
 
@@ -95,9 +95,9 @@ static void on_deep_finding(void *opaque, const struct gw_finding *finding)
 	struct verify *v = opaque;
 
 	if (finding->level == GW_LEVEL_ERROR)
-		v->examined->errors++;
+		v->examination->errors++;
 	else
-		v->examined->warnings++;
+		v->examination->warnings++;
 	on_finding(v, finding);
 }
 
@@ -111,7 +111,7 @@ static void on_image(void *opaque, uint64_t offset, const struct gw_image_header
 	gw_deep_layer(&((struct verify *)opaque)->deep, offset);
 }
 
-static void on_record(void *opaque, const struct gw_examined_record *record)
+static void on_record(void *opaque, const struct gw_examine_record *record)
 {
 	gw_deep_record(&((struct verify *)opaque)->deep, record);
 }
@@ -129,7 +129,7 @@ static const char *counted(uint64_t n, const char *what, char *buf, size_t size)
 	return buf;
 }
 
-static void result_text(const struct verify *v, const struct gw_examined *e, bool ok)
+static void result_text(const struct verify *v, const struct gw_examination *e, bool ok)
 {
 	char title[256], errors[40], warnings[40];
 
@@ -137,13 +137,13 @@ static void result_text(const struct verify *v, const struct gw_examined *e, boo
 	counted(e->errors, "error", errors, sizeof(errors));
 	counted(e->warnings, "warning", warnings, sizeof(warnings));
 	if (ok)
-		printf("ok: %s%s%s\n", gw_examined_title(e, title, sizeof(title)),
+		printf("ok: %s%s%s\n", gw_examination_title(e, title, sizeof(title)),
 		       e->warnings ? ", " : "", e->warnings ? warnings : "");
 	else
 		printf("%s, %s\n", errors, warnings);
 }
 
-static void result_json(struct verify *v, const struct gw_examined *e, bool ok,
+static void result_json(struct verify *v, const struct gw_examination *e, bool ok,
 			const struct gw_error *failure)
 {
 	char title[256];
@@ -154,7 +154,7 @@ static void result_json(struct verify *v, const struct gw_examined *e, bool ok,
 	gw_json_member(&v->writer, "warnings", json_integer((json_int_t)e->warnings));
 	gw_json_member(&v->writer, "notes", json_integer((json_int_t)e->notes));
 	gw_json_member(&v->writer, "title",
-		       json_string(gw_examined_title(e, title, sizeof(title))));
+		       json_string(gw_examination_title(e, title, sizeof(title))));
 	gw_json_member(&v->writer, "records", json_integer((json_int_t)e->image_records));
 	gw_json_member(&v->writer, "pages", json_integer((json_int_t)e->pages));
 	gw_json_member(&v->writer, "bytes", json_integer((json_int_t)e->bytes));
@@ -164,12 +164,12 @@ static void result_json(struct verify *v, const struct gw_examined *e, bool ok,
 	gw_json_end(&v->writer);
 }
 
-static int deep_check(struct verify *v, struct gw_examined *examined, struct gw_error *err)
+static int deep_check(struct verify *v, struct gw_examination *examination, struct gw_error *err)
 {
 	const struct gw_findings out = {.report = on_deep_finding, .opaque = v};
 
-	v->examined = examined;
-	return gw_deep_check(&v->deep, v->cli, v->file, examined, &out, err);
+	v->examination = examination;
+	return gw_deep_check(&v->deep, v->cli, v->file, examination, &out, err);
 }
 
 static int verify(struct verify *v, struct gw_channel *in)
@@ -184,7 +184,7 @@ static int verify(struct verify *v, struct gw_channel *in)
 		.progress = on_progress,
 	};
 	struct gw_error err = GW_ERROR_INIT;
-	struct gw_examined examined;
+	struct gw_examination examination;
 	bool ok;
 	int rc;
 
@@ -195,16 +195,16 @@ static int verify(struct verify *v, struct gw_channel *in)
 		gw_json_member(&v->writer, "deep", json_boolean(v->want_deep));
 		gw_json_list(&v->writer, "findings");
 	}
-	rc = gw_examine(in, &sink, &examined, &err);
+	rc = gw_examine(in, &sink, &examination, &err);
 	/* What breaks a rule of the format is no image to restore. */
-	if (rc == 0 && v->want_deep && !examined.errors)
-		rc = deep_check(v, &examined, &err);
+	if (rc == 0 && v->want_deep && !examination.errors)
+		rc = deep_check(v, &examination, &err);
 	gw_output_erase(&v->cli->out);
-	ok = rc == 0 && !examined.errors && !(v->strict && examined.warnings);
+	ok = rc == 0 && !examination.errors && !(v->strict && examination.warnings);
 	if (v->json)
-		result_json(v, &examined, ok, &err);
+		result_json(v, &examination, ok, &err);
 	else if (rc == 0)
-		result_text(v, &examined, ok);
+		result_text(v, &examination, ok);
 	if (rc < 0)
 		return gw_cli_fail(v->cli, &err);
 	return ok ? GW_EXIT_OK : GW_EXIT_BAD;

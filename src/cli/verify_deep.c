@@ -126,7 +126,7 @@ static void look_at_pages(struct gw_deep *deep, const struct gw_image_reader *pa
 		}
 }
 
-void gw_deep_record(struct gw_deep *deep, const struct gw_examined_record *record)
+void gw_deep_record(struct gw_deep *deep, const struct gw_examine_record *record)
 {
 	const struct gw_record *rec = record->rec;
 
@@ -290,13 +290,13 @@ static void on_progress(void *opaque, const struct gw_progress *progress)
 }
 
 static int restore(struct gw_deep *deep, const struct gw_restore_args *args,
-		   const struct gw_examined *examined, const struct gw_findings *out,
+		   const struct gw_examination *examination, const struct gw_findings *out,
 		   struct gw_error *err)
 {
-	bool legacy = examined->has_legacy;
+	bool legacy = examination->has_legacy;
 	struct gw_restore_result result;
-	int rc = examined->has_stream ? gw_restore_stream(args, NULL, &result, err)
-				      : gw_restore_image(args, &result, err);
+	int rc = examination->has_stream ? gw_restore_stream(args, NULL, &result, err)
+					 : gw_restore_image(args, &result, err);
 
 	if (rc == 0 && gw_control_restored(args->domain->control, err) < 0)
 		return -1;
@@ -315,7 +315,7 @@ static int restore(struct gw_deep *deep, const struct gw_restore_args *args,
 }
 
 int gw_deep_check(struct gw_deep *deep, struct gw_cli *cli, const char *path,
-		  const struct gw_examined *examined, const struct gw_findings *out,
+		  const struct gw_examination *examination, const struct gw_findings *out,
 		  struct gw_error *err)
 {
 	struct gw_toolstack toolstack = {GW_TOOLSTACK_HEAD, .owner = cli, .progress = on_progress};
@@ -327,14 +327,14 @@ int gw_deep_check(struct gw_deep *deep, struct gw_cli *cli, const char *path,
 	};
 	int rc = -1;
 
-	args.domain = make_domain(deep, (enum gw_guest_type)examined->image.type, err);
+	args.domain = make_domain(deep, (enum gw_guest_type)examination->image.type, err);
 	if (!args.domain)
 		return -1;
 	args.in = reopen(deep, cli, path, err);
-	if (args.in && examined->has_legacy)
+	if (args.in && examination->has_legacy)
 		args.in = converted(args.in, err);
 	if (args.in) {
-		rc = restore(deep, &args, examined, out, err);
+		rc = restore(deep, &args, examination, out, err);
 		gw_channel_close(args.in);
 	}
 	gw_control_destroy(args.domain->control);

@@ -29,14 +29,14 @@ struct gw_channel *gw_deep_open(struct gw_deep *deep, struct gw_cli *cli, const 
 
 /* For the sink of the walk. */
 void gw_deep_layer(struct gw_deep *deep, uint64_t offset);
-void gw_deep_record(struct gw_deep *deep, const struct gw_examined_record *record);
+void gw_deep_record(struct gw_deep *deep, const struct gw_examine_record *record);
 
 /*
  * Restores an image in which the walk found no error. 0 when that is over, whatever it found; -1 if
  * it could not be done here.
  */
 int gw_deep_check(struct gw_deep *deep, struct gw_cli *cli, const char *path,
-		  const struct gw_examined *examined, const struct gw_findings *out,
+		  const struct gw_examination *examination, const struct gw_findings *out,
 		  struct gw_error *err);
 
 void gw_deep_close(struct gw_deep *deep);

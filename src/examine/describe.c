@@ -237,7 +237,7 @@ static void image_record(struct gw_text *t, const struct gw_record *rec, unsigne
 	}
 }
 
-static void emulator(struct gw_text *t, const struct gw_examined_record *record)
+static void emulator(struct gw_text *t, const struct gw_examine_record *record)
 {
 	const uint8_t *head = record->rec->data ? record->rec->data : record->body_head;
 	struct gw_record ids = {.data = head, .length = GW_MIN(record->rec->length, 8u)};
@@ -251,7 +251,7 @@ static void emulator(struct gw_text *t, const struct gw_examined_record *record)
 		    record->rec->length - 8);
 }
 
-static void xenstore(struct gw_text *t, const struct gw_examined_record *record)
+static void xenstore(struct gw_text *t, const struct gw_examine_record *record)
 {
 	struct gw_emulator_data emu;
 	const char *key, *value;
@@ -266,7 +266,7 @@ static void xenstore(struct gw_text *t, const struct gw_examined_record *record)
 	gw_text_add(t, ", %u keys", keys);
 }
 
-static void stream_record(struct gw_text *t, const struct gw_examined_record *record)
+static void stream_record(struct gw_text *t, const struct gw_examine_record *record)
 {
 	const char *name;
 	uint32_t id;
@@ -289,7 +289,7 @@ static void stream_record(struct gw_text *t, const struct gw_examined_record *re
 	}
 }
 
-char *gw_describe_record(const struct gw_examined_record *record, unsigned pv_width, char *buf,
+char *gw_describe_record(const struct gw_examine_record *record, unsigned pv_width, char *buf,
 			 size_t size)
 {
 	struct gw_text t = {.buf = buf, .size = size};

@@ -16,7 +16,7 @@ const char *gw_record_title(enum gw_layer layer, uint32_t type, char *buf, size_
  * say, or the body has not its type's shape (the findings tell). pv_width: 4, 8, or 0 unknown.
  * Cut, with dots, if it does not fit. Returns buf.
  */
-char *gw_describe_record(const struct gw_examined_record *record, unsigned pv_width, char *buf,
+char *gw_describe_record(const struct gw_examine_record *record, unsigned pv_width, char *buf,
 			 size_t size);
 
 /* The same of the item of a legacy image that this event of its reader reported. */

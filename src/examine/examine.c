@@ -294,20 +294,20 @@ static void report_damage(void *owner, const char *text)
 }
 
 int gw_examine(struct gw_channel *in, const struct gw_examine_sink *sink,
-	       struct gw_examined *examined, struct gw_error *err)
+	       struct gw_examination *examination, struct gw_error *err)
 {
 	struct gw_walk w = {
 		.in = {.ch = in, .damaged = report_damage, .owner = &w},
 		.sink = sink,
-		.sum = examined,
+		.sum = examination,
 		.findings = {.report = gw_walk_finding, .opaque = &w},
 		.started_ns = gw_clock_ns(),
 	};
 	int rc;
 
-	*examined = (struct gw_examined){0};
+	*examination = (struct gw_examination){0};
 	rc = walk_file(&w, err);
-	examined->bytes = in->read_pos;
+	examination->bytes = in->read_pos;
 	return rc;
 }
 

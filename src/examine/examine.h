@@ -35,7 +35,7 @@
  * have number and offset of the item that they come from, and come in the order of version 3: the
  * registers at the end of their round, the pages of a later round once it is whole.
  */
-struct gw_examined_record {
+struct gw_examine_record {
 	enum gw_layer layer;	     /* GW_LAYER_LIBXL or GW_LAYER_LIBXC */
 	uint64_t offset;	     /* of its header, from the first byte of the input */
 	const struct gw_record *rec; /* data is NULL where the body was passed over */
@@ -48,7 +48,7 @@ struct gw_examined_record {
 };
 
 /* An item of a legacy image: a chunk or a part of its tail. Borrowed for the call. */
-struct gw_examined_item {
+struct gw_examine_item {
 	uint64_t number; /* from 0 */
 	uint64_t offset; /* of its first byte, from the first byte of the input */
 	uint64_t length; /* all of its bytes */
@@ -69,9 +69,9 @@ struct gw_examine_sink {
 	void (*stream)(void *opaque, uint64_t offset, const struct gw_stream_header *header);
 	void (*image)(void *opaque, uint64_t offset, const struct gw_image_header *header);
 	/* Comes before the findings about it. */
-	void (*record)(void *opaque, const struct gw_examined_record *record);
+	void (*record)(void *opaque, const struct gw_examine_record *record);
 	/* Legacy images; before the findings about it and the records it becomes. */
-	void (*item)(void *opaque, const struct gw_examined_item *item);
+	void (*item)(void *opaque, const struct gw_examine_item *item);
 	/*
 	 * Each entry of a PAGE_DATA record, after the record and the findings about it, with the
 	 * 4096 bytes that it carries (NULL if none, or if they are not wanted). Entries whose
@@ -88,14 +88,14 @@ struct gw_examine_sink {
 	 * pieces, padding left out, behind the record and the findings about it. -1 with err ends
 	 * the walk. With NULL here such bodies are passed over.
 	 */
-	int (*body)(void *opaque, const struct gw_examined_record *record, const uint8_t *data,
+	int (*body)(void *opaque, const struct gw_examine_record *record, const uint8_t *data,
 		    size_t len, struct gw_error *err);
 	void (*finding)(void *opaque, const struct gw_finding *finding);
 	void (*progress)(void *opaque, const struct gw_progress *progress);
 };
 
-/* What there was, in short. */
-struct gw_examined {
+/* What an examination found: the layers, their headers, and counts. */
+struct gw_examination {
 	enum gw_file_format format; /* of the outermost layer */
 	bool has_xl, has_xend, has_stream, has_image;
 	/* The image is a legacy one: has_image is set as well, and what is said of the image is
@@ -122,7 +122,7 @@ struct gw_examined {
  * sink's page or body failed. Input that ends early or whose compression is damaged is a finding.
  */
 int gw_examine(struct gw_channel *in, const struct gw_examine_sink *sink,
-	       struct gw_examined *examined, struct gw_error *err);
+	       struct gw_examination *examination, struct gw_error *err);
 
 /*
  * A finding, for a listener that takes an image only if it obeys the rules: an error refuses it

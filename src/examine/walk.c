@@ -42,7 +42,7 @@ void gw_walk_progress(struct gw_walk *w)
 	w->sink->progress(w->sink->opaque, &progress);
 }
 
-void gw_walk_record(struct gw_walk *w, const struct gw_examined_record *record)
+void gw_walk_record(struct gw_walk *w, const struct gw_examine_record *record)
 {
 	if (record->layer == GW_LAYER_LIBXC)
 		w->sum->image_records++;

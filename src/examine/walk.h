@@ -18,7 +18,7 @@ enum gw_walk_outcome {
 struct gw_walk {
 	struct gw_input in;
 	const struct gw_examine_sink *sink;
-	struct gw_examined *sum;
+	struct gw_examination *sum;
 	struct gw_findings findings;
 	struct gw_reading
 		reading;       /* of an image that is no legacy one, and of the stream around it */
@@ -31,7 +31,7 @@ struct gw_walk {
 void gw_walk_finding(void *walk, const struct gw_finding *finding);
 void gw_walk_progress(struct gw_walk *w);
 /* Counts a record and hands it on. */
-void gw_walk_record(struct gw_walk *w, const struct gw_examined_record *record);
+void gw_walk_record(struct gw_walk *w, const struct gw_examine_record *record);
 
 /* A libxc image that begins here, or a libxl stream with the image in it. */
 enum gw_walk_outcome gw_walk_image(struct gw_walk *w, enum gw_layer outermost,

@@ -11,12 +11,12 @@
 #define PAGES_AT_ONCE 64u
 #define BODY_AT_ONCE  16384u
 
-static struct gw_examined_record image_record(const struct gw_walk *w,
-					      const struct gw_image_reader *pages)
+static struct gw_examine_record image_record(const struct gw_walk *w,
+					     const struct gw_image_reader *pages)
 {
 	const struct gw_reading *r = &w->reading;
 
-	return (struct gw_examined_record){
+	return (struct gw_examine_record){
 		.layer = GW_LAYER_LIBXC,
 		.offset = r->image_offset + r->image.rec.offset,
 		.rec = &r->image.rec,
@@ -25,11 +25,11 @@ static struct gw_examined_record image_record(const struct gw_walk *w,
 	};
 }
 
-static struct gw_examined_record stream_record(const struct gw_walk *w)
+static struct gw_examine_record stream_record(const struct gw_walk *w)
 {
 	const struct gw_reading *r = &w->reading;
 
-	return (struct gw_examined_record){
+	return (struct gw_examine_record){
 		.layer = GW_LAYER_LIBXL,
 		.offset = r->stream_offset + r->stream.rec.offset,
 		.rec = &r->stream.rec,
@@ -38,7 +38,7 @@ static struct gw_examined_record stream_record(const struct gw_walk *w)
 	};
 }
 
-static void on_record(struct gw_walk *w, struct gw_examined_record record, enum gw_counts counts)
+static void on_record(struct gw_walk *w, struct gw_examine_record record, enum gw_counts counts)
 {
 	record.counts = counts;
 	gw_walk_record(w, &record);
@@ -167,7 +167,7 @@ static enum gw_read_result on_pages(void *owner, struct gw_error *err)
 static enum gw_read_result on_body(void *owner, struct gw_error *err)
 {
 	struct gw_walk *w = owner;
-	const struct gw_examined_record record = stream_record(w);
+	const struct gw_examine_record record = stream_record(w);
 	uint64_t left = w->reading.stream.body_left;
 	uint64_t padding = gw_record_padding(record.rec->length);
 

@@ -25,7 +25,7 @@ static uint64_t item_length(const struct gw_walk_legacy *l, enum gw_legacy_event
 	return length;
 }
 
-static void tell(struct gw_walk_legacy *l, const struct gw_examined_item *item)
+static void tell(struct gw_walk_legacy *l, const struct gw_examine_item *item)
 {
 	l->told = item->number + 1;
 	l->w->sum->legacy_items++;
@@ -36,7 +36,7 @@ static void tell(struct gw_walk_legacy *l, const struct gw_examined_item *item)
 /* A list of pfns without memory that has none causes no event. */
 static void tell_skipped(struct gw_walk_legacy *l)
 {
-	const struct gw_examined_item item = {
+	const struct gw_examine_item item = {
 		.number = l->told,
 		.offset = l->reading.offset + l->r->item_offset - 4,
 		.length = 4,
@@ -53,7 +53,7 @@ static void tell_item(struct gw_walk_legacy *l, enum gw_legacy_event event)
 {
 	const char *name = gw_legacy_id_name(l->r->id);
 	char text[512];
-	const struct gw_examined_item item = {
+	const struct gw_examine_item item = {
 		.number = l->r->item,
 		.offset = l->reading.offset + l->r->item_offset,
 		.length = item_length(l, event),
@@ -258,7 +258,7 @@ static enum gw_walk_outcome walk_items(struct gw_walk_legacy *l, struct gw_error
 
 static void sum_up(struct gw_walk_legacy *l, bool whole)
 {
-	struct gw_examined *sum = l->w->sum;
+	struct gw_examination *sum = l->w->sum;
 
 	if (l->image_rules)
 		sum->facts = *gw_image_rules_facts(l->image_rules);

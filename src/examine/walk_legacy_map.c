@@ -60,7 +60,7 @@ static const uint8_t no_ids[8];
 static void give(struct gw_walk_legacy *l, enum gw_layer layer, const struct gw_record *rec,
 		 const struct gw_image_reader *pages, const uint8_t *body_head)
 {
-	const struct gw_examined_record record = {
+	const struct gw_examine_record record = {
 		.layer = layer,
 		.offset = l->reading.offset + rec->offset,
 		.rec = rec,
@@ -333,7 +333,7 @@ static int give_xenstore(struct gw_walk_legacy *l, struct gw_error *err)
 }
 
 /* To the sink, in pieces. */
-static int give_state(struct gw_walk_legacy *l, const struct gw_examined_record *record,
+static int give_state(struct gw_walk_legacy *l, const struct gw_examine_record *record,
 		      struct gw_error *err)
 {
 	struct gw_channel *state = gw_spool_read(&l->model_state, err);
@@ -361,7 +361,7 @@ static int give_model(struct gw_walk_legacy *l, struct gw_error *err)
 		.offset = l->model.offset,
 		.number = l->model.number,
 	};
-	const struct gw_examined_record record = {
+	const struct gw_examine_record record = {
 		.layer = GW_LAYER_LIBXL,
 		.offset = l->reading.offset + rec.offset,
 		.rec = &rec,

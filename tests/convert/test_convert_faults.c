@@ -54,7 +54,7 @@ static struct verdict verify(const void *data, size_t len)
 	const struct gw_examine_sink sink = {.opaque = &v, .finding = on_finding};
 	struct gw_channel *in = source_of(data, len);
 	struct gw_error err = GW_ERROR_INIT;
-	struct gw_examined sum;
+	struct gw_examination sum;
 
 	assert_ok(gw_examine(in, &sink, &sum, &err), &err);
 	gw_channel_close(in);

@@ -14,7 +14,7 @@ static void on_xend(void *opaque, uint64_t offset, const struct gw_xend *xend)
 	gw_summary_xend(&items->summary, offset, xend);
 }
 
-static void on_item(void *opaque, const struct gw_examined_item *item)
+static void on_item(void *opaque, const struct gw_examine_item *item)
 {
 	struct items *items = opaque;
 
@@ -33,7 +33,7 @@ static void mix(uint64_t *sum, const void *data, size_t len)
 		*sum = (*sum ^ ((const uint8_t *)data)[i]) * UINT64_C(0x100000001b3);
 }
 
-static void on_record(void *opaque, const struct gw_examined_record *record)
+static void on_record(void *opaque, const struct gw_examine_record *record)
 {
 	const struct gw_record *rec = record->rec;
 	struct items *items = opaque;
@@ -47,7 +47,7 @@ static void on_record(void *opaque, const struct gw_examined_record *record)
 	gw_summary_record(&items->summary, record);
 }
 
-struct gw_examined items_walk(const uint8_t *data, size_t len, struct items *items)
+struct gw_examination items_walk(const uint8_t *data, size_t len, struct items *items)
 {
 	const struct gw_examine_sink sink = {
 		.opaque = items,
@@ -57,7 +57,7 @@ struct gw_examined items_walk(const uint8_t *data, size_t len, struct items *ite
 	};
 	struct counting c = {.data = data, .len = len};
 	struct gw_error err = GW_ERROR_INIT;
-	struct gw_examined sum;
+	struct gw_examination sum;
 
 	items->nr = 0;
 	items->records_sum = 0;

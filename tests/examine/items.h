@@ -22,6 +22,6 @@ struct items {
 struct items *items_new(void);
 void items_free(struct items *items);
 /* Walks an image into fresh items; it must not fail. */
-struct gw_examined items_walk(const uint8_t *data, size_t len, struct items *items);
+struct gw_examination items_walk(const uint8_t *data, size_t len, struct items *items);
 
 #endif

@@ -22,12 +22,12 @@ struct gw_summary *summarise(const void *data, size_t len, bool contents, bool t
 	};
 	struct gw_channel *ch = bytes_source("test", data, len);
 	struct gw_error err = GW_ERROR_INIT;
-	struct gw_examined examined;
+	struct gw_examination examination;
 
 	assert_non_null(s);
 	s->want_contents = contents;
 	s->want_tables = tables;
-	assert_ok(gw_examine(ch, &sink, &examined, &err), &err);
+	assert_ok(gw_examine(ch, &sink, &examination, &err), &err);
 	assert_ok(gw_summary_finish(s, &err), &err);
 	gw_channel_close(ch);
 	return s;
@@ -47,7 +47,7 @@ struct search {
 	bool found;
 };
 
-static void look(void *opaque, const struct gw_examined_record *record)
+static void look(void *opaque, const struct gw_examine_record *record)
 {
 	struct search *s = opaque;
 
@@ -63,9 +63,9 @@ size_t place_of_record(const void *data, size_t len, enum gw_layer layer, uint32
 	const struct gw_examine_sink sink = {.opaque = &s, .record = look};
 	struct gw_channel *ch = bytes_source("test", data, len);
 	struct gw_error err = GW_ERROR_INIT;
-	struct gw_examined examined;
+	struct gw_examination examination;
 
-	assert_ok(gw_examine(ch, &sink, &examined, &err), &err);
+	assert_ok(gw_examine(ch, &sink, &examination, &err), &err);
 	gw_channel_close(ch);
 	if (!s.found)
 		fail_msg("no record of type 0x%x", type);

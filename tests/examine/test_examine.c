@@ -59,7 +59,7 @@ struct places {
 	size_t nr;
 };
 
-static void note_place(void *opaque, const struct gw_examined_record *record)
+static void note_place(void *opaque, const struct gw_examine_record *record)
 {
 	struct places *p = opaque;
 
@@ -74,7 +74,7 @@ static void find_places(const struct gw_buffer *file, struct places *p)
 	const struct gw_examine_sink sink = {.opaque = p, .record = note_place};
 	struct counting c = {.data = file->data, .len = file->len};
 	struct gw_error err = GW_ERROR_INIT;
-	struct gw_examined sum;
+	struct gw_examination sum;
 
 	p->nr = 0;
 	counting_init(&c);
@@ -298,7 +298,7 @@ struct bodies {
 	bool fail;
 };
 
-static int on_body(void *opaque, const struct gw_examined_record *record, const uint8_t *data,
+static int on_body(void *opaque, const struct gw_examine_record *record, const uint8_t *data,
 		   size_t len, struct gw_error *err)
 {
 	struct bodies *b = opaque;
@@ -322,7 +322,7 @@ static int walk_bodies(struct bodies *b, size_t len, struct gw_error *err)
 {
 	const struct gw_examine_sink sink = {.opaque = b, .body = on_body};
 	struct counting c = {.data = b->file->data, .len = len};
-	struct gw_examined sum;
+	struct gw_examination sum;
 	int rc;
 
 	counting_init(&c);
@@ -355,7 +355,7 @@ static void any_pace_and_failures(void **unused)
 	struct gw_buffer file = realdata_load(realdata_path("xen417/tiny-pv.save.xz"));
 	struct gw_fault_plan plan = GW_FAULT_PLAN_INIT;
 	struct gw_error err = GW_ERROR_INIT;
-	struct gw_examined sum;
+	struct gw_examination sum;
 	struct outcome o = {0};
 	struct gw_channel *ch;
 
@@ -378,7 +378,7 @@ static void any_pace_and_failures(void **unused)
 }
 
 /* Everything a user sees is made of each record. */
-static void summarise(void *opaque, const struct gw_examined_record *record)
+static void summarise(void *opaque, const struct gw_examine_record *record)
 {
 	struct gw_summary *s = opaque;
 	char text[200], title[40];
@@ -440,7 +440,7 @@ static void examine_damaged(const uint8_t *data, size_t len)
 		.wants = gw_summary_wants,
 	};
 	struct gw_error err = GW_ERROR_INIT;
-	struct gw_examined sum;
+	struct gw_examination sum;
 	uint64_t pfns = 0;
 	char title[256];
 
@@ -453,7 +453,7 @@ static void examine_damaged(const uint8_t *data, size_t len)
 		assert_int_equal(err.code, GW_UNSUPPORTED);
 	assert_true(sum.bytes <= len);
 	assert_int_equal(summary->err.code, GW_OK);
-	assert_true(strlen(gw_examined_title(&sum, title, sizeof(title))) > 0);
+	assert_true(strlen(gw_examination_title(&sum, title, sizeof(title))) > 0);
 	assert_ok(gw_memory_map_runs(&summary->memory, count_run, &pfns, &err), &err);
 	assert_int_equal(pfns, summary->memory.pfns);
 	examine_tables(summary);

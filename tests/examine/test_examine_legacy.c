@@ -97,7 +97,7 @@ static void recorded_ones(void **unused)
 	for (size_t n = 0; n < s.nr; n++) {
 		struct gw_buffer file = load(s.names[n]);
 		struct items *items = items_new();
-		struct gw_examined sum = items_walk(file.data, file.len, items);
+		struct gw_examination sum = items_walk(file.data, file.len, items);
 		struct outcome o;
 
 		examine(file.data, file.len, &o);
@@ -127,7 +127,7 @@ static void what_they_say(void **unused)
 	struct gw_buffer file = load("xen-code/leg45_hvm_w64_remus4_comp_1024");
 	struct items *items = items_new();
 	struct gw_summary *s = &items->summary;
-	struct gw_examined sum = items_walk(file.data, file.len, items);
+	struct gw_examination sum = items_walk(file.data, file.len, items);
 
 	assert_int_equal(sum.legacy.kind.width, 8);
 	assert_int_equal(sum.rounds, 4);
@@ -434,7 +434,7 @@ static void contents_are_not_given(void **unused)
 	struct gw_buffer file = load("xen-code/leg45_hvm_w32_1024");
 	struct counting c = {.data = file.data, .len = file.len};
 	struct gw_error err = GW_ERROR_INIT;
-	struct gw_examined sum;
+	struct gw_examination sum;
 
 	counting_init(&c);
 	assert_fails(gw_examine(&c.ch, &page, &sum, &err), &err, GW_UNSUPPORTED,
@@ -449,7 +449,7 @@ struct states {
 	uint64_t length, come;
 };
 
-static void next_state(void *opaque, const struct gw_examined_record *record)
+static void next_state(void *opaque, const struct gw_examine_record *record)
 {
 	struct states *s = opaque;
 
@@ -461,7 +461,7 @@ static void next_state(void *opaque, const struct gw_examined_record *record)
 	s->come = 0;
 }
 
-static int of_state(void *opaque, const struct gw_examined_record *record, const uint8_t *data,
+static int of_state(void *opaque, const struct gw_examine_record *record, const uint8_t *data,
 		    size_t len, struct gw_error *err)
 {
 	struct states *s = opaque;
@@ -473,7 +473,7 @@ static int of_state(void *opaque, const struct gw_examined_record *record, const
 	return 0;
 }
 
-static int no_state(void *opaque, const struct gw_examined_record *record, const uint8_t *data,
+static int no_state(void *opaque, const struct gw_examine_record *record, const uint8_t *data,
 		    size_t len, struct gw_error *err)
 {
 	return gw_fail(err, GW_NO_MEMORY, "not wanted");
@@ -497,7 +497,7 @@ static void states_are_handed_on(void **unused)
 		struct states states = {0};
 		struct gw_examine_sink sink = {
 			.opaque = &states, .record = next_state, .body = of_state};
-		struct gw_examined sum;
+		struct gw_examination sum;
 
 		counting_init(&c);
 		assert_ok(gw_examine(&c.ch, &sink, &sum, &err), &err);

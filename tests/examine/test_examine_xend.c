@@ -60,8 +60,8 @@ static void as_without_it(void **unused)
 		struct gw_buffer file = before(samples[n]);
 		size_t shift = file.len - image.len;
 		struct items *bare = items_new(), *items = items_new();
-		struct gw_examined was = items_walk(image.data, image.len, bare);
-		struct gw_examined sum = items_walk(file.data, file.len, items);
+		struct gw_examination was = items_walk(image.data, image.len, bare);
+		struct gw_examination sum = items_walk(file.data, file.len, items);
 
 		assert_false(was.has_xend);
 		assert_true(sum.has_xend && !sum.has_xl && !sum.has_stream && sum.has_legacy);
@@ -92,7 +92,7 @@ static void names_it(void **unused)
 	char title[200];
 
 	examine(file.data, file.len, &o);
-	assert_string_equal(gw_examined_title(&o.sum, title, sizeof(title)),
+	assert_string_equal(gw_examination_title(&o.sum, title, sizeof(title)),
 			    "xend file, legacy image, 64-bit tools, x86 HVM, 9 chunks, 992 pages");
 	gw_buffer_free(&file);
 }

@@ -64,7 +64,7 @@ static void on_finding(void *opaque, const struct gw_finding *finding)
 	assert_true(finding->text[0] != 0);
 }
 
-static void on_record(void *opaque, const struct gw_examined_record *record)
+static void on_record(void *opaque, const struct gw_examine_record *record)
 {
 	struct outcome *o = opaque;
 

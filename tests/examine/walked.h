@@ -23,7 +23,7 @@ void counting_init(struct counting *c);
 #define FINDINGS 64
 
 struct outcome {
-	struct gw_examined sum;
+	struct gw_examination sum;
 	struct gw_finding findings[FINDINGS];
 	size_t nr;
 	uint64_t read, skipped;

@@ -191,7 +191,7 @@ static void on_finding(void *opaque, const struct gw_finding *finding)
 		gw_finding_format(finding, v->first, sizeof(v->first));
 }
 
-static void on_record(void *opaque, const struct gw_examined_record *record)
+static void on_record(void *opaque, const struct gw_examine_record *record)
 {
 	struct verdict *v = opaque;
 	const struct gw_image_reader *r = record->pages;
@@ -210,10 +210,10 @@ static struct verdict examine(const struct gw_buffer *bytes)
 		.opaque = &v, .finding = on_finding, .record = on_record};
 	struct gw_channel *in = stored_bytes(bytes->data, bytes->len);
 	struct gw_error err = GW_ERROR_INIT;
-	struct gw_examined examined;
+	struct gw_examination examination;
 
-	assert_ok(gw_examine(in, &sink, &examined, &err), &err);
-	assert_int_equal(v.errors > 0, examined.errors > 0);
+	assert_ok(gw_examine(in, &sink, &examination, &err), &err);
+	assert_int_equal(v.errors > 0, examination.errors > 0);
 	gw_channel_close(in);
 	return v;
 }

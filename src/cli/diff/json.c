@@ -51,13 +51,13 @@ static void go_to(struct gw_diff_run *run, int stage)
 	}
 }
 
-static json_t *image(const char *file, const struct gw_examined *e, uint64_t checkpoints)
+static json_t *image(const char *file, const struct gw_examination *e, uint64_t checkpoints)
 {
 	char title[256];
 
 	return json_pack("{s:o, s:s, s:s, s:o}", "file", gw_json_text(file, strlen(file)), "format",
 			 gw_file_format_name(e->format), "title",
-			 gw_examined_title(e, title, sizeof(title)), "checkpoints",
+			 gw_examination_title(e, title, sizeof(title)), "checkpoints",
 			 number(checkpoints));
 }
 

@@ -23,8 +23,8 @@ static void images(void *opaque, const struct gw_comparison *found)
 	char title[256];
 
 	gw_output_erase(&run->cli->out);
-	printf("A: %s: %s\n", run->file_a, gw_examined_title(&found->a, title, sizeof(title)));
-	printf("B: %s: %s\n", run->file_b, gw_examined_title(&found->b, title, sizeof(title)));
+	printf("A: %s: %s\n", run->file_a, gw_examination_title(&found->a, title, sizeof(title)));
+	printf("B: %s: %s\n", run->file_b, gw_examination_title(&found->b, title, sizeof(title)));
 }
 
 /* What the difference is of, but for the field. */

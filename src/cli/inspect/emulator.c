@@ -20,8 +20,8 @@
 /* Of a legacy image the record's signature tells more than the id, which it does not have. */
 static const char *emulator_name(const struct gw_inspect *inspect)
 {
-	if (inspect->examined.has_legacy_model)
-		return gw_legacy_model_name(inspect->examined.legacy_model);
+	if (inspect->examination.has_legacy_model)
+		return gw_legacy_model_name(inspect->examination.legacy_model);
 	return gw_emulator_name(inspect->summary.emulator_id);
 }
 
@@ -149,9 +149,9 @@ void gw_inspect_emulator_json(struct gw_inspect *inspect)
 	object = json_pack("{s:o, s:s?, s:o, s:o}", "id", number(s->emulator_id), "name",
 			   gw_emulator_name(s->emulator_id), "bytes", number(s->emulator_bytes),
 			   "stream", s->qemu.is_qemu ? stream_of(&s->qemu) : json_null());
-	if (inspect->examined.has_legacy_model)
+	if (inspect->examination.has_legacy_model)
 		json_object_set_new(
 			object, "signature",
-			json_string(gw_legacy_model_name(inspect->examined.legacy_model)));
+			json_string(gw_legacy_model_name(inspect->examination.legacy_model)));
 	gw_json_member(&inspect->writer, "emulator", object);
 }

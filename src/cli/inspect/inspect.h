@@ -24,7 +24,7 @@ struct gw_inspect {
 	uint32_t vcpu; /* if one_vcpu */
 	struct gw_json_writer writer;
 	struct gw_summary summary;
-	struct gw_examined examined;
+	struct gw_examination examination;
 	struct gw_config config;    /* read from the summary's, as far as it can be */
 	struct gw_xend_config xend; /* likewise, if it is xend's */
 	bool has_config;	    /* it could be read */

@@ -20,7 +20,7 @@ static json_t *number(uint64_t n)
 
 static json_t *legacy(const struct gw_inspect *inspect)
 {
-	const struct gw_examined *e = &inspect->examined;
+	const struct gw_examination *e = &inspect->examination;
 	const struct gw_legacy_header *h = &e->legacy;
 
 	return json_pack("{s:o, s:o, s:o, s:b, s:b, s:o, s:o, s:b, s:b}", "offset",
@@ -34,7 +34,7 @@ static json_t *legacy(const struct gw_inspect *inspect)
 
 static void layers(struct gw_inspect *inspect)
 {
-	const struct gw_examined *e = &inspect->examined;
+	const struct gw_examination *e = &inspect->examination;
 	const struct gw_summary *s = &inspect->summary;
 	json_t *list = json_object();
 
@@ -96,8 +96,8 @@ static void guest(struct gw_inspect *inspect)
 	json_t *g = json_object();
 	char uuid[37];
 
-	if (inspect->examined.has_image)
-		set_text(g, "type", gw_guest_type_title(inspect->examined.image.type));
+	if (inspect->examination.has_image)
+		set_text(g, "type", gw_guest_type_title(inspect->examination.image.type));
 	if (inspect->has_config) {
 		gw_uuid_format(c->uuid, uuid);
 		json_object_set_new(g, "pvh", json_boolean(c->pvh));
@@ -152,7 +152,7 @@ static void items(struct gw_inspect *inspect)
 {
 	const struct gw_summary *s = &inspect->summary;
 
-	if (!inspect->examined.has_legacy)
+	if (!inspect->examination.has_legacy)
 		return;
 	gw_json_list(&inspect->writer, "chunk_types");
 	for (size_t i = 0; i < s->nr_items; i++)
@@ -179,7 +179,7 @@ static void params(struct gw_inspect *inspect)
 static void vcpus(struct gw_inspect *inspect)
 {
 	const struct gw_summary *s = &inspect->summary;
-	bool pv = inspect->examined.image.type == GW_GUEST_X86_PV;
+	bool pv = inspect->examination.image.type == GW_GUEST_X86_PV;
 
 	gw_json_list(&inspect->writer, "vcpus");
 	for (size_t i = 0; i < s->nr_vcpus; i++) {
@@ -268,7 +268,7 @@ static void state(struct gw_inspect *inspect)
 
 static void facts(struct gw_inspect *inspect)
 {
-	const struct gw_examined *e = &inspect->examined;
+	const struct gw_examination *e = &inspect->examination;
 	struct gw_json_writer *w = &inspect->writer;
 
 	gw_json_member(w, "checkpoints", number(e->facts.checkpoints));
@@ -307,7 +307,7 @@ static int parts(struct gw_inspect *inspect, struct gw_error *err)
 int gw_inspect_json(struct gw_inspect *inspect, struct gw_error *err)
 {
 	gw_json_member(&inspect->writer, "format",
-		       json_string(gw_file_format_name(inspect->examined.format)));
+		       json_string(gw_file_format_name(inspect->examination.format)));
 	if (inspect->narrowed)
 		return parts(inspect, err);
 	layers(inspect);

@@ -265,7 +265,7 @@ int gw_inspect_memory_text(const struct gw_inspect *inspect, struct gw_error *er
 	line("Memory",
 	     "%" PRIu64 " pfns up to 0x%" PRIx64 ", %" PRIu64 " pages in the image, %" PRIu64
 	     " of them resent",
-	     m->pfns, m->highest, inspect->examined.pages, m->resent);
+	     m->pfns, m->highest, inspect->examination.pages, m->resent);
 	label("");
 	for (unsigned type = 0; type < 16; type++) {
 		if (!m->by_type[type])

@@ -93,7 +93,7 @@ static int summary(struct gw_inspect *inspect, struct gw_error *err)
 	gw_json_member(&inspect->writer, "memory",
 		       json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:b, s:o, s:b}",
 				 "entries", number(m->entries), "pages",
-				 number(inspect->examined.pages), "resent", number(m->resent),
+				 number(inspect->examination.pages), "resent", number(m->resent),
 				 "pfns", number(m->pfns), "highest_pfn",
 				 m->pfns ? number(m->highest) : json_null(), "by_type", by_type,
 				 "times", times, "holes", number(holes), "times_complete",

@@ -72,7 +72,7 @@ void gw_inspect_vcpu_text(const struct gw_inspect *inspect)
 	const struct gw_vcpu_summary *v;
 	const struct gw_buffer *b;
 
-	if (!s->vcpu_places[inspect->vcpu] || inspect->examined.image.type != GW_GUEST_X86_PV)
+	if (!s->vcpu_places[inspect->vcpu] || inspect->examination.image.type != GW_GUEST_X86_PV)
 		return;
 	v = &s->vcpus[s->vcpu_places[inspect->vcpu] - 1];
 	b = v->blobs;

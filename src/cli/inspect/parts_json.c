@@ -114,7 +114,7 @@ void gw_inspect_vcpus_json(struct gw_inspect *inspect)
 {
 	const struct gw_summary *s = &inspect->summary;
 
-	if (inspect->examined.image.type != GW_GUEST_X86_PV)
+	if (inspect->examination.image.type != GW_GUEST_X86_PV)
 		return;
 	gw_json_list(&inspect->writer, "vcpu_state");
 	for (size_t i = 0; i < s->nr_vcpus; i++)

@@ -48,7 +48,7 @@ static void xend_header(const struct gw_summary *s)
 /* What its header says and what the chunks said of themselves. */
 static void legacy(const struct gw_inspect *inspect)
 {
-	const struct gw_examined *e = &inspect->examined;
+	const struct gw_examination *e = &inspect->examination;
 	const struct gw_legacy_header *h = &e->legacy;
 
 	label("legacy image");
@@ -69,7 +69,7 @@ static void legacy(const struct gw_inspect *inspect)
 
 static void layers(const struct gw_inspect *inspect)
 {
-	const struct gw_examined *e = &inspect->examined;
+	const struct gw_examination *e = &inspect->examination;
 	const struct gw_summary *s = &inspect->summary;
 
 	if (e->has_xl)
@@ -110,7 +110,7 @@ static void devices(const struct gw_xend_config *xend)
 
 static void guest(const struct gw_inspect *inspect)
 {
-	const struct gw_examined *e = &inspect->examined;
+	const struct gw_examination *e = &inspect->examination;
 	const struct gw_summary *s = &inspect->summary;
 	const struct gw_config *c = &inspect->config;
 	static const uint8_t no_uuid[16];
@@ -220,7 +220,7 @@ static void vcpus(const struct gw_inspect *inspect)
 {
 	const struct gw_summary *s = &inspect->summary;
 
-	if (s->nr_vcpus && inspect->examined.image.type != GW_GUEST_X86_PV) {
+	if (s->nr_vcpus && inspect->examination.image.type != GW_GUEST_X86_PV) {
 		label("vCPUs");
 		for (size_t i = 0; i < s->nr_vcpus; i++)
 			printf("%s%" PRIu32, i ? " " : "", s->vcpus[i].id);
@@ -269,7 +269,7 @@ static void tsc(const struct gw_summary *s)
 static void state(const struct gw_inspect *inspect)
 {
 	const struct gw_summary *s = &inspect->summary;
-	const struct gw_image_facts *f = &inspect->examined.facts;
+	const struct gw_image_facts *f = &inspect->examination.facts;
 
 	if (f->checkpoints)
 		line("Checkpoints", "%" PRIu64 "%s", f->checkpoints,
@@ -278,7 +278,7 @@ static void state(const struct gw_inspect *inspect)
 			     : "");
 	if (f->verify_mode)
 		line("Verify", "the pages are sent once more behind %s",
-		     inspect->examined.has_legacy ? "ENABLE_VERIFY_MODE" : "a VERIFY record");
+		     inspect->examination.has_legacy ? "ENABLE_VERIFY_MODE" : "a VERIFY record");
 	if (f->static_data_inferred)
 		line("Static data", "its end is inferred, as in every image of version 2");
 	if (f->not_for_stock_xen)
@@ -325,10 +325,10 @@ int gw_inspect_text(struct gw_inspect *inspect, struct gw_error *err)
 	const struct gw_summary *s = &inspect->summary;
 	char title[256];
 
-	if (inspect->records && inspect->examined.has_image)
+	if (inspect->records && inspect->examination.has_image)
 		putchar('\n');
 	printf("%s: %s\n", inspect->file,
-	       gw_examined_title(&inspect->examined, title, sizeof(title)));
+	       gw_examination_title(&inspect->examination, title, sizeof(title)));
 	if (inspect->narrowed)
 		return parts(inspect, err);
 	layers(inspect);
@@ -336,8 +336,10 @@ int gw_inspect_text(struct gw_inspect *inspect, struct gw_error *err)
 	if (raw_config(s, err) < 0)
 		return -1;
 	items(s);
-	types(s, GW_LAYER_LIBXL, inspect->examined.has_legacy ? "become libxl" : "libxl records");
-	types(s, GW_LAYER_LIBXC, inspect->examined.has_legacy ? "become libxc" : "libxc records");
+	types(s, GW_LAYER_LIBXL,
+	      inspect->examination.has_legacy ? "become libxl" : "libxl records");
+	types(s, GW_LAYER_LIBXC,
+	      inspect->examination.has_legacy ? "become libxc" : "libxc records");
 	if (gw_inspect_memory_text(inspect, err) < 0)
 		return -1;
 	state(inspect);

@@ -13,8 +13,8 @@ static void compare_guest(struct gw_diff *d)
 {
 	const struct gw_difference x = {.part = GW_DIFF_GUEST, .field = "type"};
 
-	gw_diff_texts(d, &x, gw_guest_type_title(d->a.examined.image.type),
-		      gw_guest_type_title(d->b.examined.image.type));
+	gw_diff_texts(d, &x, gw_guest_type_title(d->a.examination.image.type),
+		      gw_guest_type_title(d->b.examination.image.type));
 }
 
 static void compare_tsc(struct gw_diff *d)
@@ -61,8 +61,8 @@ static int read_both(struct gw_diff *d, struct gw_error *err)
 {
 	if (gw_diff_side_read(&d->a, err) < 0 || gw_diff_side_read(&d->b, err) < 0)
 		return -1;
-	d->found->a = d->a.examined;
-	d->found->b = d->b.examined;
+	d->found->a = d->a.examination;
+	d->found->b = d->b.examination;
 	d->found->checkpoints_a = d->a.checkpoints.complete;
 	d->found->checkpoints_b = d->b.checkpoints.complete;
 	if (d->sink->images)

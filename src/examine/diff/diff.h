@@ -80,7 +80,7 @@ struct gw_page_difference {
 
 /* What a comparison found. */
 struct gw_comparison {
-	struct gw_examined a, b;
+	struct gw_examination a, b;
 	uint64_t checkpoints_a, checkpoints_b; /* complete ones; 0: a plain image */
 	uint64_t differences;		       /* other than of pages */
 	/* pfns; what differs in contents and type counts in both */

@@ -18,7 +18,7 @@ struct gw_diff_side {
 	struct gw_channel *in; /* borrowed */
 	const struct gw_toolstack *ts;
 	/* What counts: as restored. */
-	struct gw_examined examined;
+	struct gw_examination examination;
 	struct gw_summary summary; /* its own map of memory is not filled */
 	/*
 	 * The populated pfns; a restore takes no page away. Of a PV guest with the last type, where

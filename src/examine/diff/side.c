@@ -52,7 +52,7 @@ static int keep_contents(struct gw_diff_side *side, uint64_t pfn, const uint8_t 
 
 static bool is_pv(const struct gw_diff_side *side)
 {
-	return side->examined.image.type == GW_GUEST_X86_PV;
+	return side->examination.image.type == GW_GUEST_X86_PV;
 }
 
 /* An entry that brings no contents: of such a type, or behind VERIFY. */
@@ -119,7 +119,7 @@ static int apply_entries(struct gw_diff_side *side, bool verify, const uint64_t 
 	return rc;
 }
 
-static int take_entries(struct gw_diff_side *side, const struct gw_examined_record *record,
+static int take_entries(struct gw_diff_side *side, const struct gw_examine_record *record,
 			struct gw_error *err)
 {
 	const struct gw_image_reader *r = record->pages;
@@ -138,7 +138,7 @@ static int take_entries(struct gw_diff_side *side, const struct gw_examined_reco
 /* Other records */
 
 /* Device model state begins. A later one may have the room of the one before. */
-static void begin_emulator(struct gw_diff_side *side, const struct gw_examined_record *record)
+static void begin_emulator(struct gw_diff_side *side, const struct gw_examine_record *record)
 {
 	if (record->layer != GW_LAYER_LIBXL || record->rec->type != GW_STREAM_EMULATOR_CONTEXT ||
 	    record->rec->length < 8)
@@ -153,7 +153,7 @@ static void begin_emulator(struct gw_diff_side *side, const struct gw_examined_r
 	}
 }
 
-static void apply_record(struct gw_diff_side *side, const struct gw_examined_record *record)
+static void apply_record(struct gw_diff_side *side, const struct gw_examine_record *record)
 {
 	begin_emulator(side, record);
 	gw_summary_apply(&side->summary, record);
@@ -168,7 +168,7 @@ static int apply_body(struct gw_diff_side *side, const uint8_t *data, size_t len
 	return gw_byte_store_put(&side->store, place, data, len, err);
 }
 
-static int take_record(struct gw_diff_side *side, const struct gw_examined_record *record,
+static int take_record(struct gw_diff_side *side, const struct gw_examine_record *record,
 		       struct gw_error *err)
 {
 	const struct gw_record *rec = record->rec;
@@ -213,7 +213,7 @@ static int apply_waiting(void *opaque, uint32_t kind, const void *data, uint32_t
 		.length = w->length,
 		.data = w->data ? more : NULL,
 	};
-	const struct gw_examined_record record = {
+	const struct gw_examine_record record = {
 		.layer = (enum gw_layer)w->layer,
 		.offset = w->where,
 		.rec = &rec,
@@ -241,7 +241,7 @@ static void on_xlfile(void *opaque, uint64_t offset, const struct gw_xlfile *xl)
 	gw_summary_xlfile(&((struct gw_diff_side *)opaque)->summary, offset, xl);
 }
 
-static void on_record(void *opaque, const struct gw_examined_record *record)
+static void on_record(void *opaque, const struct gw_examine_record *record)
 {
 	struct gw_diff_side *side = opaque;
 
@@ -273,7 +273,7 @@ static int on_page(void *opaque, uint64_t pfn, unsigned type, const uint8_t *con
 	return take_page(side, pfn, type, contents, err);
 }
 
-static int on_body(void *opaque, const struct gw_examined_record *record, const uint8_t *data,
+static int on_body(void *opaque, const struct gw_examine_record *record, const uint8_t *data,
 		   size_t len, struct gw_error *err)
 {
 	struct gw_diff_side *side = opaque;
@@ -306,7 +306,7 @@ static int judge(struct gw_diff_side *side, struct gw_error *err)
 	if (side->failure.code)
 		return gw_fail(err, side->failure.code, "%s", side->failure.text);
 	/* Its pages are not where those of the image it becomes would be. */
-	if (side->examined.has_legacy)
+	if (side->examination.has_legacy)
 		return gw_fail(err, GW_UNSUPPORTED,
 			       "a legacy image is compared through a conversion only");
 	if (side->summary.err.code)
@@ -339,7 +339,7 @@ int gw_diff_side_read(struct gw_diff_side *side, struct gw_error *err)
 		sink.page = on_page;
 		sink.body = on_body;
 	}
-	if (gw_examine(side->in, &sink, &side->examined, err) < 0)
+	if (gw_examine(side->in, &sink, &side->examination, err) < 0)
 		return -1;
 	if (judge(side, err) < 0)
 		return gw_fail_in(err, "%s", side->in->name);

@@ -51,7 +51,7 @@ static void take_vcpus(struct export *x, const struct gw_record *rec)
 		gw_fail_in(&x->failure, "the registers of the vCPUs");
 }
 
-static void on_record(void *opaque, const struct gw_examined_record *record)
+static void on_record(void *opaque, const struct gw_examine_record *record)
 {
 	struct export *x = opaque;
 
@@ -107,9 +107,9 @@ static int read_image(struct export *x, struct gw_channel *in, struct gw_error *
 		.page = on_page,
 		.progress = on_progress,
 	};
-	struct gw_examined examined;
+	struct gw_examination examination;
 
-	if (gw_examine(in, &sink, &examined, err) < 0)
+	if (gw_examine(in, &sink, &examination, err) < 0)
 		return -1;
 	if (x->bad.code)
 		return gw_fail(err, x->bad.code, "%s", x->bad.text);

@@ -14,10 +14,10 @@ void gw_summary_take_record(struct gw_summary *s, enum gw_layer layer, const str
 void gw_summary_take_pages(struct gw_summary *s, const struct gw_image_reader *pages);
 
 /* If it is a device model's state, gw_summary_body() gets it. */
-void gw_summary_begin_body(struct gw_summary *s, const struct gw_examined_record *record);
+void gw_summary_begin_body(struct gw_summary *s, const struct gw_examine_record *record);
 
 /* A record that counts only with the next checkpoint. */
-void gw_summary_put_aside(struct gw_summary *s, const struct gw_examined_record *record);
+void gw_summary_put_aside(struct gw_summary *s, const struct gw_examine_record *record);
 /* A checkpoint is complete. */
 void gw_summary_checkpoint(struct gw_summary *s);
 

@@ -91,7 +91,7 @@ int gw_summary_page(void *summary, uint64_t pfn, unsigned type, const uint8_t *c
 			     page.is_table ? GW_PAGE_SIZE : 0, err);
 }
 
-void gw_summary_put_aside(struct gw_summary *s, const struct gw_examined_record *record)
+void gw_summary_put_aside(struct gw_summary *s, const struct gw_examine_record *record)
 {
 	const struct gw_record *rec = record->rec;
 	struct record_item item = {
@@ -149,7 +149,7 @@ static int take_item(void *opaque, uint32_t kind, const void *data, uint32_t len
 	return -1;
 }
 
-void gw_summary_begin_body(struct gw_summary *s, const struct gw_examined_record *record)
+void gw_summary_begin_body(struct gw_summary *s, const struct gw_examine_record *record)
 {
 	const struct gw_record *rec = record->rec;
 
@@ -159,7 +159,7 @@ void gw_summary_begin_body(struct gw_summary *s, const struct gw_examined_record
 				       rec->length - 8);
 }
 
-int gw_summary_body(void *summary, const struct gw_examined_record *record, const uint8_t *data,
+int gw_summary_body(void *summary, const struct gw_examine_record *record, const uint8_t *data,
 		    size_t len, struct gw_error *err)
 {
 	struct gw_summary *s = summary;

@@ -60,7 +60,7 @@ void gw_summary_image(void *summary, uint64_t offset, const struct gw_image_head
 	s->image_offset = offset;
 }
 
-static void count_type(struct gw_summary *s, const struct gw_examined_record *record)
+static void count_type(struct gw_summary *s, const struct gw_examine_record *record)
 {
 	size_t i = 0;
 
@@ -76,12 +76,12 @@ static void count_type(struct gw_summary *s, const struct gw_examined_record *re
 	s->types[i].bytes += record->rec->length;
 }
 
-void gw_summary_apply(struct gw_summary *s, const struct gw_examined_record *record)
+void gw_summary_apply(struct gw_summary *s, const struct gw_examine_record *record)
 {
 	gw_summary_take_record(s, record->layer, record->rec, record->body_head);
 }
 
-void gw_summary_record(void *summary, const struct gw_examined_record *record)
+void gw_summary_record(void *summary, const struct gw_examine_record *record)
 {
 	struct gw_summary *s = summary;
 
@@ -104,7 +104,7 @@ void gw_summary_record(void *summary, const struct gw_examined_record *record)
 		gw_summary_take_record(s, record->layer, record->rec, record->body_head);
 }
 
-void gw_summary_item(void *summary, const struct gw_examined_item *item)
+void gw_summary_item(void *summary, const struct gw_examine_item *item)
 {
 	int32_t id = item->id > 0 ? 1 : item->id;
 	struct gw_summary *s = summary;
@@ -130,7 +130,7 @@ const char *gw_guest_type_title(uint32_t type)
 }
 
 /* How much there is of it. */
-static void title_counts(const struct gw_examined *e, char *buf, size_t size)
+static void title_counts(const struct gw_examination *e, char *buf, size_t size)
 {
 	uint64_t checkpoints = e->has_legacy && e->rounds > 1 ? e->rounds : e->facts.checkpoints;
 	int n = 0;
@@ -142,7 +142,7 @@ static void title_counts(const struct gw_examined *e, char *buf, size_t size)
 		 e->has_legacy ? "chunks" : "records", e->pages);
 }
 
-char *gw_examined_title(const struct gw_examined *e, char *buf, size_t size)
+char *gw_examination_title(const struct gw_examination *e, char *buf, size_t size)
 {
 	int n = 0;
 

@@ -145,12 +145,12 @@ void gw_summary_xlfile(void *summary, uint64_t offset, const struct gw_xlfile *x
 void gw_summary_xend(void *summary, uint64_t offset, const struct gw_xend *xend);
 void gw_summary_stream(void *summary, uint64_t offset, const struct gw_stream_header *header);
 void gw_summary_image(void *summary, uint64_t offset, const struct gw_image_header *header);
-void gw_summary_record(void *summary, const struct gw_examined_record *record);
-void gw_summary_item(void *summary, const struct gw_examined_item *item);
-int gw_summary_body(void *summary, const struct gw_examined_record *record, const uint8_t *data,
+void gw_summary_record(void *summary, const struct gw_examine_record *record);
+void gw_summary_item(void *summary, const struct gw_examine_item *item);
+int gw_summary_body(void *summary, const struct gw_examine_record *record, const uint8_t *data,
 		    size_t len, struct gw_error *err);
 /* A record other than PAGE_DATA, for who knows that it counts and keeps what does not aside. */
-void gw_summary_apply(struct gw_summary *summary, const struct gw_examined_record *record);
+void gw_summary_apply(struct gw_summary *summary, const struct gw_examine_record *record);
 /* These two where contents are wanted. */
 bool gw_summary_wants(void *summary, uint64_t pfn, unsigned type);
 int gw_summary_page(void *summary, uint64_t pfn, unsigned type, const uint8_t *contents,
@@ -163,7 +163,7 @@ int gw_summary_finish(struct gw_summary *summary, struct gw_error *err);
  * "xl file, libxl stream v2, libxc image v3, x86 HVM, 43 records, 1040 pages": the layers of an
  * image in one line. Returns buf.
  */
-char *gw_examined_title(const struct gw_examined *examined, char *buf, size_t size);
+char *gw_examination_title(const struct gw_examination *examination, char *buf, size_t size);
 /* "x86 PV", "x86 HVM" */
 const char *gw_guest_type_title(uint32_t type);
 

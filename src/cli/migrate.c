@@ -5,7 +5,7 @@
 #include <stdio.h>
 
 #include "cli/domain.h"
-#include "cli/moving.h"
+#include "cli/save_options.h"
 
 static int migrate(struct gw_cli *cli, const struct gw_args *args, struct gw_client *client,
 		   json_t **reply, struct gw_error *err)
@@ -20,7 +20,7 @@ static int migrate(struct gw_cli *cli, const struct gw_args *args, struct gw_cli
 		gw_fail(err, GW_UNSUPPORTED, "%s cannot be handed to the domain's process",
 			ch->name);
 	else
-		ret = gw_client_call(client, gw_moving_request(args, "migrate", live), ch->fd,
+		ret = gw_client_call(client, gw_save_options_request(args, "migrate", live), ch->fd,
 				     gw_domain_event, cli, cli->cancel, -1, reply, err);
 	gw_output_erase(&cli->out);
 	gw_channel_close(ch);
@@ -69,9 +69,9 @@ const struct gw_verb gw_verb_migrate = {
 		(const struct gw_option[]){
 			{"no-live", 0, GW_KIND_FLAG,
 			 .help = "suspend the guest before its memory is sent"},
-			GW_MOVING_PRECOPY_OPTIONS,
-			GW_MOVING_SUSPEND_OPTIONS,
-			GW_MOVING_REPORT_OPTION,
+			GW_SAVE_PRECOPY_OPTIONS,
+			GW_SAVE_SUSPEND_OPTIONS,
+			GW_SAVE_REPORT_OPTION,
 			{0},
 		},
 	.positionals =

@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #include "cli/domain.h"
-#include "cli/moving.h"
+#include "cli/save_options.h"
 
 #define FIFO_ASK_MS 20
 
@@ -72,7 +72,7 @@ static int save(struct gw_cli *cli, const struct gw_args *args, struct gw_client
 	int ret;
 
 	ret = gw_client_call(client,
-			     gw_moving_request(args, "save", gw_args_flag(args, "live") > 0),
+			     gw_save_options_request(args, "save", gw_args_flag(args, "live") > 0),
 			     file->fd, gw_domain_event, cli, cli->cancel, -1, &reply, err);
 	gw_output_erase(&cli->out);
 	if (ret == 0) {
@@ -126,9 +126,9 @@ const struct gw_verb gw_verb_save = {
 			 .help = "resume the domain after the save"},
 			{"paused", 'p', GW_KIND_FLAG,
 			 .help = "leave the domain paused after the save"},
-			GW_MOVING_SUSPEND_OPTIONS,
-			GW_MOVING_PRECOPY_OPTIONS,
-			GW_MOVING_REPORT_OPTION,
+			GW_SAVE_SUSPEND_OPTIONS,
+			GW_SAVE_PRECOPY_OPTIONS,
+			GW_SAVE_REPORT_OPTION,
 			{0},
 		},
 	.positionals =

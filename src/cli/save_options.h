@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Options that save and migrate share, and how they become members of a request.
+ * Options that save and migrate share, and the request that carries them.
  */
-#ifndef GW_CLI_MOVING_H
-#define GW_CLI_MOVING_H
+#ifndef GW_CLI_SAVE_OPTIONS_H
+#define GW_CLI_SAVE_OPTIONS_H
 
 #include <jansson.h>
 
 #include "cli/args.h"
 
-#define GW_MOVING_SUSPEND_OPTIONS                                                                  \
+#define GW_SAVE_SUSPEND_OPTIONS                                                                    \
 	{"suspend-timeout",                                                                        \
 	 0,                                                                                        \
 	 GW_KIND_NUMBER,                                                                           \
@@ -23,7 +23,7 @@
 				"suspend itself; only godwit can restore the image"                \
 	}
 
-#define GW_MOVING_PRECOPY_OPTIONS                                                                  \
+#define GW_SAVE_PRECOPY_OPTIONS                                                                    \
 	{"downtime",                                                                               \
 	 0,                                                                                        \
 	 GW_KIND_NUMBER,                                                                           \
@@ -51,13 +51,13 @@
 			"limit on bytes per second while the guest runs", .min = 1                 \
 	}
 
-#define GW_MOVING_REPORT_OPTION                                                                    \
+#define GW_SAVE_REPORT_OPTION                                                                      \
 	{                                                                                          \
 		"report", 0, GW_KIND_FILE, "FILE",                                                 \
 			"write a JSON report: what was sent, and the time of each stage"           \
 	}
 
-/* The request with what these options say. */
-json_t *gw_moving_request(const struct gw_args *args, const char *name, bool live);
+/* A new request of this name with the members that the options set; for the caller to decref. */
+json_t *gw_save_options_request(const struct gw_args *args, const char *name, bool live);
 
 #endif

@@ -2,7 +2,7 @@
  *
  * The options of a save or migration as members of its request.
  */
-#include "cli/moving.h"
+#include "cli/save_options.h"
 
 static void set_number(json_t *request, const char *member, const struct gw_args *args,
 		       const char *option, unsigned scale)
@@ -13,7 +13,7 @@ static void set_number(json_t *request, const char *member, const struct gw_args
 			json_integer((json_int_t)(gw_args_number(args, option, 0) * scale)));
 }
 
-json_t *gw_moving_request(const struct gw_args *args, const char *name, bool live)
+json_t *gw_save_options_request(const struct gw_args *args, const char *name, bool live)
 {
 	json_t *request = json_pack("{s:s, s:b, s:b}", "request", name, "live", live, "force_pause",
 				    gw_args_flag(args, "force-pause") > 0);

@@ -124,18 +124,24 @@ struct gw_emu *gw_emu_new(const struct gw_domain_config *config, const struct gw
 /* host.c: frees the host of this list after its last domain has ended. */
 void gw_emu_host_free(struct gw_held_list *domains);
 
-/* vcpu.c: the thread. The two table entries, and the same for use inside. */
+/* vcpu.c: the thread, and the entries of the control table that let it go. */
 int gw_emu_vcpu_start(struct gw_emu *e, struct gw_error *err);
 void gw_emu_vcpu_end(struct gw_emu *e);
-void gw_emu_pause(struct gw_emu *e);
-/* A new state was put into the stopped vCPU: it is not suspended, blocked or crashed any more. */
-void gw_emu_vcpu_reset(struct gw_emu *e);
-/* Undoes a pause of our own, without the checks of a caller's unpause. */
-void gw_emu_release(struct gw_emu *e);
 int gw_emu_unpause(struct gw_emu *e, struct gw_error *err);
 int gw_emu_suspend(struct gw_emu *e, int timeout_ms, const struct gw_cancel *cancel,
 		   struct gw_error *err);
 int gw_emu_resume(struct gw_emu *e, struct gw_error *err);
+
+/* vcpu_state.c. pause: returns when the vCPU is stopped. */
+void gw_emu_pause(struct gw_emu *e);
+/* Undoes a pause of the backend's own, without the checks of gw_emu_unpause(). */
+void gw_emu_release(struct gw_emu *e);
+/* A new state was put into the stopped vCPU: it is not suspended, blocked or crashed any more. */
+void gw_emu_vcpu_reset(struct gw_emu *e);
+/* With lock: returns when the thread is out of the guest. */
+void gw_emu_vcpu_wait_stopped(struct gw_emu *e);
+/* Readies shutdown_fd for the next shutdown. */
+void gw_emu_vcpu_drain(struct gw_emu *e);
 /* Fails with GW_BUSY unless the vCPU is stopped for good until someone unpauses or resumes. */
 int gw_emu_need_stopped(struct gw_emu *e, const char *what, struct gw_error *err);
 /* In the vCPU's thread: no more instructions until an event is pending. */
@@ -148,10 +154,12 @@ void gw_emu_crash(struct gw_emu *e, const char *fmt, ...) GW_PRINTF(2, 3);
 /* engine.c: Unicorn with its hooks. Opens it and loads registers and memory if need be. */
 int gw_emu_engine_prepare(struct gw_emu *e, struct gw_error *err);
 void gw_emu_engine_close(struct gw_emu *e);
-/* The machine or the host wrote this page: what was translated from it may be old. Any thread. */
-void gw_emu_stale(struct gw_emu *e, uint64_t gfn);
 /* One entry: runs until something happens and deals with it. */
 void gw_emu_engine_run(struct gw_emu *e);
+
+/* machine_writes.c: the machine or the host wrote this page, so what was translated from it may be
+ * old. Any thread. */
+void gw_emu_stale(struct gw_emu *e, uint64_t gfn);
 
 /* pieces.c: makes what Unicorn has mapped what the guest's memory is. */
 int gw_emu_pieces_sync(struct gw_emu *e, struct gw_error *err);

@@ -328,18 +328,6 @@ static int refresh(struct gw_emu *e, struct gw_error *err)
 	return 0;
 }
 
-void gw_emu_stale(struct gw_emu *e, uint64_t gfn)
-{
-	pthread_mutex_lock(&e->mem.lock);
-	if (e->stale_first > e->stale_last) {
-		e->stale_first = e->stale_last = gfn;
-	} else {
-		e->stale_first = GW_MIN(e->stale_first, gfn);
-		e->stale_last = GW_MAX(e->stale_last, gfn);
-	}
-	pthread_mutex_unlock(&e->mem.lock);
-}
-
 int gw_emu_engine_prepare(struct gw_emu *e, struct gw_error *err)
 {
 	bool long_mode;

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Log-dirty of an emulated domain: what both ways share. The marks are of writes that are nobody's
- * store: the machine filling a page, pages that came while logging.
+ * Log-dirty of an emulated domain: the choice of the method, and what both methods share.
  */
 #include "hypervisor/emu/logdirty.h"
 
@@ -20,14 +19,6 @@ int gw_emu_dirty_kind_parse(const char *word, enum gw_emu_dirty_kind *kind, stru
 	else
 		return gw_fail(err, GW_USAGE, "logdirty is \"uffd\" or \"hook\", not \"%s\"", word);
 	return 0;
-}
-
-void gw_emu_dirty_mark(struct gw_emu *e, uint64_t gfn)
-{
-	uint64_t *marks = __atomic_load_n(&e->dirty.marks, __ATOMIC_ACQUIRE);
-
-	if (marks && gfn < e->mem.window)
-		__atomic_fetch_or(&marks[gfn / 64], UINT64_C(1) << (gfn % 64), __ATOMIC_ACQ_REL);
 }
 
 static const struct gw_emu_dirty_ops *choose(struct gw_emu *e)
@@ -121,18 +112,4 @@ int gw_emu_dirty_added(struct gw_emu *e, size_t n, const uint64_t *gfns, struct 
 	for (size_t i = 0; i < n; i++)
 		gw_emu_dirty_mark(e, gfns[i]);
 	return e->dirty.ops->added(e, n, gfns, err);
-}
-
-void gw_emu_dirty_take_marks(struct gw_emu *e, uint64_t *bitmap, bool forget)
-{
-	uint64_t *marks = e->dirty.marks;
-
-	for (uint64_t w = 0; w < GW_BITMAP_WORDS(e->mem.window); w++) {
-		/* Reading first keeps untouched words of a large bitmap from being written. */
-		uint64_t word = __atomic_load_n(&marks[w], __ATOMIC_ACQUIRE);
-
-		if (word && forget)
-			word = __atomic_exchange_n(&marks[w], 0, __ATOMIC_ACQ_REL);
-		bitmap[w] |= word;
-	}
 }

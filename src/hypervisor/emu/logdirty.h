@@ -55,14 +55,15 @@ int gw_emu_dirty_peek(struct gw_emu *e, uint64_t *dirty, struct gw_error *err);
 void gw_emu_dirty_stop(struct gw_emu *e);
 int gw_emu_dirty_added(struct gw_emu *e, size_t n, const uint64_t *gfns, struct gw_error *err);
 
-/* Sets the marks in the bitmap (mem.window bits); with forget they are gone. */
+/* machine_writes.c: sets the marks in the bitmap (mem.window bits); with forget they are gone. */
 void gw_emu_dirty_take_marks(struct gw_emu *e, uint64_t *bitmap, bool forget);
 
 /* In the vCPU's thread, between entries: the hook on stores is there if it is needed. True if that
  * changed. */
 bool gw_emu_dirty_attach(struct gw_emu *e);
 
-/* The machine itself writes to this gfn, not through an instruction of the guest's. */
+/* machine_writes.c: the machine itself writes to this gfn, not through an instruction of the
+ * guest's. */
 void gw_emu_dirty_mark(struct gw_emu *e, uint64_t gfn);
 
 #endif

@@ -1,15 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The thread that is a domain's vCPU, and everything that stops it or lets it go: pauses, which
- * nest, blocking, the guest's own shutdown, suspend and resume. What it executes is in
- * engine.c.
+ * The vCPU of an emulated domain: its thread, and letting it go: unpause, suspend, resume. The
+ * state that stops it is in vcpu_state.c, what it executes in engine.c.
  */
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <string.h>
 #include <sys/eventfd.h>
 #include <time.h>
 #include <unistd.h>
@@ -102,23 +98,12 @@ int gw_emu_vcpu_start(struct gw_emu *e, struct gw_error *err)
 	return 0;
 }
 
-/* With lock: returns when the thread is out of the guest. */
-static void wait_stopped(struct gw_emu *e)
-{
-	/* Cleared only when the thread is let go again, which our caller's pause or quit prevents.
-	 */
-	__atomic_store_n(&e->kicked, true, __ATOMIC_RELEASE);
-	pthread_cond_broadcast(&e->cond);
-	while (e->running)
-		pthread_cond_wait(&e->cond, &e->lock);
-}
-
 void gw_emu_vcpu_end(struct gw_emu *e)
 {
 	pthread_mutex_lock(&e->lock);
 	e->quit = true;
 	if (e->thread_started)
-		wait_stopped(e);
+		gw_emu_vcpu_wait_stopped(e);
 	pthread_mutex_unlock(&e->lock);
 	if (e->thread_started)
 		pthread_join(e->thread, NULL);
@@ -126,22 +111,6 @@ void gw_emu_vcpu_end(struct gw_emu *e)
 		close(e->shutdown_fd);
 	pthread_cond_destroy(&e->cond);
 	pthread_mutex_destroy(&e->lock);
-}
-
-void gw_emu_pause(struct gw_emu *e)
-{
-	pthread_mutex_lock(&e->lock);
-	e->pauses++;
-	wait_stopped(e);
-	pthread_mutex_unlock(&e->lock);
-}
-
-void gw_emu_release(struct gw_emu *e)
-{
-	pthread_mutex_lock(&e->lock);
-	e->pauses--;
-	pthread_cond_broadcast(&e->cond);
-	pthread_mutex_unlock(&e->lock);
 }
 
 int gw_emu_unpause(struct gw_emu *e, struct gw_error *err)
@@ -159,63 +128,6 @@ int gw_emu_unpause(struct gw_emu *e, struct gw_error *err)
 	pthread_cond_broadcast(&e->cond);
 	pthread_mutex_unlock(&e->lock);
 	return rc;
-}
-
-int gw_emu_need_stopped(struct gw_emu *e, const char *what, struct gw_error *err)
-{
-	bool stopped;
-
-	pthread_mutex_lock(&e->lock);
-	stopped = !e->running && (e->pauses || e->shutdown != GW_SHUTDOWN_NONE);
-	pthread_mutex_unlock(&e->lock);
-	if (!stopped)
-		return gw_fail(err, GW_BUSY, "domain %u runs: %s needs it paused", e->d.domid,
-			       what);
-	return 0;
-}
-
-void gw_emu_block(struct gw_emu *e)
-{
-	pthread_mutex_lock(&e->lock);
-	e->blocked = true;
-	pthread_mutex_unlock(&e->lock);
-}
-
-void gw_emu_shut_down(struct gw_emu *e, enum gw_shutdown_reason reason)
-{
-	pthread_mutex_lock(&e->lock);
-	e->shutdown = reason;
-	e->announced = false;
-	pthread_mutex_unlock(&e->lock);
-}
-
-void gw_emu_crash(struct gw_emu *e, const char *fmt, ...)
-{
-	va_list ap;
-
-	va_start(ap, fmt);
-	vsnprintf(e->crash, sizeof(e->crash), fmt, ap);
-	va_end(ap);
-	gw_emu_shut_down(e, GW_SHUTDOWN_CRASH);
-}
-
-/* Readies the descriptor for the next shutdown. */
-static void drain(int fd)
-{
-	uint64_t n;
-
-	while (read(fd, &n, sizeof(n)) < 0 && errno == EINTR)
-		;
-}
-
-void gw_emu_vcpu_reset(struct gw_emu *e)
-{
-	pthread_mutex_lock(&e->lock);
-	e->shutdown = GW_SHUTDOWN_NONE;
-	e->blocked = false;
-	e->crash[0] = '\0';
-	drain(e->shutdown_fd);
-	pthread_mutex_unlock(&e->lock);
 }
 
 static int wait_suspended(struct gw_emu *e, unsigned port, int timeout_ms,
@@ -287,7 +199,7 @@ int gw_emu_resume(struct gw_emu *e, struct gw_error *err)
 		else
 			e->cpu.gpr[GW_HVM_RAX] = 1;
 		e->ran = true;
-		drain(e->shutdown_fd);
+		gw_emu_vcpu_drain(e);
 		rc = e->pauses ? 0 : gw_emu_engine_prepare(e, err);
 		if (!rc)
 			e->shutdown = GW_SHUTDOWN_NONE;

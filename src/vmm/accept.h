@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Which generations of images this host takes in, and at which it warns: from the command line, or
- * from the site's /etc/godwit/godwit.conf. How an image is read is not known here.
+ * Acceptance of images: the generations that this host restores, and those it warns of. They come
+ * from the command line, or from the site's /etc/godwit/godwit.conf. This file reads no image.
  */
 #ifndef GW_VMM_ACCEPT_H
 #define GW_VMM_ACCEPT_H
@@ -13,11 +13,11 @@
 
 #define GW_SITE_CONF "/etc/godwit/godwit.conf"
 
-/* Who wrote an image, as far as an operator may want to retire it. Each image is of one. */
+/* The writers of images, as far as an operator may want to retire them. Each image is of one. */
 enum gw_generation {
 	GW_GENERATION_V3,	 /* Xen 4.14 and later */
 	GW_GENERATION_V2,	 /* Xen 4.6 to 4.13 */
-	GW_GENERATION_LEGACY,	 /* Xen 4.5 and before: converted in passing */
+	GW_GENERATION_LEGACY,	 /* Xen 4.5 and before: converted by the restore */
 	GW_GENERATION_CONVERTED, /* was converted before it came here (xen_major is 0) */
 	GW_NR_GENERATIONS,
 };
@@ -25,10 +25,10 @@ enum gw_generation {
 /* Sets of generations are bits, 1u << generation. */
 #define GW_GENERATIONS_ALL ((1u << GW_NR_GENERATIONS) - 1)
 
-/* Zeroed: all are taken in. */
+/* Zeroed: all are accepted. */
 struct gw_acceptance {
 	unsigned refuse, warn;
-	char refused_by[200]; /* what said so, for messages: "--accept v3" */
+	char refused_by[200]; /* the setting that refuses, for messages: "--accept v3" */
 };
 
 /* "v3", "v2", "legacy", "converted" */

@@ -10,7 +10,8 @@
 #include "base/util.h"
 #include "hypervisor/domain.h"
 #include "hypervisor/host.h"
-#include "vmm/process_private.h"
+#include "vmm/domain.h"
+#include "vmm/process.h"
 #include "format/x86/policy.h"
 #include "hypervisor/pvh/boot.h"
 
@@ -135,11 +136,11 @@ int gw_process_boot(struct gw_process *p, const struct gw_process_boot *boot, st
 	int ret = -1;
 
 	if (read_kernel(boot->kernel, &elf, err) == 0 && claim_name(p, boot->kernel, err) == 0 &&
-	    fill_config(p, boot, err) == 0 && gw_process_create(p, err) == 0 &&
+	    fill_config(p, boot, err) == 0 && gw_process_create_domain(p, err) == 0 &&
 	    (!boot->cpu || apply_cpu(p, boot->cpu, err) == 0) &&
 	    gw_pvh_boot(p->domain, elf.data, elf.len, boot->cmdline, boot->memory / GW_PAGE_SIZE,
 			err) == 0)
-		ret = gw_process_go(p, err);
+		ret = gw_process_start_domain(p, err);
 	gw_buffer_free(&elf);
 	return ret;
 }

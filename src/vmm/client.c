@@ -23,7 +23,7 @@ static bool is_number(const char *text)
 	return *text && text[strspn(text, "0123456789")] == '\0';
 }
 
-/* Leaves client connected to the domain whose id is wanted. */
+/* Connects client to the domain with this id. */
 static int connect_by_id(struct gw_client *client, struct gw_runtime *rt, const char *wanted,
 			 struct gw_error *err)
 {
@@ -121,9 +121,9 @@ static int read_reply(const json_t *message, struct gw_error *err)
 }
 
 /*
- * Takes in what has come: 1 the reply to the request named name (*reply), 0 not yet, -1. Everything
- * else is the caller's to look at: events, and the answer to a cancel that was sent behind the
- * request.
+ * Reads the messages that have come: 1 with the reply to the request of that name in *reply, 0 if
+ * it is not among them, -1. The others go to on_event: events, and the answer to a cancel that was
+ * sent after the request.
  */
 static int take_messages(struct gw_client *client, const char *name, gw_client_event_fn on_event,
 			 void *opaque, json_t **reply, struct gw_error *err)

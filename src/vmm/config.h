@@ -33,14 +33,14 @@ struct gw_config {
 	char *cmdline;
 };
 
-/* Reads the JSON that xl saves: c_info and b_info must be there, every other field of theirs is
- * passed by. */
+/* Reads the JSON that xl saves: c_info and b_info must be there; fields without a member here are
+ * ignored. */
 int gw_config_parse_json(struct gw_config *config, const char *text, size_t len,
 			 struct gw_error *err);
 
 /*
  * Reads the text config of xl before 4.5 (name, memory, maxmem, vcpus, type, builder, pvh, uuid,
- * kernel; other lines are passed by), and builds JSON from it.
+ * kernel; other lines are ignored), and builds JSON from it.
  */
 int gw_config_parse_text(struct gw_config *config, const char *text, size_t len,
 			 struct gw_error *err);

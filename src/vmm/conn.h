@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * One connection of the control protocol, either end: JSON objects, one a line, with
- * descriptors beside them (docs/control.md). What the objects mean is not of this file.
+ * descriptors beside them (docs/control.md). The meaning of the objects is for the caller.
  */
 #ifndef GW_VMM_CONN_H
 #define GW_VMM_CONN_H
@@ -29,7 +29,7 @@ struct gw_conn {
 
 /* Takes the descriptor over. */
 void gw_conn_init(struct gw_conn *conn, int fd);
-/* Closes everything, descriptors nobody took included. */
+/* Closes everything, descriptors that were not taken included. */
 void gw_conn_close(struct gw_conn *conn);
 
 /* What has arrived, without waiting: 1 some bytes, 0 the peer is gone, -1 with err. 1 as well when

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The console's ring. Positions count every byte ever put, so that a reader can tell what it lost.
+ * The console's ring. Positions count every byte ever put, so that a reader knows what it lost.
  */
 #include "vmm/console.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * What the guest printed: a ring of the last 64 KiB, and readers that each follow it at their own
- * pace. A reader that falls behind loses the oldest bytes; the guest never waits for one.
+ * The console: a ring of the last 64 KiB that the guest printed, and readers that each follow it at
+ * their own pace. A slow reader loses the oldest bytes; the guest never waits for a reader.
  */
 #ifndef GW_VMM_CONSOLE_H
 #define GW_VMM_CONSOLE_H
@@ -25,13 +25,13 @@ void gw_console_put(struct gw_console *console, const void *bytes, size_t len);
 int gw_console_fd(const struct gw_console *console);
 void gw_console_quiet(struct gw_console *console);
 
-/* Where a new reader begins: the oldest byte that is kept, or (live) behind the newest. */
+/* Where a new reader begins: the oldest byte that is kept, or (live) after the newest. */
 uint64_t gw_console_oldest(struct gw_console *console);
 uint64_t gw_console_newest(struct gw_console *console);
 
 /*
  * Copies up to len bytes from position *pos (moved up to the oldest byte if that is past it).
- * Does not move *pos behind them: add what was written. Returns how many.
+ * Does not move *pos past them: the caller adds what it wrote. Returns their number.
  */
 size_t gw_console_peek(struct gw_console *console, uint64_t *pos, void *to, size_t len);
 

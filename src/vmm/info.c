@@ -1,31 +1,23 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * What a domain's process says about itself: the reply to "info", which list shows.
+ * The description of a domain, read from the state of its process.
  */
-#include <stdio.h>
+#include "vmm/info.h"
+
 #include <string.h>
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "hypervisor/domain.h"
-#include "vmm/process_private.h"
-
-void gw_process_look(struct gw_process *p)
-{
-	struct gw_domain_info info;
-
-	/* The operation's thread is the one that calls into the domain. */
-	if (p->job || !p->domain)
-		return;
-	if (gw_domain_info(p->domain, &info, NULL) == 0)
-		p->info = info;
-}
+#include "vmm/domain.h"
+#include "vmm/job.h"
 
 static const char *state_of(const struct gw_process *p)
 {
 	if (p->job)
 		return p->job->kind->state;
 	switch (atomic_load(&p->phase)) {
+	case GW_PHASE_LIVE:
+		break;
 	case GW_PHASE_EMPTY:
 		return "starting";
 	case GW_PHASE_SAVED:
@@ -49,17 +41,15 @@ static const char *type_of(const struct gw_config *config)
 	return config->pvh ? "pvh" : "hvm";
 }
 
-/* The migration that runs, or the one that was not decided; NULL if there is neither. */
-static json_t *migration(const struct gw_process *p)
+/* The migration in progress, or the one that was left undecided; NULL if there is neither. */
+static json_t *migration_of(const struct gw_process *p)
 {
 	static const struct gw_migration_id none;
-	const struct gw_migration_id *id = p->job ? &p->job->id : &p->migration;
 	char text[33];
 
-	if (memcmp(id, &none, sizeof(none)) == 0 ||
-	    (!p->job && atomic_load(&p->phase) != GW_PHASE_UNDECIDED))
+	if (memcmp(&p->migration, &none, sizeof(none)) == 0)
 		return NULL;
-	gw_migration_id_format(id, text);
+	gw_migration_id_format(&p->migration, text);
 	return json_pack("{s:s, s:s, s:b}", "id", text, "side",
 			 p->side == GW_SIDE_SOURCE ? "source" : "destination", "undecided",
 			 !p->job);
@@ -70,7 +60,7 @@ json_t *gw_process_info(struct gw_process *p)
 	char uuid[37];
 	json_t *body;
 
-	gw_process_look(p);
+	gw_process_refresh_info(p);
 	pthread_mutex_lock(&p->lock);
 	gw_uuid_format(p->config.uuid, uuid);
 	body = json_pack("{s:s, s:i, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:o*}", "name",
@@ -79,7 +69,7 @@ json_t *gw_process_info(struct gw_process *p)
 			 (json_int_t)p->config.max_memkb, "vcpus", (json_int_t)p->config.max_vcpus,
 			 "pages", (json_int_t)p->info.nr_pages, "uptime_ms",
 			 (json_int_t)((gw_clock_ns() - p->started_ns) / 1000000), "migration",
-			 migration(p));
+			 migration_of(p));
 	pthread_mutex_unlock(&p->lock);
 	return body;
 }

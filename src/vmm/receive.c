@@ -1,32 +1,45 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Taking in a domain that another godwit sends: everything that speaks against it is said before it
- * exists here, and it runs here only when its sender has let it go. An image that comes without a
- * godwit is restored (restore.c).
+ * Receiving a domain that another godwit sends: all reasons against it are reported before it
+ * exists here, and it runs here only after its sender has released it. An image that comes without
+ * a godwit is restored, as by "godwit restore".
  */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
-#include "vmm/client.h"
-#include "vmm/process_private.h"
+#include "base/util.h"
 #include "examine/detect.h"
 #include "hypervisor/control.h"
 #include "migrate/hello.h"
 #include "migrate/preflight.h"
+#include "vmm/client.h"
+#include "vmm/domain.h"
+#include "vmm/incoming.h"
+#include "vmm/process.h"
 
 #define INFO_TIMEOUT_MS 1000
-#define NAME_WAIT_NS	UINT64_C(5000000000) /* for the source to give its name up */
-/* The first bytes of a connection: all of a legacy image that detection needs, and no more than a
- * godwit's shortest first frame has. */
+#define NAME_WAIT_NS	UINT64_C(5000000000) /* for the source to release its name */
+/* The first bytes of a connection: enough to detect a legacy image, and no more than a godwit's
+ * shortest first frame has. */
 #define PEEK_BYTES	 16
 #define HELLO_SILENCE_MS 30000
 /* A sender without our protocol may take long to suspend its guest. */
 #define IMAGE_SILENCE_MS 300000
 
-/* True if the domain of that name here is the one that this migration brings: both ends share a
- * host. */
+struct receive_job {
+	struct gw_incoming in;
+	enum gw_outcome outcome;
+	char *wanted_name; /* the domain arrives as NAME--incoming: NAME; or NULL */
+};
+
+static struct receive_job *of_job(struct gw_job *job)
+{
+	return gw_container_of(job, struct receive_job, in.job);
+}
+
+/* True if the domain of that name here is the source of this migration: both ends share a host. */
 static bool is_own_source(struct gw_process *p, const char *name, const struct gw_migration_id *id)
 {
 	struct gw_client client;
@@ -50,9 +63,10 @@ static bool is_own_source(struct gw_process *p, const char *name, const struct g
 	return same;
 }
 
-static int take_name(struct gw_process *p, struct gw_claim *claim, const char *name,
-		     const struct gw_migration_id *id, struct gw_error *err)
+static int claim_name(struct receive_job *r, struct gw_claim *claim, const char *name,
+		      const struct gw_migration_id *id, struct gw_error *err)
 {
+	struct gw_process *p = r->in.job.process;
 	struct gw_error why = GW_ERROR_INIT;
 	char beside[GW_NAME_MAX];
 
@@ -65,14 +79,16 @@ static int take_name(struct gw_process *p, struct gw_claim *claim, const char *n
 			       name);
 	if (gw_claim_take(claim, &p->runtime, beside, err) < 0)
 		return -1;
-	p->wanted_name = strdup(name);
+	r->wanted_name = strdup(name);
 	return 0;
 }
 
-/* All that speaks against the domain here, the name included: one reason a line. */
-static int check(struct gw_process *p, struct gw_claim *claim, const struct gw_migration_id *id,
-		 const struct gw_policy *policy, struct gw_error *err)
+/* All reasons against the domain here, the name included: one a line. */
+static int check_offer(struct receive_job *r, struct gw_claim *claim,
+		       const struct gw_migration_id *id, const struct gw_policy *policy,
+		       struct gw_error *err)
 {
+	struct gw_process *p = r->in.job.process;
 	struct gw_preflight wanted = {
 		.type = p->config.type,
 		.policy = policy,
@@ -80,7 +96,7 @@ static int check(struct gw_process *p, struct gw_claim *claim, const struct gw_m
 	};
 	struct gw_error name = GW_ERROR_INIT, host = GW_ERROR_INIT;
 
-	take_name(p, claim, p->config.name, id, &name);
+	claim_name(r, claim, p->config.name, id, &name);
 	gw_preflight(p->host, &wanted, &host);
 	if (!name.code && !host.code)
 		return 0;
@@ -92,19 +108,21 @@ static int parse_offer(struct gw_process *p, const char *text, size_t len, enum 
 		       struct gw_error *err)
 {
 	struct gw_config config;
+	int ret = 0;
 
 	if (gw_config_parse_json(&config, text, len, err) < 0)
 		return -1;
-	pthread_mutex_lock(&p->lock);
-	gw_config_free(&p->config);
-	p->config = config;
-	pthread_mutex_unlock(&p->lock);
 	if (config.type != type)
-		return gw_fail(err, GW_REFUSED, "its config and its image are of different types");
-	if (p->args.name)
-		return gw_config_rename(&p->config, p->args.name, err);
-	if (!config.name)
-		return gw_fail(err, GW_REFUSED, "its config gives no name");
+		ret = gw_fail(err, GW_REFUSED, "its config and its image are of different types");
+	else if (p->args.name)
+		ret = gw_config_rename(&config, p->args.name, err);
+	else if (!config.name)
+		ret = gw_fail(err, GW_REFUSED, "its config gives no name");
+	if (ret < 0) {
+		gw_config_free(&config);
+		return -1;
+	}
+	gw_process_set_config(p, &config);
 	return 0;
 }
 
@@ -113,55 +131,45 @@ static struct gw_domain *accept_domain(void *opaque, const struct gw_migration_i
 				       enum gw_guest_type type, const struct gw_policy *policy,
 				       struct gw_error *err)
 {
-	struct gw_job *job = opaque;
-	struct gw_process *p = job->process;
+	struct receive_job *r = opaque;
+	struct gw_process *p = r->in.job.process;
 	struct gw_claim claim = GW_CLAIM_NONE;
 
-	if (parse_offer(p, config, config_len, type, err) < 0)
+	if (parse_offer(p, config, config_len, type, err) < 0 || gw_process_open_host(p, err) < 0)
 		return NULL;
-	if (!p->host) {
-		struct gw_host *host = gw_host_open(p->args.connect, err);
-
-		if (!host)
-			return NULL;
-		p->host = host;
-	}
-	if (check(p, &claim, id, policy, err) < 0) {
+	if (check_offer(r, &claim, id, policy, err) < 0) {
 		gw_claim_release(&claim, &p->runtime);
 		return NULL;
 	}
-	pthread_mutex_lock(&p->lock);
-	p->claim = claim;
-	job->id = *id;
-	p->migration = *id;
-	p->side = GW_SIDE_DESTINATION;
-	pthread_mutex_unlock(&p->lock);
-	if (gw_process_create(p, err) < 0)
+	gw_process_set_migration(p, id, GW_SIDE_DESTINATION);
+	gw_process_set_claim(p, &claim);
+	if (gw_process_create_domain(p, err) < 0)
 		return NULL;
-	job->toolstack.domain = p->domain;
+	r->in.job.toolstack.domain = p->domain;
 	return p->domain;
 }
 
 static int complete_domain(void *opaque, struct gw_error *err)
 {
-	struct gw_job *job = opaque;
+	struct receive_job *r = opaque;
 
-	return gw_control_restored(job->process->domain->control, err);
+	return gw_control_restored(r->in.job.process->domain->control, err);
 }
 
-static int now_mine(void *opaque, struct gw_error *err)
+/* From now on the copy here may be the only one. */
+static int mark_undecided(void *opaque, struct gw_error *err)
 {
-	struct gw_job *job = opaque;
+	struct receive_job *r = opaque;
 
-	atomic_store(&job->process->phase, GW_PHASE_UNDECIDED);
+	atomic_store(&r->in.job.process->phase, GW_PHASE_UNDECIDED);
 	return 0;
 }
 
-static int let_run(void *opaque, struct gw_error *err)
+static int start_domain(void *opaque, struct gw_error *err)
 {
-	struct gw_job *job = opaque;
+	struct receive_job *r = opaque;
 
-	return gw_process_go(job->process, err);
+	return gw_process_start_domain(r->in.job.process, err);
 }
 
 /*
@@ -187,79 +195,91 @@ static int find_image(struct gw_channel *ch, bool *image, struct gw_error *err)
 	return 0;
 }
 
-/* An image comes through the connection, as from "godwit restore": nobody waits for an answer. */
-static int receive_image(struct gw_job *job, struct gw_operation *op, struct gw_error *err)
+/* The sender gets no answer. */
+static int receive_image(struct receive_job *r, struct gw_error *err)
 {
-	struct gw_process *p = job->process;
-
-	gw_channel_set_silence(job->ch, IMAGE_SILENCE_MS);
-	if (gw_restore_front(p, job, err) < 0 || gw_process_create(p, err) < 0)
+	gw_channel_set_silence(r->in.job.ch, IMAGE_SILENCE_MS);
+	if (gw_incoming_create_domain(&r->in, err) < 0 || gw_incoming_restore(&r->in, err) < 0 ||
+	    gw_process_start_domain(r->in.job.process, err) < 0)
 		return -1;
-	job->toolstack.domain = p->domain;
-	if (gw_restore_rest(job, op, err) < 0 || gw_process_go(p, err) < 0)
-		return -1;
-	job->outcome = GW_OUTCOME_MOVED;
+	r->outcome = GW_OUTCOME_MOVED;
 	return 0;
 }
 
-static int run_receive(void *opaque, struct gw_operation *op, struct gw_error *err)
+static int receive_migration(struct receive_job *r, struct gw_error *err)
 {
-	struct gw_job *job = opaque;
 	struct gw_toolstack toolstack;
 	struct gw_receiver receiver = {
-		.opaque = job,
+		.opaque = r,
 		.accept = accept_domain,
-		.header = gw_restore_judge,
+		.header = gw_incoming_check_header,
 		.complete = complete_domain,
-		.mine = now_mine,
-		.run = let_run,
+		.mine = mark_undecided,
+		.run = start_domain,
 		.toolstack = &toolstack,
 	};
+	struct gw_job *job = &r->in.job;
+
+	gw_job_init_toolstack(job, &toolstack);
+	return gw_migrate_receive(job->ch, &receiver, job->running, &job->report, &r->outcome, err);
+}
+
+static int run_receive(struct gw_job *job, struct gw_error *err)
+{
+	struct receive_job *r = of_job(job);
 	bool image = false;
 
-	gw_job_toolstack(job, op, &toolstack);
-	gw_channel_set_cancel(job->ch, gw_operation_cancel_token(op));
+	gw_channel_set_cancel(job->ch, gw_job_cancel_token(job));
 	if (find_image(job->ch, &image, err) < 0)
 		return -1;
-	if (image)
-		return receive_image(job, op, err);
-	return gw_migrate_receive(job->ch, &receiver, op, &job->report, &job->outcome, err);
+	return image ? receive_image(r, err) : receive_migration(r, err);
 }
 
-static void receive_done(struct gw_process *p, struct gw_job *job, int ret, struct gw_error *err)
+static void conclude_nothing(struct gw_process *p, struct gw_error *err)
 {
-	if (job->outcome == GW_OUTCOME_SOURCE) {
-		gw_fail(err, GW_PEER, "nothing arrived");
-		/* Whether it was given up here or by the sender decides what our caller does next.
-		 */
-		if (p->destroy_wanted)
-			err->code = GW_CANCELLED;
-		else if (err->code == GW_CANCELLED)
-			err->code = GW_PEER;
-		p->end_err = *err;
-		gw_process_finish(p, GW_END_NONE);
+	gw_fail(err, GW_PEER, "nothing arrived");
+	/* The verb ends after a cancel here, and listens again after one of the sender. */
+	if (p->destroy_wanted)
+		err->code = GW_CANCELLED;
+	else if (err->code == GW_CANCELLED)
+		err->code = GW_PEER;
+	gw_process_end_failed(p, err);
+}
+
+static void receive_done(struct gw_job *job, int ret, struct gw_error *err)
+{
+	struct receive_job *r = of_job(job);
+	struct gw_process *p = job->process;
+
+	if (r->outcome == GW_OUTCOME_SOURCE) {
+		free(r->wanted_name);
+		conclude_nothing(p, err);
 		return;
 	}
+	p->wanted_name = r->wanted_name;
 	p->wanted_until_ns = gw_clock_ns() + NAME_WAIT_NS;
-	if (job->outcome == GW_OUTCOME_UNKNOWN) {
-		atomic_store(&p->phase, GW_PHASE_UNDECIDED);
-		gw_logf(&p->args.log, GW_LOG_ERROR,
-			"%s; the connection failed while the domain was handed over: it stays paused here until \"godwit resume --claim\" or \"godwit destroy\" decides",
-			err->text);
+	if (r->outcome == GW_OUTCOME_MOVED) {
+		gw_process_set_migration(p, NULL, GW_SIDE_DESTINATION);
+		return;
 	}
+	atomic_store(&p->phase, GW_PHASE_UNDECIDED);
+	gw_logf(&p->args.log, GW_LOG_ERROR,
+		"%s; the connection failed while the domain was handed over: it stays paused here until \"godwit resume --claim\" or \"godwit destroy\" decides",
+		err->text);
 }
 
-static const struct gw_job_kind receive_kind = {"receive", "receiving", "the connection",
-						run_receive, receive_done};
+static const struct gw_job_kind receive_kind = {
+	.name = "receive",
+	.state = "receiving",
+	.channel = "the connection",
+	.size = sizeof(struct receive_job),
+	.run = run_receive,
+	.done = receive_done,
+};
 
 int gw_process_receive(struct gw_process *p, struct gw_channel *ch, struct gw_error *err)
 {
-	struct gw_job *job = gw_job_new(p, &receive_kind);
+	struct gw_job *job = gw_job_new(p, &receive_kind, ch, err);
 
-	if (!job) {
-		gw_channel_close(ch);
-		return gw_fail(err, GW_NO_MEMORY, "no memory");
-	}
-	job->ch = ch;
-	return gw_job_start(p, job, err);
+	return job ? gw_job_start(job, err) : -1;
 }

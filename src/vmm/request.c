@@ -1,15 +1,20 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * What clients of the control socket can ask for (docs/control.md).
+ * The requests of clients, one function each.
  */
+#include "vmm/request.h"
+
 #include <string.h>
 
 #include "base/util.h"
 #include "hypervisor/control.h"
+#include "vmm/info.h"
+#include "vmm/job.h"
+#include "vmm/migrate.h"
 #include "vmm/options.h"
-#include "vmm/process_private.h"
+#include "vmm/save.h"
 
-/* Says which operation stands in the way, if one does. */
+/* Fails, naming the operation in progress, if there is one. */
 static int check_idle(const struct gw_process *p, struct gw_error *err)
 {
 	if (p->job)
@@ -70,11 +75,12 @@ static int do_resume(struct gw_process *p, struct gw_session *s, const json_t *m
 			err, GW_REFUSED,
 			"there is nothing to claim: no migration of this domain was left undecided");
 	if (claim) {
-		if (p->side == GW_SIDE_SOURCE && gw_domain_toolstack_undo(&p->saved, err) < 0)
+		if (p->side == GW_SIDE_SOURCE && gw_domain_toolstack_undo(&p->stopped, err) < 0)
 			return -1;
 		if (p->side == GW_SIDE_DESTINATION &&
 		    gw_control_unpause(p->domain->control, err) < 0)
 			return -1;
+		gw_process_set_migration(p, NULL, p->side);
 		atomic_store(&p->phase, GW_PHASE_LIVE);
 		p->paused = false;
 	} else if (p->paused) {
@@ -89,12 +95,12 @@ static int do_resume(struct gw_process *p, struct gw_session *s, const json_t *m
 static int do_destroy(struct gw_process *p, struct gw_session *s, const json_t *message,
 		      struct gw_error *err)
 {
-	if (p->job && gw_operation_cancel(p->job->op, err) < 0)
+	if (gw_job_cancel(p, err) < 0)
 		return -1;
 	p->destroyer = s;
 	p->destroy_wanted = true;
 	if (!p->job)
-		gw_process_finish(p, GW_END_DESTROYED);
+		gw_process_end(p, GW_END_DESTROYED);
 	return 0;
 }
 
@@ -107,9 +113,7 @@ static int do_console(struct gw_process *p, struct gw_session *s, const json_t *
 	    gw_option_bool(message, "follow", &follow, err) < 0)
 		return -1;
 	gw_session_reply(s, "console", NULL);
-	s->console = true;
-	s->console_pos = live_only ? gw_console_newest(p->console) : gw_console_oldest(p->console);
-	s->console_until = follow ? UINT64_MAX : gw_console_newest(p->console);
+	gw_session_follow_console(&p->sessions, s, live_only, follow);
 	return 0;
 }
 
@@ -122,14 +126,14 @@ static int do_save(struct gw_process *p, struct gw_session *s, const json_t *mes
 static int do_keep(struct gw_process *p, struct gw_session *s, const json_t *message,
 		   struct gw_error *err)
 {
-	const char *keep = json_string_value(json_object_get(message, "then"));
+	const char *then = json_string_value(json_object_get(message, "then"));
 
 	if (atomic_load(&p->phase) != GW_PHASE_SAVED || p->saver != s)
 		return gw_fail(err, GW_USAGE, "this client has saved nothing");
-	if (!keep || (strcmp(keep, "destroy") != 0 && strcmp(keep, "run") != 0 &&
-		      strcmp(keep, "pause") != 0))
+	if (!then || (strcmp(then, "destroy") != 0 && strcmp(then, "run") != 0 &&
+		      strcmp(then, "pause") != 0))
 		return gw_fail(err, GW_USAGE, "then: expected destroy, run or pause");
-	gw_save_settle(p, keep);
+	gw_save_conclude(p, then);
 	return 0;
 }
 
@@ -144,7 +148,7 @@ static int do_cancel(struct gw_process *p, struct gw_session *s, const json_t *m
 {
 	if (!p->job)
 		return gw_fail(err, GW_TOO_LATE, "there is no operation to cancel");
-	if (gw_operation_cancel(p->job->op, err) < 0)
+	if (gw_job_cancel(p, err) < 0)
 		return -1;
 	gw_session_reply(s, "cancel", NULL);
 	return 0;
@@ -152,7 +156,7 @@ static int do_cancel(struct gw_process *p, struct gw_session *s, const json_t *m
 
 static const struct {
 	const char *name;
-	/* Answers s itself, at once or later; -1: the caller says why not. */
+	/* 0: s is answered, or will be; -1: the caller answers with err. */
 	int (*fn)(struct gw_process *p, struct gw_session *s, const json_t *message,
 		  struct gw_error *err);
 } requests[] = {
@@ -175,4 +179,16 @@ void gw_request(struct gw_process *p, struct gw_session *s, const json_t *messag
 	}
 	gw_fail(&err, GW_USAGE, "unknown request \"%.40s\"", name ? name : "");
 	gw_session_fail(s, name ? name : "", &err);
+}
+
+void gw_request_abandon(struct gw_process *p, struct gw_session *s)
+{
+	if (p->job && p->job->owner == s) {
+		p->job->owner = NULL;
+		gw_job_cancel(p, NULL);
+	}
+	if (p->destroyer == s)
+		p->destroyer = NULL;
+	if (p->saver == s)
+		gw_save_conclude(p, NULL);
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * The runtime folder, where the living domains of a user are found: NAME.lock (held by flock as
- * long as the process lives), NAME.sock (its control socket), NAME.log. A file whose lock nobody
- * holds belongs to a dead process and is cleaned up; one of a living process is never touched.
+ * long as the process lives), NAME.sock (its control socket), NAME.log. A file whose lock is
+ * free belongs to a dead process and is removed; one of a living process is never touched.
  */
 #ifndef GW_VMM_RUNTIME_H
 #define GW_VMM_RUNTIME_H
@@ -52,7 +52,8 @@ int gw_claim_take(struct gw_claim *claim, struct gw_runtime *rt, const char *nam
 /* Gives it back and removes its socket and lock. */
 void gw_claim_release(struct gw_claim *claim, struct gw_runtime *rt);
 
-/* Names of the living, sorted; array and strings are the caller's. Cleans up behind the dead. */
+/* Names of the living, sorted; array and strings are the caller's. Removes the files of the
+ * dead. */
 int gw_runtime_list(struct gw_runtime *rt, char ***names, size_t *n, struct gw_error *err);
 void gw_runtime_free_list(char **names, size_t n);
 

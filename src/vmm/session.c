@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The clients of a domain's control socket: who may connect, messages in and out, the console's
- * bytes, and what happens when one goes away. No client can make the process wait.
+ * The clients of a control socket: who may connect, messages in and out, the console's bytes.
  */
+#include "vmm/session.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -10,13 +11,11 @@
 
 #include "base/clock.h"
 #include "base/util.h"
-#include "vmm/process_private.h"
 
-#define SESSIONS_MAX  64
-#define CONSOLE_CHUNK 4096
-#define LAST_WORDS_MS 1000
+#define CONSOLE_CHUNK	4096
+#define FINAL_OUTPUT_MS 1000
 
-/* Only root and the user whose domain it is, whoever could reach the socket. */
+/* Only root and the user whose domain it is may use the socket, whoever could reach it. */
 static bool is_trusted(int fd)
 {
 	struct ucred cred;
@@ -27,31 +26,49 @@ static bool is_trusted(int fd)
 	return cred.uid == 0 || cred.uid == geteuid();
 }
 
-int gw_session_accept(struct gw_process *p)
+void gw_sessions_accept(struct gw_sessions *all, int listen_fd)
 {
-	int fd = accept4(p->claim.listen_fd, NULL, NULL, SOCK_CLOEXEC);
+	int fd = accept4(listen_fd, NULL, NULL, SOCK_CLOEXEC);
 	struct gw_session *s;
 
 	if (fd < 0)
-		return -1;
-	s = is_trusted(fd) && p->nr_sessions < SESSIONS_MAX ? calloc(1, sizeof(*s)) : NULL;
+		return;
+	s = is_trusted(fd) && all->nr < GW_SESSIONS_MAX ? calloc(1, sizeof(*s)) : NULL;
 	if (!s) {
 		close(fd);
-		return -1;
+		return;
 	}
 	gw_conn_init(&s->conn, fd);
-	s->next = p->sessions;
-	p->sessions = s;
-	p->nr_sessions++;
-	return 0;
+	s->next = all->first;
+	all->first = s;
+	all->nr++;
 }
 
-static void send_console(struct gw_process *p, struct gw_session *s)
+static bool has_console_output(const struct gw_sessions *all, const struct gw_session *s)
+{
+	return s->console && s->console_pos < gw_console_newest(all->console);
+}
+
+nfds_t gw_sessions_fill_poll(const struct gw_sessions *all, struct pollfd *fds)
+{
+	nfds_t n = 0;
+
+	for (const struct gw_session *s = all->first; s; s = s->next) {
+		bool output =
+			gw_conn_has_output(&s->conn) || s->closing || has_console_output(all, s);
+
+		fds[n++] = (struct pollfd){.fd = s->conn.fd,
+					   .events = (short)(POLLIN | (output ? POLLOUT : 0))};
+	}
+	return n;
+}
+
+static void send_console(struct gw_sessions *all, struct gw_session *s)
 {
 	uint8_t chunk[CONSOLE_CHUNK];
 	size_t n;
 
-	while ((n = gw_console_peek(p->console, &s->console_pos, chunk, sizeof(chunk))) &&
+	while ((n = gw_console_peek(all->console, &s->console_pos, chunk, sizeof(chunk))) &&
 	       s->console_pos < s->console_until) {
 		uint64_t left = s->console_until - s->console_pos;
 		ssize_t sent =
@@ -67,12 +84,11 @@ static void send_console(struct gw_process *p, struct gw_session *s)
 		s->gone = true;
 }
 
-void gw_session_output(struct gw_process *p, struct gw_session *s)
+static void send_output(struct gw_sessions *all, struct gw_session *s)
 {
 	struct gw_error err = GW_ERROR_INIT;
 
-	/* Nobody reads that the domain has left before it has. */
-	if (s->gone || (p->ended && !p->left))
+	if (s->gone || all->hold_output)
 		return;
 	if (gw_conn_flush(&s->conn, &err) < 0) {
 		s->gone = true;
@@ -83,10 +99,10 @@ void gw_session_output(struct gw_process *p, struct gw_session *s)
 	if (s->closing)
 		s->gone = true;
 	else if (s->console)
-		send_console(p, s);
+		send_console(all, s);
 }
 
-/* A console's client says nothing more; its end of file means that it leaves. */
+/* The client of a console sends nothing more; its end of input means that it leaves. */
 static void discard_input(struct gw_session *s)
 {
 	char sink[4096];
@@ -96,7 +112,7 @@ static void discard_input(struct gw_session *s)
 		s->gone = true;
 }
 
-void gw_session_input(struct gw_process *p, struct gw_session *s)
+static void receive_input(struct gw_sessions *all, struct gw_session *s)
 {
 	struct gw_error err = GW_ERROR_INIT;
 	json_t *message;
@@ -112,14 +128,66 @@ void gw_session_input(struct gw_process *p, struct gw_session *s)
 	}
 	while (!s->console && !s->closing && (got = gw_conn_next(&s->conn, &message, &err)) != 0) {
 		if (got < 0) {
-			/* Whatever this is, it does not talk our protocol. It may read why. */
+			/* The client does not speak the protocol. It may still read why. */
 			gw_session_fail(s, "", &err);
 			s->closing = true;
 			break;
 		}
-		gw_request(p, s, message);
+		all->on_message(all->opaque, s, message);
 		json_decref(message);
 	}
+}
+
+static void free_session(struct gw_session *s)
+{
+	gw_conn_close(&s->conn);
+	free(s);
+}
+
+static void free_gone(struct gw_sessions *all)
+{
+	for (struct gw_session **link = &all->first; *link;) {
+		struct gw_session *s = *link;
+
+		if (!s->gone) {
+			link = &s->next;
+			continue;
+		}
+		*link = s->next;
+		all->nr--;
+		all->on_gone(all->opaque, s);
+		free_session(s);
+	}
+}
+
+void gw_sessions_serve(struct gw_sessions *all, const struct pollfd *fds, nfds_t n)
+{
+	nfds_t i = 0;
+
+	for (struct gw_session *s = all->first; s && i < n; s = s->next, i++) {
+		if (fds[i].revents & (POLLIN | POLLHUP | POLLERR))
+			receive_input(all, s);
+		if (!s->gone)
+			send_output(all, s);
+	}
+	free_gone(all);
+}
+
+void gw_sessions_close(struct gw_sessions *all)
+{
+	uint64_t until = gw_clock_ms() + FINAL_OUTPUT_MS;
+
+	for (struct gw_session *s = all->first; s; s = all->first) {
+		while (!s->gone && gw_clock_ms() < until) {
+			send_output(all, s);
+			if (!gw_conn_has_output(&s->conn) && !has_console_output(all, s))
+				break;
+			usleep(1000);
+		}
+		all->first = s->next;
+		free_session(s);
+	}
+	all->nr = 0;
 }
 
 void gw_session_reply(struct gw_session *s, const char *name, json_t *body)
@@ -129,11 +197,10 @@ void gw_session_reply(struct gw_session *s, const char *name, json_t *body)
 	if (body)
 		json_object_update(message, body);
 	json_decref(body);
-	if (!s || gw_conn_queue(&s->conn, json_incref(message), NULL) < 0) {
-		if (s)
-			s->gone = true;
-	}
-	json_decref(message);
+	if (!s)
+		json_decref(message);
+	else if (gw_conn_queue(&s->conn, message, NULL) < 0)
+		s->gone = true;
 }
 
 void gw_session_fail(struct gw_session *s, const char *name, const struct gw_error *err)
@@ -153,57 +220,16 @@ void gw_session_fail(struct gw_session *s, const char *name, const struct gw_err
 void gw_session_event(struct gw_session *s, json_t *event)
 {
 	if (!s || s->gone || gw_conn_has_output(&s->conn))
-		json_decref(event); /* progress that nobody reads is not queued up */
+		json_decref(event);
 	else if (gw_conn_queue(&s->conn, event, NULL) < 0)
 		s->gone = true;
 }
 
-/* Whoever asked for an operation and is not there any more does not want it. */
-static void abandon(struct gw_process *p, struct gw_session *s)
+void gw_session_follow_console(struct gw_sessions *all, struct gw_session *s, bool live_only,
+			       bool follow)
 {
-	if (p->job && p->job->owner == s) {
-		p->job->owner = NULL;
-		gw_operation_cancel(p->job->op, NULL);
-	}
-	if (p->destroyer == s)
-		p->destroyer = NULL;
-	if (p->saver == s)
-		gw_save_settle(p, NULL);
-}
-
-void gw_session_reap(struct gw_process *p)
-{
-	for (struct gw_session **at = &p->sessions; *at;) {
-		struct gw_session *s = *at;
-
-		if (!s->gone) {
-			at = &s->next;
-			continue;
-		}
-		*at = s->next;
-		p->nr_sessions--;
-		abandon(p, s);
-		gw_conn_close(&s->conn);
-		free(s);
-	}
-}
-
-/* The domain is gone: what was said last still goes out, to those who read it. */
-void gw_session_close_all(struct gw_process *p)
-{
-	uint64_t until = gw_clock_ms() + LAST_WORDS_MS;
-
-	for (struct gw_session *s = p->sessions; s; s = p->sessions) {
-		while (!s->gone && gw_clock_ms() < until) {
-			gw_session_output(p, s);
-			if (!gw_conn_has_output(&s->conn) &&
-			    (!s->console || s->console_pos == gw_console_newest(p->console)))
-				break;
-			usleep(1000);
-		}
-		p->sessions = s->next;
-		gw_conn_close(&s->conn);
-		free(s);
-	}
-	p->nr_sessions = 0;
+	s->console = true;
+	s->console_pos =
+		live_only ? gw_console_newest(all->console) : gw_console_oldest(all->console);
+	s->console_until = follow ? UINT64_MAX : gw_console_newest(all->console);
 }

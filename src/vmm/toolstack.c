@@ -66,7 +66,7 @@ void gw_domain_toolstack_init(struct gw_domain_toolstack *ts, struct gw_toolstac
 	};
 }
 
-void gw_domain_say(struct gw_error *err, const char *what)
+void gw_domain_error_add(struct gw_error *err, const char *what)
 {
 	size_t room = sizeof(err->text) - strlen(what) - 1;
 	size_t at = GW_MIN(strlen(err->text), room);
@@ -75,7 +75,8 @@ void gw_domain_say(struct gw_error *err, const char *what)
 	strcpy(err->text + at, what);
 }
 
-void gw_domain_say_state(struct gw_error *err, bool paused)
+void gw_domain_error_add_state(struct gw_error *err, bool paused)
 {
-	gw_domain_say(err, paused ? "; the domain stays paused here" : "; the domain runs on here");
+	gw_domain_error_add(err, paused ? "; the domain stays paused here"
+					: "; the domain runs on here");
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The toolstack of a domain's own process: how the engine gets the domain suspended, and how it is
- * taken back to life when it stays here after all.
+ * The toolstack of a domain's own process: how the engine suspends the domain, and how it is
+ * resumed when it stays here after all.
  */
 #ifndef GW_VMM_TOOLSTACK_H
 #define GW_VMM_TOOLSTACK_H
@@ -24,9 +24,9 @@ struct gw_domain_toolstack {
 	struct gw_log log;
 
 	/* How it was stopped: at most one of them. */
-	bool suspended;	    /* the guest did it */
-	bool forced;	    /* it was paused by force */
-	uint64_t resume_ns; /* how long taking it back took */
+	bool suspended;	    /* by the guest itself */
+	bool forced;	    /* by a pause, without asking the guest */
+	uint64_t resume_ns; /* the time that the undo took */
 };
 
 /* Fills table with entries that work on ts, which must outlive it. */
@@ -36,8 +36,8 @@ void gw_domain_toolstack_init(struct gw_domain_toolstack *ts, struct gw_toolstac
 int gw_domain_toolstack_undo(struct gw_domain_toolstack *ts, struct gw_error *err);
 
 /* Adds a short text to an error's. */
-void gw_domain_say(struct gw_error *err, const char *what);
-/* Adds to an error what state the domain is in after all: "...; the domain runs on here". */
-void gw_domain_say_state(struct gw_error *err, bool paused);
+void gw_domain_error_add(struct gw_error *err, const char *what);
+/* Adds to an error what state the domain is in: "...; the domain runs on here". */
+void gw_domain_error_add_state(struct gw_error *err, bool paused);
 
 #endif

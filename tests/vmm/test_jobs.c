@@ -4,7 +4,7 @@
  * what an operation's thread changes is read by the main thread meanwhile. Under ThreadSanitizer a
  * member without an owner or a lock ends the process, and the test with it.
  */
-#include "domain.h"
+#include "fixture.h"
 
 #include <fcntl.h>
 #include <signal.h>

@@ -3,7 +3,7 @@
  * A domain's process (in a child, on the backend that only holds a domain) and its clients: good
  * ones, several at once, and hostile ones. Whatever they do, the next one is answered.
  */
-#include "domain.h"
+#include "fixture.h"
 
 #include <fcntl.h>
 #include <poll.h>

@@ -3,8 +3,8 @@
  * Domain processes for tests: each in a child, on the backend that only holds a domain, in a
  * runtime folder that lives as long as the test.
  */
-#ifndef GW_TESTS_VMM_DOMAIN_H
-#define GW_TESTS_VMM_DOMAIN_H
+#ifndef GW_TESTS_VMM_FIXTURE_H
+#define GW_TESTS_VMM_FIXTURE_H
 
 #include "lib/gwtest.h"
 

@@ -2,7 +2,7 @@
  *
  * Domain processes for tests: starting them, asking them, their end.
  */
-#include "domain.h"
+#include "fixture.h"
 
 #include <fcntl.h>
 #include <signal.h>
@@ -11,7 +11,8 @@
 
 #include "hypervisor/domain.h"
 #include "vmm/client.h"
-#include "vmm/process_private.h"
+#include "vmm/domain.h"
+#include "vmm/process.h"
 
 #define WAIT_MS 20000
 
@@ -116,9 +117,9 @@ static void be_domain(const char *name, uint64_t nr_pages, int ready)
 	p->config.type = GW_GUEST_X86_HVM;
 	p->config.pvh = true;
 	p->config.max_memkb = 4096;
-	if (gw_config_build(&p->config, &err) < 0 || gw_process_create(p, &err) < 0 ||
+	if (gw_config_build(&p->config, &err) < 0 || gw_process_create_domain(p, &err) < 0 ||
 	    gw_domain_set_context(p->domain, "any state", 8, &err) < 0 ||
-	    add_pages(p->domain, nr_pages, &err) < 0 || gw_process_go(p, &err) < 0)
+	    add_pages(p->domain, nr_pages, &err) < 0 || gw_process_start_domain(p, &err) < 0)
 		_exit(98);
 	gw_console_put(p->console, "hello from the guest\n", 21);
 	if (write(ready, "x", 1) != 1)

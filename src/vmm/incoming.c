@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * Jobs that restore an image: from the front of the input to a domain that is complete.
+ */
+#include "vmm/incoming.h"
+
+#include "base/util.h"
+#include "format/rules/rules.h"
+#include "hypervisor/control.h"
+#include "migrate/restore.h"
+#include "vmm/domain.h"
+
+int gw_incoming_create_domain(struct gw_incoming *in, struct gw_error *err)
+{
+	struct gw_config config;
+
+	if (gw_front_read(in->job.process, &in->front, &in->job.ch, &config, err) < 0)
+		return -1;
+	gw_process_set_config(in->job.process, &config);
+	return gw_process_create_domain(in->job.process, err);
+}
+
+int gw_incoming_check_header(void *opaque, const struct gw_image_header *header,
+			     struct gw_error *err)
+{
+	const struct gw_incoming *in = opaque;
+	const struct gw_process_args *args = &in->job.process->args;
+
+	/* Of a converted image, the legacy one that came was checked. */
+	if (in->front.converted)
+		return 0;
+	return gw_acceptance_check(&args->acceptance, gw_generation_of(header), &args->log, err);
+}
+
+int gw_incoming_restore(struct gw_incoming *in, struct gw_error *err)
+{
+	struct gw_job *job = &in->job;
+	struct gw_restore_result result;
+	struct gw_toolstack toolstack;
+	struct gw_restore_args args = {
+		.domain = job->process->domain,
+		.in = job->ch,
+		.origin = in->front.offset,
+		.toolstack = &toolstack,
+		.op = job->running,
+		.cancel = gw_job_cancel_token(job),
+		.owner = in,
+		.header = gw_incoming_check_header,
+	};
+	int ret;
+
+	gw_job_init_toolstack(job, &toolstack);
+	ret = in->front.layer == GW_LAYER_LIBXC ? gw_restore_image(&args, &result, err)
+						: gw_restore_stream(&args, NULL, &result, err);
+	if (ret < 0)
+		return -1;
+	job->report = result.report;
+	return gw_control_restored(args.domain->control, err);
+}

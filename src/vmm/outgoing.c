@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * Jobs that save the domain over a client's descriptor: from the request to the arguments of the
+ * engine.
+ */
+#include "vmm/outgoing.h"
+
+#include <unistd.h>
+
+#include "base/util.h"
+#include "vmm/options.h"
+
+static int read_options(struct gw_outgoing *out, const json_t *message, struct gw_error *err)
+{
+	struct gw_domain_toolstack *toolstack = &out->job.toolstack;
+	uint64_t suspend_ms = GW_SUSPEND_TIMEOUT_MS, downtime = 0, rounds = 0;
+
+	if (gw_option_bool(message, "live", &out->live, err) < 0 ||
+	    gw_option_bool(message, "force_pause", &toolstack->force, err) < 0 ||
+	    gw_option_number(message, "suspend_timeout_ms", 3600000, &suspend_ms, err) < 0 ||
+	    gw_option_number(message, "downtime_ms", 3600000, &downtime, err) < 0 ||
+	    gw_option_number(message, "timeout_ms", UINT64_C(1) << 40, &out->precopy.timeout_ms,
+			     err) < 0 ||
+	    gw_option_number(message, "max_rounds", 1000000, &rounds, err) < 0 ||
+	    gw_option_number(message, "bandwidth", UINT64_C(1) << 60, &out->precopy.bandwidth,
+			     err) < 0)
+		return -1;
+	toolstack->suspend_timeout_ms = (int)suspend_ms;
+	out->precopy.downtime_ms = (unsigned)downtime;
+	out->precopy.max_rounds = (unsigned)rounds;
+	return 0;
+}
+
+struct gw_outgoing *gw_outgoing_new(struct gw_process *p, struct gw_session *s,
+				    const json_t *message, const struct gw_job_kind *kind,
+				    struct gw_error *err)
+{
+	int fd = gw_conn_take_fd(&s->conn);
+	struct gw_outgoing *out;
+	struct gw_channel *ch;
+	struct gw_job *job;
+
+	if (fd < 0) {
+		gw_fail(err, GW_USAGE, "%s: no descriptor came with the request", kind->name);
+		return NULL;
+	}
+	ch = gw_channel_from_fd(fd, true, kind->channel, err);
+	if (!ch) {
+		close(fd);
+		return NULL;
+	}
+	job = gw_job_new(p, kind, ch, err);
+	if (!job)
+		return NULL;
+	job->owner = s;
+	out = gw_container_of(job, struct gw_outgoing, job);
+	if (read_options(out, message, err) == 0)
+		return out;
+	gw_job_free(job);
+	return NULL;
+}
+
+struct gw_save_args gw_outgoing_save_args(struct gw_outgoing *out, struct gw_toolstack *toolstack)
+{
+	gw_job_init_toolstack(&out->job, toolstack);
+	return (struct gw_save_args){
+		.domain = out->job.process->domain,
+		.toolstack = toolstack,
+		.op = out->job.running,
+		.cancel = gw_job_cancel_token(&out->job),
+		.live = out->live,
+		.precopy = out->precopy,
+	};
+}
+
+json_t *gw_outgoing_reply(const struct gw_outgoing *out)
+{
+	json_t *reply = gw_job_report_json(&out->job);
+
+	json_object_set_new(reply, "forced", json_boolean(out->job.toolstack.forced));
+	return reply;
+}

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * The arguments that a domain's process is started with, and the ways in which it ends.
+ */
+#ifndef GW_VMM_PROCESS_ARGS_H
+#define GW_VMM_PROCESS_ARGS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <godwit/cancel.h>
+#include <godwit/log.h>
+#include <godwit/toolstack.h>
+
+#include "vmm/accept.h"
+
+struct gw_process_args {
+	const char *connect;		 /* the hypervisor's URI */
+	const char *name;		 /* replaces the name in the config; NULL: keep that one */
+	bool paused;			 /* the domain stays paused when it is in place */
+	struct gw_acceptance acceptance; /* the images that may be restored here */
+	int console_fd;			 /* receives a copy of what the guest prints; -1: no copy */
+	/* The domain is in place (and runs, unless paused): the process can go to the background.
+	 * NULL is fine. */
+	void (*in_place)(void *opaque, const char *name);
+	/* Of a restore or a receive. NULL is fine. */
+	void (*progress)(void *opaque, const struct gw_progress *progress);
+	void *opaque;
+	struct gw_log log;
+	/* Once set, the process destroys the domain, or gives up the operation that creates it. */
+	const struct gw_cancel *cancel;
+};
+
+/* The reason why a domain left its process, or why there was none. */
+enum gw_process_end {
+	GW_END_POWEROFF,  /* the guest turned itself off */
+	GW_END_REBOOT,	  /* the guest asked for a reboot, which takes a new "run" */
+	GW_END_CRASHED,	  /* the guest crashed */
+	GW_END_DESTROYED, /* a client or a signal asked for it */
+	GW_END_SAVED,	  /* the domain is in a file now */
+	GW_END_MOVED,	  /* the domain is in another process now */
+	GW_END_NONE,	  /* there never was a domain here: the error says why */
+};
+
+#endif

@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * The state of a domain's process, and the rule of which thread may touch which part of it.
+ *
+ * Two threads touch it: the main thread, which runs the loop, and the thread of the operation in
+ * progress (job.h), if there is one. gw_operation_start() and gw_operation_wait() order everything
+ * that one did before everything that the other does afterwards.
+ */
+#ifndef GW_VMM_STATE_H
+#define GW_VMM_STATE_H
+
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <godwit/error.h>
+#include <godwit/hypervisor.h>
+
+#include "migrate/protocol.h"
+#include "vmm/config.h"
+#include "vmm/console.h"
+#include "vmm/process_args.h"
+#include "vmm/runtime.h"
+#include "vmm/session.h"
+#include "vmm/toolstack.h"
+
+struct gw_job;
+
+enum gw_phase {
+	GW_PHASE_EMPTY,	    /* no domain yet: a restore or a receive creates one */
+	GW_PHASE_LIVE,	    /* the domain runs, or is paused by its owner */
+	GW_PHASE_SAVED,	    /* suspended; the image is written, its client has to confirm it */
+	GW_PHASE_UNDECIDED, /* suspended; a migration broke in its commit window */
+};
+
+enum gw_side { GW_SIDE_SOURCE, GW_SIDE_DESTINATION };
+
+struct gw_process {
+	/* Set before any thread starts, constant from then on, except for args.console_fd, which is
+	 * the main thread's. */
+	struct gw_process_args args;
+	struct gw_runtime runtime;
+	int signal_fd;
+	int wake_fd; /* eventfd: gw_process_wake() */
+	sigset_t old_mask;
+	struct gw_console *console; /* has a lock of its own */
+
+	/* Either thread, at any time. */
+	_Atomic(enum gw_phase) phase;
+
+	/*
+	 * Guarded by lock. While an operation runs, its thread takes the lock to write them and the
+	 * main thread takes it to read them: it does not write them then. The operation's thread
+	 * reads them without it, and so does the main thread while no operation runs.
+	 */
+	pthread_mutex_t lock;
+	struct gw_claim claim;
+	struct gw_config config;
+	struct gw_host *host;
+	struct gw_domain *domain;
+	bool paused;			  /* by its owner */
+	uint64_t started_ns;		  /* when the domain was started, or else the process */
+	struct gw_migration_id migration; /* in progress or undecided; zeroed: none */
+	enum gw_side side;		  /* of that migration */
+
+	/* The main thread's alone, all below. */
+	struct gw_sessions sessions;
+	struct gw_job *job;	    /* the operation in progress; NULL: none */
+	struct gw_domain_info info; /* as it was last read */
+	bool cancel_seen;	    /* args.cancel was acted upon */
+	uint64_t console_pos;	    /* of the copy to args.console_fd */
+	bool announced;		    /* in_place was called */
+	char *wanted_name; /* of a domain that arrived as NAME--incoming: the name that it takes
+			      when the source has released it; or NULL */
+	uint64_t wanted_until_ns; /* and when it stops waiting for that */
+
+	struct gw_domain_toolstack stopped; /* PHASE_SAVED, UNDECIDED: how to resume the domain */
+	struct gw_session *saver; /* PHASE_SAVED: the client that has to confirm the image */
+
+	bool destroy_wanted; /* as soon as the operation has ended */
+	struct gw_session *destroyer;
+	bool ended;
+	enum gw_process_end end;
+	struct gw_error end_err;
+};
+
+/* Makes the main loop turn once more. Any thread. */
+void gw_process_wake(struct gw_process *p);
+
+/* The domain leaves the process: the loop ends after this turn. The first call counts. Answers the
+ * client that asked for a destroy. Main thread. */
+void gw_process_end(struct gw_process *p, enum gw_process_end end);
+/* The same where no domain came to be, because of err. */
+void gw_process_end_failed(struct gw_process *p, const struct gw_error *err);
+
+/* The config of the domain to be: its members are taken over, those of the one before freed. */
+void gw_process_set_config(struct gw_process *p, const struct gw_config *config);
+/* The name of the process from now on: its members are taken over, the one before is released. */
+void gw_process_set_claim(struct gw_process *p, const struct gw_claim *claim);
+/* The migration that this side takes part in from now on; NULL: none any more. */
+void gw_process_set_migration(struct gw_process *p, const struct gw_migration_id *id,
+			      enum gw_side side);
+
+/* 32 hex digits and a NUL. */
+void gw_migration_id_format(const struct gw_migration_id *id, char out[33]);
+
+#endif

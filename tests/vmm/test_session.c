@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * Sessions without a process: each message and each end is reported upward once, and no output
+ * leaves while it is held.
+ */
+#include "lib/gwtest.h"
+
+#include <poll.h>
+#include <signal.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "vmm/session.h"
+
+struct owner {
+	struct gw_sessions sessions;
+	int listen_fd;
+	struct sockaddr_un address;
+	socklen_t address_len;
+	unsigned messages, gone;
+	char request[32]; /* of the last message */
+	struct gw_session *from, *left;
+};
+
+static void on_message(void *opaque, struct gw_session *s, const json_t *message)
+{
+	struct owner *o = opaque;
+
+	o->messages++;
+	o->from = s;
+	snprintf(o->request, sizeof(o->request), "%s",
+		 json_string_value(json_object_get(message, "request")));
+	gw_session_reply(s, o->request, json_pack("{s:i}", "count", (int)o->messages));
+}
+
+static void on_gone(void *opaque, struct gw_session *s)
+{
+	struct owner *o = opaque;
+
+	o->gone++;
+	o->left = s;
+}
+
+static int open_owner(void **state)
+{
+	struct owner *o = calloc(1, sizeof(*o));
+	struct gw_error err = GW_ERROR_INIT;
+
+	o->sessions = (struct gw_sessions){.console = gw_console_new(&err),
+					   .on_message = on_message,
+					   .on_gone = on_gone,
+					   .opaque = o};
+	o->listen_fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	o->address.sun_family = AF_UNIX;
+	o->address_len = sizeof(o->address);
+	/* With only its family the socket gets an abstract address of its own. */
+	if (bind(o->listen_fd, (struct sockaddr *)&o->address, sizeof(sa_family_t)) < 0 ||
+	    listen(o->listen_fd, 4) < 0 ||
+	    getsockname(o->listen_fd, (struct sockaddr *)&o->address, &o->address_len) < 0)
+		return -1;
+	*state = o;
+	return 0;
+}
+
+static int close_owner(void **state)
+{
+	struct owner *o = *state;
+
+	gw_sessions_close(&o->sessions);
+	gw_console_free(o->sessions.console);
+	close(o->listen_fd);
+	free(o);
+	return 0;
+}
+
+static int connect_client(struct owner *o)
+{
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	unsigned before = o->sessions.nr;
+
+	assert_return_code(connect(fd, (struct sockaddr *)&o->address, o->address_len), 0);
+	gw_sessions_accept(&o->sessions, o->listen_fd);
+	assert_int_equal(o->sessions.nr, before + 1);
+	return fd;
+}
+
+/* What a turn of the loop does. */
+static void serve(struct owner *o)
+{
+	struct pollfd fds[GW_SESSIONS_MAX];
+	nfds_t n = gw_sessions_fill_poll(&o->sessions, fds);
+
+	assert_true(poll(fds, n, 1000) >= 0);
+	gw_sessions_serve(&o->sessions, fds, n);
+}
+
+static void say(int fd, const char *text)
+{
+	assert_int_equal(send(fd, text, strlen(text), 0), strlen(text));
+}
+
+/* Everything that has come at the client by now. */
+static void hear(int fd, char *text, size_t size)
+{
+	ssize_t n = recv(fd, text, size - 1, MSG_DONTWAIT);
+
+	text[n > 0 ? n : 0] = '\0';
+}
+
+static void test_messages_go_up(void **state)
+{
+	struct owner *o = *state;
+	int one = connect_client(o), other = connect_client(o);
+	struct gw_session *first;
+	char text[200];
+
+	say(one, "{\"request\":\"a\"}\n{\"request\":\"b\"}\n");
+	serve(o);
+	assert_int_equal(o->messages, 2);
+	assert_string_equal(o->request, "b");
+	first = o->from;
+	hear(one, text, sizeof(text));
+	assert_non_null(strstr(text, "\"count\": 1") ? strstr(text, "\"count\": 2")
+						     : strstr(text, "\"count\":2"));
+	say(other, "{\"request\":\"c\"}\n");
+	serve(o);
+	assert_int_equal(o->messages, 3);
+	assert_ptr_not_equal(o->from, first);
+	hear(one, text, sizeof(text));
+	assert_string_equal(text, "");
+	close(one);
+	close(other);
+}
+
+static void test_end_goes_up_once(void **state)
+{
+	struct owner *o = *state;
+	int fd = connect_client(o), stays = connect_client(o);
+	struct gw_session *s;
+
+	say(fd, "{\"request\":\"a\"}\n");
+	serve(o);
+	s = o->from;
+	close(fd);
+	serve(o);
+	assert_int_equal(o->gone, 1);
+	assert_ptr_equal(o->left, s);
+	assert_int_equal(o->sessions.nr, 1);
+	say(stays, "{\"request\":\"a\"}\n");
+	serve(o);
+	assert_int_equal(o->gone, 1);
+	close(stays);
+}
+
+static void test_nonsense_stays_below(void **state)
+{
+	struct owner *o = *state;
+	int fd = connect_client(o);
+	char text[300];
+
+	say(fd, "GET / HTTP/1.0\r\n\r\n");
+	for (int i = 0; i < 3 && o->gone == 0; i++)
+		serve(o);
+	assert_int_equal(o->messages, 0);
+	assert_int_equal(o->gone, 1);
+	hear(fd, text, sizeof(text));
+	assert_non_null(strstr(text, "error"));
+	assert_int_equal(recv(fd, text, sizeof(text), 0), 0);
+	close(fd);
+}
+
+static void test_held_output(void **state)
+{
+	struct owner *o = *state;
+	int fd = connect_client(o);
+	char text[200];
+
+	o->sessions.hold_output = true;
+	say(fd, "{\"request\":\"a\"}\n");
+	serve(o);
+	assert_int_equal(o->messages, 1);
+	hear(fd, text, sizeof(text));
+	assert_string_equal(text, "");
+	o->sessions.hold_output = false;
+	gw_sessions_close(&o->sessions);
+	hear(fd, text, sizeof(text));
+	assert_non_null(strstr(text, "\"reply\""));
+	/* That end is the owner's own doing. */
+	assert_int_equal(o->gone, 0);
+	close(fd);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_messages_go_up, open_owner, close_owner),
+		cmocka_unit_test_setup_teardown(test_end_goes_up_once, open_owner, close_owner),
+		cmocka_unit_test_setup_teardown(test_nonsense_stays_below, open_owner, close_owner),
+		cmocka_unit_test_setup_teardown(test_held_output, open_owner, close_owner),
+	};
+
+	signal(SIGPIPE, SIG_IGN);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -83,12 +83,16 @@ static const int segment_ids[GW_HVM_NR_SEGMENTS] = {
 	UC_X86_REG_GS, UC_X86_REG_SS, UC_X86_REG_TR, UC_X86_REG_LDTR,
 };
 
+/* Of TR and LDTR, Unicorn fills the whole struct; its selector comes first. */
 static uint64_t get(struct gw_emu *e, int id)
 {
-	uint64_t value = 0;
+	union {
+		uint64_t value;
+		uc_x86_mmr system_segment;
+	} r = {0};
 
-	e->u->reg_read(e->engine.uc, id, &value);
-	return value;
+	e->u->reg_read(e->engine.uc, id, &r);
+	return r.value;
 }
 
 static void put(struct gw_emu *e, int id, uint64_t value)

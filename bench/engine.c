@@ -122,7 +122,8 @@ static int ts_suspend(void *opaque, struct gw_error *err)
 static uint64_t save(struct gw_domain *d, int fd, bool live)
 {
 	struct gw_error err = GW_ERROR_INIT;
-	struct gw_toolstack ts = {GW_TOOLSTACK_HEAD, .owner = d, .suspend = ts_suspend};
+	struct gw_toolstack ts = {
+		.head = GW_TABLE_HEAD(struct gw_toolstack), .owner = d, .suspend = ts_suspend};
 	struct gw_channel *out = gw_channel_from_fd(fd, false, "sink", &err);
 	struct gw_report report;
 	struct gw_save_args args = {.domain = d, .out = out, .toolstack = &ts, .live = live};

@@ -74,20 +74,15 @@ struct gw_precopy_stats {
 	enum gw_precopy_decision advice; /* what the library's own policy says: CONTINUE or STOP */
 };
 
-#define GW_TOOLSTACK_VERSION 1
-
 /*
- * Filled by the domain's owner in an initialiser that begins with GW_TOOLSTACK_HEAD. Every entry is
- * optional: the library supplies what its comment calls the default. Entries that return int return
- * 0, or -1 with err, unless they say otherwise. All entries are called from the thread that runs
- * the operation, one at a time.
+ * Filled by the domain's owner. Every entry is optional: the library supplies what its comment
+ * calls the default, also for entries that a table of an older size does not have. Entries that
+ * return int return 0, or -1 with err, unless they say otherwise. All entries are called from the
+ * thread that runs the operation, one at a time.
  */
 struct gw_toolstack {
-	/* The table as its filler was compiled: entries that lie beyond size are absent. */
-	size_t size;
-	/* GW_TOOLSTACK_VERSION. Changes only with the meaning of an entry. */
-	unsigned version;
-	void *owner; /* the first argument of each entry */
+	struct gw_table_head head; /* GW_TABLE_HEAD(struct gw_toolstack) */
+	void *owner;		   /* the first argument of each entry */
 	struct gw_log log;
 	/* NULL is fine, as it is for every entry below. */
 	void (*progress)(void *owner, const struct gw_progress *progress);
@@ -149,9 +144,6 @@ struct gw_toolstack {
 	/* COLO: brings the pfns that the secondary has written. Borrowed. NULL: there is none. */
 	struct gw_channel *back_channel;
 };
-
-/* Begins every initialiser: struct gw_toolstack ts = {GW_TOOLSTACK_HEAD, .owner = me, ...}; */
-#define GW_TOOLSTACK_HEAD .size = sizeof(struct gw_toolstack), .version = GW_TOOLSTACK_VERSION
 
 #ifdef __cplusplus
 }

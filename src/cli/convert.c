@@ -98,7 +98,7 @@ static int convert_to(struct gw_cli *cli, const struct gw_args *args, struct gw_
 		      const char *path, struct gw_conversion_result *done, struct gw_error *err)
 {
 	const struct gw_toolstack ts = {
-		GW_TOOLSTACK_HEAD,
+		.head = GW_TABLE_HEAD(struct gw_toolstack),
 		.owner = &cli->out,
 		.progress = gw_output_progress,
 		.log = cli->out.log,

@@ -14,7 +14,7 @@ static int compare(struct gw_diff_run *run, const struct gw_diff_input *a,
 		   const struct gw_diff_input *b)
 {
 	const struct gw_toolstack ts = {
-		GW_TOOLSTACK_HEAD,
+		.head = GW_TABLE_HEAD(struct gw_toolstack),
 		.owner = &run->cli->out,
 		.progress = gw_output_progress,
 		.log = run->cli->out.log,

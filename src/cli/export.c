@@ -15,7 +15,7 @@ static int export_to(struct gw_cli *cli, struct gw_channel *in, const char *path
 		     struct gw_error *err)
 {
 	const struct gw_toolstack ts = {
-		GW_TOOLSTACK_HEAD,
+		.head = GW_TABLE_HEAD(struct gw_toolstack),
 		.owner = &cli->out,
 		.progress = gw_output_progress,
 		.log = cli->out.log,

@@ -54,7 +54,8 @@ static int detect_legacy(struct gw_channel *in, enum gw_file_format *format, str
 
 static struct gw_channel *converted(struct gw_cli *cli, struct gw_channel *in, struct gw_error *err)
 {
-	const struct gw_toolstack toolstack = {GW_TOOLSTACK_HEAD, .log = cli->out.log};
+	const struct gw_toolstack toolstack = {.head = GW_TABLE_HEAD(struct gw_toolstack),
+					       .log = cli->out.log};
 	const struct gw_convert_args args = {
 		.in = in,
 		.from = GW_CONVERT_LEGACY,

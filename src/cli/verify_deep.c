@@ -318,7 +318,8 @@ int gw_deep_check(struct gw_deep *deep, struct gw_cli *cli, const char *path,
 		  const struct gw_examination *examination, const struct gw_findings *out,
 		  struct gw_error *err)
 {
-	struct gw_toolstack toolstack = {GW_TOOLSTACK_HEAD, .owner = cli, .progress = on_progress};
+	struct gw_toolstack toolstack = {
+		.head = GW_TABLE_HEAD(struct gw_toolstack), .owner = cli, .progress = on_progress};
 	struct gw_restore_args args = {
 		.origin = deep->base,
 		.toolstack = &toolstack,

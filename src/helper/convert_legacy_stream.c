@@ -227,7 +227,7 @@ static int convert(const struct options *o, struct gw_channel *in, struct gw_cha
 		   struct gw_error *err)
 {
 	const struct gw_toolstack ts = {
-		GW_TOOLSTACK_HEAD,
+		.head = GW_TABLE_HEAD(struct gw_toolstack),
 		.log = {.fn = say,
 			.opaque = (void *)(uintptr_t)o,
 			.max = o->verbose ? GW_LOG_INFO : GW_LOG_WARNING},

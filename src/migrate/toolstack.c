@@ -105,23 +105,23 @@ static void supply_defaults(struct gw_toolstack *ts)
 
 static int copy(struct gw_toolstack *full, const struct gw_toolstack *given, struct gw_error *err)
 {
-	if (given->size < MIN_SIZE)
-		return gw_fail(
-			err, GW_USAGE,
-			"the toolstack table says that it has %zu bytes, expected at least %zu",
-			given->size, MIN_SIZE);
-	if (given->version != GW_TOOLSTACK_VERSION)
-		return gw_fail(err, GW_USAGE, "the toolstack table is of version %u, expected %u",
-			       given->version, GW_TOOLSTACK_VERSION);
-	memcpy(full, given, GW_MIN(given->size, sizeof(*full)));
-	full->size = sizeof(*full);
+	if (given->head.size < MIN_SIZE)
+		return gw_fail(err, GW_USAGE,
+			       "the toolstack table has size %u, expected at least %zu",
+			       given->head.size, MIN_SIZE);
+	if (given->head.version != GW_TABLE_VERSION)
+		return gw_fail(err, GW_UNSUPPORTED,
+			       "the toolstack table has version %u, this library has version %u",
+			       given->head.version, GW_TABLE_VERSION);
+	memcpy(full, given, GW_MIN((size_t)given->head.size, sizeof(*full)));
+	full->head.size = sizeof(*full);
 	return 0;
 }
 
 int gw_toolstack_complete(struct gw_toolstack *full, const struct gw_toolstack *given,
 			  unsigned needed, struct gw_error *err)
 {
-	*full = (struct gw_toolstack){GW_TOOLSTACK_HEAD};
+	*full = (struct gw_toolstack){.head = GW_TABLE_HEAD(struct gw_toolstack)};
 	if (given && copy(full, given, err) < 0)
 		return -1;
 	if ((needed & GW_TOOLSTACK_SUSPENDS) && !full->suspend)

@@ -14,7 +14,8 @@
 /*
  * Copies given (NULL: an empty table) to full and supplies the defaults of the entries that it
  * lacks, those that a table of an older size does not have included. needed: GW_TOOLSTACK_ bits. -1
- * with GW_USAGE if given has no size, is of another version, or lacks an entry that is needed.
+ * with GW_USAGE if given has no size or lacks an entry that is needed, with GW_UNSUPPORTED if it
+ * has another version.
  */
 int gw_toolstack_complete(struct gw_toolstack *full, const struct gw_toolstack *given,
 			  unsigned needed, struct gw_error *err);

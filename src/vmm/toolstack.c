@@ -61,8 +61,11 @@ int gw_domain_toolstack_undo(struct gw_domain_toolstack *ts, struct gw_error *er
 void gw_domain_toolstack_init(struct gw_domain_toolstack *ts, struct gw_toolstack *table)
 {
 	*table = (struct gw_toolstack){
-		GW_TOOLSTACK_HEAD,     .owner = ts,	      .log = ts->log,
-		.suspend = do_suspend, .postcopy = do_resume,
+		.head = GW_TABLE_HEAD(struct gw_toolstack),
+		.owner = ts,
+		.log = ts->log,
+		.suspend = do_suspend,
+		.postcopy = do_resume,
 	};
 }
 

@@ -34,7 +34,7 @@ void convert_channels(struct outcome *o, struct gw_channel *in, struct gw_channe
 		      const struct gw_convert_args *args)
 {
 	const struct gw_toolstack ts = {
-		GW_TOOLSTACK_HEAD,
+		.head = GW_TABLE_HEAD(struct gw_toolstack),
 		.log = {.fn = on_remark, .opaque = o, .max = GW_LOG_DEBUG},
 	};
 	struct gw_convert_args all = args ? *args : (struct gw_convert_args){0};

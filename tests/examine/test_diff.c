@@ -116,7 +116,7 @@ static void compare(struct told *t, const struct gw_buffer *a, const struct gw_b
 		.pages = on_pages,
 		.page_details = details,
 	};
-	const struct gw_toolstack ts = {GW_TOOLSTACK_HEAD};
+	const struct gw_toolstack ts = {.head = GW_TABLE_HEAD(struct gw_toolstack)};
 	struct gw_channel *from_a = files & 1 ? file_channel(a) : pipe_channel(a);
 	struct gw_channel *from_b = files & 2 ? file_channel(b) : pipe_channel(b);
 

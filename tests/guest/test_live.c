@@ -130,7 +130,8 @@ static void save_by_engine(struct gw_domain *d, struct gw_memory_guest *guest,
 			   struct gw_buffer *out)
 {
 	struct gw_error err = GW_ERROR_INIT;
-	struct gw_toolstack ts = {GW_TOOLSTACK_HEAD, .owner = d, .suspend = ts_suspend};
+	struct gw_toolstack ts = {
+		.head = GW_TABLE_HEAD(struct gw_toolstack), .owner = d, .suspend = ts_suspend};
 	struct gw_channel *ch = bytes_sink("saved", out);
 	struct gw_report report;
 	struct gw_save_args args = {.domain = d,

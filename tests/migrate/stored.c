@@ -140,7 +140,9 @@ static int ts_resume(void *opaque, struct gw_error *err)
 
 struct gw_toolstack stored_toolstack(struct gw_domain *d)
 {
-	return (struct gw_toolstack){GW_TOOLSTACK_HEAD, .owner = d, .suspend = ts_suspend,
+	return (struct gw_toolstack){.head = GW_TABLE_HEAD(struct gw_toolstack),
+				     .owner = d,
+				     .suspend = ts_suspend,
 				     .postcopy = ts_resume};
 }
 

@@ -97,9 +97,12 @@ static void check_clean(struct bench *b, const char *what, uint64_t where)
 static int save_through(struct bench *b, struct gw_channel *out, enum gw_stream_type type,
 			bool live, const struct gw_cancel *cancel, struct gw_error *err)
 {
-	struct gw_toolstack ts = {GW_TOOLSTACK_HEAD,	       .owner = b,
-				  .suspend = ts_suspend,       .postcopy = ts_resume,
-				  .checkpoint = ts_checkpoint, .logdirty_switch = ts_logdirty};
+	struct gw_toolstack ts = {.head = GW_TABLE_HEAD(struct gw_toolstack),
+				  .owner = b,
+				  .suspend = ts_suspend,
+				  .postcopy = ts_resume,
+				  .checkpoint = ts_checkpoint,
+				  .logdirty_switch = ts_logdirty};
 	struct gw_save_args args = {.domain = &b->f->base,
 				    .out = out,
 				    .toolstack = &ts,

@@ -182,7 +182,9 @@ static void test_deferred_table_is_sent(void **state)
 	struct gw_error err = GW_ERROR_INIT;
 	struct gw_domain *d = running_domain(streams[1]);
 	struct stealthy s = {.d = d};
-	struct gw_toolstack ts = {GW_TOOLSTACK_HEAD, .owner = &s, .suspend = stealthy_suspend};
+	struct gw_toolstack ts = {.head = GW_TABLE_HEAD(struct gw_toolstack),
+				  .owner = &s,
+				  .suspend = stealthy_suspend};
 	struct gw_buffer live = {0}, still = {0};
 	struct gw_channel *out = bytes_sink("saved", &live);
 	struct gw_save_args args = {.domain = d, .out = out, .toolstack = &ts, .live = true};

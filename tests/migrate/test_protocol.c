@@ -214,7 +214,9 @@ static int receive_it(void *opaque, struct gw_operation *op, struct gw_error *er
 {
 	struct migration *m = opaque;
 	struct gw_channel *ch = channel_of(m->relay.receiver);
-	struct gw_toolstack ts = {GW_TOOLSTACK_HEAD, .owner = m, .progress = cancel_receiver};
+	struct gw_toolstack ts = {.head = GW_TABLE_HEAD(struct gw_toolstack),
+				  .owner = m,
+				  .progress = cancel_receiver};
 	struct gw_receiver receiver = {
 		.opaque = m,
 		.accept = accept_it,

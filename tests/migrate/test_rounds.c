@@ -194,7 +194,8 @@ static void test_toolstack_decides(void **state)
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		struct gw_error err = GW_ERROR_INIT;
 		struct verdicts v = {.list = cases[i].list};
-		struct gw_toolstack ts = {GW_TOOLSTACK_HEAD, .owner = &v,
+		struct gw_toolstack ts = {.head = GW_TABLE_HEAD(struct gw_toolstack),
+					  .owner = &v,
 					  .checkpoint = give_verdict};
 		struct gw_restore_args args = {.toolstack = &ts};
 		struct gw_restore_result result;

@@ -306,7 +306,7 @@ static void test_checkpointed(void **state)
 	struct busy_channel *out = busy_channel(&guest);
 	struct last_state l = {.c = {.guest = &guest, .inner = stored_toolstack(d)}};
 	struct gw_buffer model = {0};
-	struct gw_toolstack ts = {GW_TOOLSTACK_HEAD,
+	struct gw_toolstack ts = {.head = GW_TABLE_HEAD(struct gw_toolstack),
 				  .owner = &l,
 				  .suspend = snap_suspend,
 				  .postcopy = snap_resume,
@@ -367,7 +367,7 @@ static uint64_t mismatches_of(const struct gw_buffer *image, enum gw_guest_type 
 {
 	struct gw_error err = GW_ERROR_INIT;
 	struct gw_toolstack ts = {
-		GW_TOOLSTACK_HEAD,
+		.head = GW_TABLE_HEAD(struct gw_toolstack),
 		.log = {.fn = take_remark, .opaque = remarks, .max = GW_LOG_WARNING}};
 	struct gw_restore_args args = {
 		.domain = stored_domain(type, type == GW_GUEST_X86_PV ? 0 : 8192),
@@ -494,7 +494,9 @@ static void test_no_suspend(void **state)
 {
 	struct gw_error err = GW_ERROR_INIT;
 	struct gw_domain *d = real_domain(HVM);
-	struct gw_toolstack ts = {GW_TOOLSTACK_HEAD, .owner = d, .suspend = refuse_to_suspend};
+	struct gw_toolstack ts = {.head = GW_TABLE_HEAD(struct gw_toolstack),
+				  .owner = d,
+				  .suspend = refuse_to_suspend};
 	struct busy_channel *out = busy_channel(NULL);
 	struct gw_save_args args = {.domain = d, .out = &out->ch, .toolstack = &ts, .live = true};
 

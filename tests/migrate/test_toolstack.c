@@ -96,7 +96,9 @@ static void test_decisions(void **state)
 	for (size_t i = 0; i < GW_ARRAY_SIZE(cases); i++) {
 		struct gw_error err = GW_ERROR_INIT;
 		struct owner o = owner_of(real_domain(HVM));
-		const struct gw_toolstack ts = {GW_TOOLSTACK_HEAD, .owner = &o, .suspend = suspend,
+		const struct gw_toolstack ts = {.head = GW_TABLE_HEAD(struct gw_toolstack),
+						.owner = &o,
+						.suspend = suspend,
 						.precopy_policy = decide};
 		struct gw_report report;
 
@@ -137,7 +139,10 @@ static void test_owner_stops_first(void **state)
 	struct gw_error err = GW_ERROR_INIT;
 	struct owner o = owner_of(real_domain(HVM));
 	const struct gw_toolstack ts = {
-		GW_TOOLSTACK_HEAD,	  .owner = &o, .progress = write_all, .suspend = suspend,
+		.head = GW_TABLE_HEAD(struct gw_toolstack),
+		.owner = &o,
+		.progress = write_all,
+		.suspend = suspend,
 		.precopy_policy = decide,
 	};
 	struct gw_channel *ch = bytes_sink("saved", NULL);
@@ -168,7 +173,8 @@ static void test_default_decision(void **state)
 {
 	struct gw_error err = GW_ERROR_INIT;
 	struct owner o = owner_of(real_domain(HVM));
-	const struct gw_toolstack ts = {GW_TOOLSTACK_HEAD, .owner = &o, .suspend = suspend};
+	const struct gw_toolstack ts = {
+		.head = GW_TABLE_HEAD(struct gw_toolstack), .owner = &o, .suspend = suspend};
 	struct gw_report report;
 
 	assert_ok(save(&ts, o.d, true, &report, NULL, &err), &err);
@@ -198,7 +204,9 @@ static void test_device_model(void **state)
 	for (unsigned i = 0; i < 2; i++) {
 		struct gw_error err = GW_ERROR_INIT;
 		struct owner o = owner_of(real_domain(names[i]));
-		const struct gw_toolstack ts = {GW_TOOLSTACK_HEAD, .owner = &o, .suspend = suspend,
+		const struct gw_toolstack ts = {.head = GW_TABLE_HEAD(struct gw_toolstack),
+						.owner = &o,
+						.suspend = suspend,
 						.device_model_state = model_state};
 		struct gw_restore_args restore = {0};
 		struct gw_buffer stream = {0}, model = {0};
@@ -224,7 +232,9 @@ static void test_device_model_fails(void **state)
 {
 	struct gw_error err = GW_ERROR_INIT;
 	struct owner o = owner_of(real_domain(HVM));
-	const struct gw_toolstack ts = {GW_TOOLSTACK_HEAD, .owner = &o, .suspend = suspend,
+	const struct gw_toolstack ts = {.head = GW_TABLE_HEAD(struct gw_toolstack),
+					.owner = &o,
+					.suspend = suspend,
 					.device_model_state = model_state};
 
 	o.refusal = "it hangs";
@@ -237,25 +247,28 @@ static void test_older_table(void **state)
 {
 	struct gw_error err = GW_ERROR_INIT;
 	struct owner o = owner_of(real_domain(HVM));
-	struct gw_toolstack ts = {GW_TOOLSTACK_HEAD, .owner = &o, .suspend = suspend,
+	struct gw_toolstack ts = {.head = GW_TABLE_HEAD(struct gw_toolstack),
+				  .owner = &o,
+				  .suspend = suspend,
 				  .precopy_policy = decide};
 	struct gw_toolstack full;
 
 	memset((char *)&ts + offsetof(struct gw_toolstack, precopy_policy), 0xa5,
 	       sizeof(ts) - offsetof(struct gw_toolstack, precopy_policy));
-	ts.size = offsetof(struct gw_toolstack, precopy_policy);
+	ts.head.size = offsetof(struct gw_toolstack, precopy_policy);
 	assert_ok(save(&ts, o.d, true, NULL, NULL, &err), &err);
 	assert_int_equal(o.suspended, 1);
 	assert_int_equal(o.asked, 0);
 	assert_ok(gw_toolstack_complete(&full, &ts, 0, &err), &err);
-	assert_int_equal(full.size, sizeof(full));
+	assert_int_equal(full.head.size, sizeof(full));
 	assert_ptr_equal(full.suspend, suspend);
 	assert_null(full.back_channel);
 	/* A newer table: what this library does not know stays where it is. */
-	ts = (struct gw_toolstack){GW_TOOLSTACK_HEAD, .owner = &o, .suspend = suspend};
-	ts.size += 64;
+	ts = (struct gw_toolstack){
+		.head = GW_TABLE_HEAD(struct gw_toolstack), .owner = &o, .suspend = suspend};
+	ts.head.size += 64;
 	assert_ok(gw_toolstack_complete(&full, &ts, 0, &err), &err);
-	assert_int_equal(full.size, sizeof(full));
+	assert_int_equal(full.head.size, sizeof(full));
 	gw_control_destroy(o.d->control);
 }
 
@@ -264,12 +277,12 @@ static void test_bad_table(void **state)
 	struct gw_error err = GW_ERROR_INIT;
 	struct gw_toolstack full, ts = {.suspend = suspend};
 
-	assert_fails(gw_toolstack_complete(&full, &ts, 0, &err), &err, GW_USAGE, "has 0 bytes");
-	ts.size = offsetof(struct gw_toolstack, progress) - 1;
+	assert_fails(gw_toolstack_complete(&full, &ts, 0, &err), &err, GW_USAGE, "size 0");
+	ts.head.size = offsetof(struct gw_toolstack, progress) - 1;
 	assert_fails(gw_toolstack_complete(&full, &ts, 0, &err), &err, GW_USAGE, "at least");
-	ts.size = sizeof(ts);
-	ts.version = GW_TOOLSTACK_VERSION + 1;
-	assert_fails(gw_toolstack_complete(&full, &ts, 0, &err), &err, GW_USAGE, "version 2");
+	ts.head.size = sizeof(ts);
+	ts.head.version = GW_TABLE_VERSION + 1;
+	assert_fails(gw_toolstack_complete(&full, &ts, 0, &err), &err, GW_UNSUPPORTED, "version 2");
 }
 
 /* Every entry of an empty table can be called. */
@@ -334,7 +347,8 @@ static void test_static_data(void **state)
 {
 	struct gw_error err = GW_ERROR_INIT;
 	struct owner o = {0};
-	const struct gw_toolstack ts = {GW_TOOLSTACK_HEAD, .owner = &o, .static_data = see_policy};
+	const struct gw_toolstack ts = {
+		.head = GW_TABLE_HEAD(struct gw_toolstack), .owner = &o, .static_data = see_policy};
 	struct gw_domain_info info;
 
 	assert_ok(restore(&o, &ts, &err), &err);
@@ -352,7 +366,8 @@ static void test_restore_results(void **state)
 {
 	struct gw_error err = GW_ERROR_INIT;
 	struct owner o = {0};
-	const struct gw_toolstack ts = {GW_TOOLSTACK_HEAD, .owner = &o,
+	const struct gw_toolstack ts = {.head = GW_TABLE_HEAD(struct gw_toolstack),
+					.owner = &o,
 					.restore_results = take_results};
 
 	assert_ok(restore(&o, &ts, &err), &err);

@@ -6,18 +6,14 @@
 
 #include <string.h>
 
+#include "base/bitmap.h"
 #include "base/util.h"
 #include "hypervisor/domain.h"
 
-/* A guest that gives pages back while they are looked at may cost that many more tries. */
-#define MAP_TRIES 3
-
 static int find_types(struct gw_batch *b, struct gw_save_guest *g, struct gw_error *err)
 {
-	struct gw_domain *d = g->domain;
-
 	if (g->ops->pfn_to_gfn(g, b->nr, b->pfns, b->gfns, err) < 0 ||
-	    gw_domain_page_types(d, b->nr, b->gfns, b->types, err) < 0)
+	    gw_domain_page_types(g->domain, b->nr, b->gfns, b->types, err) < 0)
 		return -1;
 	b->nr_pages = 0;
 	for (size_t i = 0; i < b->nr; i++) {
@@ -33,31 +29,53 @@ static int find_types(struct gw_batch *b, struct gw_save_guest *g, struct gw_err
 	return 0;
 }
 
+static void defer(struct gw_batch *b, size_t i)
+{
+	b->deferred[i] = true;
+	b->nr_deferred++;
+}
+
 /*
- * A running guest can give a page back between the look at its type and the mapping; then the types
- * are asked again. A failure that stays is one.
+ * A running guest can give a page back between the look at its type and the mapping: such a page
+ * leaves the batch, and its turn comes again. Of a suspended guest every page must be mapped.
  */
+static int drop_unmapped(struct gw_batch *b, const uint8_t *results, bool final,
+			 struct gw_error *err)
+{
+	size_t from = 0, to = 0;
+
+	for (size_t i = 0; i < b->nr; i++) {
+		if (!gw_page_has_data(b->types[i]))
+			continue;
+		if (results[from] == GW_MAP_OK) {
+			b->data[to++] = b->data[from++];
+			continue;
+		}
+		if (final || results[from] != GW_MAP_GONE)
+			return gw_fail(err, GW_GUEST, "pfn 0x%llx cannot be mapped: %s",
+				       (unsigned long long)b->pfns[i],
+				       results[from] == GW_MAP_GONE ? "it has no page any more"
+								    : "the mapping is refused");
+		b->types[i] = GW_PAGE_XTAB;
+		defer(b, i);
+		from++;
+	}
+	b->nr_pages = to;
+	return 0;
+}
+
 static int map(struct gw_batch *b, struct gw_save_guest *g, bool final, struct gw_error *err)
 {
-	struct gw_domain *d = g->domain;
+	uint8_t results[GW_BATCH_MAX];
 
-	for (int tries = final ? 1 : MAP_TRIES; tries > 0; tries--) {
-		struct gw_error why = GW_ERROR_INIT;
-
-		if (find_types(b, g, err) < 0)
-			return -1;
-		if (b->nr_pages == 0)
-			return 0;
-		if (gw_domain_map(d, b->nr_pages, b->data_gfns, false, b->data, &b->mapping,
-				  &why) == 0) {
-			b->mapped = true;
-			return 0;
-		}
-		if (tries == 1)
-			return gw_fail(err, why.code, "mapping pages at pfn 0x%llx: %s",
-				       (unsigned long long)b->pfns[0], why.text);
-	}
-	return -1;
+	if (b->nr_pages == 0)
+		return 0;
+	if (gw_domain_map_each(g->domain, b->nr_pages, b->data_gfns, false, b->data, results,
+			       &b->mapping, err) < 0)
+		return gw_fail_in(err, "mapping pages at pfn 0x%llx",
+				  (unsigned long long)b->pfns[0]);
+	b->mapped = true;
+	return drop_unmapped(b, results, final, err);
 }
 
 /* Page tables travel in a form of their own; a page that has none at the moment drops out of the
@@ -89,8 +107,7 @@ static int normalise(struct gw_batch *b, struct gw_save_guest *g, bool final, st
 				"pfn 0x%llx cannot be expressed although the guest is suspended",
 				(unsigned long long)b->pfns[i]);
 		if (rc == GW_DEFER) {
-			b->deferred[i] = true;
-			b->nr_deferred++;
+			defer(b, i);
 			continue;
 		}
 		b->data[to++] = page;
@@ -113,14 +130,28 @@ static void merge_pages(struct gw_batch *b)
 	b->nr_iov = (int)(v - b->iov) + 1;
 }
 
-static void build_record(struct gw_batch *b)
+/*
+ * Is there something to say of entry i? A pfn without a page has an entry only if its page was sent
+ * before: no restore, stock Xen's included, does anything for one that never was.
+ */
+static bool has_entry(const struct gw_save *s, const struct gw_batch *b, size_t i)
+{
+	if (b->nr_deferred > 0 && b->deferred[i])
+		return false;
+	return b->types[i] != GW_PAGE_XTAB || gw_bitmap_test(s->sent, b->pfns[i]);
+}
+
+static void build_record(struct gw_save *s, struct gw_batch *b)
 {
 	uint64_t entries[GW_BATCH_MAX];
 	size_t n = 0, head;
 
-	for (size_t i = 0; i < b->nr; i++)
-		if (b->nr_deferred == 0 || !b->deferred[i])
-			entries[n++] = gw_page_entry(b->pfns[i], b->types[i]);
+	for (size_t i = 0; i < b->nr; i++) {
+		if (!has_entry(s, b, i))
+			continue;
+		entries[n++] = gw_page_entry(b->pfns[i], b->types[i]);
+		gw_bitmap_set(s->sent, b->pfns[i]);
+	}
 	b->bytes = 0;
 	b->nr_iov = 0;
 	if (n == 0)
@@ -131,16 +162,18 @@ static void build_record(struct gw_batch *b)
 	b->bytes = head + (uint64_t)b->nr_pages * GW_PAGE_SIZE;
 }
 
-int gw_save_batch_prepare(struct gw_batch *b, struct gw_save_guest *g, bool final,
-			  struct gw_error *err)
+int gw_save_batch_prepare(struct gw_save *s, struct gw_batch *b, bool final, struct gw_error *err)
 {
+	struct gw_save_guest *g = &s->guest;
+
 	if (b->nr_deferred > 0)
 		memset(b->deferred, 0, sizeof(b->deferred));
 	b->nr_deferred = 0;
-	if (map(b, g, final, err) < 0 || normalise(b, g, final, err) < 0) {
+	if (find_types(b, g, err) < 0 || map(b, g, final, err) < 0 ||
+	    normalise(b, g, final, err) < 0) {
 		gw_batch_release(b, g->domain);
 		return -1;
 	}
-	build_record(b);
+	build_record(s, b);
 	return 0;
 }

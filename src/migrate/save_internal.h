@@ -22,6 +22,8 @@ struct gw_save {
 	struct gw_page_sink *sink;
 	struct gw_buffer records; /* whole records about to be written */
 	uint64_t *due;		  /* pfns of this round */
+	bool all_due;		  /* they are all pfns that can have a page */
+	uint64_t *sent;		  /* pfns that have an entry on the channel */
 	uint64_t *deferred; /* pfns that had no page, or could not be expressed, when their turn
 			       came */
 	uint64_t nr_deferred;
@@ -60,7 +62,6 @@ int gw_save_memory_again(struct gw_save *s, struct gw_error *err);
  * record in b->iov. final: the guest is suspended, so no page may be deferred for its contents. On
  * failure nothing stays mapped.
  */
-int gw_save_batch_prepare(struct gw_batch *b, struct gw_save_guest *g, bool final,
-			  struct gw_error *err);
+int gw_save_batch_prepare(struct gw_save *s, struct gw_batch *b, bool final, struct gw_error *err);
 
 #endif

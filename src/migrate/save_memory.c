@@ -5,6 +5,7 @@
  */
 #include "migrate/save_internal.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -22,7 +23,8 @@ int gw_save_memory_init(struct gw_save *s, struct gw_error *err)
 
 	s->due = gw_bitmap_new(nr);
 	s->deferred = gw_bitmap_new(nr);
-	if (!s->due || !s->deferred)
+	s->sent = gw_bitmap_new(nr);
+	if (!s->due || !s->deferred || !s->sent)
 		return gw_fail(err, GW_NO_MEMORY, "memory for bitmaps of %llu pages",
 			       (unsigned long long)nr);
 	if (gw_batch_pool_init(&s->pool, POOL_BATCHES, err) < 0)
@@ -40,6 +42,7 @@ void gw_save_memory_free(struct gw_save *s)
 	free(s->passes);
 	free(s->due);
 	free(s->deferred);
+	free(s->sent);
 }
 
 void gw_save_progress(struct gw_save *s, bool now)
@@ -85,7 +88,7 @@ static int send_batch(struct gw_save *s, struct gw_batch *b, bool final, struct 
 {
 	uint64_t bytes, done = b->nr;
 
-	if (gw_save_batch_prepare(b, &s->guest, final, err) < 0) {
+	if (gw_save_batch_prepare(s, b, final, err) < 0) {
 		gw_batch_put(&s->pool, b);
 		return -1;
 	}
@@ -115,7 +118,29 @@ static struct gw_batch *next_batch(struct gw_save *s, struct gw_error *err)
 	return b;
 }
 
-/* Sends every pfn of s->due, in ascending order, in full batches that span gaps. */
+static_assert((GW_BATCH_MAX & (GW_BATCH_MAX - 1)) == 0, "a window's end is found by its bits");
+
+/*
+ * Takes due pfns from *pfn on, in ascending order. Where all are due a batch stays within a window
+ * of GW_BATCH_MAX aligned pfns, because Xen makes superpages only of what one record holds;
+ * otherwise it spans gaps.
+ */
+static void take_due(const struct gw_save *s, struct gw_batch *b, uint64_t *pfn)
+{
+	uint64_t nr = s->guest.nr_pfns;
+	uint64_t limit = s->all_due ? GW_MIN(nr, (*pfn | (GW_BATCH_MAX - 1)) + 1) : nr;
+
+	while (*pfn < limit && b->nr < GW_BATCH_MAX) {
+		uint64_t most = GW_MIN(limit, *pfn + (GW_BATCH_MAX - b->nr));
+		uint64_t end = gw_bitmap_next_clear(s->due, most, *pfn);
+
+		while (*pfn < end)
+			b->pfns[b->nr++] = (*pfn)++;
+		*pfn = gw_bitmap_next_set(s->due, nr, end);
+	}
+}
+
+/* Sends every pfn of s->due. */
 static int send_due(struct gw_save *s, bool final, struct gw_error *err)
 {
 	uint64_t nr = s->guest.nr_pfns;
@@ -126,14 +151,7 @@ static int send_due(struct gw_save *s, bool final, struct gw_error *err)
 
 		if (!b)
 			return -1;
-		while (pfn < nr && b->nr < GW_BATCH_MAX) {
-			uint64_t end = gw_bitmap_next_clear(s->due, nr, pfn);
-
-			for (; pfn < end && b->nr < GW_BATCH_MAX; pfn++)
-				b->pfns[b->nr++] = pfn;
-			if (pfn >= end)
-				pfn = gw_bitmap_next_set(s->due, nr, end);
-		}
+		take_due(s, b, &pfn);
 		if (send_batch(s, b, final, err) < 0)
 			return -1;
 	}
@@ -196,17 +214,42 @@ static int live_pass(struct gw_save *s, uint64_t nr_due, struct gw_error *err)
 	return 0;
 }
 
-static int clean(struct gw_save *s, uint64_t *dirty, struct gw_error *err)
+static void none_due(struct gw_save *s)
 {
-	uint64_t nr = s->guest.nr_pfns;
-
-	memset(s->due, 0, GW_BITMAP_WORDS(nr) * sizeof(*s->due));
-	return gw_domain_logdirty_fetch_and_clear(s->domain, s->due, nr, dirty, err);
+	memset(s->due, 0, GW_BITMAP_WORDS(s->guest.nr_pfns) * sizeof(*s->due));
+	s->all_due = false;
 }
 
-static void all_due(struct gw_save *s)
+/* Makes due what was written since the last call, *nr_due pfns. */
+static int fetch_dirty(struct gw_save *s, uint64_t *nr_due, struct gw_error *err)
 {
-	gw_bitmap_set_range(s->due, 0, s->guest.nr_pfns);
+	none_due(s);
+	return gw_domain_logdirty_fetch_and_clear(s->domain, s->due, s->guest.nr_pfns, nr_due, err);
+}
+
+/*
+ * Makes due every pfn that can have a page, *nr_due of them. Log-dirty is on or the domain is
+ * suspended: a page that comes later elsewhere is reported as written.
+ */
+static int make_all_due(struct gw_save *s, uint64_t *nr_due, struct gw_error *err)
+{
+	uint64_t nr = s->guest.nr_pfns;
+	struct gw_pfn_range *ranges;
+	size_t n;
+
+	if (gw_domain_ranges(s->domain, &ranges, &n, err) < 0)
+		return -1;
+	none_due(s);
+	s->all_due = true;
+	*nr_due = 0;
+	for (size_t i = 0; i < n && ranges[i].first < nr; i++) {
+		uint64_t count = GW_MIN(ranges[i].count, nr - ranges[i].first);
+
+		gw_bitmap_set_range(s->due, ranges[i].first, count);
+		*nr_due += count;
+	}
+	free(ranges);
+	return 0;
 }
 
 static int start_logging(struct gw_save *s, struct gw_error *err)
@@ -252,9 +295,10 @@ static int ask_to_stop(struct gw_save *s, struct gw_error *err)
 /* Passes beside the running guest until it is time to stop. */
 static int precopy(struct gw_save *s, struct gw_error *err)
 {
-	uint64_t nr_due = s->guest.nr_pfns;
+	uint64_t nr_due;
 
-	all_due(s);
+	if (make_all_due(s, &nr_due, err) < 0)
+		return -1;
 	for (;;) {
 		int stop;
 
@@ -263,7 +307,7 @@ static int precopy(struct gw_save *s, struct gw_error *err)
 		stop = ask_to_stop(s, err);
 		if (stop != 0)
 			return stop < 0 ? -1 : 0;
-		if (clean(s, &nr_due, err) < 0)
+		if (fetch_dirty(s, &nr_due, err) < 0)
 			return -1;
 	}
 }
@@ -273,7 +317,7 @@ static int final_round(struct gw_save *s, struct gw_error *err)
 {
 	uint64_t nr = s->guest.nr_pfns, dirty;
 
-	if (gw_save_suspend(s, err) < 0 || clean(s, &dirty, err) < 0)
+	if (gw_save_suspend(s, err) < 0 || fetch_dirty(s, &dirty, err) < 0)
 		return -1;
 	gw_bitmap_or(s->due, s->deferred, nr);
 	memset(s->deferred, 0, GW_BITMAP_WORDS(nr) * sizeof(*s->deferred));
@@ -284,27 +328,31 @@ static int final_round(struct gw_save *s, struct gw_error *err)
 /* Everything again, after VERIFY, for the receiver to compare. */
 static int verify(struct gw_save *s, struct gw_error *err)
 {
-	uint64_t final_ns = s->report->final_round_ns;
+	uint64_t final_ns = s->report->final_round_ns, nr_due;
 
 	if (gw_record_append(&s->records, GW_REC_VERIFY, NULL, 0, err) < 0 ||
-	    gw_save_write_records(s, err) < 0)
-		return -1;
-	all_due(s);
-	if (round_of(s, GW_STAGE_VERIFY, s->guest.nr_pfns, true, err) < 0)
+	    gw_save_write_records(s, err) < 0 || make_all_due(s, &nr_due, err) < 0 ||
+	    round_of(s, GW_STAGE_VERIFY, nr_due, true, err) < 0)
 		return -1;
 	s->report->final_round_ns += final_ns;
 	return 0;
 }
 
+/* The one pass of a save that is not live. */
+static int suspended_pass(struct gw_save *s, struct gw_error *err)
+{
+	uint64_t nr_due;
+
+	s->report->stopped_by = GW_STOP_NOT_LIVE;
+	if (gw_save_suspend(s, err) < 0 || make_all_due(s, &nr_due, err) < 0)
+		return -1;
+	return round_of(s, GW_STAGE_MEMORY, nr_due, true, err);
+}
+
 int gw_save_memory(struct gw_save *s, struct gw_error *err)
 {
-	if (!s->live) {
-		s->report->stopped_by = GW_STOP_NOT_LIVE;
-		all_due(s);
-		if (gw_save_suspend(s, err) < 0)
-			return -1;
-		return round_of(s, GW_STAGE_MEMORY, s->guest.nr_pfns, true, err);
-	}
+	if (!s->live)
+		return suspended_pass(s, err);
 	s->pacing.bytes_per_s = s->args->precopy.bandwidth;
 	if (start_logging(s, err) < 0 || precopy(s, err) < 0 || final_round(s, err) < 0)
 		return -1;

@@ -6,6 +6,7 @@
 
 #include <dirent.h>
 
+#include "base/bitmap.h"
 #include "base/util.h"
 #include "hypervisor/control.h"
 #include "hypervisor/domain.h"
@@ -55,15 +56,21 @@ static int page_types(struct gw_domain *d, size_t n, const uint64_t *gfns, uint8
 
 	if (f->step)
 		f->step(f->opaque, f->inner);
+	f->types_asked += n;
 	return FORWARD(d, page_types, err, n, gfns, types);
 }
 
 static int map(struct gw_domain *d, size_t n, const uint64_t *gfns, bool writable, void **pages,
 	       uint8_t *results, struct gw_mapping *mapping, struct gw_error *err)
 {
-	int rc = FORWARD(d, map_each, err, n, gfns, writable, pages, results, mapping);
+	struct faulty *f = of(d);
+	int rc;
 
-	of(d)->mapped += rc == 0;
+	if (f->before_map)
+		f->before_map(f->opaque, f->inner);
+	rc = FORWARD(d, map_each, err, n, gfns, writable, pages, results, mapping);
+
+	f->mapped += rc == 0;
 	return rc;
 }
 
@@ -119,7 +126,11 @@ static int logdirty_start(struct gw_domain *d, struct gw_error *err)
 static int logdirty_fetch_and_clear(struct gw_domain *d, uint64_t *bitmap, uint64_t nr,
 				    uint64_t *dirty, struct gw_error *err)
 {
-	return FORWARD(d, logdirty_fetch_and_clear, err, bitmap, nr, dirty);
+	int rc = FORWARD(d, logdirty_fetch_and_clear, err, bitmap, nr, dirty);
+
+	if (rc == 0 && of(d)->unlogged)
+		gw_bitmap_clear(bitmap, of(d)->unlogged);
+	return rc;
 }
 
 static int logdirty_peek(struct gw_domain *d, uint64_t *dirty, struct gw_error *err)

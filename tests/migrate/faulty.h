@@ -20,9 +20,13 @@ struct faulty {
 	unsigned failed;	 /* how many did */
 	int mapped;		 /* mappings open now */
 	bool logging;		 /* log-dirty is on */
+	uint64_t unlogged;	 /* a pfn that log-dirty never reports; 0: none */
+	uint64_t types_asked;	 /* gfns whose types were asked for */
 	bool dirties;		 /* pages of populate hold old contents */
 	/* Called at each look at page types: where a guest may do a step. NULL: nothing. */
 	void (*step)(void *opaque, struct gw_domain *inner);
+	/* Called before each map. NULL: nothing. */
+	void (*before_map)(void *opaque, struct gw_domain *inner);
 	void *opaque;
 };
 

@@ -445,7 +445,7 @@ static void test_bandwidth(void **state)
 	gw_control_destroy(d->control);
 }
 
-/* A million pfns, a thousand pages: every pfn is in the image once, in batches of 1024. */
+/* A million pfns, a thousand pages: only those are in the image, in few writes. */
 static void test_mostly_absent(void **state)
 {
 	struct gw_error err = GW_ERROR_INIT;
@@ -462,17 +462,14 @@ static void test_mostly_absent(void **state)
 	assert_ok(gw_save_image(&args, &report, &err), &err);
 	image = saved_bytes(out);
 	for (size_t at = 40; at + 8 <= image.len;) {
-		uint32_t len = gw_get_le32(image.data + at + 4);
-
-		if (gw_get_le32(image.data + at) == GW_REC_PAGE_DATA) {
-			assert_int_equal(gw_get_le32(image.data + at + 8), 1024);
-			entries += 1024;
-		}
-		at += 8 + ((len + 7u) & ~7u);
+		if (gw_get_le32(image.data + at) == GW_REC_PAGE_DATA)
+			entries += gw_get_le32(image.data + at + 8);
+		at += 8 + ((gw_get_le32(image.data + at + 4) + 7u) & ~7u);
 	}
-	assert_int_equal(entries, 1 << 20);
+	assert_in_range(report.pages, 900, 1025);
+	assert_int_equal(entries, report.pages);
 	assert_int_equal(report.stopped_by, GW_STOP_NOT_LIVE);
-	assert_true(out->writes < 1024 + 20);
+	assert_true(out->writes < 20);
 	gw_buffer_free(&image);
 	gw_channel_close(&out->ch);
 	gw_control_destroy(d->control);

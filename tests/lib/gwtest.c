@@ -10,29 +10,37 @@
 #include "lib/random.h"
 
 static struct {
-	const struct CMUnitTest *tests;
-	size_t next;   /* index of the test that starts next */
-	bool finished; /* the running test's function returned */
+	const struct CMUnitTest *test;	   /* the one that runs */
+	void *group_state;		   /* what the program's setup left */
+	CMFixtureFunction setup, teardown; /* the program's own, or NULL */
+	bool finished;			   /* the running test's function returned */
 	uint64_t seed;
 } run;
 
-static const struct CMUnitTest *running(void)
+/* cmocka prefers a group's state to a test's: the group's is kept from it. */
+static int start_group(void **state)
 {
-	return &run.tests[run.next - 1];
+	return run.setup ? run.setup(&run.group_state) : 0;
 }
 
+static int end_group(void **state)
+{
+	return run.teardown ? run.teardown(&run.group_state) : 0;
+}
+
+/* cmocka leaves tests out when a filter is set, so each brings its own entry as its state. */
 static int start_test(void **state)
 {
-	const struct CMUnitTest *test = &run.tests[run.next++];
-
+	run.test = *state;
+	*state = run.group_state ? run.group_state : run.test->initial_state;
 	run.finished = false;
-	random_start(run.seed, test->name);
-	return test->setup_func ? test->setup_func(state) : 0;
+	random_start(run.seed, run.test->name);
+	return run.test->setup_func ? run.test->setup_func(state) : 0;
 }
 
 static void call_test(void **state)
 {
-	running()->test_func(state);
+	run.test->test_func(state);
 	run.finished = true;
 }
 
@@ -40,8 +48,8 @@ static void call_test(void **state)
 static int end_test(void **state)
 {
 	if (!run.finished)
-		print_message("GODWIT_SEED=%" PRIu64 " runs %s again\n", run.seed, running()->name);
-	return running()->teardown_func ? running()->teardown_func(state) : 0;
+		print_message("GODWIT_SEED=%" PRIu64 " runs %s again\n", run.seed, run.test->name);
+	return run.test->teardown_func ? run.test->teardown_func(state) : 0;
 }
 
 int gw_run_tests(const char *name, const struct CMUnitTest *tests, size_t nr,
@@ -52,16 +60,17 @@ int gw_run_tests(const char *name, const struct CMUnitTest *tests, size_t nr,
 
 	if (!wrapped)
 		return -1;
-	run.tests = tests;
-	run.next = 0;
+	run.group_state = NULL;
+	run.setup = setup;
+	run.teardown = teardown;
 	run.seed = random_program_seed();
 	print_message("GODWIT_SEED=%" PRIu64 "\n", run.seed);
 	/* A program that crashes must have printed it. */
 	fflush(stdout);
 	for (size_t i = 0; i < nr; i++)
 		wrapped[i] = (struct CMUnitTest){tests[i].name, call_test, start_test, end_test,
-						 tests[i].initial_state};
-	failed = _cmocka_run_group_tests(name, wrapped, nr, setup, teardown);
+						 (void *)(uintptr_t)&tests[i]};
+	failed = _cmocka_run_group_tests(name, wrapped, nr, start_group, end_group);
 	free(wrapped);
 	return failed;
 }

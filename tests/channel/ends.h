@@ -61,7 +61,7 @@ static inline void *feed(void *opaque)
 	uint64_t pos = 0, random = random_seed();
 	sigset_t no_pipe;
 
-	/* What is counted are the signals of who moves. */
+	/* The test counts the SIGPIPEs of the thread that moves. */
 	sigemptyset(&no_pipe);
 	sigaddset(&no_pipe, SIGPIPE);
 	pthread_sigmask(SIG_BLOCK, &no_pipe, NULL);

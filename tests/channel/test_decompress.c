@@ -189,7 +189,7 @@ static void exact_reads_and_skips(void **state)
 	free(data);
 }
 
-/* Files put behind each other, filled up with zeros; anything else behind the end is an error. */
+/* Concatenated files with zeros as padding; any other data after the end is an error. */
 static void members(void **state)
 {
 	struct gw_error err = GW_ERROR_INIT;
@@ -418,7 +418,8 @@ static void too_large(void **state)
 	stream.next_in = (const uint8_t *)"x";
 	stream.avail_in = 1;
 	assert_int_equal(lzma_code(&stream, LZMA_FINISH), LZMA_STREAM_END);
-	/* .xz format 3.1 and 5.3.1: the filter's one property byte; the header's CRC-32 behind it.
+	/* .xz format 3.1 and 5.3.1: the filter's one property byte, and the header's CRC-32 after
+	 * it.
 	 */
 	assert_int_equal(out[12 + 2], 0x21);
 	out[12 + 4] = 38; /* 2^(38/2 + 12) bytes = 2 GiB */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The channel that goes wrong: at exactly the byte it was told, and in no other way.
+ * The channel with planned faults: each happens at its byte, and no other fault does.
  */
 #include "tools.h"
 
@@ -59,7 +59,7 @@ static void short_transfers(void **state)
 	gw_channel_close(ch);
 }
 
-/* At each byte around the ends of a call's range, reading and passing over alike. */
+/* At each byte around the ends of a call's range, for reads and skips. */
 static void reading(void **state)
 {
 	uint8_t buf[SIZE];

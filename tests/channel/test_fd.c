@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Channels over descriptors: random transfers over each kind and each way of not blocking, what an
- * end does, what fails, and that nothing of the caller's is changed.
+ * Channels on descriptors: random transfers over each kind and in each mode, ends of input,
+ * failures, and that nothing of the caller's is changed.
  */
 #include "tools.h"
 
@@ -69,7 +69,7 @@ static void over_pipe(void **state)
 	}
 }
 
-/* Somebody who splices the pipe takes RWF_NOWAIT from it, in the middle of a transfer too. */
+/* A splice of the pipe ends RWF_NOWAIT, also in the middle of a transfer. */
 static void over_spliced_pipe(void **state)
 {
 	struct gw_error err = GW_ERROR_INIT;
@@ -128,7 +128,7 @@ static void over_socketpair(void **state)
 	gw_channel_close(b);
 }
 
-/* A descriptor that is not owned stays open, and stands right behind what was read. */
+/* A descriptor that is not owned stays open, positioned after the bytes that were read. */
 static void over_file(void **state)
 {
 	struct gw_error err = GW_ERROR_INIT;
@@ -153,7 +153,7 @@ static void over_file(void **state)
 	assert_int_equal(lseek(fd, 0, SEEK_CUR), 1000110);
 	assert_int_equal(gw_channel_read(ch, buf, 1, &err), 1);
 	check(buf, 1, 1000110);
-	/* What is behind the end is not there, however far a file can be sought. */
+	/* A skip ends at the end of the file, although a seek would go further. */
 	assert_fails(gw_channel_skip(ch, TOTAL, &err), &err, GW_TRUNCATED, "ends at byte");
 	assert_int_equal(ch->read_pos, TOTAL - 10);
 	assert_int_equal(gw_channel_skip(ch, 1, &err), 0);
@@ -239,7 +239,7 @@ static void short_transfers(void **state)
 	gw_channel_close(out);
 }
 
-/* Not a byte more is taken than was asked for: the rest belongs to whoever reads next. */
+/* No byte is read ahead: the rest belongs to the next reader of the descriptor. */
 static void nothing_is_read_ahead(void **state)
 {
 	struct gw_error err = GW_ERROR_INIT;
@@ -301,7 +301,7 @@ static void broken_pipes(void **state)
 		assert_false(sigismember(&pending, SIGPIPE));
 		gw_channel_close(ch);
 	}
-	/* One that was already waiting is left to whoever waits for it. */
+	/* A SIGPIPE that was pending before stays pending. */
 	pthread_sigmask(SIG_BLOCK, &just_pipe, NULL);
 	signal(SIGPIPE, count_broken);
 	raise(SIGPIPE);

@@ -313,7 +313,7 @@ static void reads_little(void **state)
 	}
 	assert_int_equal(count_reads(&calls[1], &bytes[1]), 0);
 	assert_int_equal(ch->read_pos, size);
-	/* Those of the first record, before anything was passed over, and those that count. */
+	/* The calls for the first record, before the first skip, and those that count. */
 	assert_in_range(calls[1] - calls[0], RECORDS, RECORDS + 6);
 	assert_in_range(bytes[1] - bytes[0], RECORDS * (HEAD + ENTRIES),
 			RECORDS * (HEAD + ENTRIES) + 4096);
@@ -323,7 +323,7 @@ static void reads_little(void **state)
 	gw_channel_close(ch);
 }
 
-/* What is written behind what was there at first is read, too. */
+/* Bytes that are appended later are read, too. */
 static void a_file_that_grows(void **state)
 {
 	struct gw_error err = GW_ERROR_INIT;
@@ -413,7 +413,7 @@ static void what_fails(void **state)
 	assert_int_equal(gw_channel_read(ch, &byte, 1, &err), 0);
 	gw_channel_close(ch);
 
-	/* In the way when the name is to be given. */
+	/* A folder that has the name makes the rename fail. */
 	ch = create("late", "new");
 	assert_int_equal(mkdir(in_folder("late"), 0700), 0);
 	assert_fails(gw_channel_finish(ch, &err), &err, GW_SYSTEM, "giving");
@@ -421,7 +421,7 @@ static void what_fails(void **state)
 	assert_int_equal(count_files(), 2);
 }
 
-/* A file that is larger than this process may make: a failed write leaves nothing behind. */
+/* A file larger than this process may make: a failed write leaves no file. */
 static void no_more_room(void **state)
 {
 	struct rlimit old, less = {.rlim_cur = 1000000, .rlim_max = RLIM_INFINITY};
@@ -444,7 +444,7 @@ static void no_more_room(void **state)
 	free(much);
 }
 
-/* As somebody without rights, which takes a process that can lay them down. */
+/* As a user without rights: the test must run as root, which can drop them. */
 static void no_right(void **state)
 {
 	struct gw_error err = GW_ERROR_INIT;

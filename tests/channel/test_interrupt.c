@@ -108,7 +108,7 @@ static struct gw_channel *over(int fd, enum gw_fd_mode mode)
 	return ch;
 }
 
-/* Waits in both directions over descriptors that somebody else made, and closes those. */
+/* Waits in both directions on descriptors of the caller's, and closes them. */
 static void both_directions(int in, int out, enum gw_fd_mode mode, const char *name)
 {
 	struct gw_channel *from = over(in, mode), *to = over(out, mode);
@@ -117,7 +117,7 @@ static void both_directions(int in, int out, enum gw_fd_mode mode, const char *n
 
 	snprintf(text, sizeof(text), "%s, reading", name);
 	ends_soon(read_one, from, text);
-	snprintf(text, sizeof(text), "%s, passing over", name);
+	snprintf(text, sizeof(text), "%s, skipping", name);
 	ends_soon(skip_much, from, text);
 	snprintf(text, sizeof(text), "%s, writing", name);
 	ends_soon(write_much, to, text);
@@ -136,17 +136,17 @@ static void pipes(void **state)
 	static const struct {
 		enum gw_fd_mode mode;
 		const char *name;
-	} ways[] = {
+	} modes[] = {
 		{GW_FD_PLAIN, "a pipe"}, /* forces nothing */
 		{GW_FD_PRIVATE, "a pipe opened again"},
 		{GW_FD_READY, "a pipe by small parts"},
 	};
 
-	for (size_t i = 0; i < GW_ARRAY_SIZE(ways); i++) {
+	for (size_t i = 0; i < GW_ARRAY_SIZE(modes); i++) {
 		int fds[2];
 
 		assert_int_equal(pipe(fds), 0);
-		both_directions(fds[0], fds[1], ways[i].mode, ways[i].name);
+		both_directions(fds[0], fds[1], modes[i].mode, modes[i].name);
 	}
 }
 
@@ -220,7 +220,7 @@ static int accept_from(void *listener, const struct gw_cancel *cancel, struct gw
 	return ch ? 0 : -1;
 }
 
-/* Nobody connects; and nobody accepts, with the queue of those who wait full. */
+/* An accept without a connection; a connect to a full queue that is not accepted. */
 static void connecting(void **state)
 {
 	struct gw_error err = GW_ERROR_INIT;

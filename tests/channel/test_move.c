@@ -387,7 +387,7 @@ static void the_reader_is_gone(void **state)
 	signal(SIGPIPE, SIG_DFL);
 }
 
-/* Which end failed is said, whichever way the bytes went. */
+/* The message names the end that failed, for spliced and buffered moves. */
 static void no_room_in_a_file(void **state)
 {
 	static const enum kind kinds[] = {PIPE, FILE_FD, FILE_PATH, SOCKET, MEMORY};

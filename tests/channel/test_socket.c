@@ -117,7 +117,7 @@ static int option(int fd, int level, int name)
 	return value;
 }
 
-/* Both ends of a connection at this address, and bytes both ways. */
+/* Both ends of a connection at this address, and bytes in both directions. */
 static void there_and_back(struct gw_listener *l)
 {
 	struct gw_error err = GW_ERROR_INIT;
@@ -174,7 +174,7 @@ static void over_tcp6(void **state)
 	gw_listener_close(l);
 }
 
-/* A port is free again at once, and in use while somebody listens. */
+/* A port is in use while a socket listens, and free again at once. */
 static void ports(void **state)
 {
 	struct gw_listener *l = listen_at("tcp::0");
@@ -216,7 +216,7 @@ static void over_unix(void **state)
 	remove_folder(folder);
 }
 
-/* What is left of somebody who was killed is replaced; anything else is not touched. */
+/* A leftover socket of a killed process is replaced; any other file stays. */
 static void stale_sockets(void **state)
 {
 	char *folder = make_folder(), address[128];
@@ -234,7 +234,7 @@ static void stale_sockets(void **state)
 	l = listen_at(address);
 	there_and_back(l);
 
-	/* One that somebody else put there since is not ours to remove. */
+	/* A socket that another process has bound since stays. */
 	assert_int_equal(unlink(addr.sun_path), 0);
 	other = listen_at(address);
 	gw_listener_close(l);
@@ -250,7 +250,7 @@ static void stale_sockets(void **state)
 	remove_folder(folder);
 }
 
-/* Nobody's fresh socket is removed by another one who found the same stale one. */
+/* No process removes the new socket of another that found the same stale one. */
 static void *listen_once(void *opaque)
 {
 	struct gw_error err = GW_ERROR_INIT;
@@ -313,7 +313,7 @@ static void over_a_descriptor(void **state)
 }
 
 /* A connection that its other side tears down is no end of input. */
-static void torn_down(void **state)
+static void reset_by_peer(void **state)
 {
 	static const struct linger at_once = {.l_onoff = 1};
 	struct gw_error err = GW_ERROR_INIT;
@@ -359,11 +359,11 @@ static void no_such_host(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(addresses),   cmocka_unit_test(over_tcp),
-		cmocka_unit_test(over_tcp6),   cmocka_unit_test(ports),
-		cmocka_unit_test(over_unix),   cmocka_unit_test(stale_sockets),
-		cmocka_unit_test(one_of_many), cmocka_unit_test(over_a_descriptor),
-		cmocka_unit_test(torn_down),   cmocka_unit_test(no_such_host),
+		cmocka_unit_test(addresses),	 cmocka_unit_test(over_tcp),
+		cmocka_unit_test(over_tcp6),	 cmocka_unit_test(ports),
+		cmocka_unit_test(over_unix),	 cmocka_unit_test(stale_sockets),
+		cmocka_unit_test(one_of_many),	 cmocka_unit_test(over_a_descriptor),
+		cmocka_unit_test(reset_by_peer), cmocka_unit_test(no_such_host),
 	};
 
 	return cmocka_run_group_tests_name("socket", tests, NULL, NULL);

@@ -105,7 +105,7 @@ static inline void *write_half(void *opaque)
 	return NULL;
 }
 
-/* Reads, passes over and gives back until total bytes have been seen. */
+/* Reads, skips and gives back until total bytes have been seen. */
 static inline void read_half(struct half *h)
 {
 	uint8_t *buf = malloc(LIST_MAX * h->largest);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * A migration between two godwits, both sides in threads with a relay between them: who owns the
- * domain after success, refusals, cancels, failures, and a connection cut at every frame.
+ * A migration between two godwits, both sides in threads with a relay between them: the domain's
+ * owner after success, refusals, cancels, failures, and a connection cut at every frame.
  */
 #include "lib/gwtest.h"
 
@@ -394,7 +394,7 @@ static void test_cancel_before(void **state)
 	assert_int_equal(m.received, GW_OUTCOME_SOURCE);
 	assert_false(m.source_suspended);
 	assert_fails(m.send_rc, &m.send_err, GW_CANCELLED, "");
-	/* In the middle of a frame there is no way to say CANCEL: it just goes away. */
+	/* In the middle of a frame CANCEL cannot be sent: the sender only closes. */
 	assert_true(m.receive_err.code == GW_CANCELLED || m.receive_err.code == GW_PEER);
 	assert_non_null(strstr(m.receive_err.text, "the sender "));
 	discard(&m);
@@ -413,7 +413,7 @@ static void test_cancel_inside(void **state)
 	discard(&m);
 }
 
-/* The stream is over, YOURS is not sent: whoever cancels now, the source keeps the domain. */
+/* After the stream and before YOURS: a cancel of either side leaves the domain to the source. */
 static void test_cancel_at_the_edge(void **state)
 {
 	for (int who = 0; who < 2; who++) {

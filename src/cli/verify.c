@@ -5,23 +5,30 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
+#include "channel/copy.h"
 #include "cli/args.h"
 #include "cli/input.h"
 #include "cli/json.h"
 #include "cli/verb.h"
-#include "cli/verify_deep.h"
+#include "convert/convert.h"
 #include "vmm/config.h"
 #include "examine/describe.h"
 #include "examine/examine.h"
 #include "examine/summary/summary.h"
+#include "migrate/rehearse.h"
 
 struct verify {
 	struct gw_cli *cli;
 	const char *file;
 	bool json, strict, want_deep;
-	struct gw_deep deep;
-	struct gw_examination *examination; /* where findings of the deep check are counted */
+	struct gw_examination *examination; /* where findings of the rehearsal are counted */
+	struct gw_rehearsal rehearsal;
+	bool has_layer;
+	uint64_t layer; /* where the stream, or the image if it is bare, begins */
+	bool spooled;	/* the input can be read only once: spool keeps what was read */
+	struct gw_spool spool;
 	struct gw_json_writer writer;
 };
 
@@ -101,19 +108,28 @@ static void on_deep_finding(void *opaque, const struct gw_finding *finding)
 	on_finding(v, finding);
 }
 
+static void note_layer(struct verify *v, uint64_t offset)
+{
+	if (!v->has_layer)
+		v->layer = offset;
+	v->has_layer = true;
+}
+
 static void on_stream(void *opaque, uint64_t offset, const struct gw_stream_header *header)
 {
-	gw_deep_layer(&((struct verify *)opaque)->deep, offset);
+	note_layer(opaque, offset);
 }
 
 static void on_image(void *opaque, uint64_t offset, const struct gw_image_header *header)
 {
-	gw_deep_layer(&((struct verify *)opaque)->deep, offset);
+	note_layer(opaque, offset);
 }
 
 static void on_record(void *opaque, const struct gw_examine_record *record)
 {
-	gw_deep_record(&((struct verify *)opaque)->deep, record);
+	struct verify *v = opaque;
+
+	gw_rehearsal_record(&v->rehearsal, record->layer, record->rec, record->pages);
 }
 
 static void on_progress(void *opaque, const struct gw_progress *progress)
@@ -164,12 +180,82 @@ static void result_json(struct verify *v, const struct gw_examination *e, bool o
 	gw_json_end(&v->writer);
 }
 
-static int deep_check(struct verify *v, struct gw_examination *examination, struct gw_error *err)
+/* The input of the first reading: with --deep it has to be there once more. */
+static struct gw_channel *open_input(struct verify *v, struct gw_error *err)
 {
-	const struct gw_findings out = {.report = on_deep_finding, .opaque = v};
+	struct gw_channel *in = gw_cli_open(v->cli, v->file, err);
+	struct stat st;
+
+	if (!in || !v->want_deep)
+		return in;
+	v->spooled = !strcmp(v->file, "-") || stat(v->file, &st) < 0 || !S_ISREG(st.st_mode);
+	return v->spooled ? gw_channel_copy(in, &v->spool, err) : in;
+}
+
+/* The same bytes again, from the first one of the stream or of the bare image on. */
+static struct gw_channel *reopen_input(struct verify *v, struct gw_error *err)
+{
+	struct gw_channel *in =
+		v->spooled ? gw_spool_read(&v->spool, err) : gw_cli_open(v->cli, v->file, err);
+
+	if (!in)
+		return NULL;
+	gw_channel_set_cancel(in, v->cli->cancel);
+	if (v->layer == 0 || gw_channel_skip(in, v->layer, err) > 0)
+		return in;
+	gw_fail(err, GW_TRUNCATED, "%s: it has become shorter since it was checked", v->file);
+	gw_channel_close(in);
+	return NULL;
+}
+
+/* A legacy image as the one of version 3 that it becomes. Takes in over, also on failure. */
+static struct gw_channel *converted(struct gw_channel *in, struct gw_error *err)
+{
+	const struct gw_convert_args args = {
+		.in = in,
+		.to = GW_CONVERT_LIBXC,
+		.from = GW_CONVERT_LEGACY,
+		.cancel = in->cancel,
+	};
+	struct gw_channel *ch = gw_convert_channel(&args, NULL, err);
+
+	if (!ch)
+		gw_channel_close(in);
+	return ch;
+}
+
+static void on_rehearsal_progress(void *opaque, const struct gw_progress *progress)
+{
+	gw_output_progress(&((struct gw_cli *)opaque)->out, progress);
+}
+
+/* Restores the image into memory. */
+static int rehearse(struct verify *v, struct gw_examination *examination, struct gw_error *err)
+{
+	const struct gw_findings findings = {.report = on_deep_finding, .opaque = v};
+	const struct gw_toolstack toolstack = {.head = GW_TABLE_HEAD(struct gw_toolstack),
+					       .owner = v->cli,
+					       .progress = on_rehearsal_progress};
+	struct gw_rehearsal_args args = {
+		.guest = (enum gw_guest_type)examination->image.type,
+		.in = reopen_input(v, err),
+		.in_stream = examination->has_stream,
+		.origin = v->layer,
+		.converted = examination->has_legacy,
+		.toolstack = &toolstack,
+		.cancel = v->cli->cancel,
+		.findings = &findings,
+	};
+	int rc;
 
 	v->examination = examination;
-	return gw_deep_check(&v->deep, v->cli, v->file, examination, &out, err);
+	if (args.in && args.converted)
+		args.in = converted(args.in, err);
+	if (!args.in)
+		return -1;
+	rc = gw_rehearse(&v->rehearsal, &args, err);
+	gw_channel_close(args.in);
+	return rc;
 }
 
 static int verify(struct verify *v, struct gw_channel *in)
@@ -198,7 +284,7 @@ static int verify(struct verify *v, struct gw_channel *in)
 	rc = gw_examine(in, &sink, &examination, &err);
 	/* What breaks a rule of the format is no image to restore. */
 	if (rc == 0 && v->want_deep && !examination.errors)
-		rc = deep_check(v, &examination, &err);
+		rc = rehearse(v, &examination, &err);
 	gw_output_erase(&v->cli->out);
 	ok = rc == 0 && !examination.errors && !(v->strict && examination.warnings);
 	if (v->json)
@@ -220,17 +306,11 @@ static int run(struct gw_cli *cli, const struct gw_args *args)
 		.want_deep = gw_args_flag(args, "deep"),
 	};
 	struct gw_error err = GW_ERROR_INIT;
-	struct gw_channel *in = v.want_deep ? gw_deep_open(&v.deep, cli, v.file, &err)
-					    : gw_cli_open(cli, v.file, &err);
-	int status;
+	struct gw_channel *in = open_input(&v, &err);
+	int status = in ? verify(&v, in) : gw_cli_fail(cli, &err);
 
-	if (!in) {
-		gw_deep_close(&v.deep);
-		return gw_cli_fail(cli, &err);
-	}
-	status = verify(&v, in);
 	gw_channel_close(in);
-	gw_deep_close(&v.deep);
+	gw_spool_close(&v.spool);
 	return status;
 }
 
@@ -253,7 +333,9 @@ const struct gw_verb gw_verb_verify = {
 		"With --deep an image without errors is also restored, into a domain in memory that never "
 		"runs. This finds what the records alone do not show: invalid page tables, vCPU roots "
 		"that are no page tables, P2M frames, rings and parameters without a page. The restore "
-		"ends at the first such error, so only that one is reported. It needs as much memory as "
+		"leaves a bad page or record out and goes on, so that one run reports every bad page and "
+		"record; of what is only checked at the end, such as vCPU roots and pinned page tables, "
+		"it reports the first error. It needs as much memory as "
 		"the domain has, and a pipe is copied to an unlinked file in $TMPDIR, /var/tmp or /tmp.",
 	.options =
 		(const struct gw_option[]){

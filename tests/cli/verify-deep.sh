@@ -77,6 +77,14 @@ lie untyped-table error pv-table-tree "is not the domain's"
 lie hvm-store error hvm-params-ring "HVM param STORE_PFN: pfn 0x90000 has no page"
 lie hvm-ident warning hvm-params-absent "HVM param IDENT_PT: pfn 0x90000 has no page"
 
+# All faults of one image in one go: two page tables, and what is checked at the end.
+xz -dc "$pv" | python3 "$here/lie.py" pte-above | python3 "$here/lie.py" pte-superpage |
+	python3 "$here/lie.py" root-type >lie
+run_expect 1 "$GODWIT" verify --deep lie
+[ "$(grep -c '\[pv-table-entry\]$' out)" = 2 ] || fail "two page tables: $(cat out)"
+out_has "cr3: pfn 0x5 is of type 0x0, expected an L4 page table [pv-vcpu-root]"
+out_has "lie: 3 errors, 0 warnings"
+
 # In JSON; and an image with errors is not restored.
 xz -dc "$pv" | python3 "$here/lie.py" root-type >lie
 run_expect 1 "$GODWIT" verify --deep --json lie

@@ -1,0 +1,299 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * The two halves of restoring pages: batches judged from a record's entries, and applied in any
+ * order, from any source; and a restore that goes on after faults.
+ */
+#include "lib/gwtest.h"
+
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include "base/bytes.h"
+#include "base/util.h"
+#include "channel/spool.h"
+#include "hypervisor/control.h"
+#include "hypervisor/domain.h"
+#include "hypervisor/memory/memory.h"
+#include "migrate/rehearse.h"
+#include "migrate/restore_apply.h"
+#include "migrate/restore_judge.h"
+#include "migrate/stored.h"
+
+#define NR_PFNS	   4096u
+#define NR_ENTRIES 2500u /* three batches */
+
+/* A record: pfns downwards, every fifth without contents. */
+struct record {
+	uint64_t entries[NR_ENTRIES];
+	struct gw_image_reader reader;
+	int file;	       /* its contents, from start on */
+	uint64_t start, at[3]; /* of each batch's */
+};
+
+static void fill_page(uint64_t pfn, uint8_t *page)
+{
+	for (size_t i = 0; i < GW_PAGE_SIZE; i++)
+		page[i] = (uint8_t)(pfn * 131 + i * 7 + (i >> 8));
+}
+
+static void make_record(struct record *r)
+{
+	struct gw_error err = GW_ERROR_INIT;
+	uint8_t page[GW_PAGE_SIZE];
+	uint64_t pages = 0;
+
+	*r = (struct record){.file = gw_spool_file(&err), .start = 12345};
+	assert_true(r->file >= 0);
+	for (size_t i = 0; i < NR_ENTRIES; i++) {
+		uint64_t pfn = NR_PFNS - 1 - i;
+
+		r->entries[i] = gw_page_entry(pfn, i % 5 == 4 ? GW_PAGE_XTAB : GW_PAGE_NOTAB);
+		if (i % GW_BATCH_MAX == 0)
+			r->at[i / GW_BATCH_MAX] = r->start + pages * GW_PAGE_SIZE;
+		if (i % 5 == 4)
+			continue;
+		fill_page(pfn, page);
+		assert_int_equal(pwrite(r->file, page, sizeof(page),
+					(off_t)(r->start + pages++ * GW_PAGE_SIZE)),
+				 sizeof(page));
+	}
+	r->reader = (struct gw_image_reader){.entries = r->entries, .nr_entries = NR_ENTRIES};
+}
+
+struct place {
+	int fd;
+	uint64_t offset;
+};
+
+static enum gw_read_result read_place(void *owner, struct iovec *iov, int n, struct gw_error *err)
+{
+	struct place *p = owner;
+
+	for (int i = 0; i < n; i++) {
+		ssize_t got = pread(p->fd, iov[i].iov_base, iov[i].iov_len, (off_t)p->offset);
+
+		if (got < (ssize_t)iov[i].iov_len)
+			return GW_READ_ENDED;
+		p->offset += iov[i].iov_len;
+	}
+	return GW_READ_OK;
+}
+
+static struct gw_restore_guest make_guest(struct gw_domain *d)
+{
+	struct gw_error err = GW_ERROR_INIT;
+	struct gw_restore_guest g = {.ops = gw_restore_guest_ops(d->type), .domain = d};
+	unsigned missing;
+
+	assert_ok(gw_domain_nr_pfns(d, &g.max_pfns, &err), &err);
+	assert_ok(g.ops->setup(&g, &err), &err);
+	assert_ok(g.ops->static_data_complete(&g, &missing, &err), &err);
+	return g;
+}
+
+/* The batches of one record, the last one first, from places in a file. */
+static void test_batches_in_any_order(void **state)
+{
+	static const size_t order[] = {2, 0, 1};
+	struct gw_domain *d = stored_domain(GW_GUEST_X86_HVM, NR_PFNS);
+	struct gw_restore_guest g = make_guest(d);
+	struct gw_restore_memory memory = {.guest = &g};
+	struct gw_batch *b = calloc(1, sizeof(*b));
+	struct gw_error err = GW_ERROR_INIT;
+	uint8_t expected[GW_PAGE_SIZE];
+	struct record r;
+
+	make_record(&r);
+	for (size_t i = 0; i < GW_ARRAY_SIZE(order); i++) {
+		struct place place = {.fd = r.file, .offset = r.at[order[i]]};
+		const struct gw_page_source source = {.readv = read_place, .owner = &place};
+
+		assert_ok(gw_restore_judge_pages(&g, &memory.faults, &r.reader,
+						 order[i] * GW_BATCH_MAX, b, &err),
+			  &err);
+		assert_int_equal(b->nr,
+				 order[i] == 2 ? NR_ENTRIES - 2 * GW_BATCH_MAX : GW_BATCH_MAX);
+		assert_int_equal(gw_restore_apply(&memory, b, &source, &err), GW_READ_OK);
+		assert_false(b->mapped);
+	}
+	assert_int_equal(memory.pages, NR_ENTRIES / 5 * 4);
+	for (size_t i = 0; i < NR_ENTRIES; i++) {
+		uint64_t pfn = gw_page_entry_pfn(r.entries[i]);
+		const void *page = gw_memory_page(d, pfn);
+
+		fill_page(pfn, expected);
+		if (i % 5 == 4)
+			assert_null(page);
+		else
+			assert_memory_equal(page, expected, GW_PAGE_SIZE);
+	}
+	/* A source that ends inside a batch. */
+	struct place end = {.fd = r.file, .offset = r.at[2] + 100};
+	const struct gw_page_source source = {.readv = read_place, .owner = &end};
+
+	assert_ok(gw_restore_judge_pages(&g, &memory.faults, &r.reader, 2 * GW_BATCH_MAX, b, &err),
+		  &err);
+	assert_int_equal(gw_restore_apply(&memory, b, &source, &err), GW_READ_ENDED);
+	assert_false(b->mapped);
+	close(r.file);
+	g.ops->cleanup(&g);
+	gw_policy_free(&g.policy);
+	free(b);
+	gw_control_destroy(d->control);
+}
+
+/* What a restore refused. */
+struct refusals {
+	unsigned nr;
+	struct gw_refusal first, last;
+};
+
+static void on_refused(void *owner, const struct gw_refusal *refusal)
+{
+	struct refusals *r = owner;
+
+	if (!r->nr++)
+		r->first = *refusal;
+	r->last = *refusal;
+}
+
+/* Up to pfn nr the two have the same memory. */
+static void check_same(struct gw_domain *whole, struct gw_domain *half, uint64_t nr)
+{
+	for (uint64_t pfn = 0; pfn < nr; pfn++) {
+		const void *a = gw_memory_page(whole, pfn), *b = gw_memory_page(half, pfn);
+
+		assert_int_equal(!a, !b);
+		if (a)
+			assert_memory_equal(a, b, GW_PAGE_SIZE);
+	}
+}
+
+/* A domain that is too small: each page without room is refused, all others are there. */
+static void test_goes_on_after_pages(void **state)
+{
+	struct stored s = stored_load("xen-code/v3_422_hvm_1024.xz");
+	struct gw_error err = GW_ERROR_INIT;
+	struct refusals refusals = {0};
+	struct gw_restore_args args = {0};
+	struct gw_restore_result result;
+	struct gw_domain *whole, *half;
+	uint64_t nr_half = 512;
+	unsigned beyond = 0;
+
+	assert_ok(stored_restore(&s, s.file.len - s.at, &whole, &args, NULL, &err), &err);
+	for (uint64_t pfn = nr_half; pfn < s.nr_pfns; pfn++)
+		beyond += gw_memory_page(whole, pfn) != NULL;
+	assert_true(beyond > 0);
+	half = stored_domain(s.type, nr_half);
+	args = (struct gw_restore_args){
+		.domain = half,
+		.in = stored_bytes(s.file.data + s.at, s.file.len - s.at),
+		.owner = &refusals,
+		.refused = on_refused,
+	};
+	gw_restore_image(&args, &result, &err);
+	assert_true(refusals.nr >= beyond);
+	assert_string_equal(refusals.first.rule, "domain-size");
+	assert_true(refusals.first.has_record);
+	assert_int_equal(refusals.first.record_type, GW_REC_PAGE_DATA);
+	assert_int_equal(result.bytes, s.file.len - s.at);
+	check_same(whole, half, nr_half);
+	/* Without the callback the first one ends it. */
+	gw_channel_close(args.in);
+	gw_control_destroy(half->control);
+	gw_error_clear(&err);
+	half = stored_domain(s.type, nr_half);
+	refusals.nr = 0;
+	args.domain = half;
+	args.in = stored_bytes(s.file.data + s.at, s.file.len - s.at);
+	args.refused = NULL;
+	assert_fails(gw_restore_image(&args, &result, &err), &err, GW_INVALID, "is beyond domain");
+	assert_string_equal(result.refusal.rule, "domain-size");
+	assert_int_equal(refusals.nr, 0);
+	gw_channel_close(args.in);
+	gw_control_destroy(half->control);
+	gw_control_destroy(whole->control);
+	stored_free(&s);
+}
+
+/* The contents of the first copy of a page in a stored image. */
+static uint8_t *page_of(struct stored *s, uint64_t wanted)
+{
+	for (size_t at = s->image + 40; at + 8 <= s->file.len;) {
+		uint8_t *body = s->file.data + at + 8;
+		uint32_t len = gw_get_le32(body - 4);
+		uint32_t count = gw_get_le32(body - 8) == GW_REC_PAGE_DATA ? gw_get_le32(body) : 0;
+		uint8_t *page = body + 8 + 8 * (size_t)count;
+
+		for (uint32_t i = 0; i < count; i++) {
+			uint64_t entry = gw_get_le64(body + 8 + 8 * i);
+
+			if (gw_page_entry_pfn(entry) == wanted)
+				return page;
+			if (gw_page_has_data(gw_page_entry_type(entry)))
+				page += GW_PAGE_SIZE;
+		}
+		at += 8 + ((len + 7u) & ~7u);
+	}
+	fail_msg("no pfn 0x%llx", (unsigned long long)wanted);
+	return NULL;
+}
+
+struct found {
+	unsigned nr, tables;
+	bool has_records, has_level;
+};
+
+static void on_finding(void *opaque, const struct gw_finding *finding)
+{
+	struct found *f = opaque;
+
+	f->nr++;
+	f->has_level |= finding->level == GW_LEVEL_ERROR;
+	if (!strcmp(finding->rule->id, "pv-table-entry")) {
+		f->tables++;
+		f->has_records |= finding->has_record && finding->record_type == GW_REC_PAGE_DATA;
+	}
+}
+
+/* Two bad page tables: both are reported in one go. */
+static void test_rehearsal_reports_all(void **state)
+{
+	struct stored s = stored_load("xen-code/v3_422_pv64_1024.xz");
+	const struct gw_rehearsal r = {.nr_pfns = s.nr_pfns, .nr_vcpus = 4};
+	struct gw_error err = GW_ERROR_INIT;
+	struct found found = {0};
+	const struct gw_findings findings = {.report = on_finding, .opaque = &found};
+	struct gw_rehearsal_args args = {
+		.guest = s.type,
+		.in_stream = s.libxl,
+		.findings = &findings,
+	};
+
+	args.in = stored_bytes(s.file.data + s.at, s.file.len - s.at);
+	assert_ok(gw_rehearse(&r, &args, &err), &err);
+	assert_int_equal(found.nr, 0);
+	gw_channel_close(args.in);
+
+	gw_put_le64(page_of(&s, 0x30), UINT64_C(1024) << 12 | 0x67);
+	gw_put_le64(page_of(&s, 0x31), UINT64_C(1024) << 12 | 0x67);
+	args.in = stored_bytes(s.file.data + s.at, s.file.len - s.at);
+	assert_ok(gw_rehearse(&r, &args, &err), &err);
+	assert_int_equal(found.tables, 2);
+	assert_int_equal(found.nr, 2);
+	assert_true(found.has_records && found.has_level);
+	gw_channel_close(args.in);
+	stored_free(&s);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_batches_in_any_order),
+		cmocka_unit_test(test_goes_on_after_pages),
+		cmocka_unit_test(test_rehearsal_reports_all),
+	};
+
+	return cmocka_run_group_tests_name("halves", tests, NULL, NULL);
+}

@@ -62,11 +62,18 @@ struct gw_save_guest_ops {
 	int (*check_state)(struct gw_save_guest *g, struct gw_error *err);
 };
 
+/* The far end of a ring that the guest shares with xenstore or with the console. */
+struct gw_ring_end {
+	uint32_t port;	/* event channel in the guest; 0: none is known, the guest's field stays */
+	uint32_t domid; /* the domain that serves the ring */
+};
+
 /* State of one restore. */
 struct gw_restore_guest {
 	const struct gw_restore_guest_ops *ops;
 	struct gw_domain *domain;
-	struct gw_policy policy;	 /* gathered until static_data_complete; cleanup frees it */
+	struct gw_policy policy; /* gathered until static_data_complete; cleanup frees it */
+	struct gw_ring_end store, console;
 	uint64_t store_gfn, console_gfn; /* results; GW_INVALID_PFN if none */
 	uint64_t max_pfns;		 /* bound for any pfn of the stream */
 	/*

@@ -14,11 +14,13 @@
 
 enum {
 	PARAM_STORE_PFN = 1,
+	PARAM_STORE_EVTCHN = 2,
 	PARAM_PAE_ENABLED = 4,
 	PARAM_IOREQ_PFN = 5,
 	PARAM_BUFIOREQ_PFN = 6,
 	PARAM_VM86_TSS = 15,
 	PARAM_CONSOLE_PFN = 17,
+	PARAM_CONSOLE_EVTCHN = 18,
 	PARAM_VM86_TSS_SIZED = 37,
 	NR_PARAMS = 64,
 };
@@ -224,6 +226,17 @@ static int apply_params(struct gw_restore_guest *g, struct gw_error *err)
 	return 0;
 }
 
+/* A stream never carries them: they are this host's. */
+static int set_port(struct gw_restore_guest *g, unsigned param, const struct gw_ring_end *end,
+		    struct gw_error *err)
+{
+	if (end->port == 0)
+		return 0;
+	if (gw_domain_set_param(g->domain, param, end->port, err) < 0)
+		return gw_fail_in(err, "HVM param %s", gw_hvm_param_name(param));
+	return 0;
+}
+
 static uint64_t result_of(const struct hvm_restore *r, unsigned param)
 {
 	return r->params[param] ? r->params[param] : GW_INVALID_PFN;
@@ -239,7 +252,9 @@ static int stream_complete(struct gw_restore_guest *g, struct gw_error *err)
 	if (clear_specials(g, err) < 0)
 		return -1;
 	g->rule = NULL;
-	if (apply_params(g, err) < 0 || gw_x86_apply_state(&r->x86, g, err) < 0 ||
+	if (apply_params(g, err) < 0 || set_port(g, PARAM_STORE_EVTCHN, &g->store, err) < 0 ||
+	    set_port(g, PARAM_CONSOLE_EVTCHN, &g->console, err) < 0 ||
+	    gw_x86_apply_state(&r->x86, g, err) < 0 ||
 	    gw_domain_set_context(g->domain, r->context.data, r->context.len, err) < 0)
 		return -1;
 	g->store_gfn = result_of(r, PARAM_STORE_PFN);

@@ -69,6 +69,13 @@ static int translate_ring(const struct gw_pv_restore *r, uint8_t *at, const char
 	return 0;
 }
 
+/* The old host's event channel means nothing here. */
+static void set_port(uint8_t *at, const struct gw_ring_end *end)
+{
+	if (end->port)
+		gw_put_le32(at, end->port);
+}
+
 static int fill_start_info(struct gw_restore_guest *g, uint8_t *page, struct gw_error *err)
 {
 	struct gw_pv_restore *r = g->priv;
@@ -83,6 +90,8 @@ static int fill_start_info(struct gw_restore_guest *g, uint8_t *page, struct gw_
 	gw_pv_put_word(l, page + l->start_nr_pages, r->nr_pfns);
 	gw_pv_put_word(l, page + l->start_shared_info, shared_mfn << GW_PAGE_SHIFT);
 	gw_put_le32(page + l->start_flags, 0);
+	set_port(page + l->start_store_evtchn, &g->store);
+	set_port(page + l->start_console_evtchn, &g->console);
 	return 0;
 }
 

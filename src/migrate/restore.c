@@ -181,6 +181,8 @@ static int set_up_guest(struct restore *r, struct gw_error *err)
 	r->guest = (struct gw_restore_guest){
 		.ops = gw_restore_guest_ops(type),
 		.domain = d,
+		.store = r->args->store,
+		.console = r->args->console,
 		.store_gfn = GW_INVALID_PFN,
 		.console_gfn = GW_INVALID_PFN,
 	};

@@ -14,6 +14,7 @@
 #include <godwit/toolstack.h>
 
 #include "base/buffer.h"
+#include "guest/guest.h"
 #include "migrate/operation.h"
 #include "migrate/report.h"
 
@@ -37,6 +38,8 @@ struct gw_restore_args {
 	struct gw_domain *domain; /* paused, without memory; NULL: static_data creates it */
 	struct gw_channel *in;
 	uint64_t origin; /* what messages call the offset of the next byte of in */
+	/* The far ends of the guest's rings, as the domain's owner has bound them on this host. */
+	struct gw_ring_end store, console;
 	const struct gw_toolstack *toolstack; /* NULL is fine */
 	struct gw_operation *op; /* receives the progress, as the toolstack does; NULL: none */
 	const struct gw_cancel *cancel;

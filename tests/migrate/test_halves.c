@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * The two halves of restoring pages: batches judged from a record's entries, and applied in any
- * order, from any source; and a restore that goes on after faults.
+ * order, from any source; a restore that goes on after faults, and what its owner passes in.
  */
 #include "lib/gwtest.h"
 
@@ -11,6 +11,7 @@
 #include "base/bytes.h"
 #include "base/util.h"
 #include "channel/spool.h"
+#include "format/x86/pv_layout.h"
 #include "hypervisor/control.h"
 #include "hypervisor/domain.h"
 #include "hypervisor/memory/memory.h"
@@ -69,6 +70,7 @@ static enum gw_read_result read_place(void *owner, struct iovec *iov, int n, str
 {
 	struct place *p = owner;
 
+	assert_true(n > 0);
 	for (int i = 0; i < n; i++) {
 		ssize_t got = pread(p->fd, iov[i].iov_base, iov[i].iov_len, (off_t)p->offset);
 
@@ -98,11 +100,14 @@ static void test_batches_in_any_order(void **state)
 	struct gw_domain *d = stored_domain(GW_GUEST_X86_HVM, NR_PFNS);
 	struct gw_restore_guest g = make_guest(d);
 	struct gw_restore_memory memory = {.guest = &g};
-	struct gw_batch *b = calloc(1, sizeof(*b));
+	struct gw_batch_pool pool;
 	struct gw_error err = GW_ERROR_INIT;
 	uint8_t expected[GW_PAGE_SIZE];
+	struct gw_batch *b;
 	struct record r;
 
+	assert_ok(gw_batch_pool_init(&pool, 1, &err), &err);
+	b = gw_batch_get(&pool);
 	make_record(&r);
 	for (size_t i = 0; i < GW_ARRAY_SIZE(order); i++) {
 		struct place place = {.fd = r.file, .offset = r.at[order[i]]};
@@ -138,83 +143,86 @@ static void test_batches_in_any_order(void **state)
 	close(r.file);
 	g.ops->cleanup(&g);
 	gw_policy_free(&g.policy);
-	free(b);
+	gw_batch_pool_free(&pool);
 	gw_control_destroy(d->control);
 }
 
-/* What a restore refused. */
-struct refusals {
+struct faults {
 	unsigned nr;
-	struct gw_refusal first, last;
+	struct gw_error last;
 };
 
-static void on_refused(void *owner, const struct gw_refusal *refusal)
+static void on_fault(void *owner, const char *rule, const struct gw_error *fault)
 {
-	struct refusals *r = owner;
+	struct faults *f = owner;
 
-	if (!r->nr++)
-		r->first = *refusal;
-	r->last = *refusal;
+	assert_string_equal(rule, "domain-size");
+	f->nr++;
+	f->last = *fault;
 }
 
-/* Up to pfn nr the two have the same memory. */
-static void check_same(struct gw_domain *whole, struct gw_domain *half, uint64_t nr)
+/* Pfns that the domain cannot have: each is a fault, and the contents of all others arrive. */
+static void test_leaves_pages_out(void **state)
 {
-	for (uint64_t pfn = 0; pfn < nr; pfn++) {
-		const void *a = gw_memory_page(whole, pfn), *b = gw_memory_page(half, pfn);
-
-		assert_int_equal(!a, !b);
-		if (a)
-			assert_memory_equal(a, b, GW_PAGE_SIZE);
-	}
-}
-
-/* A domain that is too small: each page without room is refused, all others are there. */
-static void test_goes_on_after_pages(void **state)
-{
-	struct stored s = stored_load("xen-code/v3_422_hvm_1024.xz");
+	const uint64_t nr_beyond = 100;
+	struct gw_domain *d = stored_domain(GW_GUEST_X86_HVM, NR_PFNS);
+	struct gw_restore_guest g = make_guest(d);
+	struct faults faults = {0};
+	struct gw_restore_memory memory = {.guest = &g,
+					   .faults = {.report = on_fault, .owner = &faults}};
+	const struct gw_restore_faults none = {0};
+	struct gw_batch_pool pool;
 	struct gw_error err = GW_ERROR_INIT;
-	struct refusals refusals = {0};
-	struct gw_restore_args args = {0};
-	struct gw_restore_result result;
-	struct gw_domain *whole, *half;
-	uint64_t nr_half = 512;
-	unsigned beyond = 0;
+	uint8_t expected[GW_PAGE_SIZE];
+	struct place place;
+	const struct gw_page_source source = {.readv = read_place, .owner = &place};
+	struct gw_batch *b;
+	struct record r;
 
-	assert_ok(stored_restore(&s, s.file.len - s.at, &whole, &args, NULL, &err), &err);
-	for (uint64_t pfn = nr_half; pfn < s.nr_pfns; pfn++)
-		beyond += gw_memory_page(whole, pfn) != NULL;
-	assert_true(beyond > 0);
-	half = stored_domain(s.type, nr_half);
-	args = (struct gw_restore_args){
-		.domain = half,
-		.in = stored_bytes(s.file.data + s.at, s.file.len - s.at),
-		.owner = &refusals,
-		.refused = on_refused,
-	};
-	gw_restore_image(&args, &result, &err);
-	assert_true(refusals.nr >= beyond);
-	assert_string_equal(refusals.first.rule, "domain-size");
-	assert_true(refusals.first.has_record);
-	assert_int_equal(refusals.first.record_type, GW_REC_PAGE_DATA);
-	assert_int_equal(result.bytes, s.file.len - s.at);
-	check_same(whole, half, nr_half);
-	/* Without the callback the first one ends it. */
-	gw_channel_close(args.in);
-	gw_control_destroy(half->control);
-	gw_error_clear(&err);
-	half = stored_domain(s.type, nr_half);
-	refusals.nr = 0;
-	args.domain = half;
-	args.in = stored_bytes(s.file.data + s.at, s.file.len - s.at);
-	args.refused = NULL;
-	assert_fails(gw_restore_image(&args, &result, &err), &err, GW_INVALID, "is beyond domain");
-	assert_string_equal(result.refusal.rule, "domain-size");
-	assert_int_equal(refusals.nr, 0);
-	gw_channel_close(args.in);
-	gw_control_destroy(half->control);
-	gw_control_destroy(whole->control);
-	stored_free(&s);
+	assert_ok(gw_batch_pool_init(&pool, 1, &err), &err);
+	b = gw_batch_get(&pool);
+	make_record(&r);
+	g.max_pfns = NR_PFNS - nr_beyond;
+	assert_fails(gw_restore_judge_pages(&g, &none, &r.reader, 0, b, &err), &err, GW_INVALID,
+		     "pfn 0xfff is beyond domain");
+	assert_string_equal(g.rule, "domain-size");
+	assert_ok(gw_restore_judge_pages(&g, &memory.faults, &r.reader, 0, b, &err), &err);
+	assert_int_equal(faults.nr, nr_beyond);
+	assert_non_null(strstr(faults.last.text, "pfn 0xf9c is beyond domain"));
+	assert_null(g.rule);
+	place = (struct place){.fd = r.file, .offset = r.at[0]};
+	assert_int_equal(gw_restore_apply(&memory, b, &source, &err), GW_READ_OK);
+	assert_int_equal(place.offset, r.at[1]);
+	/* A batch of which no page is taken: its contents are read, and nothing changes. */
+	faults.nr = 0;
+	g.max_pfns = 1;
+	assert_ok(gw_restore_judge_pages(&g, &memory.faults, &r.reader, GW_BATCH_MAX, b, &err),
+		  &err);
+	assert_int_equal(faults.nr, GW_BATCH_MAX);
+	assert_int_equal(gw_restore_apply(&memory, b, &source, &err), GW_READ_OK);
+	assert_int_equal(place.offset, r.at[2]);
+	/* One without contents: nothing is read. */
+	g.max_pfns = NR_PFNS;
+	r.reader.nr_entries = 1;
+	r.entries[0] = gw_page_entry(3, GW_PAGE_XTAB);
+	assert_ok(gw_restore_judge_pages(&g, &memory.faults, &r.reader, 0, b, &err), &err);
+	assert_int_equal(gw_restore_apply(&memory, b, &source, &err), GW_READ_OK);
+	assert_int_equal(place.offset, r.at[2]);
+	for (size_t i = 1; i < GW_BATCH_MAX; i++) {
+		uint64_t pfn = gw_page_entry_pfn(r.entries[i]);
+		const void *page = gw_memory_page(d, pfn);
+
+		fill_page(pfn, expected);
+		if (i % 5 == 4 || pfn >= NR_PFNS - nr_beyond)
+			assert_null(page);
+		else
+			assert_memory_equal(page, expected, GW_PAGE_SIZE);
+	}
+	close(r.file);
+	g.ops->cleanup(&g);
+	gw_policy_free(&g.policy);
+	gw_batch_pool_free(&pool);
+	gw_control_destroy(d->control);
 }
 
 /* The contents of the first copy of a page in a stored image. */
@@ -287,12 +295,92 @@ static void test_rehearsal_reports_all(void **state)
 	stored_free(&s);
 }
 
+static struct gw_domain *restore_with_ends(const char *name, const struct gw_ring_end *store,
+					   const struct gw_ring_end *console, struct stored *s)
+{
+	struct gw_error err = GW_ERROR_INIT;
+	struct gw_restore_args args = {.store = *store, .console = *console};
+	struct gw_domain *d;
+
+	*s = stored_load(name);
+	assert_ok(stored_restore(s, s->file.len - s->at, &d, &args, NULL, &err), &err);
+	return d;
+}
+
+/* The pfn of start_info: vCPU 0 has it in its third argument of the suspend hypercall. */
+static uint64_t start_info_pfn(const struct stored *s, const struct gw_pv_layout *l)
+{
+	for (size_t at = s->image + 40; at + 8 <= s->file.len;) {
+		const uint8_t *body = s->file.data + at + 8;
+
+		if (gw_get_le32(body - 8) == GW_REC_X86_PV_VCPU_BASIC && gw_get_le32(body) == 0)
+			return l->width == 8 ? gw_get_le64(body + 8 + l->vcpu_edx)
+					     : gw_get_le32(body + 8 + l->vcpu_edx);
+		at += 8 + ((gw_get_le32(body - 4) + 7u) & ~7u);
+	}
+	fail_msg("no vCPU 0");
+	return 0;
+}
+
+/* The ports that the domain's owner has bound are in start_info; without one the field stays. */
+static void pv_ports(const char *name, unsigned width)
+{
+	const struct gw_pv_layout *l = gw_pv_layout(width);
+	const struct gw_ring_end none = {0}, store = {.port = 0x1234}, console = {.port = 0x4321};
+	struct stored s;
+	struct gw_domain *d = restore_with_ends(name, &none, &none, &s);
+	uint64_t pfn = start_info_pfn(&s, l);
+	const uint8_t *page = gw_memory_page(d, pfn);
+	uint32_t old_store = gw_get_le32(page + l->start_store_evtchn);
+	uint32_t old_console = gw_get_le32(page + l->start_console_evtchn);
+
+	gw_control_destroy(d->control);
+	stored_free(&s);
+	d = restore_with_ends(name, &store, &none, &s);
+	page = gw_memory_page(d, pfn);
+	assert_int_equal(gw_get_le32(page + l->start_store_evtchn), 0x1234);
+	assert_int_equal(gw_get_le32(page + l->start_console_evtchn), old_console);
+	gw_control_destroy(d->control);
+	stored_free(&s);
+	d = restore_with_ends(name, &none, &console, &s);
+	page = gw_memory_page(d, pfn);
+	assert_int_equal(gw_get_le32(page + l->start_store_evtchn), old_store);
+	assert_int_equal(gw_get_le32(page + l->start_console_evtchn), 0x4321);
+	gw_control_destroy(d->control);
+	stored_free(&s);
+}
+
+static void test_ports_of_pv(void **state)
+{
+	pv_ports("xen-code/v3_422_pv64_1024.xz", 8);
+	pv_ports("xen-code/v3_422_pv32_live_1024.xz", 4);
+}
+
+static void test_ports_of_hvm(void **state)
+{
+	const struct gw_ring_end store = {.port = 7}, console = {.port = 9};
+	struct gw_error err = GW_ERROR_INIT;
+	struct stored s;
+	struct gw_domain *d =
+		restore_with_ends("xen-code/v3_422_hvm_1024.xz", &store, &console, &s);
+	uint64_t port;
+
+	assert_ok(gw_domain_get_param(d, 2, &port, &err), &err);
+	assert_int_equal(port, 7);
+	assert_ok(gw_domain_get_param(d, 18, &port, &err), &err);
+	assert_int_equal(port, 9);
+	gw_control_destroy(d->control);
+	stored_free(&s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_batches_in_any_order),
-		cmocka_unit_test(test_goes_on_after_pages),
+		cmocka_unit_test(test_leaves_pages_out),
 		cmocka_unit_test(test_rehearsal_reports_all),
+		cmocka_unit_test(test_ports_of_pv),
+		cmocka_unit_test(test_ports_of_hvm),
 	};
 
 	return cmocka_run_group_tests_name("halves", tests, NULL, NULL);

@@ -1,0 +1,391 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * The reading of real images: what a listener hears, in which order, and when a round counts; cut
+ * anywhere, with and without going on after errors; and a round out of its spool.
+ */
+#include "lib/gwtest.h"
+
+#include "base/bytes.h"
+#include "base/util.h"
+#include "lib/bytes.h"
+#include "lib/random.h"
+#include "lib/realdata.h"
+#include "read/round_spool.h"
+
+/* What a listener heard. */
+struct heard {
+	struct gw_reading reading;
+	struct gw_input in;
+	uint64_t arrived, records, pages, bodies, rounds, contents;
+	uint32_t last_stream_record, last_at_round;
+	uint64_t records_at_round; /* of the image, then */
+	uint64_t stop_at_round;	   /* 0: never */
+	unsigned errors;
+	uint64_t digest; /* of all bytes of records and pages, in order */
+};
+
+static void digest(struct heard *h, const void *data, size_t len)
+{
+	const uint8_t *p = data;
+
+	for (size_t i = 0; i < len; i++)
+		h->digest = (h->digest ^ p[i]) * UINT64_C(0x100000001b3);
+}
+
+static void on_arrived(void *owner, enum gw_read_part part, enum gw_counts counts)
+{
+	struct heard *h = owner;
+
+	h->arrived++;
+}
+
+static enum gw_read_result on_record(void *owner, struct gw_error *err)
+{
+	struct heard *h = owner;
+	const struct gw_record *rec = &h->reading.image.rec;
+
+	h->records++;
+	digest(h, rec->data, rec->length);
+	/* The offsets of the image count what stands between its parts. */
+	assert_int_equal(gw_input_offset(h->reading.in),
+			 h->reading.image_offset + h->reading.image.offset);
+	return GW_READ_OK;
+}
+
+static enum gw_read_result on_pages(void *owner, struct gw_error *err)
+{
+	struct heard *h = owner;
+	const struct gw_image_reader *r = &h->reading.image;
+
+	h->pages++;
+	digest(h, r->entries, r->nr_entries * sizeof(*r->entries));
+	for (uint64_t left = r->data_len; left; left -= GW_PAGE_SIZE) {
+		uint8_t page[GW_PAGE_SIZE];
+		enum gw_read_result rc = gw_input_read(h->reading.in, page, sizeof(page), err);
+
+		if (rc != GW_READ_OK)
+			return rc;
+		h->contents++;
+		digest(h, page, 64);
+	}
+	return GW_READ_OK;
+}
+
+static enum gw_read_result on_stream_record(void *owner, struct gw_error *err)
+{
+	struct heard *h = owner;
+
+	h->last_stream_record = h->reading.stream.rec.type;
+	return GW_READ_OK;
+}
+
+static enum gw_read_result on_round(void *owner, struct gw_error *err)
+{
+	struct heard *h = owner;
+
+	h->records_at_round = h->records;
+	h->last_at_round = h->last_stream_record;
+	assert_int_equal(h->reading.checkpoints.complete, ++h->rounds);
+	return h->rounds == h->stop_at_round ? GW_READ_ENDED : GW_READ_OK;
+}
+
+static void on_finding(void *opaque, const struct gw_finding *finding)
+{
+	struct heard *h = opaque;
+
+	h->errors += finding->level == GW_LEVEL_ERROR;
+}
+
+static const struct gw_read_listener listener = {
+	.arrived = on_arrived,
+	.image_record = on_record,
+	.image_pages = on_pages,
+	.stream_record = on_stream_record,
+	.round_complete = on_round,
+};
+
+struct image {
+	struct gw_buffer file;
+	size_t start;
+	bool libxl;
+};
+
+static struct image load(const char *name)
+{
+	struct image image = {.file = realdata_load(realdata_path(name))};
+	const uint8_t *stream = memmem(image.file.data, image.file.len, "LibxlFmt", 8);
+
+	image.libxl = stream;
+	image.start = stream ? (size_t)(stream - image.file.data) : realdata_image(&image.file);
+	return image;
+}
+
+/* Reads the first len bytes of it; h has what the caller wants. */
+static enum gw_read_result read_part(const struct image *image, size_t len, struct heard *h,
+				     struct gw_error *err)
+{
+	const struct gw_findings findings = {.report = on_finding, .opaque = h};
+	enum gw_read_result rc;
+
+	h->in.ch = bytes_source("image", image->file.data + image->start, len);
+	h->in.origin = image->start;
+	h->reading.in = &h->in;
+	h->reading.listener = &listener;
+	h->reading.owner = h;
+	h->reading.findings = &findings;
+	h->reading.kind = GW_IMAGE_ANY;
+	rc = image->libxl ? gw_read_stream(&h->reading, err) : gw_read_image(&h->reading, err);
+	gw_reading_free(&h->reading);
+	gw_channel_close(h->in.ch);
+	return rc;
+}
+
+static enum gw_read_result read_all(const struct image *image, struct heard *h)
+{
+	struct gw_error err = GW_ERROR_INIT;
+	enum gw_read_result rc = read_part(image, image->file.len - image->start, h, &err);
+
+	if (rc == GW_READ_FAILED)
+		fail_msg("%s", err.text);
+	return rc;
+}
+
+static void test_plain(void **state)
+{
+	struct image bare = load("xen-code/v3_422_hvm_1024.xz");
+	struct image libxl = load("xen-code/v3_422_libxl_hvm_1024.xz");
+	struct heard h = {0}, s = {0};
+
+	assert_int_equal(read_all(&bare, &h), GW_READ_OK);
+	assert_int_equal(h.rounds, 0);
+	assert_true(h.pages > 0 && h.contents > 1000);
+	assert_int_equal(h.arrived, 1 + h.records + h.pages);
+	assert_true(h.reading.checkpoints.ended);
+	assert_int_equal(read_all(&libxl, &s), GW_READ_OK);
+	assert_true(s.arrived > 1 + s.records + s.pages);
+	assert_int_equal(s.last_stream_record, GW_STREAM_END);
+	gw_buffer_free(&bare.file);
+	gw_buffer_free(&libxl.file);
+}
+
+/* A round is complete with CHECKPOINT, CHECKPOINT_END or, of COLO, as the caller says. */
+static void test_rounds(void **state)
+{
+	static const struct {
+		const char *name;
+		enum gw_read_colo colo;
+		uint32_t completes; /* the record of the libxl stream */
+	} cases[] = {
+		{"xen-code/v3_422_hvm_remus3_1024.xz", GW_READ_COLO_LOOK, 0},
+		{"xen-code/v3_422_libxl_hvm_remus3_1024.xz", GW_READ_COLO_NO,
+		 GW_STREAM_CHECKPOINT_END},
+		{"xen-code/v3_422_libxl_hvm_remus3_1024.xz", GW_READ_COLO_LOOK,
+		 GW_STREAM_CHECKPOINT_END},
+	};
+
+	for (size_t i = 0; i < GW_ARRAY_SIZE(cases); i++) {
+		struct image image = load(cases[i].name);
+		struct heard whole = {.reading.colo = cases[i].colo};
+		struct heard stopped = {.reading.colo = cases[i].colo, .stop_at_round = 2};
+
+		assert_int_equal(read_all(&image, &whole), GW_READ_ENDED);
+		assert_int_equal(whole.rounds, 3);
+		assert_int_equal(whole.last_at_round, cases[i].completes);
+		assert_int_equal(read_all(&image, &stopped), GW_READ_ENDED);
+		assert_int_equal(stopped.rounds, 2);
+		assert_int_equal(stopped.records, stopped.records_at_round);
+		assert_true(stopped.contents < whole.contents);
+		gw_buffer_free(&image.file);
+	}
+}
+
+/* Where in the input each CHECKPOINT_END ends. */
+struct ends {
+	struct gw_reading reading;
+	uint64_t at[3];
+	size_t nr;
+};
+
+static enum gw_read_result note_end(void *owner, struct gw_error *err)
+{
+	struct ends *e = owner;
+
+	if (e->reading.stream.rec.type == GW_STREAM_CHECKPOINT_END)
+		e->at[e->nr++] = gw_input_offset(e->reading.in);
+	return GW_READ_OK;
+}
+
+/* A Remus stream with the record that COLO adds after each CHECKPOINT_END. */
+static struct image colo_image(void)
+{
+	static const struct gw_read_listener noting = {.stream_record = note_end};
+	struct image remus = load("xen-code/v3_422_libxl_hvm_remus3_1024.xz"),
+		     colo = {.libxl = true};
+	const uint8_t *data = remus.file.data + remus.start;
+	size_t len = remus.file.len - remus.start, done = 0;
+	struct gw_input in = {.ch = bytes_source("remus", data, len)};
+	struct ends e = {.reading = {.in = &in, .listener = &noting, .owner = &e}};
+	struct gw_error err = GW_ERROR_INIT;
+
+	e.reading.kind = GW_IMAGE_ANY;
+	assert_int_equal(gw_read_stream(&e.reading, &err), GW_READ_ENDED);
+	assert_int_equal(e.nr, 3);
+	for (size_t i = 0; i < e.nr; i++) {
+		assert_ok(gw_buffer_append(&colo.file, data + done, e.at[i] - done, &err), &err);
+		assert_ok(gw_checkpoint_state_append(&colo.file, 0, &err), &err);
+		done = e.at[i];
+	}
+	assert_ok(gw_buffer_append(&colo.file, data + done, len - done, &err), &err);
+	gw_reading_free(&e.reading);
+	gw_channel_close(in.ch);
+	gw_buffer_free(&remus.file);
+	return colo;
+}
+
+/* CHECKPOINT_STATE comes after CHECKPOINT_END: the round waits for it only if the caller says so.
+ */
+static void test_colo(void **state)
+{
+	struct image image = colo_image();
+	struct heard known = {.reading.colo = GW_READ_COLO_YES}, found = {0};
+
+	assert_int_equal(read_all(&image, &known), GW_READ_ENDED);
+	assert_int_equal(known.rounds, 3);
+	assert_int_equal(known.last_at_round, GW_STREAM_CHECKPOINT_STATE);
+	assert_int_equal(read_all(&image, &found), GW_READ_ENDED);
+	assert_int_equal(found.rounds, 3);
+	assert_int_equal(found.last_at_round, GW_STREAM_CHECKPOINT_END);
+	assert_true(known.digest == found.digest);
+	gw_buffer_free(&image.file);
+}
+
+/* Where the rules find an error, an obedient reading fails, and elsewhere the two hear the same. */
+static void cut_anywhere(const char *name)
+{
+	struct image image = load(name);
+	size_t all = image.file.len - image.start;
+
+	for (unsigned i = 0; i < 60; i++) {
+		size_t len = i ? random_below(all) : all;
+		struct heard obeys = {0}, reports = {.reading.all_errors = true};
+		struct gw_error err = GW_ERROR_INIT, none = GW_ERROR_INIT;
+		enum gw_read_result rc = read_part(&image, len, &obeys, &err);
+		enum gw_read_result all_rc = read_part(&image, len, &reports, &none);
+
+		assert_int_equal(none.code, GW_OK);
+		assert_int_equal(rc == GW_READ_FAILED, reports.errors > 0);
+		if (rc == GW_READ_FAILED)
+			assert_int_equal(err.code, GW_TRUNCATED);
+		assert_int_equal(all_rc, rc == GW_READ_OK ? GW_READ_OK : GW_READ_ENDED);
+		assert_int_equal(obeys.rounds, reports.rounds);
+		assert_true(obeys.digest == reports.digest);
+		/* What came after a complete checkpoint may be cut. */
+		assert_true(rc != GW_READ_FAILED || obeys.rounds == 0);
+	}
+	gw_buffer_free(&image.file);
+}
+
+static void test_cut_anywhere(void **state)
+{
+	cut_anywhere("xen-code/v3_422_hvm_1024.xz");
+	cut_anywhere("xen-code/v3_422_hvm_remus3_1024.xz");
+	cut_anywhere("xen-code/v3_422_libxl_hvm_remus3_1024.xz");
+}
+
+/* A damaged record: one reading ends there, the other goes on after it. */
+static void test_damaged_record(void **state)
+{
+	struct image image = load("xen-code/v3_422_hvm_1024.xz");
+	struct heard whole = {0}, obeys = {0}, reports = {.reading.all_errors = true};
+	struct gw_error err = GW_ERROR_INIT;
+	size_t first = image.start + 40, len = image.file.len - image.start;
+
+	assert_int_equal(read_all(&image, &whole), GW_READ_OK);
+	gw_put_le32(image.file.data + first, 0x77); /* an unknown type that is not optional */
+	assert_int_equal(read_part(&image, len, &obeys, &err), GW_READ_FAILED);
+	assert_int_equal(err.code, GW_INVALID);
+	assert_int_equal(obeys.records, 0);
+	assert_int_equal(read_part(&image, len, &reports, NULL), GW_READ_OK);
+	assert_true(reports.errors > 0);
+	assert_int_equal(reports.records, whole.records);
+	assert_int_equal(reports.contents, whole.contents);
+	gw_buffer_free(&image.file);
+}
+
+/* Everything of an image but its END, put into a spool, is heard again from there. */
+struct spooling {
+	struct heard h;
+	struct gw_round_spool spool;
+};
+
+static enum gw_read_result spool_header(void *owner, struct gw_error *err)
+{
+	struct spooling *s = owner;
+
+	return gw_round_spool_begin(&s->spool, &s->h.reading.image.header, 0, err) < 0
+		       ? GW_READ_FAILED
+		       : GW_READ_OK;
+}
+
+static enum gw_read_result spool_record(void *owner, struct gw_error *err)
+{
+	struct spooling *s = owner;
+	const struct gw_record *rec = &s->h.reading.image.rec;
+
+	if (rec->type == GW_REC_END)
+		return GW_READ_OK;
+	return gw_round_spool_record(&s->spool, rec, err) < 0 ? GW_READ_FAILED : GW_READ_OK;
+}
+
+static enum gw_read_result spool_pages(void *owner, struct gw_error *err)
+{
+	struct spooling *s = owner;
+
+	return gw_round_spool_pages(&s->spool, &s->h.reading.image, s->h.reading.in, err);
+}
+
+static void test_round_spool(void **state)
+{
+	static const struct gw_read_listener into = {
+		.image_header = spool_header,
+		.image_record = spool_record,
+		.image_pages = spool_pages,
+	};
+	struct image image = load("xen-code/v3_422_hvm_1024.xz");
+	struct spooling s = {.h.reading = {.listener = &into, .owner = &s, .kind = GW_IMAGE_ANY}};
+	struct heard whole = {0}, again = {.reading = {.listener = &listener, .owner = &again}};
+	const struct gw_record odd = {
+		.type = GW_RECORD_OPTIONAL | 0x55, .length = 5, .data = (const uint8_t *)"12345"};
+	struct gw_error err = GW_ERROR_INIT;
+
+	assert_int_equal(read_all(&image, &whole), GW_READ_OK);
+	s.h.in.ch =
+		bytes_source("image", image.file.data + image.start, image.file.len - image.start);
+	s.h.reading.in = &s.h.in;
+	assert_int_equal(gw_read_image(&s.h.reading, &err), GW_READ_OK);
+	gw_reading_free(&s.h.reading);
+	gw_channel_close(s.h.in.ch);
+	/* One more, with padding; whatever comes after it is found. */
+	assert_ok(gw_round_spool_record(&s.spool, &odd, &err), &err);
+	assert_ok(gw_round_spool_record(&s.spool, &odd, &err), &err);
+	digest(&whole, odd.data, odd.length);
+	digest(&whole, odd.data, odd.length);
+	assert_ok(gw_round_spool_replay(&s.spool, &again.reading, &err), &err);
+	/* All but END, which has no bytes, and those two. */
+	assert_int_equal(again.records, whole.records + 1);
+	assert_int_equal(again.contents, whole.contents);
+	assert_true(again.digest == whole.digest);
+	gw_round_spool_close(&s.spool);
+	gw_buffer_free(&image.file);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_plain),	       cmocka_unit_test(test_rounds),
+		cmocka_unit_test(test_colo),	       cmocka_unit_test(test_cut_anywhere),
+		cmocka_unit_test(test_damaged_record), cmocka_unit_test(test_round_spool),
+	};
+
+	return cmocka_run_group_tests_name("reading", tests, NULL, NULL);
+}

@@ -132,9 +132,11 @@ static inline uint8_t *gw_memory_frame(const struct gw_memory_domain *m, uint64_
 	return m->frames.base + gfn * GW_PAGE_SIZE;
 }
 
-/* frames.c. All with the lock held unless they say otherwise. */
-void *gw_memory_reserve(uint64_t bytes, struct gw_error *err); /* zeroed, untouched */
+/* reserve.c. reserve: zeroed address space that takes no memory before it is touched. */
+void *gw_memory_reserve(uint64_t bytes, struct gw_error *err);
 void gw_memory_release(void *p, uint64_t bytes);
+
+/* frames.c. All with the lock held unless they say otherwise. */
 int gw_memory_frames_init(struct gw_memory_domain *m, struct gw_error *err);
 void gw_memory_frames_free(struct gw_memory_domain *m);
 uint64_t gw_memory_pfn_to_gfn(struct gw_memory_domain *m, uint64_t pfn);

@@ -13,23 +13,6 @@
 #include "hypervisor/memory/domain.h"
 #include "hypervisor/memory/memory.h"
 
-void *gw_memory_reserve(uint64_t bytes, struct gw_error *err)
-{
-	void *p = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
-		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-
-	if (p != MAP_FAILED)
-		return p;
-	gw_fail_errno(err, "reserving %" PRIu64 " bytes of address space for a domain", bytes);
-	return NULL;
-}
-
-void gw_memory_release(void *p, uint64_t bytes)
-{
-	if (p)
-		munmap(p, bytes);
-}
-
 int gw_memory_frames_init(struct gw_memory_domain *m, struct gw_error *err)
 {
 	struct gw_memory_frames *f = &m->frames;
@@ -48,6 +31,11 @@ void gw_memory_frames_free(struct gw_memory_domain *m)
 	gw_memory_release(f->state, f->nr);
 	free(m->dirty);
 	atomic_fetch_sub(&m->host->used, f->populated);
+}
+
+uint64_t gw_memory_nr_pfns(const struct gw_memory_domain *m)
+{
+	return m->built ? m->top : m->max_pfns;
 }
 
 uint64_t gw_memory_pfn_to_gfn(struct gw_memory_domain *m, uint64_t pfn)

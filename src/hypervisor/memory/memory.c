@@ -43,11 +43,6 @@ static int info(struct gw_domain *d, struct gw_domain_info *out, struct gw_error
 	return 0;
 }
 
-uint64_t gw_memory_nr_pfns(const struct gw_memory_domain *m)
-{
-	return m->built ? m->top : m->max_pfns;
-}
-
 static int nr_pfns(struct gw_domain *d, uint64_t *nr, struct gw_error *err)
 {
 	struct gw_memory_domain *m = gw_memory_of(d);

@@ -40,6 +40,7 @@ PUBLIC = {
     "channel.h": "channel",
     "control.h": "hypervisor",
     "error.h": "base",
+    "guest.h": "format",
     "hypervisor.h": "hypervisor",
     "log.h": "base",
     "policy.h": "format",

@@ -7,7 +7,7 @@
 #ifndef GW_CONVERT_LEGACY_H
 #define GW_CONVERT_LEGACY_H
 
-#include <godwit/hypervisor.h>
+#include <godwit/guest.h>
 
 #include "convert/conversion.h"
 #include "format/legacy/delta.h"

@@ -9,7 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include <godwit/hypervisor.h>
+#include <godwit/guest.h>
 
 #include "base/util.h"
 #include "channel/offset_io.h"

@@ -4,7 +4,7 @@
  */
 #include "convert/conversion.h"
 
-#include <godwit/hypervisor.h>
+#include <godwit/guest.h>
 
 #include "base/util.h"
 

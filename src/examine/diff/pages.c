@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <godwit/hypervisor.h>
+#include <godwit/guest.h>
 
 #include "base/clock.h"
 #include "base/util.h"

@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-#include <godwit/hypervisor.h>
+#include <godwit/guest.h>
 
 #include "base/util.h"
 

@@ -8,7 +8,7 @@
 #include <elf.h>
 #include <string.h>
 
-#include <godwit/hypervisor.h>
+#include <godwit/guest.h>
 
 #include "base/bytes.h"
 #include "channel/offset_io.h"
@@ -201,7 +201,7 @@ int gw_export_core(int fd, const struct gw_memory_map *map, const struct gw_expo
 	}
 	if (rc == 0)
 		rc = gw_pwrite_all(fd, headers_at, c.headers.data, c.headers.len, GW_EXPORT_OUTPUT,
-				 err);
+				   err);
 	if (rc == 0)
 		rc = gw_pwrite_all(fd, 0, header, sizeof(header), GW_EXPORT_OUTPUT, err);
 	*end = headers_at + c.headers.len;

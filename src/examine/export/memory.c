@@ -8,7 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include <godwit/hypervisor.h>
+#include <godwit/guest.h>
 
 #include "channel/offset_io.h"
 
@@ -24,7 +24,7 @@ static const uint8_t zeros[GW_PAGE_SIZE];
 static int flush(struct gw_export_memory *m, struct gw_error *err)
 {
 	int rc = gw_pwrite_all(m->fd, m->start + m->run_pfn * GW_PAGE_SIZE, m->run.data, m->run.len,
-			     GW_EXPORT_OUTPUT, err);
+			       GW_EXPORT_OUTPUT, err);
 
 	gw_buffer_reset(&m->run);
 	return rc;

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <godwit/hypervisor.h>
+#include <godwit/guest.h>
 
 #include "base/buffer.h"
 #include "base/util.h"

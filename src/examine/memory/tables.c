@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <godwit/hypervisor.h>
+#include <godwit/guest.h>
 
 #include "base/hash.h"
 #include "channel/offset_io.h"
@@ -102,8 +102,8 @@ int gw_tables_put(struct gw_tables *t, uint64_t pfn, unsigned level, const uint8
 		return -1;
 	if (!table->page)
 		table->page = ++t->pages;
-	return gw_pwrite_all(t->file.fd, place_in_file(table), contents, GW_PAGE_SIZE, "page tables",
-			   err);
+	return gw_pwrite_all(t->file.fd, place_in_file(table), contents, GW_PAGE_SIZE,
+			     "page tables", err);
 }
 
 void gw_tables_drop(struct gw_tables *t, uint64_t pfn)
@@ -128,7 +128,7 @@ int gw_tables_read(const struct gw_tables *t, size_t i, uint64_t *ptes, struct g
 		return 0;
 	}
 	if (gw_pread_all(t->file.fd, place_in_file(&t->list[i]), ptes, GW_PAGE_SIZE, "page tables",
-		       err) < 0)
+			 err) < 0)
 		return -1;
 	for (unsigned slot = 0; slot < GW_PV_PTES; slot++)
 		ptes[slot] = le64toh(ptes[slot]);

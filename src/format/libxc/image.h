@@ -15,7 +15,7 @@
 #include <stdint.h>
 
 #include <godwit/error.h>
-#include <godwit/hypervisor.h>
+#include <godwit/guest.h>
 #include <godwit/policy.h>
 
 #include "format/record.h"

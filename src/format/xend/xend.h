@@ -13,7 +13,7 @@
 #include <stdint.h>
 
 #include <godwit/error.h>
-#include <godwit/hypervisor.h>
+#include <godwit/guest.h>
 
 #include "base/buffer.h"
 

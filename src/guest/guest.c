@@ -141,3 +141,13 @@ int gw_restore_populate(struct gw_restore_guest *g, size_t n, const uint64_t *pf
 			return -1;
 	return 0;
 }
+
+int gw_restore_seed_grants(struct gw_restore_guest *g, struct gw_error *err)
+{
+	const struct gw_ring store = {
+		.gfn = g->store_gfn, .domid = g->store.domid, .evtchn = g->store.port};
+	const struct gw_ring console = {
+		.gfn = g->console_gfn, .domid = g->console.domid, .evtchn = g->console.port};
+
+	return gw_domain_seed_grants(g->domain, &store, &console, err);
+}

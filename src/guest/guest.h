@@ -129,4 +129,10 @@ const struct gw_restore_guest_ops *gw_restore_guest_ops(enum gw_guest_type type)
 int gw_restore_populate(struct gw_restore_guest *g, size_t n, const uint64_t *pfns,
 			const uint8_t *types, struct gw_error *err);
 
+/*
+ * Grants the pages of the two rings (store_gfn, console_gfn) to their far ends. The last step of
+ * stream_complete.
+ */
+int gw_restore_seed_grants(struct gw_restore_guest *g, struct gw_error *err);
+
 #endif

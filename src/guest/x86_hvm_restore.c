@@ -259,7 +259,7 @@ static int stream_complete(struct gw_restore_guest *g, struct gw_error *err)
 		return -1;
 	g->store_gfn = result_of(r, PARAM_STORE_PFN);
 	g->console_gfn = result_of(r, PARAM_CONSOLE_PFN);
-	return 0;
+	return gw_restore_seed_grants(g, err);
 }
 
 const struct gw_restore_guest_ops gw_x86_hvm_restore = {

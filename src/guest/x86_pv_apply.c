@@ -276,5 +276,5 @@ int gw_pv_apply(struct gw_restore_guest *g, struct gw_error *err)
 		if (write_leaf(g, i, err) < 0)
 			return -1;
 	g->rule = NULL;
-	return 0;
+	return gw_restore_seed_grants(g, err);
 }

@@ -56,6 +56,7 @@ struct restore_options {
 	unsigned checkpoint; /* stop at the CHECKPOINT of this number; ~0u: at END or the end of the
 				bytes */
 	uint64_t mismatches; /* out: pages that differed behind VERIFY */
+	struct gw_ring_end store, console;
 	uint64_t store_gfn, console_gfn; /* out */
 	unsigned missing;		 /* out */
 };

@@ -146,7 +146,9 @@ int restore_loop(const struct image *image, struct gw_domain *d, struct restore_
 {
 	struct restore r = {
 		.guest = {.ops = options->ops ? options->ops : gw_restore_guest_ops(d->type),
-			  .domain = d},
+			  .domain = d,
+			  .store = options->store,
+			  .console = options->console},
 		.options = options,
 		.feed = {image->data, image->len, 0},
 	};

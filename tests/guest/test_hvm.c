@@ -257,11 +257,70 @@ static void test_xenabi_once(void **state)
 	gw_host_close(host);
 }
 
+static struct gw_ring seeded[2];
+static bool seeding_fails;
+
+static int seed_grants(struct gw_domain *d, const struct gw_ring *store,
+		       const struct gw_ring *console, struct gw_error *err)
+{
+	seeded[0] = *store;
+	seeded[1] = *console;
+	return seeding_fails ? gw_fail(err, GW_SYSTEM, "no grant table") : 0;
+}
+
+/* The domain's own table with that entry. */
+static struct gw_domain_ops with_grants(struct gw_domain *d)
+{
+	struct gw_domain_ops ops = *d->ops;
+
+	ops.seed_grants = seed_grants;
+	return ops;
+}
+
+/* What the owner says of the rings' other ends reaches the guest and its grant table. */
+static void test_rings(void **state)
+{
+	struct gw_error err = GW_ERROR_INIT;
+	struct gw_host *host = gw_host_open("memory:", &err);
+	struct image image = load_image("xen417/tiny-hvm.save.xz");
+	struct params params = params_of(&image);
+
+	for (int fails = 0; fails < 2; fails++) {
+		struct restore_options how = {.checkpoint = ALL,
+					      .store = {.domid = 3, .port = 11},
+					      .console = {.domid = 4, .port = 12}};
+		struct gw_domain *d = new_domain(host);
+		const struct gw_domain_ops *real = d->ops, ops = with_grants(d);
+		uint64_t value;
+
+		d->ops = &ops;
+		seeding_fails = fails;
+		if (fails)
+			assert_fails(restore_loop(&image, d, &how, &err), &err, GW_SYSTEM,
+				     "no grant table");
+		else
+			assert_ok(restore_loop(&image, d, &how, &err), &err);
+		assert_ok(gw_domain_get_param(d, 2, &value, &err), &err);
+		assert_int_equal(value, 11);
+		assert_ok(gw_domain_get_param(d, 18, &value, &err), &err);
+		assert_int_equal(value, 12);
+		assert_int_equal(seeded[0].gfn, params.value[1]);
+		assert_int_equal(seeded[0].domid, 3);
+		assert_int_equal(seeded[1].gfn, params.value[17] ?: GW_INVALID_PFN);
+		assert_int_equal(seeded[1].domid, 4);
+		d->ops = real;
+		gw_control_destroy(d->control);
+	}
+	free_image(&image);
+	gw_host_close(host);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_round_trips),
 		cmocka_unit_test(test_xenabi_once),
+		cmocka_unit_test(test_rings),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -7,6 +7,7 @@
 
 #include "base/bytes.h"
 #include "compare.h"
+#include "format/x86/pv_layout.h"
 #include "hypervisor/control.h"
 #include "hypervisor/domain.h"
 #include "hypervisor/host.h"
@@ -279,12 +280,76 @@ static void test_xens_slots(void **state)
 	gw_host_close(host);
 }
 
+static struct gw_ring seeded[2];
+
+static int seed_grants(struct gw_domain *d, const struct gw_ring *store,
+		       const struct gw_ring *console, struct gw_error *err)
+{
+	seeded[0] = *store;
+	seeded[1] = *console;
+	return 0;
+}
+
+/* The domain's own table with that entry. */
+static struct gw_domain_ops with_grants(struct gw_domain *d)
+{
+	struct gw_domain_ops ops = *d->ops;
+
+	ops.seed_grants = seed_grants;
+	return ops;
+}
+
+static const uint8_t *start_info_of(struct gw_domain *d)
+{
+	for (uint64_t pfn = 0; (pfn = gw_memory_next(d, pfn)) != GW_INVALID_PFN; pfn++) {
+		const uint8_t *page = gw_memory_page(d, pfn);
+
+		if (memcmp(page, "xen-3.0-x86", 11) == 0)
+			return page;
+	}
+	fail_msg("no start_info");
+	return NULL;
+}
+
+/* What the owner says of the rings' other ends stands in start_info and in the grant table. */
+static void test_rings(void **state)
+{
+	struct gw_error err = GW_ERROR_INIT;
+	struct gw_host *host = gw_host_open("memory:", &err);
+
+	for (size_t i = 0; i < NR_STREAMS; i++) {
+		struct image image = load_image(streams[i].image);
+		struct pv_image pv = pv_image_of(&image);
+		const struct gw_pv_layout *l = gw_pv_layout(pv.width);
+		struct restore_options how = {.checkpoint = ~0u,
+					      .store = {.domid = 3, .port = 11},
+					      .console = {.domid = 4, .port = 12}};
+		struct gw_domain *d = new_domain(host, 7);
+		const struct gw_domain_ops *real = d->ops, ops = with_grants(d);
+
+		d->ops = &ops;
+		assert_ok(restore_loop(&image, d, &how, &err), &err);
+		const uint8_t *start_info = start_info_of(d);
+
+		assert_int_equal(gw_get_le32(start_info + l->start_store_evtchn), 11);
+		assert_int_equal(gw_get_le32(start_info + l->start_console_evtchn), 12);
+		assert_int_equal(seeded[0].gfn, gw_pv_get_word(l, start_info + l->start_store));
+		assert_int_equal(seeded[0].domid, 3);
+		assert_int_equal(seeded[1].gfn, gw_pv_get_word(l, start_info + l->start_console));
+		assert_int_equal(seeded[1].domid, 4);
+		d->ops = real;
+		gw_control_destroy(d->control);
+		free_image(&image);
+	}
+	gw_host_close(host);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_round_trips), cmocka_unit_test(test_without_localise),
 		cmocka_unit_test(test_not_resumed), cmocka_unit_test(test_start_info),
-		cmocka_unit_test(test_xens_slots),
+		cmocka_unit_test(test_xens_slots),  cmocka_unit_test(test_rings),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -258,6 +258,40 @@ struct gw_domain_ops {
 			   const struct gw_ring *console, struct gw_error *err);
 };
 
+/* In a thread of the backend's. Of the domain's calls only those of gw_fault_ops may be made. */
+typedef void gw_write_fault_fn(void *opaque, uint64_t pfn, const void *page);
+typedef void gw_touch_fault_fn(void *opaque, uint64_t pfn);
+
+/*
+ * Faults on guest memory that the caller serves; optional. One of the two at a time, GW_BUSY for
+ * the other. They see accesses of the guest and of this process through maps; where the process may
+ * not serve the kernel's own accesses, a read(2) into such a page fails with EFAULT.
+ *
+ * Copy before write (a snapshot of a running domain). start: the domain is stopped; from now on the
+ * first write to each page it has waits until write(opaque, pfn, page) has returned, once for each
+ * page. release: the caller has copied these pages or does not need them; they are written freely.
+ * [guest] [parallel] stop: all are.
+ *
+ * Fill at first touch (post-copy). start: the domain is stopped; the contents of these pages are
+ * gone, and the first access to each waits until fill() has brought them. touch(opaque, pfn) says
+ * which page is waited for, at least once. fill: a page that is not absent (any more) stays as it
+ * is. [guest] [parallel] stop: GW_BUSY while a page is absent.
+ *
+ * Log-dirty works beside both, started after and stopped before them (else GW_BUSY).
+ */
+struct gw_fault_ops {
+	struct gw_table_head head;
+	int (*protect_start)(struct gw_domain *d, gw_write_fault_fn *write, void *opaque,
+			     struct gw_error *err);
+	int (*protect_release)(struct gw_domain *d, size_t n, const uint64_t *pfns,
+			       struct gw_error *err);
+	int (*protect_stop)(struct gw_domain *d, struct gw_error *err);
+	int (*absent_start)(struct gw_domain *d, size_t n, const uint64_t *pfns,
+			    gw_touch_fault_fn *touch, void *opaque, struct gw_error *err);
+	int (*fill)(struct gw_domain *d, uint64_t pfn, const void *page, struct gw_error *err);
+	int (*absent_stop)(struct gw_domain *d, struct gw_error *err);
+};
+
 /*
  * The part that every backend's domain has; embedded as its first member. gw_domain_init() fills
  * it.
@@ -271,7 +305,8 @@ struct gw_domain {
 	uint32_t domid;			  /* the backend's number for it, for messages */
 	/* What the owner does with it (godwit/control.h); NULL: its owner is another program. */
 	struct gw_control *control;
-	void *tables; /* the library's copies */
+	void *tables;			   /* the library's copies */
+	const struct gw_fault_ops *faults; /* GW_UNSUPPORTED from each entry if there are none */
 };
 
 /* What a backend gives to gw_domain_init(). A sub-table is NULL where it does not apply. */
@@ -280,6 +315,7 @@ struct gw_domain_tables {
 	const struct gw_x86_ops *x86;
 	const struct gw_x86_hvm_ops *hvm;
 	const struct gw_x86_pv_ops *pv;
+	const struct gw_fault_ops *faults; /* optional */
 };
 
 /*

@@ -97,6 +97,43 @@ static inline void gw_domain_logdirty_stop(struct gw_domain *d)
 	d->ops->logdirty_stop(d);
 }
 
+static inline int gw_domain_protect_start(struct gw_domain *d, gw_write_fault_fn *write,
+					  void *opaque, struct gw_error *err)
+{
+	return d->faults->protect_start(d, write, opaque, err);
+}
+
+static inline int gw_domain_protect_release(struct gw_domain *d, size_t n, const uint64_t *pfns,
+					    struct gw_error *err)
+{
+	assert(n == 0 || pfns);
+	return d->faults->protect_release(d, n, pfns, err);
+}
+
+static inline int gw_domain_protect_stop(struct gw_domain *d, struct gw_error *err)
+{
+	return d->faults->protect_stop(d, err);
+}
+
+static inline int gw_domain_absent_start(struct gw_domain *d, size_t n, const uint64_t *pfns,
+					 gw_touch_fault_fn *touch, void *opaque,
+					 struct gw_error *err)
+{
+	assert(n == 0 || pfns);
+	return d->faults->absent_start(d, n, pfns, touch, opaque, err);
+}
+
+static inline int gw_domain_fill(struct gw_domain *d, uint64_t pfn, const void *page,
+				 struct gw_error *err)
+{
+	return d->faults->fill(d, pfn, page, err);
+}
+
+static inline int gw_domain_absent_stop(struct gw_domain *d, struct gw_error *err)
+{
+	return d->faults->absent_stop(d, err);
+}
+
 /* x86: d->x86 is not NULL. */
 static inline int gw_domain_get_policy(struct gw_domain *d, struct gw_policy *policy,
 				       struct gw_error *err)

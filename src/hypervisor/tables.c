@@ -221,12 +221,56 @@ static int fill_pv(struct gw_x86_pv_ops *t, const struct gw_x86_pv_ops *theirs,
 	return 0;
 }
 
+static int no_faults(struct gw_domain *d, struct gw_error *err)
+{
+	return gw_fail(err, GW_UNSUPPORTED,
+		       "domain %u: this hypervisor cannot hand over faults on guest memory",
+		       d->domid);
+}
+
+static int no_protect(struct gw_domain *d, gw_write_fault_fn *write, void *opaque,
+		      struct gw_error *err)
+{
+	return no_faults(d, err);
+}
+
+static int no_release(struct gw_domain *d, size_t n, const uint64_t *pfns, struct gw_error *err)
+{
+	return no_faults(d, err);
+}
+
+static int no_absent(struct gw_domain *d, size_t n, const uint64_t *pfns, gw_touch_fault_fn *touch,
+		     void *opaque, struct gw_error *err)
+{
+	return no_faults(d, err);
+}
+
+static int no_fill(struct gw_domain *d, uint64_t pfn, const void *page, struct gw_error *err)
+{
+	return no_faults(d, err);
+}
+
+static int fill_faults(struct gw_fault_ops *t, const struct gw_fault_ops *theirs,
+		       struct gw_error *err)
+{
+	if (theirs && adopt(t, sizeof(*t), theirs, "fault", err) < 0)
+		return -1;
+	t->protect_start = t->protect_start ?: no_protect;
+	t->protect_release = t->protect_release ?: no_release;
+	t->protect_stop = t->protect_stop ?: no_faults;
+	t->absent_start = t->absent_start ?: no_absent;
+	t->fill = t->fill ?: no_fill;
+	t->absent_stop = t->absent_stop ?: no_faults;
+	return 0;
+}
+
 /* The copies of one domain. */
 struct full_tables {
 	struct gw_domain_ops ops;
 	struct gw_x86_ops x86;
 	struct gw_x86_hvm_ops hvm;
 	struct gw_x86_pv_ops pv;
+	struct gw_fault_ops faults;
 };
 
 /* The sub-tables that a guest of this type needs. */
@@ -256,7 +300,9 @@ int gw_domain_init(struct gw_domain *d, enum gw_guest_type type, uint32_t domid,
 		return gw_fail(err, GW_NO_MEMORY, "no memory for a domain's tables");
 	d->tables = t;
 	d->ops = &t->ops;
-	if (fill_domain(&t->ops, tables->ops, err) < 0 || fill_kind(d, t, tables, err) < 0) {
+	d->faults = &t->faults;
+	if (fill_domain(&t->ops, tables->ops, err) < 0 ||
+	    fill_faults(&t->faults, tables->faults, err) < 0 || fill_kind(d, t, tables, err) < 0) {
 		gw_domain_fini(d);
 		return -1;
 	}

@@ -268,6 +268,7 @@ static void op_destroy(struct gw_control *c)
 	struct gw_emu *e = gw_emu_of(c->domain);
 
 	gw_emu_dirty_stop(e);
+	gw_emu_faults_free(&e->faults);
 	gw_emu_vcpu_end(e);
 	if (gw_held_remove(e->domains, &e->held))
 		gw_emu_host_free(e->domains);
@@ -356,6 +357,7 @@ static const struct gw_domain_tables tables = {
 	.ops = &domain_ops,
 	.x86 = &x86_ops,
 	.hvm = &hvm_ops,
+	.faults = &gw_emu_fault_ops,
 };
 
 static const struct gw_control_ops control_ops = {
@@ -418,6 +420,7 @@ struct gw_emu *gw_emu_new(const struct gw_domain_config *config, const struct gw
 		return NULL;
 	}
 	e->domains = domains;
+	gw_emu_faults_init(&e->faults);
 	e->dirty.kind = kind;
 	e->dirty.uffd = e->dirty.pagemap = -1;
 	e->yield_us = yield_us;

@@ -19,6 +19,7 @@
 #include "base/buffer.h"
 #include "format/x86/hvm_context.h"
 #include "hypervisor/emu/emu.h"
+#include "hypervisor/emu/faults.h"
 #include "hypervisor/emu/logdirty.h"
 #include "hypervisor/emu/memory.h"
 #include "hypervisor/emu/unicorn.h"
@@ -81,6 +82,7 @@ struct gw_emu {
 	const struct gw_unicorn *u;
 	struct gw_emu_memory mem;
 	struct gw_emu_dirty dirty;
+	struct gw_emu_faults faults;
 	struct gw_policy host_policy, policy;
 	struct gw_tsc_info tsc; /* as it was at tsc_set_at, monotonic ns */
 	uint64_t tsc_set_at;

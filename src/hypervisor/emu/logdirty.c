@@ -23,7 +23,9 @@ int gw_emu_dirty_kind_parse(const char *word, enum gw_emu_dirty_kind *kind, stru
 
 static const struct gw_emu_dirty_ops *choose(struct gw_emu *e)
 {
-	if (e->dirty.kind == GW_EMU_DIRTY_HOOK)
+	if (e->faults.mode == GW_EMU_FAULTS_PROTECT)
+		return &gw_emu_dirty_faults;
+	if (e->faults.mode == GW_EMU_FAULTS_ABSENT || e->dirty.kind == GW_EMU_DIRTY_HOOK)
 		return &gw_emu_dirty_hook;
 	if (e->dirty.kind == GW_EMU_DIRTY_UFFD || gw_emu_dirty_uffd_probe(NULL) == 0)
 		return &gw_emu_dirty_uffd;

@@ -40,6 +40,7 @@ struct gw_emu_dirty {
 };
 
 extern const struct gw_emu_dirty_ops gw_emu_dirty_uffd, gw_emu_dirty_hook;
+extern const struct gw_emu_dirty_ops gw_emu_dirty_faults; /* faults.c: as a part of protect */
 
 /* 0 if this kernel and this process may use it, else -1 with the reason. */
 int gw_emu_dirty_uffd_probe(struct gw_error *err);

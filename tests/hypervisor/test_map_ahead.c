@@ -1,0 +1,253 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * Mapping ahead: one thread maps batches, another unmaps them, a third asks for types and fetches
+ * the dirty pages, with and without a running guest. No write is lost and no mapping stays open.
+ */
+#include "emu_bench.h"
+
+#include <stdatomic.h>
+
+#include "base/bitmap.h"
+#include "base/util.h"
+#include "hypervisor/control.h"
+#include "hypervisor/domain.h"
+#include "hypervisor/host.h"
+#include "hypervisor/memory/guest.h"
+#include "lib/random.h"
+
+#define PAGES	1024
+#define BATCH	64
+#define BATCHES 2000
+#define AHEAD	8
+
+struct batch {
+	struct gw_mapping mapping;
+	uint64_t gfns[BATCH];
+	void *pages[BATCH];
+	bool writable;
+};
+
+struct race {
+	struct gw_domain *d;
+	uint64_t gfns[PAGES]; /* of pages that stay */
+	bool writes;	      /* no guest runs: the second thread may write */
+	uint64_t nr_pfns;
+	uint64_t *written, *fetched;
+	/* Batches mapped and not yet unmapped. */
+	pthread_mutex_t lock;
+	pthread_cond_t changed;
+	struct batch *ring[AHEAD];
+	unsigned put, taken;
+	atomic_bool over;
+};
+
+static void push(struct race *r, struct batch *b)
+{
+	pthread_mutex_lock(&r->lock);
+	while (r->put - r->taken == AHEAD)
+		pthread_cond_wait(&r->changed, &r->lock);
+	r->ring[r->put++ % AHEAD] = b;
+	pthread_cond_broadcast(&r->changed);
+	pthread_mutex_unlock(&r->lock);
+}
+
+static struct batch *take(struct race *r)
+{
+	pthread_mutex_lock(&r->lock);
+	while (r->put == r->taken)
+		pthread_cond_wait(&r->changed, &r->lock);
+	struct batch *b = r->ring[r->taken % AHEAD];
+
+	r->taken++;
+	pthread_cond_broadcast(&r->changed);
+	pthread_mutex_unlock(&r->lock);
+	return b;
+}
+
+static void *map_ahead(void *opaque)
+{
+	struct race *r = opaque;
+	uint64_t state = 99;
+
+	for (int i = 0; i < BATCHES; i++) {
+		struct gw_error err = GW_ERROR_INIT;
+		struct batch *b = calloc(1, sizeof(*b));
+
+		b->writable = i % 3 == 0;
+		state = state * UINT64_C(6364136223846793005) + 1;
+		for (unsigned k = 0; k < BATCH; k++)
+			b->gfns[k] = r->gfns[((state >> 33) + k) % PAGES];
+		if (gw_domain_map(r->d, BATCH, b->gfns, b->writable, b->pages, &b->mapping, &err) <
+		    0)
+			fail_msg("%s", err.text);
+		push(r, b);
+	}
+	push(r, NULL);
+	return NULL;
+}
+
+static void *unmap_behind(void *opaque)
+{
+	struct race *r = opaque;
+	volatile uint8_t sum = 0;
+	struct batch *b;
+
+	while ((b = take(r))) {
+		for (unsigned k = 0; k < BATCH; k++) {
+			volatile uint8_t *page = b->pages[k];
+
+			sum = (uint8_t)(sum + page[k]);
+			if (r->writes && b->writable) {
+				page[k]++;
+				gw_bitmap_set(r->written, b->gfns[k]);
+			}
+		}
+		gw_domain_unmap(r->d, &b->mapping);
+		free(b);
+	}
+	atomic_store(&r->over, true);
+	return NULL;
+}
+
+static void fetch(struct race *r)
+{
+	struct gw_error err = GW_ERROR_INIT;
+	uint64_t dirty;
+
+	assert_ok(gw_domain_logdirty_fetch_and_clear(r->d, r->fetched, r->nr_pfns, &dirty, &err),
+		  &err);
+}
+
+static void *look(void *opaque)
+{
+	struct race *r = opaque;
+	uint8_t types[PAGES];
+
+	while (!atomic_load(&r->over)) {
+		struct gw_error err = GW_ERROR_INIT;
+		uint64_t dirty;
+
+		assert_ok(gw_domain_page_types(r->d, PAGES, r->gfns, types, &err), &err);
+		for (unsigned i = 0; i < PAGES; i++)
+			assert_int_equal(types[i], GW_PAGE_NOTAB);
+		assert_ok(gw_domain_logdirty_peek(r->d, &dirty, &err), &err);
+		fetch(r);
+	}
+	return NULL;
+}
+
+static void run(struct race *r)
+{
+	struct gw_error err = GW_ERROR_INIT;
+	pthread_t threads[3];
+
+	pthread_mutex_init(&r->lock, NULL);
+	pthread_cond_init(&r->changed, NULL);
+	assert_ok(gw_domain_nr_pfns(r->d, &r->nr_pfns, &err), &err);
+	r->written = gw_bitmap_new(r->nr_pfns);
+	r->fetched = gw_bitmap_new(r->nr_pfns);
+	assert_ok(gw_domain_logdirty_start(r->d, &err), &err);
+	assert_int_equal(pthread_create(&threads[0], NULL, map_ahead, r), 0);
+	assert_int_equal(pthread_create(&threads[1], NULL, unmap_behind, r), 0);
+	assert_int_equal(pthread_create(&threads[2], NULL, look, r), 0);
+	for (int i = 0; i < 3; i++)
+		pthread_join(threads[i], NULL);
+}
+
+/* Nobody writes any more: a mapping left open would be dirty again and again. */
+static void check(struct race *r)
+{
+	struct gw_error err = GW_ERROR_INIT;
+	uint64_t dirty;
+
+	fetch(r);
+	for (uint64_t pfn = 0; pfn < r->nr_pfns; pfn++)
+		if (gw_bitmap_test(r->written, pfn) && !gw_bitmap_test(r->fetched, pfn))
+			fail_msg("the write to pfn 0x%llx was lost", (unsigned long long)pfn);
+	assert_ok(gw_domain_logdirty_fetch_and_clear(r->d, r->fetched, r->nr_pfns, &dirty, &err),
+		  &err);
+	if (r->writes)
+		assert_int_equal(dirty, 0);
+	gw_domain_logdirty_stop(r->d);
+	free(r->written);
+	free(r->fetched);
+}
+
+static void test_memory(void **state)
+{
+	const bool guest_runs = *state != NULL;
+	const struct gw_domain_config config = {
+		.name = "ahead", .type = GW_GUEST_X86_HVM, .max_pages = PAGES, .vcpus = 1};
+	const struct gw_memory_guest_options options = {.seed = 5};
+	struct gw_error err = GW_ERROR_INIT;
+	struct gw_host *host = gw_host_open("memory:", &err);
+	struct race r = {.writes = !guest_runs};
+	struct gw_memory_guest *guest = NULL;
+
+	assert_non_null(host);
+	r.d = gw_host_create(host, &config, &err);
+	assert_non_null(r.d);
+	for (unsigned i = 0; i < PAGES; i++)
+		r.gfns[i] = i;
+	assert_ok(gw_domain_populate(r.d, PAGES, r.gfns, r.gfns, &err), &err);
+	if (guest_runs) {
+		guest = gw_memory_guest_start(r.d, &options, &err);
+		assert_non_null(guest);
+		assert_ok(gw_control_unpause(r.d->control, &err), &err);
+	}
+	run(&r);
+	if (guest_runs)
+		assert_true(gw_memory_guest_steps(guest) > 0);
+	gw_memory_guest_stop(guest);
+	check(&r);
+	gw_control_destroy(r.d->control);
+	gw_host_close(host);
+}
+
+static void emu(const char *query, bool guest_runs)
+{
+	struct guest *g = guest_boot(query, "32", "pages=8 period=10", PAGES + 0x200);
+	struct race r = {.d = g->d, .writes = !guest_runs};
+
+	for (unsigned i = 0; i < PAGES; i++)
+		r.gfns[i] = 0x200 + i;
+	if (guest_runs) {
+		guest_unpause(g);
+		guest_wait(g, 0, "beat 1 ");
+	}
+	run(&r);
+	if (guest_runs) {
+		guest_wait(g, guest_console_len(g), "beat ");
+		guest_pause(g);
+	}
+	check(&r);
+	guest_free(g);
+}
+
+static void test_emu(void **state)
+{
+	emu("", *state != NULL);
+}
+
+static void test_emu_hook(void **state)
+{
+	emu("logdirty=hook", *state != NULL);
+}
+
+#define BESIDE(test)                                                                               \
+	{#test, test, NULL, NULL, NULL},                                                           \
+	{                                                                                          \
+#test " beside a guest", test, NULL, NULL, (void *)(uintptr_t) "guest"             \
+	}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		BESIDE(test_memory),
+		BESIDE(test_emu),
+		BESIDE(test_emu_hook),
+	};
+
+	bench_require();
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The control table: what only the owner of a domain does with it. The owner is the program that
+ * The control table: the calls that only the owner of a domain makes. The owner is the program that
  * created the domain: it pauses the domain, lets it run, ends it and hears its console. The engine
  * and the guest hooks never include this header: they get a struct gw_domain and ask the owner
  * through the toolstack table.
  *
- * A domain that somebody else created (gw_host_ops.attach) may have no control: then its owner
+ * A domain that another program created (gw_host_ops.attach) may have no control: then its owner
  * (libxl, for example) does all of this.
  */
 #ifndef GODWIT_CONTROL_H

@@ -19,20 +19,20 @@ extern "C" {
 #define GW_PRINTF(f, a)
 #endif
 
-/* What kind of failure it was; decides the exit status and what a caller may do next. */
+/* The kind of a failure. It decides the exit status, and whether a caller can retry. */
 enum gw_code {
 	GW_OK = 0,
 	GW_INVALID,	/* the stream breaks a rule: retrying will not help */
-	GW_TRUNCATED,	/* the bytes ended inside something */
-	GW_SYSTEM,	/* a system call failed; errnum says how */
+	GW_TRUNCATED,	/* the input ended before its end mark */
+	GW_SYSTEM,	/* a system call failed; errnum has the errno */
 	GW_CANCELLED,	/* the operation was cancelled by its owner */
-	GW_REFUSED,	/* the other side, or a preflight, said no */
+	GW_REFUSED,	/* the peer or a preflight refused the domain */
 	GW_UNSUPPORTED, /* valid, but this build or backend cannot do it */
-	GW_PEER,	/* the other side broke the protocol or went away */
-	GW_GUEST,	/* the guest did not do its part (did not suspend, ...) */
-	GW_TOO_LATE,	/* asked for after the point of no return */
-	GW_BUSY,	/* another operation runs */
-	GW_USAGE,	/* the caller's arguments make no sense */
+	GW_PEER,	/* the peer broke the protocol or disconnected */
+	GW_GUEST,	/* the guest did not cooperate (did not suspend, ...) */
+	GW_TOO_LATE,	/* requested inside the commit window of a migration */
+	GW_BUSY,	/* another operation is running */
+	GW_USAGE,	/* the caller's arguments are invalid */
 	GW_NO_MEMORY,
 };
 
@@ -60,14 +60,14 @@ struct gw_error {
 /*
  * Records a failure and returns -1, so that callers can write
  * "return gw_fail(err, ...)". The first error wins: if err already holds one it
- * is left as it is. err may be NULL.
+ * stays unchanged. err may be NULL.
  */
 int gw_fail(struct gw_error *err, enum gw_code code, const char *fmt, ...) GW_PRINTF(3, 4);
 
 /* The same for a failed system call: appends ": " and the text of errno. */
 int gw_fail_errno(struct gw_error *err, const char *fmt, ...) GW_PRINTF(2, 3);
 
-/* Puts "context: " before the text of a recorded error; nothing if there is none. Returns -1. */
+/* Puts "context: " before the text of a recorded error; does nothing without one. Returns -1. */
 int gw_fail_in(struct gw_error *err, const char *fmt, ...) GW_PRINTF(2, 3);
 
 /* The short word for a code ("invalid", "cancelled", ...), for JSON and logs. */

@@ -19,7 +19,7 @@ extern "C" {
 #define GW_CPUID_NO_SUBLEAF UINT32_C(0xffffffff)
 
 struct gw_cpuid_leaf {
-	uint32_t leaf, subleaf; /* subleaf GW_CPUID_NO_SUBLEAF: the leaf has none */
+	uint32_t leaf, subleaf; /* GW_CPUID_NO_SUBLEAF: the leaf has no subleaves */
 	uint32_t a, b, c, d;
 };
 
@@ -28,7 +28,7 @@ struct gw_msr_entry {
 	uint64_t value;
 };
 
-/* Zeroed is empty: no leaves, no MSRs. Owns both arrays. */
+/* A zeroed policy is empty. The policy owns both arrays. */
 struct gw_policy {
 	struct gw_cpuid_leaf *leaves;
 	size_t nr_leaves;

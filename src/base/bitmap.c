@@ -32,7 +32,7 @@ void gw_bitmap_set_range(uint64_t *map, uint64_t first, uint64_t count)
 	map[last / 64] |= tail;
 }
 
-/* Bits that flip turns into ones are what is looked for. */
+/* Searches for bits that are 1 after the XOR with flip. */
 static uint64_t next(const uint64_t *map, uint64_t nbits, uint64_t from, uint64_t flip)
 {
 	if (from >= nbits)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Bitmaps of pfns, scanned a word at a time: at 64 GiB a bit-by-bit walk costs
- * more than finding the dirty pages did. A word is 64 bits, bit 0 lowest.
+ * Bitmaps of pfns, scanned a word at a time: at 64 GiB a bit-by-bit walk would cost more than the
+ * search for dirty pages. A word is 64 bits, bit 0 lowest.
  */
 #ifndef GW_BASE_BITMAP_H
 #define GW_BASE_BITMAP_H

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * A growable byte buffer. It grows by what is appended, so that memory follows
- * the bytes that arrived and never the word of a length field.
+ * A growable byte buffer. It grows only with appended bytes, never with an untrusted length field.
  */
 #ifndef GW_BASE_BUFFER_H
 #define GW_BASE_BUFFER_H
@@ -11,7 +10,7 @@
 
 #include <godwit/error.h>
 
-/* Zeroed is empty. data may move at each append. */
+/* A zeroed buffer is empty. Each append may move data. */
 struct gw_buffer {
 	uint8_t *data;
 	size_t len;
@@ -29,7 +28,7 @@ int gw_buffer_append(struct gw_buffer *buf, const void *data, size_t len, struct
 int gw_buffer_printf(struct gw_buffer *buf, struct gw_error *err, const char *fmt, ...)
 	GW_PRINTF(3, 4);
 
-/* Forgets the contents, keeps the memory. */
+/* Empties the buffer but keeps its memory. */
 void gw_buffer_reset(struct gw_buffer *buf);
 
 void gw_buffer_free(struct gw_buffer *buf);

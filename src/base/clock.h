@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The monotonic clock, in the units the engine thinks in.
+ * The monotonic clock, in nanoseconds and milliseconds.
  */
 #ifndef GW_BASE_CLOCK_H
 #define GW_BASE_CLOCK_H

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Filling a gw_error. Nothing here prints or allocates.
+ * Fills a gw_error, without printing or allocating.
  */
 #include <errno.h>
 #include <stdio.h>

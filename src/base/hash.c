@@ -20,6 +20,6 @@ uint64_t gw_hash_seed(void)
 	if (getrandom(&fresh, sizeof(fresh), GRND_NONBLOCK) != sizeof(fresh))
 		fresh = gw_clock_ns();
 	fresh |= 1;
-	/* Whoever is first decides for all. */
+	/* The first thread sets the number for all. */
 	return atomic_compare_exchange_strong(&seed, &known, fresh) ? fresh : known;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Where numbers from a hostile input go in a hash table. They are mixed with a random number of
- * this process, so that nobody can choose them to meet all in one place.
+ * A hash of numbers from hostile input. It mixes in a random number of this process, so that an
+ * input cannot be made whose numbers all collide.
  */
 #ifndef GW_BASE_HASH_H
 #define GW_BASE_HASH_H

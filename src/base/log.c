@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Formatting a remark for the caller's sink.
+ * Formats a log message for the caller's sink.
  */
 #include <godwit/log.h>
 

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The small arithmetic every room uses: sizes, rounding, checked sums, scope
- * cleanup. Knows nothing of domains.
+ * Small helpers for every room: sizes, rounding, checked sums, scope cleanup.
  */
 #ifndef GW_BASE_UTIL_H
 #define GW_BASE_UTIL_H
@@ -32,7 +31,7 @@
 
 #define gw_container_of(ptr, type, member) ((type *)((char *)(ptr)-offsetof(type, member)))
 
-/* True if the sum or product does not fit; *out is then not to be used. */
+/* True if the sum or product does not fit; *out is then invalid. */
 #define gw_add_overflows(a, b, out) __builtin_add_overflow((a), (b), (out))
 #define gw_mul_overflows(a, b, out) __builtin_mul_overflow((a), (b), (out))
 
@@ -51,7 +50,7 @@ static inline void gw_close_p(const int *fd)
 #define GW_FREE_ON_EXIT	 __attribute__((cleanup(gw_free_p)))
 #define GW_CLOSE_ON_EXIT __attribute__((cleanup(gw_close_p)))
 
-/* Hands a GW_FREE_ON_EXIT pointer on to a new owner. */
+/* Moves a GW_FREE_ON_EXIT pointer to a new owner. */
 #define GW_STEAL(p)                                                                                \
 	({                                                                                         \
 		__typeof__(p) stolen_ = (p);                                                       \

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The parser of the command line. It is our own because it works straight on the verbs'
- * tables, has no global state, takes no abbreviations (they would stop working when an option is
- * added), and says what it would have understood.
+ * The parser of the command line. Unlike getopt it works directly on the verbs' tables, has no
+ * global state, accepts no abbreviations (they would break when an option is added), and suggests
+ * the nearest option.
  */
 #include "cli/args.h"
 

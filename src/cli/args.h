@@ -35,8 +35,8 @@ struct gw_args {
  */
 int gw_args_globals(struct gw_args *args, int argc, char **argv, struct gw_error *err);
 
-/* Takes what stands behind the verb's name: its options, global ones and positionals, mixed. 0, or
- * -1 with GW_USAGE. */
+/* Parses the arguments after the verb's name: its options, global options and positionals, in any
+ * order. 0, or -1 with GW_USAGE. */
 int gw_args_parse(struct gw_args *args, const struct gw_verb *verb, int argc, char **argv,
 		  struct gw_error *err);
 

@@ -22,12 +22,12 @@ int gw_background_new_cancel(struct gw_cli *cli, struct gw_error *err)
 	cli->cancel = gw_cancel_new(err);
 	if (!cli->cancel || gw_interrupt_start(cli->cancel, err) < 0)
 		return -1;
-	/* The handlers know the new one by now. */
+	/* The handlers use the new token now. */
 	gw_cancel_free(old);
 	return 0;
 }
 
-/* What the child ended with, as the status of a command. */
+/* The child's exit status. */
 static int status_of(pid_t pid)
 {
 	int status;
@@ -37,7 +37,7 @@ static int status_of(pid_t pid)
 	return WIFEXITED(status) ? WEXITSTATUS(status) : GW_EXIT_FAILED;
 }
 
-/* Shows what the child says until it leaves (the pipe ends behind a word) or ends. */
+/* Prints the child's output until the child detaches (the pipe ends after a word) or exits. */
 static int wait_for_child(struct gw_cli *cli, int fd, pid_t pid)
 {
 	bool said = false, passed_on = false;
@@ -53,7 +53,7 @@ static int wait_for_child(struct gw_cli *cli, int fd, pid_t pid)
 		if (poll(fds, 2, -1) < 0 && errno != EINTR)
 			return GW_EXIT_FAILED;
 		if (!passed_on && gw_cancel_is_set(cli->cancel)) {
-			/* It gives up, says so, and its status becomes ours. */
+			/* The child failed and printed why; its status becomes the parent's. */
 			passed_on = true;
 			kill(pid, SIGTERM);
 		}

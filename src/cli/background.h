@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Going to the background: the verbs that become a domain's process do their work in a child from
- * the start (a process with threads cannot be split), while the parent waits until the child says
- * that all is well and then leaves.
+ * Background mode: a verb that becomes a domain's process works in a child from the start, because
+ * a process with threads cannot fork. The parent waits until the child reports success, and then
+ * exits.
  */
 #ifndef GW_CLI_BACKGROUND_H
 #define GW_CLI_BACKGROUND_H
@@ -12,7 +12,7 @@
 #include "cli/verb.h"
 
 struct gw_background {
-	int fd; /* in the child, until it has left: the pipe to the parent; else -1 */
+	int fd; /* in the child, until it has detached: the pipe to the parent; otherwise -1 */
 };
 
 #define GW_BACKGROUND_NONE                                                                         \
@@ -21,21 +21,21 @@ struct gw_background {
 	}
 
 /*
- * Splits the process. In the parent: true, and *status is what to exit with, once the child has
- * left or ended. In the child: false. If it cannot be split: true with the status of a failure.
+ * Forks. In the parent: returns true with the exit status in *status, after the child has detached
+ * or ended. In the child: returns false. If fork fails: true with the status of a failure.
  */
 bool gw_background_split(struct gw_cli *cli, struct gw_background *bg, int *status);
 
 /*
- * In the child: says word on the parent's stdout, lets the parent go, leaves the terminal, and
- * sends what is printed from now on to log_fd (taken over). Nothing without a split.
+ * In the child: prints word on the parent's stdout, lets the parent exit, detaches from the
+ * terminal, and redirects later output to log_fd (owned). Does nothing without a fork.
  */
 void gw_background_leave(struct gw_background *bg, const char *word, int log_fd);
 
-/* stdout and stderr to log_fd (taken over), stdin from nowhere. */
+/* Redirects stdout and stderr to log_fd (owned), stdin to /dev/null. */
 void gw_background_redirect(int log_fd);
 
-/* A token and handlers of a child's own: what interrupts the parent must not wake the child's
+/* Gives the child its own token and handlers: an interrupt of the parent must not end the child's
  * waits. */
 int gw_background_new_cancel(struct gw_cli *cli, struct gw_error *err);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * godwit console: what a guest prints.
+ * godwit console: prints the console output of a guest.
  */
 #include <errno.h>
 #include <poll.h>
@@ -26,12 +26,12 @@ static int write_all(const void *bytes, size_t len, struct gw_error *err)
 	return 0;
 }
 
-/* Copies until the domain is gone or the user has seen enough. */
+/* Copies output until the domain ends or the user interrupts. */
 static int follow(struct gw_cli *cli, struct gw_client *client, struct gw_error *err)
 {
 	char buf[16384];
 
-	/* What came in one piece with the reply. */
+	/* Output that arrived together with the reply. */
 	if (write_all(client->conn.in.data, client->conn.in.len, err) < 0)
 		return -1;
 	for (;;) {

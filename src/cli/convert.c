@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * godwit convert: an older image as one of today.
+ * godwit convert: converts an older image to version 3.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -85,12 +85,12 @@ static struct gw_legacy_kind kind_of(const struct gw_args *args)
 	return kind;
 }
 
-/* A file is not there before it is complete; what went elsewhere has gone. */
+/* An incomplete file never appears; other outputs keep what was written. */
 static void tell_unfinished(struct gw_cli *cli, const struct gw_channel *out, const char *path,
 			    const struct gw_conversion_result *done)
 {
 	if (done->out_bytes && !strcmp(path, "-"))
-		gw_logf(&cli->out.log, GW_LOG_WARNING, "what went to %s so far is no whole image",
+		gw_logf(&cli->out.log, GW_LOG_WARNING, "the output in %s is not a complete image",
 			out->name);
 }
 

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * godwit diff: what differs in two stored domains. How it is shown is in diff/text.c and
- * diff/json.c.
+ * godwit diff: compares two stored domains. diff/text.c and diff/json.c print the result.
  */
 #include "cli/diff/diff.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Being a domain's process, and talking to one.
+ * Runs a domain's process, and sends requests to one.
  */
 #include "cli/domain.h"
 
@@ -83,12 +83,12 @@ int gw_domain_fail_lines(struct gw_cli *cli, const struct gw_error *err)
 static int say_end(struct gw_cli *cli, enum gw_process_end end, const struct gw_error *err)
 {
 	static const char *const words[] = {
-		[GW_END_POWEROFF] = "the guest turned itself off",
-		[GW_END_REBOOT] = "the guest asked for a reboot, and was ended",
+		[GW_END_POWEROFF] = "the guest powered off",
+		[GW_END_REBOOT] = "the guest asked for a reboot, and its domain ended",
 		[GW_END_CRASHED] = "the guest crashed",
 		[GW_END_DESTROYED] = "the domain was destroyed",
-		[GW_END_SAVED] = "the domain was saved and is not here any more",
-		[GW_END_MOVED] = "the domain has moved away",
+		[GW_END_SAVED] = "the domain was saved and ended here",
+		[GW_END_MOVED] = "the domain has moved to another host",
 	};
 
 	gw_output_erase(&cli->out);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * godwit export: the memory of a stored image as a file of its own.
+ * godwit export: writes the memory of a stored image to a file.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -43,7 +43,7 @@ static int run(struct gw_cli *cli, const struct gw_args *args)
 	if (core == raw)
 		return gw_cli_say(cli, GW_EXIT_USAGE, "%s",
 				  core ? "--raw and --core exclude each other"
-				       : "which form is missing: --raw or --core");
+				       : "one of --raw or --core is required");
 	in = gw_cli_open_current(cli, from, NULL, &err);
 	rc = in ? export_to(cli, in, to, core ? GW_EXPORT_CORE : GW_EXPORT_RAW, &exported, &err)
 		: -1;
@@ -52,7 +52,7 @@ static int run(struct gw_cli *cli, const struct gw_args *args)
 	if (rc < 0)
 		return gw_cli_fail(cli, &err);
 	gw_logf(&cli->out.log, GW_LOG_INFO,
-		"%" PRIu64 " pages, %u vCPUs, %" PRIu64 " bytes with holes, %" PRIu64
+		"%" PRIu64 " pages, %u vCPUs, %" PRIu64 " bytes including holes, %" PRIu64
 		" complete checkpoints",
 		exported.pages, exported.vcpus, exported.bytes, exported.checkpoints);
 	return GW_EXIT_OK;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Input files of the command.
+ * Opens the input files of the command.
  */
 #include "cli/input.h"
 
@@ -30,8 +30,8 @@ static bool announces_legacy(const uint8_t *first, size_t have)
 	       !(xl.mandatory_flags & GW_XLFILE_STREAM_V2);
 }
 
-/* Looks at the first bytes and gives them back: what begins there, with or without a header, has to
- * be converted (LEGACY, XL, XEND), or has not (UNKNOWN). 0 or -1. */
+/* Detects by the first bytes whether the input needs a conversion (LEGACY, XL, XEND) or not
+ * (UNKNOWN), and gives the bytes back. 0 or -1. */
 static int detect_legacy(struct gw_channel *in, enum gw_file_format *format, struct gw_error *err)
 {
 	uint8_t first[GW_DETECT_BYTES];
@@ -70,7 +70,7 @@ static struct gw_channel *converted(struct gw_cli *cli, struct gw_channel *in, s
 	return ch;
 }
 
-/* What the conversion of in gives, or in itself. NULL: in is still the caller's. */
+/* Returns the channel of the conversion, or in itself. NULL: in stays the caller's. */
 static struct gw_channel *current(struct gw_cli *cli, struct gw_channel *in, struct gw_xend *xend,
 				  struct gw_error *err)
 {

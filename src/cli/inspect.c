@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * godwit inspect: what is in a stored image. The walk and the list of records are here; what is
- * shown behind it is in inspect/text.c and inspect/json.c.
+ * godwit inspect: shows the contents of a stored image. The walk and the list of records are here;
+ * inspect/text.c and inspect/json.c print the summary after it.
  */
 #include "cli/inspect/inspect.h"
 
@@ -137,7 +137,7 @@ static int read_xend_config(struct gw_inspect *inspect, const char *text, size_t
 	return gw_config_from_xend(&inspect->config, &inspect->xend, err);
 }
 
-/* A config that cannot be read is shown as it is; why is worth a remark. */
+/* An unreadable config is shown unchanged, with a message that gives the reason. */
 static void read_config(struct gw_inspect *inspect)
 {
 	const struct gw_summary *s = &inspect->summary;
@@ -169,7 +169,7 @@ static int show(struct gw_inspect *inspect, struct gw_error *err)
 	return gw_inspect_text(inspect, err);
 }
 
-/* The vCPU asked for is there. */
+/* True if the requested vCPU exists. */
 static int check_vcpu(const struct gw_inspect *inspect, struct gw_error *err)
 {
 	const struct gw_summary *s = &inspect->summary;
@@ -273,7 +273,7 @@ static int run(struct gw_cli *cli, const struct gw_args *args)
 	struct gw_channel *in;
 	int status;
 
-	/* A legacy image shows contents only as what it is converted to. */
+	/* A legacy image is converted to read its page contents. */
 	in = inspect.pages || inspect.page_tables
 		     ? gw_cli_open_current(cli, inspect.file, &xend, &err)
 		     : gw_cli_open(cli, inspect.file, &err);

@@ -9,12 +9,12 @@
 
 #include "base/util.h"
 
-/* A handler has no argument: the one token of the process has to be found somewhere. */
+/* A handler has no argument, so the token of the process is a global. */
 static struct gw_cancel *interrupted;
 
 static void on_signal(int sig)
 {
-	/* The second one must not wait for an operation that does not end. */
+	/* A second signal must not wait for an operation that hangs. */
 	if (gw_cancel_is_set(interrupted)) {
 		signal(sig, SIG_DFL);
 		raise(sig);
@@ -34,7 +34,8 @@ int gw_interrupt_start(struct gw_cancel *cancel, struct gw_error *err)
 
 		if (sigaction(signals[i], NULL, &old) < 0)
 			return gw_fail_errno(err, "sigaction");
-		/* Started in the background by a shell, or under nohup: then it stays ignored. */
+		/* A signal that was ignored at the start (a shell's background job, nohup) stays
+		 * ignored. */
 		if (old.sa_handler == SIG_IGN)
 			continue;
 		if (sigaction(signals[i], &act, NULL) < 0)

@@ -8,7 +8,7 @@
 
 #include <godwit/cancel.h>
 
-/* From now on the signals set this token, which must live as long as the process. 0 or -1. */
+/* Makes the signals set this token, which must live as long as the process. 0 or -1. */
 int gw_interrupt_start(struct gw_cancel *cancel, struct gw_error *err);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Writing JSON piece by piece.
+ * Writes JSON piece by piece.
  */
 #include "cli/json.h"
 
@@ -10,7 +10,7 @@
 
 #include "base/buffer.h"
 
-/* Bytes of the UTF-8 character that text begins with; 0 if it begins with none. jansson knows them.
+/* The length of the UTF-8 character at text; 0 if it is invalid. jansson validates it.
  */
 static size_t character(const char *text, size_t len)
 {
@@ -61,7 +61,7 @@ static void next(struct gw_json_writer *w)
 
 static void dump(json_t *value)
 {
-	/* Without memory the value is missing, and so it is said. */
+	/* Without memory the value is missing, and that is an error. */
 	if (!value || json_dumpf(value, stdout, JSON_COMPACT | JSON_ENCODE_ANY) < 0)
 		fputs("null", stdout);
 	json_decref(value);

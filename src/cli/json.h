@@ -13,13 +13,13 @@
 
 #include <jansson.h>
 
-/* A text whose bytes may be anything: what is no UTF-8 becomes U+FFFD. */
+/* A text of any bytes: each invalid one becomes U+FFFD. */
 json_t *gw_json_text(const char *text, size_t len);
 json_t *gw_json_hex(uint64_t value);
 
-/* Zeroed is ready to begin. */
+/* A zeroed struct is ready to use. */
 struct gw_json_writer {
-	bool any; /* a member or element stands before the next one */
+	bool any; /* the next member or element is not the first */
 	int depth;
 };
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * godwit list: the domains of this user on this host.
+ * godwit list: lists the domains of this user on this host.
  */
 #include <stdio.h>
 #include <string.h>
@@ -10,7 +10,7 @@
 
 #define ANSWER_MS 2000
 
-/* What the domain's process says of it; if it does not answer, that. */
+/* The process's answer about its domain, or that it does not answer. */
 static json_t *ask(struct gw_runtime *rt, const char *name)
 {
 	struct gw_client client;

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The godwit command: finds the verb, reads its command line, runs it. What verbs there are
- * and what they do is not of this file.
+ * The godwit command: finds the verb, reads its command line, runs it. It does not know the verbs.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -17,8 +16,8 @@
 #include "config.h"
 
 /*
- * A file opened while 0, 1 or 2 is closed would get its number, and what we print would end up in
- * it. The stand-ins fail every read or write, as the closed ones would.
+ * A file opened while descriptor 0, 1 or 2 is closed would get its number, and output would go into
+ * it. The placeholders fail every read or write, as closed descriptors would.
  */
 static void occupy_standard_fds(void)
 {
@@ -68,7 +67,7 @@ static void apply_globals(struct gw_cli *cli, const struct gw_args *args)
 	gw_output_set(&cli->out, mode, cli->quiet, cli->verbose);
 }
 
-/* --help and --version, before or behind the verb. True if it was one of them. */
+/* Handles --help and --version, before or after the verb. True if one was given. */
 static bool answer(const struct gw_cli *cli, const struct gw_args *args)
 {
 	if (gw_args_flag(args, "version"))
@@ -127,7 +126,7 @@ int main(int argc, char **argv)
 	int status;
 
 	occupy_standard_fds();
-	/* A reader that went away is an error of our write, with a message and a status. */
+	/* A closed reader is a failed write, with a message and a status. */
 	signal(SIGPIPE, SIG_IGN);
 	gw_output_init(&cli.out);
 	status = dispatch(&cli, &args, argc - 1, argv + 1);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * godwit migrate: a running domain to another godwit.
+ * godwit migrate: moves a running domain to another godwit.
  */
 #include <stdio.h>
 
@@ -17,7 +17,7 @@ static int migrate(struct gw_cli *cli, const struct gw_args *args, struct gw_cli
 	if (!ch)
 		return -1;
 	if (ch->fd < 0)
-		gw_fail(err, GW_UNSUPPORTED, "%s cannot be handed to the domain's process",
+		gw_fail(err, GW_UNSUPPORTED, "%s cannot be passed to the domain's process",
 			ch->name);
 	else
 		ret = gw_client_call(client, gw_save_options_request(args, "migrate", live), ch->fd,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Errors, remarks and progress on stderr.
+ * Prints errors, log messages and progress on stderr.
  */
 #include "cli/output.h"
 
@@ -70,7 +70,7 @@ void gw_output_init(struct gw_output *out)
 
 void gw_output_set(struct gw_output *out, enum gw_progress_mode mode, bool quiet, unsigned verbose)
 {
-	/* --progress=json is asked for by a program, which quiet is not meant for. */
+	/* --progress=json is for programs, so quiet does not disable it. */
 	out->mode = quiet && mode == GW_PROGRESS_AUTO ? GW_PROGRESS_NEVER : mode;
 	if (quiet)
 		out->log.max = GW_LOG_ERROR;
@@ -142,7 +142,7 @@ static void show_json(const struct gw_progress *p)
 	json_decref(event);
 }
 
-/* A new stage or round is shown at once, the rest now and then. The lock is held. */
+/* A new stage or round is shown at once, other progress at intervals. The lock is held. */
 static bool is_due(struct gw_output *out, const struct gw_progress *p)
 {
 	uint64_t now = gw_clock_ns();

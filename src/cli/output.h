@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * What the command says besides its results, all of it on stderr: errors, remarks of the
- * library, and the progress of long work. Results go to stdout with stdio; gw_output_finish
- * notices when they could not be written.
+ * The output on stderr: errors, log messages of the library, and the progress of long work. Results
+ * go to stdout with stdio; gw_output_finish detects failed writes.
  */
 #ifndef GW_CLI_OUTPUT_H
 #define GW_CLI_OUTPUT_H
@@ -24,7 +23,7 @@ enum gw_progress_mode {
 
 struct gw_output {
 	const char *verb;  /* for "godwit: VERB: "; NULL: none yet */
-	struct gw_log log; /* shows remarks up to a level */
+	struct gw_log log; /* shows messages up to a level */
 	enum gw_progress_mode mode;
 	bool terminal; /* stderr is one */
 
@@ -37,7 +36,8 @@ struct gw_output {
 };
 
 void gw_output_init(struct gw_output *out);
-/* Remarks: errors and warnings; with quiet errors only; with each verbose one level more. */
+/* Sets the shown messages: errors and warnings; with quiet errors only; with each verbose one level
+ * more. */
 void gw_output_set(struct gw_output *out, enum gw_progress_mode mode, bool quiet, unsigned verbose);
 
 /*

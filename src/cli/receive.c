@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * godwit receive: waits for domains that other godwits send.
+ * godwit receive: receives domains from other godwits.
  */
 #include <errno.h>
 #include <poll.h>
@@ -22,7 +22,7 @@ struct receiver {
 	unsigned nr_arriving;
 };
 
-/* One connection: true if a domain came of it, and *status is how that ended. */
+/* Serves one connection: true if it brought a domain, with the exit status in *status. */
 static bool serve(struct receiver *r, struct gw_channel *ch, int *status)
 {
 	struct gw_error err = GW_ERROR_INIT;
@@ -44,7 +44,7 @@ static bool serve(struct receiver *r, struct gw_channel *ch, int *status)
 	return end != GW_END_NONE;
 }
 
-/* Waits for the one domain. What connects and brings none is passed over. */
+/* Waits for the one domain. Connections without a domain are ignored. */
 static int receive_one(struct receiver *r)
 {
 	struct gw_error err = GW_ERROR_INIT;
@@ -62,7 +62,7 @@ static int receive_one(struct receiver *r)
 	}
 }
 
-/* Forgets children that ended, or whose domain is in place (those have a session of their own). */
+/* Forgets children that ended, or whose domain is restored (those run in their own session). */
 static void forget_children(struct receiver *r)
 {
 	unsigned waiting = 0;
@@ -74,7 +74,7 @@ static void forget_children(struct receiver *r)
 			r->arriving[waiting++] = pid;
 	}
 	r->nr_arriving = waiting;
-	/* Those in place that ended meanwhile. */
+	/* Children with a restored domain that ended meanwhile. */
 	while (waitpid(-1, NULL, WNOHANG) > 0)
 		;
 }
@@ -93,7 +93,7 @@ static int serve_in_child(struct receiver *r, struct gw_channel *ch, struct gw_e
 		r->arriving[r->nr_arriving++] = pid;
 		return 0;
 	}
-	/* Closed here alone: the parent listens on, at an address that stays. */
+	/* Closes the child's copy only: the parent goes on listening. */
 	close(gw_listener_fd(r->dv.listener));
 	r->dv.listener = NULL;
 	if (gw_background_new_cancel(r->dv.cli, err) < 0)
@@ -124,14 +124,13 @@ static int receive_many(struct receiver *r)
 		if (!ch || serve_in_child(r, ch, &err) < 0)
 			ready = -1;
 	}
-	/* What has not arrived yet is given up; domains that are here live on. */
+	/* Ends incomplete receptions; restored domains live on. */
 	for (unsigned i = 0; i < r->nr_arriving; i++)
 		kill(r->arriving[i], SIGTERM);
 	return gw_cli_fail(cli, &err);
 }
 
-/* In the background nothing can be printed any more: there is a log for what happens before a
- * domain. */
+/* A background process cannot print, so messages before a domain arrives go to a log. */
 static int leave(struct receiver *r, struct gw_error *err)
 {
 	struct gw_runtime rt;
@@ -160,7 +159,8 @@ static int run(struct gw_cli *cli, const struct gw_args *args)
 	int status;
 
 	if (keep && gw_args_text(args, "name"))
-		return gw_cli_say(cli, GW_EXIT_USAGE, "--keep takes in many, --name is for one");
+		return gw_cli_say(cli, GW_EXIT_USAGE,
+				  "--keep receives many domains, --name names only one");
 	if (gw_domain_verb_accept(&r.dv, args, &err) < 0)
 		return gw_cli_fail(cli, &err);
 	r.dv.own_log = gw_args_flag(args, "detach") > 0;

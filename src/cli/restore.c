@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * godwit restore: a domain from a saved image.
+ * godwit restore: starts a domain from a saved image.
  */
 #include "cli/domain.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * godwit run: a new domain, held by this process or by one in the background.
+ * godwit run: starts a new domain in this process or in a background process.
  */
 #include "cli/domain.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * godwit save: a domain into a file that "xl restore" takes.
+ * godwit save: saves a domain to a file that "xl restore" accepts.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -14,8 +14,7 @@
 
 #define FIFO_ASK_MS 20
 
-/* A FIFO's descriptor can be passed on only once somebody reads it: nothing tells that by itself.
- */
+/* A FIFO's descriptor can be passed on only when it has a reader; no event reports that. */
 static struct gw_channel *open_fifo(struct gw_cli *cli, const char *path, struct gw_error *err)
 {
 	struct gw_channel *ch;
@@ -44,7 +43,7 @@ static struct gw_channel *create(struct gw_cli *cli, const char *path, struct gw
 	return gw_channel_create(path, err);
 }
 
-/* The image is complete: it gets its name, and only then the domain may go. */
+/* The image is complete: it gets its name, and only then the domain may end. */
 static int keep_image(struct gw_client *client, struct gw_channel *file, const char *then,
 		      json_t *report, struct gw_error *err)
 {
@@ -55,7 +54,7 @@ static int keep_image(struct gw_client *client, struct gw_channel *file, const c
 	if (gw_client_call(client, json_pack("{s:s, s:s}", "request", "keep", "then", then), -1,
 			   NULL, NULL, NULL, -1, &reply, err) < 0)
 		return gw_fail_in(err, "the image is complete, but");
-	/* How long it stood still is known only now. */
+	/* The downtime is known only now. */
 	json_object_set(json_object_get(report, "downtime"), "resume_ns",
 			json_object_get(reply, "resume_ns"));
 	json_decref(reply);
@@ -102,7 +101,7 @@ static int run(struct gw_cli *cli, const struct gw_args *args)
 	file = create(cli, gw_args_positional(args, 1), &err);
 	if (!file || save(cli, args, &client, file, &err) < 0)
 		status = gw_domain_fail(cli, &err);
-	/* Without its last word the domain goes on: closing the connection says so. */
+	/* Without "keep" the domain runs on; closing the connection requests that. */
 	gw_client_close(&client);
 	gw_channel_close(file);
 	return status;

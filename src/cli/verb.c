@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * What verbs share: the global options, suggestions for a mistyped name, and failures.
+ * The global options, suggestions for a mistyped name, and failures of verbs.
  */
 #include "cli/verb.h"
 
@@ -39,7 +39,7 @@ const char *gw_group_title(enum gw_group group)
 
 #define LONGEST_NAME 31
 
-/* How many letters must be added, taken away, changed or swapped with their neighbour. */
+/* The edit distance: letters added, removed, changed or swapped with a neighbour. */
 static unsigned distance(const char *a, const char *b)
 {
 	unsigned d[LONGEST_NAME + 1][LONGEST_NAME + 1];
@@ -65,7 +65,7 @@ static unsigned distance(const char *a, const char *b)
 	return d[la][lb];
 }
 
-/* With more than a third of the letters wrong it is another word. */
+/* A word with more than a third of its letters wrong is another word. */
 void gw_name_consider(const char *typed, const char *name, const char **best,
 		      unsigned *best_distance)
 {

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * What a verb of the godwit command is: one table that says everything about it. The
- * parser (args.c), the help texts (usage.c), the manual pages (manual.c) and the shell
- * completions (completion.c) are all made from these tables; nothing about a verb is
- * written anywhere else.
+ * The table of a verb of the godwit command. The parser (args.c), the help texts
+ * (help/usage.c), the manual pages (help/manual.c) and the shell completions
+ * (help/completion.c) are all made from these tables; a verb is described nowhere else.
  *
  * To add a verb NAME: src/cli/NAME.c with "const struct gw_verb gw_verb_NAME", and its name in the
  * list in src/cli/meson.build.
@@ -24,13 +23,14 @@
 /* The command's exit statuses. Scripts rely on them. */
 enum gw_exit {
 	GW_EXIT_OK = 0,
-	GW_EXIT_BAD = 1,   /* the thing asked about is bad: an invalid image, a refused preflight */
-	GW_EXIT_USAGE = 2, /* the command line makes no sense */
-	GW_EXIT_FAILED = 3, /* the operation failed; the message says what state the domain is in */
+	GW_EXIT_BAD = 1,    /* a negative answer: an invalid image, a refused preflight, images that
+			       differ */
+	GW_EXIT_USAGE = 2,  /* the command line is invalid */
+	GW_EXIT_FAILED = 3, /* the operation failed; the message gives the state of the domain */
 	GW_EXIT_CANCELLED = 4, /* cancelled: the domain runs where it was */
 };
 
-/* What an option's or a positional's argument is: how it is checked and completed. */
+/* The type of an option's or positional's argument: how it is checked and completed. */
 enum gw_kind {
 	GW_KIND_FLAG,	/* options only: no argument; may be given more than once */
 	GW_KIND_TEXT,	/* any text */
@@ -47,9 +47,9 @@ struct gw_option {
 	const char *name; /* long name, without dashes; NULL ends a list */
 	char letter;	  /* 0: none */
 	enum gw_kind kind;
-	const char *arg;  /* what stands for its argument in the help: "FILE"; unused for flags and
-			     choices */
-	const char *help; /* one or two sentences, no full stop at the end; NULL: hidden */
+	const char *arg;     /* the argument's name in the help: "FILE"; unused for flags and
+				choices */
+	const char *help;    /* one or two sentences, no full stop at the end; NULL: hidden */
 	const char *choices; /* GW_KIND_CHOICE: "auto|never|json" */
 	uint64_t min, max;   /* GW_KIND_NUMBER and GW_KIND_SIZE; max 0: no bound */
 };
@@ -59,7 +59,7 @@ struct gw_positional {
 	enum gw_kind kind; /* FILE, DOMAIN, ADDRESS, TEXT or CHOICE */
 	const char *help;
 	const char *choices; /* GW_KIND_CHOICE */
-	bool optional;	     /* it and all behind it */
+	bool optional;	     /* it and all after it */
 	bool many;	     /* the last one only: may be repeated */
 };
 
@@ -94,7 +94,7 @@ struct gw_args;
 struct gw_verb {
 	const char *name;
 	enum gw_group group;
-	const char *synopsis;	 /* behind the name; NULL: made from options and positionals */
+	const char *synopsis;	 /* after the name; NULL: made from options and positionals */
 	const char *summary;	 /* half a sentence for lists, lower case, no full stop */
 	const char *description; /* paragraphs separated by an empty line */
 	const struct gw_option *options;	 /* NULL: none */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The table of all verbs, and looking one up. A verb NAME is in NAME.c.
+ * The table of all verbs, and the search in it. A verb NAME is in NAME.c.
  */
 #include "cli/verb.h"
 

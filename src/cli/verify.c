@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * godwit verify: every rule of every layer, and all that is wrong with an image.
+ * godwit verify: checks an image against every rule of every layer.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -203,12 +203,12 @@ static struct gw_channel *reopen_input(struct verify *v, struct gw_error *err)
 	gw_channel_set_cancel(in, v->cli->cancel);
 	if (v->layer == 0 || gw_channel_skip(in, v->layer, err) > 0)
 		return in;
-	gw_fail(err, GW_TRUNCATED, "%s: it has become shorter since it was checked", v->file);
+	gw_fail(err, GW_TRUNCATED, "%s: the file became shorter during the check", v->file);
 	gw_channel_close(in);
 	return NULL;
 }
 
-/* A legacy image as the one of version 3 that it becomes. Takes in over, also on failure. */
+/* A legacy image as the one of version 3 that it becomes. Owns in from then on, also on failure. */
 static struct gw_channel *converted(struct gw_channel *in, struct gw_error *err)
 {
 	const struct gw_convert_args args = {
@@ -282,7 +282,7 @@ static int verify(struct verify *v, struct gw_channel *in)
 		gw_json_list(&v->writer, "findings");
 	}
 	rc = gw_examine(in, &sink, &examination, &err);
-	/* What breaks a rule of the format is no image to restore. */
+	/* An image with errors is not restored. */
 	if (rc == 0 && v->want_deep && !examination.errors)
 		rc = rehearse(v, &examination, &err);
 	gw_output_erase(&v->cli->out);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * A conversion that is read: it runs in a thread of its own, behind a pipe.
+ * A channel that reads the output of a conversion. The conversion runs in its own thread and writes
+ * to a pipe.
  */
 #include "convert/convert.h"
 
@@ -18,11 +19,11 @@ struct converting {
 	struct gw_channel *from; /* the pipe's end that is read */
 	struct gw_convert_args args;
 	struct gw_toolstack toolstack;
-	struct gw_cancel *stop; /* ends the thread: whoever reads has a token of his own */
+	struct gw_cancel *stop; /* ends the thread; the reader has another token */
 	pthread_t thread;
 	bool running; /* it was started, and nobody has waited for its end yet */
 	struct gw_conversion_result done, *tell;
-	/* Of the thread, for whoever waited for its end. */
+	/* The thread's result, valid after it was joined. */
 	int rc;
 	struct gw_error failure;
 };
@@ -37,7 +38,7 @@ static void *work(void *opaque)
 	struct converting *c = opaque;
 
 	c->rc = gw_convert(&c->args, &c->done, &c->failure);
-	/* Ends the input of whoever reads: what came of it is there by now. */
+	/* Ends the reader's input. The result is set before. */
 	gw_channel_close(c->args.out);
 	return NULL;
 }
@@ -137,14 +138,14 @@ static int start(struct converting *c, struct gw_error *err)
 	if (!c->stop)
 		return -1;
 	if (pipe2(fds, O_CLOEXEC) < 0)
-		return gw_fail_errno(err, "a pipe behind %s", c->ch.name);
+		return gw_fail_errno(err, "a pipe from the conversion of %s", c->ch.name);
 	c->from = end_of_pipe(fds[0], c->ch.name, err);
 	c->args.out = end_of_pipe(fds[1], "the converted image", err);
 	if (!c->from || !c->args.out)
 		return -1;
 	c->args.cancel = c->stop;
 	c->ch.fd = c->from->fd;
-	/* Signals are for whoever reads. */
+	/* Signals belong to the reading thread. */
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &old);
 	rc = pthread_create(&c->thread, NULL, work, c);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * What the files of a conversion share: its state, the bytes it takes and those it gives. Users see
- * convert.h.
+ * The state of a conversion, its input and its output, shared by the files of this room. Users
+ * include convert.h.
  */
 #ifndef GW_CONVERT_CONVERSION_H
 #define GW_CONVERT_CONVERSION_H
@@ -16,8 +16,8 @@
 #include "format/xl/file.h"
 #include "read/input.h"
 
-/* What is behind the image in the libxl layer, of the round at hand and of the last complete one:
- * records as they came, or the bare state of a legacy device model. */
+/* The libxl records after the image, of the current round and of the last complete one: unchanged
+ * records, or the device model state of a legacy image. */
 struct gw_conv_held {
 	struct gw_spool now, complete;
 };
@@ -37,8 +37,8 @@ struct gw_conv {
 	uint32_t xend_config_len;
 	struct gw_stream_header stream;
 
-	/* Rounds behind the first wait until they are complete: pages here, what is behind them
-	 * where each kind of image keeps it. */
+	/* Later rounds wait until they are complete: their pages here, the records after them in
+	 * the member of each image format. */
 	bool later;	/* the round at hand is such a one */
 	bool verifying; /* pages to come were sent before: they are only compared */
 	struct gw_page_store pages;
@@ -57,10 +57,10 @@ enum gw_read_result gw_conv_tee(struct gw_conv *c, uint64_t len, struct gw_tee *
 /* To the spool. */
 enum gw_read_result gw_conv_spool(struct gw_conv *c, struct gw_spool *spool, uint64_t len,
 				  struct gw_error *err);
-/* gw_findings.report: what is wrong and yet no error is told; opaque is the conversion. */
+/* gw_findings.report: logs warnings; opaque is the conversion. */
 void gw_conv_finding(void *conv, const struct gw_finding *finding);
 void gw_conv_progress(struct gw_conv *c);
-/* Tells what the result does not have although the input had it. */
+/* Reports data of the input that the result does not contain. */
 void gw_conv_dropped(struct gw_conv *c, const char *fmt, ...) GW_PRINTF(2, 3);
 
 /* output.c: all return 0 or -1. */
@@ -70,7 +70,7 @@ int gw_conv_begin(struct gw_conv *c, bool converted, struct gw_error *err);
 int gw_conv_put(struct gw_conv *c, const void *data, size_t len, struct gw_error *err);
 /* A record of either layer as it came, padding included. */
 int gw_conv_record(struct gw_conv *c, const struct gw_record *rec, struct gw_error *err);
-/* Of a PAGE_DATA what stands before the contents; they are the caller's to put. */
+/* Writes a PAGE_DATA up to the page contents, which the caller writes. */
 int gw_conv_page_head(struct gw_conv *c, const uint64_t *entries, size_t n, size_t nr_pages,
 		      uint32_t reserved, struct gw_error *err);
 /* Whether the result has a libxl layer. */
@@ -91,7 +91,7 @@ enum gw_read_result gw_conv_wait_pages(struct gw_conv *c, const uint64_t *entrie
 				       struct gw_error *err);
 /* What waits is written, and no longer waits. */
 int gw_conv_put_waiting(struct gw_conv *c, struct gw_error *err);
-/* What is behind the image counts now; more will be of another round. */
+/* Marks the records after the image as complete; later ones belong to the next round. */
 int gw_conv_held_complete(struct gw_conv *c, struct gw_error *err);
 
 /* The kinds of image, each to its end: one of version 2 or 3, bare or in a libxl stream; a legacy

@@ -65,7 +65,8 @@ static int read_xend(struct gw_conv *c, struct gw_error *err)
 
 enum kind { K_NOTHING, K_XL, K_XEND, K_STREAM, K_IMAGE, K_LEGACY };
 
-/* By as few bytes as any of them has: whoever sends may wait for an answer behind the last. */
+/* Reads as few bytes as the shortest format has: after its last byte the sender may wait for an
+ * answer. */
 static int detect(struct gw_conv *c, enum kind *kind, struct gw_error *err)
 {
 	uint8_t first[8];
@@ -96,10 +97,9 @@ static int check_behind(struct gw_conv *c, enum kind kind, struct gw_error *err)
 	if (kind == (v2 ? K_STREAM : K_LEGACY))
 		return 0;
 	if (kind == K_NOTHING)
-		return gw_fail(err, GW_TRUNCATED, "the input ends behind the %s header", header);
-	return gw_fail(err, GW_INVALID,
-		       "behind the %s header, which announces %s, stands something else", header,
-		       v2 ? "a libxl stream" : "a legacy image");
+		return gw_fail(err, GW_TRUNCATED, "the input ends after the %s header", header);
+	return gw_fail(err, GW_INVALID, "the %s header announces %s, but other data follows it",
+		       header, v2 ? "a libxl stream" : "a legacy image");
 }
 
 static enum gw_convert_form outermost(const struct gw_conv *c, enum kind kind)
@@ -116,7 +116,7 @@ static int choose_form(struct gw_conv *c, enum kind kind, struct gw_error *err)
 	c->done->to = c->args->to == GW_CONVERT_SAME ? outermost(c, kind) : c->args->to;
 	if (c->args->to != GW_CONVERT_XL || c->has_xend || gw_xlfile_config(&c->xl, &len))
 		return 0;
-	return gw_fail(err, GW_USAGE, "an xl file needs a config, and %s has none to carry over",
+	return gw_fail(err, GW_USAGE, "an xl file needs a config, and %s contains none",
 		       c->in.ch->name);
 }
 
@@ -128,16 +128,16 @@ static int check_source(const struct gw_conv *c, enum kind kind, struct gw_error
 	if (kind == K_NOTHING)
 		return gw_fail(err, GW_TRUNCATED, "%s is too short for an image", c->in.ch->name);
 	if (kind == K_LEGACY && from != GW_CONVERT_ANY && from != GW_CONVERT_LEGACY)
-		return gw_fail(err, GW_INVALID, "it is no image of version %d",
+		return gw_fail(err, GW_INVALID, "it is not an image of version %d",
 			       from == GW_CONVERT_V2 ? 2 : 3);
 	if (kind != K_LEGACY && from == GW_CONVERT_LEGACY)
-		return gw_fail(err, GW_INVALID, "it is no legacy image, but %s",
+		return gw_fail(err, GW_INVALID, "it is %s, expected a legacy image",
 			       kind == K_STREAM ? "a libxl stream"
 						: "a libxc image of version 2 or 3");
 	return 0;
 }
 
-/* What stands in front of the image, and what the image is. */
+/* Reads the headers before the image and detects the image's format. */
 static int read_front(struct gw_conv *c, enum kind *kind, struct gw_error *err)
 {
 	if (detect(c, kind, err) < 0)
@@ -154,10 +154,10 @@ static void tell_xend(struct gw_conv *c)
 	if (c->has_xend)
 		gw_conv_dropped(
 			c,
-			"the config is dropped, %u bytes: it is in xend's own language, which no toolstack of today reads%s",
+			"the config of %u bytes is dropped: it is in xend's own language, which no current toolstack reads%s",
 			c->xend_config_len,
 			c->done->to == GW_CONVERT_XL
-				? "; \"xl restore\" needs one of xl's beside the result"
+				? "; \"xl restore\" needs a config for xl as well as the result"
 				: "");
 }
 

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Rewriting a stored or arriving image as one of version 3: legacy images, images of version 2, and
- * the layers around either (of xend's header nothing is left). Domains are not known here.
+ * The conversion of a stored or arriving image to version 3: legacy images, images of version 2,
+ * and the layers around them (a xend header is dropped). It knows no domains.
  *
- * A legacy stream is converted as it comes, without reading ahead. What of it may still be taken
- * back by a later checkpoint waits: the tail of each round in memory, the pages of rounds behind
- * the first in an unlinked file; nothing of an incomplete round is written. A compressed round
- * (Remus) tells its pages as differences, so the pages of the first have to be at hand: of an input
- * that can be sought in they are read again, of a pipe they are kept in an unlinked file, unless
- * the stream shows from its beginning that it was not live.
+ * A legacy stream is converted as it arrives, without reading ahead. Data that a later checkpoint
+ * may replace waits: the tail of each round in memory, the pages of later rounds in an unlinked
+ * file. An incomplete round is never written. A compressed round (Remus) encodes its pages as
+ * differences, so the pages of the first round are needed: they are read again from a seekable
+ * input, and kept in an unlinked file for a pipe, unless the start of the stream shows that it was
+ * not a live save.
  */
 #ifndef GW_CONVERT_CONVERT_H
 #define GW_CONVERT_CONVERT_H
@@ -55,7 +55,7 @@ struct gw_conversion_result {
 	struct gw_legacy_kind legacy; /* as detected or forced, if from is LEGACY */
 	uint64_t pages;		      /* written, resent ones counted */
 	uint64_t checkpoints;	      /* complete ones of the input */
-	uint64_t dropped;	      /* things that were told as dropped */
+	uint64_t dropped;	      /* number of reported drops */
 	uint64_t in_bytes, out_bytes;
 };
 
@@ -69,12 +69,12 @@ int gw_convert(const struct gw_convert_args *args, struct gw_conversion_result *
 	       struct gw_error *err);
 
 /*
- * A channel that reads what gw_convert() makes of args->in, for whoever restores it: the conversion
- * runs in a thread of its own, which also calls the toolstack (*args and its toolstack are copied).
- * Takes args->in over on success, with a token of its own; args->out is not used, args->cancel is
- * the channel's. What fails in the conversion fails the read that comes to it, with the same text
- * (GW_INVALID where the input was cut: it is not the converted image that is).
- * *done, if not NULL, is filled when the channel is closed.
+ * Returns a channel that reads the output of gw_convert() on args->in. The conversion runs in its
+ * own thread, which also calls the toolstack (*args and its toolstack are copied). On success the
+ * channel owns args->in and sets its own cancel token on it; args->out is not used, args->cancel
+ * becomes the channel's token. A failure of the conversion fails the read that reaches it, with the
+ * same text (GW_INVALID for a truncated input, because the converted image is not the truncated
+ * one). *done, if not NULL, is filled when the channel is closed.
  */
 struct gw_channel *gw_convert_channel(const struct gw_convert_args *args,
 				      struct gw_conversion_result *done, struct gw_error *err);

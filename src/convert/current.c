@@ -73,7 +73,7 @@ static int end_of_new_stream(struct gw_conv_image *i, struct gw_error *err)
 {
 	if (gw_reading_guest(&i->reading) == GW_GUEST_X86_HVM)
 		gw_logf(&i->c->log, GW_LOG_WARNING,
-			"a bare image has no state of a device model: only a PVH guest can be restored from the result");
+			"a bare image has no device model state: only a PVH guest can be restored from the result");
 	return gw_conv_empty_record(i->c, GW_STREAM_END, err);
 }
 

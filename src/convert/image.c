@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Records of an image of version 2 or 3, each to its place in one of version 3. The first round
- * goes straight through; what stands behind its pages waits until it is known whether another
- * round follows.
+ * Converts the records of an image of version 2 or 3 to version 3. The first round is written
+ * directly; the records after its pages wait until it is known whether another round follows.
  */
 #include "convert/image.h"
 
@@ -18,7 +17,7 @@ static int check_source(struct gw_conv *c, const struct gw_image_header *h, stru
 	c->done->from = is;
 	if (c->args->from == GW_CONVERT_ANY || c->args->from == is)
 		return 0;
-	return gw_fail(err, GW_INVALID, "it is an image of version %u, expected %s", h->version,
+	return gw_fail(err, GW_INVALID, "the image has version %u, expected %s", h->version,
 		       c->args->from == GW_CONVERT_LEGACY ? "a legacy one"
 		       : c->args->from == GW_CONVERT_V2	  ? "version 2"
 							  : "version 3");
@@ -86,7 +85,7 @@ static int take_verify(struct gw_conv_image *i, const struct gw_record *rec, str
 	return i->c->later ? 0 : put_in_order(i, rec, err);
 }
 
-/* Of a type that is no part of this version: the rules have said that it may be passed over. */
+/* A type that this version does not have; the rules allow to skip it. */
 static int take_unknown(struct gw_conv_image *i, const struct gw_record *rec, struct gw_error *err)
 {
 	if (i->now.len || i->c->later)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * A legacy image item by item: each to the record that it becomes, at once, or at the end of its
- * round, or behind the image.
+ * Converts a legacy image item by item. Each item becomes a record at once, at the end of its
+ * round, or after the image.
  */
 #include "convert/legacy.h"
 
@@ -40,8 +40,7 @@ static int take_verify(struct gw_conv_legacy *l, struct gw_error *err)
 	return gw_conv_empty_record(l->c, GW_REC_VERIFY, err);
 }
 
-/* A PV guest has no device model to be told. One without any entry is what libxl 4.5 always
- * sends. */
+/* A PV guest has no device model. libxl 4.5 always sends this record, without entries. */
 static void tell_toolstack(struct gw_conv_legacy *l)
 {
 	struct gw_buffer body = {0};
@@ -51,10 +50,9 @@ static void tell_toolstack(struct gw_conv_legacy *l)
 
 	if ((rc < 0 || entries) && !l->c->told_xenstore) {
 		l->c->told_xenstore = true;
-		gw_conv_dropped(
-			l->c,
-			"TOOLSTACK is dropped, %u bytes: a PV guest has no device model that it could be for",
-			l->r->len);
+		gw_conv_dropped(l->c,
+				"TOOLSTACK of %u bytes is dropped: a PV guest has no device model",
+				l->r->len);
 	}
 	gw_buffer_free(&body);
 }
@@ -74,7 +72,7 @@ static int take_chunk(struct gw_conv_legacy *l, struct gw_error *err)
 		if (!l->told_tmem)
 			gw_conv_dropped(
 				l->c,
-				"%s is dropped: Xen has no transcendent memory any more, and nothing of the guest's is in it",
+				"%s is dropped: current Xen has no transcendent memory, and this one holds none of the guest's data",
 				gw_legacy_id_name(l->r->id));
 		l->told_tmem = true;
 		return 0;
@@ -118,7 +116,7 @@ static int complete_round(struct gw_conv_legacy *l, struct gw_error *err)
 	return map_xenstore(l, err);
 }
 
-/* What stands behind the pages, up to the state of the device model. */
+/* Writes the records after the pages, up to the device model state. */
 static int put_tail(struct gw_conv_legacy *l, struct gw_error *err)
 {
 	const struct gw_record xenstore = {
@@ -136,7 +134,7 @@ static int put_tail(struct gw_conv_legacy *l, struct gw_error *err)
 		return gw_conv_record(l->c, &xenstore, err);
 	gw_conv_dropped(
 		l->c,
-		"TOOLSTACK is dropped, %zu bytes: a bare image has no place for what the device model keeps in xenstore",
+		"TOOLSTACK of %zu bytes is dropped: a bare image cannot contain the device model's xenstore keys",
 		l->map.toolstack.len);
 	return 0;
 }
@@ -212,7 +210,7 @@ static enum gw_read_result drop_model(struct gw_conv_legacy *l, struct gw_error 
 		l->c->told_model = true;
 		gw_conv_dropped(
 			l->c,
-			"the state of the device model is dropped, %llu bytes: a bare image has no place for it",
+			"the device model state of %llu bytes is dropped: a bare image cannot contain it",
 			(unsigned long long)(gw_input_offset(&l->c->in) - before));
 	}
 	return rc;
@@ -231,7 +229,7 @@ static enum gw_read_result take_model(struct gw_conv_legacy *l, struct gw_error 
 	return gw_conv_spool(l->c, &l->c->held.now, l->r->data_len, err);
 }
 
-/* Skipping the device model, there is no telling what follows. */
+/* With the device model skipped, the next bytes are unknown. */
 static bool is_last_round(const struct gw_conv_legacy *l)
 {
 	return l->r->bare && l->r->header.kind.guest == GW_GUEST_X86_HVM;
@@ -327,7 +325,7 @@ static int choose_kind(struct gw_conv *c, struct gw_legacy_kind *kind, struct gw
 			continue;
 		if (i)
 			gw_logf(&c->log, GW_LOG_WARNING,
-				"what was said of who saved which guest is not true, the content counts: %s",
+				"the given word size or guest type is wrong, using the detected one: %s",
 				why[0].text);
 		return 0;
 	}

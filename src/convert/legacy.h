@@ -24,7 +24,7 @@ struct gw_conv_legacy {
 	bool has_tsc; /* one came: before the first batch it says that nothing was live */
 	bool told_tmem;
 
-	/* of the last complete round: records behind the pages, the body of xenstore data */
+	/* of the last complete round: records after the pages, the body of xenstore data */
 	struct gw_buffer tail, xenstore;
 	bool model_put; /* all of it was written, the device model's state too */
 

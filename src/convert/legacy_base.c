@@ -37,7 +37,7 @@ void gw_conv_legacy_base_free(struct gw_conv_legacy *l)
 	gw_channel_close(GW_STEAL(l->back));
 }
 
-/* A full disk is none of our business as long as nobody asks for these pages. */
+/* A full disk is an error only when these pages are needed. */
 static void give_up(struct gw_conv_legacy *l, const struct gw_error *why)
 {
 	l->base_failure = *why;
@@ -190,12 +190,12 @@ int gw_conv_legacy_base_need(struct gw_conv_legacy *l, struct gw_error *err)
 	if (l->base_state == BASE_LOST && l->base_failure.code)
 		return gw_fail(
 			err, l->base_failure.code,
-			"a round tells its pages as differences from those of the first, which could not be kept: %s",
+			"a round encodes pages as differences from the first round, which could not be kept: %s",
 			l->base_failure.text);
 	if (l->base_state == BASE_LOST)
 		return gw_fail(
 			err, GW_UNSUPPORTED,
-			"a round tells its pages as differences from those of the first, which were not kept since that did not begin as a live one does: convert it from a file");
+			"a round encodes pages as differences from the first round, which was not kept because it does not look like a live save: convert from a file");
 	l->base_state = BASE_READY;
 	return 0;
 }

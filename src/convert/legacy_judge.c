@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * What a legacy image becomes, held against the rules of an image of version 3: they know what a
- * PV guest's vCPUs and frames must be. Findings name the item that a record came of.
+ * Checks the records that a legacy image converts to against the rules of version 3, which know the
+ * requirements on a PV guest's vCPUs and frames. A finding names the legacy item of the record.
  */
 #include "convert/legacy.h"
 

@@ -66,8 +66,7 @@ static enum gw_read_result announce(struct gw_conv_legacy *l, const uint64_t *en
 	if (l->due.len / sizeof(*entries) <= DUE_MAX)
 		return GW_READ_OK;
 	gw_fail(err, GW_UNSUPPORTED,
-		"more than %zu pages of a compressed round are announced before their contents",
-		DUE_MAX);
+		"a compressed round announces more than %zu pages before their contents", DUE_MAX);
 	return GW_READ_FAILED;
 }
 
@@ -134,7 +133,7 @@ static long make_page(struct gw_conv_legacy *l, const uint8_t *in, size_t len, s
 	long used;
 
 	if (l->due_at == l->due.len)
-		return bad_contents(l, "there are more pages than were announced", err);
+		return bad_contents(l, "there are more pages than the round announced", err);
 	memcpy(&entry, l->due.data + l->due_at, sizeof(entry));
 	if (!l->in_page && gw_legacy_delta_kind(&l->delta, in, len) != GW_DELTA_FULL &&
 	    gw_page_store_read(&l->c->pages, gw_page_entry_pfn(entry), 1, l->page, err) < 0)
@@ -175,5 +174,5 @@ int gw_conv_legacy_body_end(struct gw_conv_legacy *l, struct gw_error *err)
 {
 	if (l->due_at == l->due.len && !l->in_page)
 		return 0;
-	return bad_contents(l, "the body ends before all pages that were announced have come", err);
+	return bad_contents(l, "the body ends before all announced pages", err);
 }

@@ -97,6 +97,6 @@ int gw_conv_put_spool(struct gw_conv *c, struct gw_spool *spool, struct gw_error
 
 	gw_channel_close(from);
 	if (rc == 0 && spool->bytes)
-		return gw_fail(err, GW_SYSTEM, "what was spooled is gone");
+		return gw_fail(err, GW_SYSTEM, "the spooled records are missing");
 	return rc < 0 ? -1 : 0;
 }

@@ -16,7 +16,7 @@
 #include "channel/spool.h"
 #include "format/libxc/image.h"
 
-#define WHAT	   "the file of pages that wait"
+#define WHAT	   "the unlinked file for spooled pages"
 #define CHUNK_SIZE ((uint64_t)GW_PAGE_STORE_CHUNK * GW_PAGE_SIZE)
 /* Enough for a guest of 1 TiB, and 128 MiB of memory. */
 #define CHUNKS_MAX ((size_t)1 << 18)
@@ -67,7 +67,7 @@ static int grow_index(struct gw_page_store *s, struct gw_error *err)
 	uint32_t *index = calloc(size, sizeof(*index));
 
 	if (!index)
-		return gw_fail_errno(err, "memory for pages that wait");
+		return gw_fail_errno(err, "memory for spooled pages");
 	free(s->index);
 	s->index = index;
 	s->index_size = size;
@@ -84,7 +84,7 @@ static int grow(struct gw_page_store *s, struct gw_error *err)
 	if (s->nr_chunks == CHUNKS_MAX)
 		return gw_fail(
 			err, GW_UNSUPPORTED,
-			"the pfns of this image are too far apart: those that wait for a checkpoint are in %zu places",
+			"the pfns of this image are too scattered: those of a checkpoint round are in %zu separate ranges",
 			CHUNKS_MAX);
 	if (2 * (s->nr_chunks + 1) > s->index_size && grow_index(s, err) < 0)
 		return -1;
@@ -92,7 +92,7 @@ static int grow(struct gw_page_store *s, struct gw_error *err)
 		return 0;
 	chunks = reallocarray(s->chunks, room, sizeof(*chunks));
 	if (!chunks)
-		return gw_fail_errno(err, "memory for pages that wait");
+		return gw_fail_errno(err, "memory for spooled pages");
 	s->chunks = chunks;
 	s->room = room;
 	return 0;
@@ -119,7 +119,7 @@ static struct gw_page_store_chunk *chunk_of(struct gw_page_store *s, uint64_t pf
 			return NULL;
 		/* So that what never came reads as zeros. */
 		if (ftruncate(s->fd, (off_t)((i + 1) * CHUNK_SIZE)) < 0) {
-			gw_fail_errno(err, "making room in %s", WHAT);
+			gw_fail_errno(err, "freeing space in %s", WHAT);
 			return NULL;
 		}
 		s->chunks[i] = (struct gw_page_store_chunk){.number = number};

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Rounds behind the first: what they bring waits here until their checkpoint is complete.
+ * Later rounds: their pages and records wait here until their checkpoint is complete.
  */
 #include "convert/conversion.h"
 

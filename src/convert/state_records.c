@@ -20,7 +20,7 @@ int gw_state_records_add(struct gw_buffer *records, const struct gw_record *rec,
 	if (records->len + rec->length > GW_STATE_RECORDS_MAX)
 		return gw_fail(
 			err, GW_UNSUPPORTED,
-			"the records behind the pages have more than %llu bytes, which is more than any guest has",
+			"the records after the pages have more than %llu bytes, more than any guest has",
 			(unsigned long long)GW_STATE_RECORDS_MAX);
 	gw_record_header_encode(head, rec->type, rec->length);
 	if (gw_buffer_append(records, head, sizeof(head), err) < 0 ||
@@ -48,7 +48,7 @@ struct seen {
 	uint64_t vcpus[GW_BITMAP_WORDS(KINDS * VCPUS)];
 };
 
-/* The number of a vCPU's record among those of all of them; -1 if it is none of a vCPU. */
+/* The index of a vCPU record among all of them; -1 for any other record. */
 static long vcpu_bit(const struct gw_record *rec)
 {
 	static const uint32_t types[KINDS] = {

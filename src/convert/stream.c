@@ -18,10 +18,9 @@ static void report_dropped(struct gw_conv *c, const struct gw_record *rec)
 	if (*reported)
 		return;
 	*reported = true;
-	gw_conv_dropped(c, "%s is dropped, %u bytes: a bare image has no place for %s",
+	gw_conv_dropped(c, "%s of %u bytes is dropped: a bare image cannot contain %s",
 			gw_stream_record_name(rec->type), rec->length,
-			is_model ? "the state of a device model"
-				 : "what a device model keeps in xenstore");
+			is_model ? "device model state" : "a device model's xenstore keys");
 }
 
 /* A record goes straight to the output: it is part of a plain stream. */

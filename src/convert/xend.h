@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Taking the header of xend off a channel, for whoever needs what its config says: a conversion
- * itself has no use for it.
+ * Reads the xend header from a channel, for callers that need its config. A conversion ignores it.
  */
 #ifndef GW_CONVERT_XEND_H
 #define GW_CONVERT_XEND_H
@@ -12,8 +11,8 @@
 #include "format/rules/rules.h"
 
 /*
- * Reads header and config, which come next, up to the first byte of the image behind them, and
- * holds them against the rules (out may be NULL). 0; -1 if a rule of level error is broken
+ * Reads header and config up to the first byte of the image after them, and checks them against the
+ * rules (out may be NULL). 0; -1 if a rule of level error is broken
  * (GW_INVALID, GW_TRUNCATED) or the channel cannot be read. *xend, zeroed before, is the caller's
  * to free either way.
  */

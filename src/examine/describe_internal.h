@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * What records and items have in common when they are put in a few words. Others use describe.h.
+ * Helpers that describe records and legacy items in short. Other files include describe.h.
  */
 #ifndef GW_EXAMINE_DESCRIBE_INTERNAL_H
 #define GW_EXAMINE_DESCRIBE_INTERNAL_H

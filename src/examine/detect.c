@@ -59,7 +59,7 @@ const char *gw_file_format_name(enum gw_file_format format)
 		[GW_FILE_XEND] = "xend file",
 		[GW_FILE_STREAM] = "libxl stream",
 		[GW_FILE_IMAGE] = "libxc image",
-		[GW_FILE_LEGACY] = "legacy image of Xen 4.5 or before",
+		[GW_FILE_LEGACY] = "legacy image of Xen 4.5 or older",
 		[GW_FILE_QEMU] = "QEMU migration stream",
 		[GW_FILE_LIBVIRT] = "libvirt save file",
 		[GW_FILE_ELF] = "ELF file",

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * What kind of stored image begins with these bytes. Formats that are not read are still told
- * apart, so that the message can say what the file is.
+ * Detects the format of a stored image by its first bytes. It also recognises formats that godwit
+ * does not read, so that the message can name them.
  */
 #ifndef GW_EXAMINE_DETECT_H
 #define GW_EXAMINE_DETECT_H
@@ -26,7 +26,7 @@ enum gw_file_format {
 
 enum gw_file_format gw_detect(const void *first_bytes, size_t len);
 
-/* "xl file", "libxl stream", "legacy image of Xen 4.5 or before", ... */
+/* "xl file", "libxl stream", "legacy image of Xen 4.5 or older", ... */
 const char *gw_file_format_name(enum gw_file_format format);
 
 /* True for those that gw_examine walks. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The walk from the outside: what kind of file it is, the header in front, what is left behind the
- * end.
+ * The outer part of the walk: the file's format, the header before the layers, and the bytes after
+ * the end.
  */
 #include "examine/examine.h"
 
@@ -11,12 +11,12 @@
 #include "base/util.h"
 #include "examine/walk.h"
 
-/* Said by the sender of "xl migrate" behind its stream when the receiver may unpause
+/* The greeting that the sender of "xl migrate" sends after its stream when the receiver may unpause
  * (xl_migrate.c). */
 static const char handshake[] = "domain is yours, you are cleared to unpause";
 
-/* The optional data, in pieces: its length is only a claim. What exceeds the limit is passed over.
- * 1, 0, -1 as gw_input_read(). */
+/* Reads the optional data in pieces, because its length is not trusted. Data over the limit is
+ * skipped. Returns the values of gw_input_read(). */
 static int bring_optional(struct gw_walk *w, struct gw_xlfile *xl, struct gw_error *err)
 {
 	uint64_t left = xl->optional_len;
@@ -128,7 +128,7 @@ static enum gw_walk_outcome walk_xend(struct gw_walk *w, struct gw_xend *xend, s
 	return rc ? GW_WALK_OVER : GW_WALK_LOST;
 }
 
-/* What is left behind the end of the outermost layer. */
+/* Checks the bytes after the end of the outermost layer. */
 
 static int count_rest(struct gw_walk *w, uint64_t *count, struct gw_error *err)
 {
@@ -159,7 +159,7 @@ static int walk_rest(struct gw_walk *w, struct gw_error *err)
 	if ((size_t)n == sizeof(handshake) && !memcmp(first, handshake, sizeof(handshake))) {
 		gw_rules_report(
 			&w->findings, "migrate-handshake", offset, NULL,
-			"%zu bytes behind the end: \"%s\", said by the sender of xl migrate",
+			"%zu bytes after the end: \"%s\", the greeting of xl migrate's sender",
 			sizeof(handshake), handshake);
 		if (gw_input_skip(&w->in, sizeof(handshake), err) < 0)
 			return -1;
@@ -169,15 +169,15 @@ static int walk_rest(struct gw_walk *w, struct gw_error *err)
 		return -1;
 	if (count)
 		gw_rules_report(&w->findings, "trailing-bytes", offset, NULL,
-				"%llu bytes behind the end", (unsigned long long)count);
+				"%llu bytes after the end", (unsigned long long)count);
 	return 0;
 }
 
 /* Where in the file we are. */
 static const char *place(const struct gw_walk *w)
 {
-	return w->sum->has_xl	  ? "behind the xl header: "
-	       : w->sum->has_xend ? "behind the xend header: "
+	return w->sum->has_xl	  ? "after the xl header: "
+	       : w->sum->has_xend ? "after the xend header: "
 				  : "";
 }
 
@@ -191,7 +191,7 @@ static int name_format(struct gw_walk *w, enum gw_file_format format)
 				gw_file_format_name(format));
 	else
 		gw_rules_report(&w->findings, "file-format", gw_input_offset(&w->in), NULL,
-				"%s%s: not read yet by this version", layer,
+				"%s%s: this version does not read it yet", layer,
 				gw_file_format_name(format));
 	return 0;
 }
@@ -207,7 +207,7 @@ static int detect(struct gw_walk *w, enum gw_file_format *format, struct gw_erro
 	return 0;
 }
 
-/* What is not what should be behind that header; it is walked all the same. */
+/* Reports a format that does not fit the header before it, and walks it anyway. */
 static void check_place(struct gw_walk *w, enum gw_file_format format)
 {
 	const char *image = format == GW_FILE_LEGACY  ? "a legacy image"
@@ -222,7 +222,7 @@ static void check_place(struct gw_walk *w, enum gw_file_format format)
 			w->announces_legacy ? "legacy image" : "libxl stream");
 }
 
-/* A libxl stream or a bare image, and what comes behind it. */
+/* Walks a libxl stream or a bare image, and the bytes after it. */
 static int walk_inner(struct gw_walk *w, enum gw_file_format format, struct gw_error *err)
 {
 	enum gw_walk_outcome outcome;

@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Walking a stored image through all its layers: xl or xend header, libxl stream, libxc image.
- * Every record is held against the rules (format/rules/rules.h) and handed to a sink together with
- * what the rules found. The walk goes on behind a fault wherever the framing still says where the
- * next record begins. Page contents and the state of device models are passed over, unless the sink
- * wants them.
+ * The walk of a stored image through all its layers: xl or xend header, libxl stream, libxc image.
+ * Every record is checked against the rules (format/rules/rules.h) and passed to a sink with the
+ * findings. After an error the walk continues wherever the framing still gives the start of the
+ * next record. Page contents and device model state are skipped, unless the sink requests them.
  *
- * A legacy image is walked item by item, and its rules are those of the format; besides, the sink
- * gets the records that it becomes (format/legacy/map.h), which are held against the rules of the
- * image, too: a restore has to take them.
+ * A legacy image is walked item by item and checked against the rules of its format. The sink also
+ * gets the records of its conversion (format/legacy/map.h), which are checked against the image
+ * rules, because a restore must accept them.
  */
 #ifndef GW_EXAMINE_EXAMINE_H
 #define GW_EXAMINE_EXAMINE_H
@@ -38,7 +37,7 @@
 struct gw_examine_record {
 	enum gw_layer layer;	     /* GW_LAYER_LIBXL or GW_LAYER_LIBXC */
 	uint64_t offset;	     /* of its header, from the first byte of the input */
-	const struct gw_record *rec; /* data is NULL where the body was passed over */
+	const struct gw_record *rec; /* data is NULL if the body was skipped */
 	/* PAGE_DATA: the reader with its entries; NULL for all others. */
 	const struct gw_image_reader *pages;
 	/* Records of the libxl layer without data: the body's first min(length, 8) bytes. */
@@ -84,9 +83,9 @@ struct gw_examine_sink {
 	/* Are the contents of this entry wanted? All are without this. */
 	bool (*wants)(void *opaque, uint64_t pfn, unsigned type);
 	/*
-	 * What follows body_head in a libxl record that came without data (device model state), in
-	 * pieces, padding left out, behind the record and the findings about it. -1 with err ends
-	 * the walk. With NULL here such bodies are passed over.
+	 * The rest of a libxl record that came without data (device model state), after body_head,
+	 * in pieces and without padding. Called after the record and its findings. -1 with err ends
+	 * the walk. With NULL such bodies are skipped.
 	 */
 	int (*body)(void *opaque, const struct gw_examine_record *record, const uint8_t *data,
 		    size_t len, struct gw_error *err);

@@ -34,7 +34,7 @@ static int take_all(struct gw_channel *from, gw_rounds_take_fn *take, void *opaq
 		gw_buffer_reset(&item);
 		to = gw_buffer_reserve(&item, head.len, err);
 		if (!to || (head.len && gw_channel_read(from, to, head.len, err) != 1)) {
-			rc = gw_fail(err, GW_SYSTEM, "a round of checkpoints lost bytes");
+			rc = gw_fail(err, GW_SYSTEM, "a spooled checkpoint round lost bytes");
 			break;
 		}
 		rc = take(opaque, head.kind, to, head.len, err);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * What an image says between two checkpoints counts only with the second: until then it is kept
- * aside, in an unlinked file. What the items are is the user's business.
+ * A store for the items of a checkpoint round, in an unlinked file. Items between two checkpoints
+ * count only when the second is complete. Their contents are opaque here.
  */
 #ifndef GW_EXAMINE_ROUNDS_H
 #define GW_EXAMINE_ROUNDS_H

@@ -62,7 +62,7 @@ static void tell_item(struct gw_walk_legacy *l, enum gw_legacy_event event)
 		.text = gw_describe_item(l->r, event, text, sizeof(text)),
 	};
 
-	/* One that comes in pieces is told with the first. */
+	/* A part that comes in pieces is reported with its first piece. */
 	if (event == GW_LEGACY_HEADER || event == GW_LEGACY_CHECKPOINT || l->r->item < l->told)
 		return;
 	tell_skipped(l);
@@ -94,7 +94,8 @@ static void look_through(struct gw_walk_legacy *l, const uint8_t *piece, size_t 
 		l->pages_made += complete;
 	}
 	if (l->pages_made > l->pages_due)
-		broken_pages(l, "it makes more pages than the round has entries with contents");
+		broken_pages(l,
+			     "the data gives more pages than the round has entries with contents");
 }
 
 static enum gw_read_result pass_compressed(struct gw_walk_legacy *l, struct gw_error *err)
@@ -123,7 +124,7 @@ static void check_pages_made(struct gw_walk_legacy *l)
 {
 	if (l->r->compressed && l->r->rounds && !l->item_is_bad && !l->pages_lost &&
 	    (l->pages_made != l->pages_due || l->delta.state))
-		broken_pages(l, "the body ends before each page of the round is complete");
+		broken_pages(l, "the body ends before every page of the round is complete");
 	l->pages_made = l->pages_due = 0;
 	l->pages_lost = false;
 	l->delta = (struct gw_legacy_delta){0};
@@ -284,7 +285,7 @@ enum gw_walk_outcome gw_walk_legacy(struct gw_walk *w, struct gw_error *err)
 
 	if (w->sink->page) {
 		gw_fail(err, GW_UNSUPPORTED,
-			"a legacy image of Xen 4.5 or before has to be converted before its contents can be read: \"godwit convert\" does that");
+			"a legacy image of Xen 4.5 or older must be converted before its contents can be read: use \"godwit convert\"");
 		return GW_WALK_FAILED;
 	}
 	if (gw_legacy_reading_begin(&l.reading, NULL, err) == 0 &&

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * What the files of the walk through a legacy image share: walk_legacy.c goes through its items,
- * walk_legacy_map.c makes the records of version 3 of them.
+ * The state of the walk through a legacy image, shared by walk_legacy.c, which reads its items, and
+ * walk_legacy_map.c, which maps them to records of version 3.
  */
 #ifndef GW_EXAMINE_WALK_LEGACY_H
 #define GW_EXAMINE_WALK_LEGACY_H
@@ -39,7 +39,7 @@ struct gw_walk_legacy {
 	uint64_t model_bytes;
 	enum gw_legacy_device_model model_kind;
 	struct gw_spool model_state; /* if the sink wants it: it comes before its record */
-	struct gw_spool held;	     /* pages of a round behind the first */
+	struct gw_spool held;	     /* pages of a later round */
 	bool holds;
 
 	/* compressed pages of the round */

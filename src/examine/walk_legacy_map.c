@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The records of version 3 that a legacy image becomes, as the walk comes to them: given to the
- * rules of the image and to the sink. What a later checkpoint may not confirm waits: the tail of a
- * round in memory, the entries of pages of rounds behind the first in an unlinked file.
+ * The records of version 3 that a legacy image converts to, passed to the image rules and to the
+ * sink during the walk. Records that need a later checkpoint wait: the tail of a round in memory,
+ * the page entries of later rounds in an unlinked file.
  */
 #include "examine/walk_legacy.h"
 
@@ -12,7 +12,7 @@
 #include "base/bytes.h"
 #include "base/util.h"
 
-/* What waits in the file: this, and behind it the entries. */
+/* The header of a batch in the file; its entries follow. */
 struct held {
 	struct gw_legacy_place place;
 	uint32_t type, nr_entries;
@@ -235,7 +235,7 @@ static int give_held_from(struct gw_walk_legacy *l, struct gw_channel *from, str
 		    (held.nr_entries &&
 		     gw_channel_read(from, entries, held.nr_entries * sizeof(entries[0]), err) !=
 			     1))
-			return gw_fail(err, GW_SYSTEM, "a spooled round of checkpoints lost bytes");
+			return gw_fail(err, GW_SYSTEM, "a spooled checkpoint round lost bytes");
 		l->item_is_bad = held.bad;
 		if (held.type == GW_REC_PAGE_DATA)
 			give_pages(l, entries, held.nr_entries, &held.place);
@@ -352,7 +352,7 @@ static int give_state(struct gw_walk_legacy *l, const struct gw_examine_record *
 	return rc;
 }
 
-/* The record of the device model's state, and that state for who wants it. */
+/* Passes the record of the device model's state, and the state if the sink requests it. */
 static int give_model(struct gw_walk_legacy *l, struct gw_error *err)
 {
 	const struct gw_record rec = {

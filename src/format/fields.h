@@ -61,7 +61,7 @@ void gw_field_number(const char *name, uint64_t value, gw_field_fn fn, void *opa
 /* The value in words: "0x11", "-5", "00ff0a", without names of bits. Cut, with dots, if it does not
  * fit. Returns buf. */
 char *gw_field_text(const struct gw_field *field, char *buf, size_t size);
-/* The name of the i-th bit that is set and has one; NULL behind the last. */
+/* Returns the name of the i-th set bit that has a name; NULL after the last. */
 const char *gw_field_flag(const struct gw_field *field, size_t i);
 
 #endif

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * What a kind of guest needs that another kind does not: the save and restore hooks the
- * engine calls. A hook sees the domain through its tables, never a backend; it reads and
- * writes whole records, never a channel.
+ * The save and restore hooks of a guest type, which the engine calls. A hook sees the domain
+ * through its tables, never a backend; it reads and writes whole records, never a channel.
  */
 #ifndef GW_GUEST_GUEST_H
 #define GW_GUEST_GUEST_H
@@ -54,7 +53,7 @@ struct gw_save_guest_ops {
 			       struct gw_error *err);
 	int (*start_of_checkpoint)(struct gw_save_guest *g, struct gw_buffer *records,
 				   struct gw_error *err);
-	/* Records behind the last PAGE_DATA of a round: the suspended guest's state. */
+	/* Writes the records after the last PAGE_DATA of a round: the suspended guest's state. */
 	int (*end_of_checkpoint)(struct gw_save_guest *g, struct gw_buffer *records,
 				 struct gw_error *err);
 	/* Fails if the guest changed in a way that what was sent does not survive. After every
@@ -101,7 +100,7 @@ struct gw_restore_guest_ops {
 			struct gw_error *err);
 	/*
 	 * A record that is not common (END, PAGE_DATA, STATIC_DATA_END, VERIFY, CHECKPOINT are the
-	 * engine's): 1 taken, 0 not known to this kind of guest, -1. The rules were obeyed already.
+	 * engine's): 1 taken, 0 not a record of this guest type, -1. The rules were obeyed already.
 	 */
 	int (*record)(struct gw_restore_guest *g, const struct gw_record *rec,
 		      struct gw_error *err);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * What HVM and PV guests have in common in an image: CPU policies, the TSC, godwit's own record.
+ * The records that HVM and PV guests share: CPU policies, the TSC, godwit's own record.
  */
 #ifndef GW_GUEST_X86_H
 #define GW_GUEST_X86_H

@@ -123,7 +123,7 @@ static int keep_param(struct hvm_restore *r, uint64_t index, uint64_t value, str
 		return keep_vm86_tss(r, value, err);
 	if (index >= NR_PARAMS || !is_settable(index))
 		return gw_fail(err, GW_INVALID,
-			       "HVM param %" PRIu64 " (%s) is not one that a stream may set", index,
+			       "HVM param %" PRIu64 " (%s) may not be set by a stream", index,
 			       gw_hvm_param_name(index) ?: "unknown");
 	keep(r, index, value);
 	return 0;
@@ -166,7 +166,8 @@ static int static_data_complete(struct gw_restore_guest *g, unsigned *missing, s
 	struct hvm_restore *r = g->priv;
 
 	if (!g->domain->hvm)
-		return gw_fail(err, GW_UNSUPPORTED, "domain %u is no HVM domain", g->domain->domid);
+		return gw_fail(err, GW_UNSUPPORTED, "domain %u is not an HVM domain",
+			       g->domain->domid);
 	if (g->max_pfns == 0 && gw_domain_nr_pfns(g->domain, &g->max_pfns, err) < 0)
 		return -1;
 	if (!r->populated)

@@ -16,7 +16,8 @@ struct hvm_save {
 static int setup(struct gw_save_guest *g, struct gw_error *err)
 {
 	if (!g->domain->hvm)
-		return gw_fail(err, GW_UNSUPPORTED, "domain %u is no HVM domain", g->domain->domid);
+		return gw_fail(err, GW_UNSUPPORTED, "domain %u is not an HVM domain",
+			       g->domain->domid);
 	g->priv = calloc(1, sizeof(struct hvm_save));
 	if (!g->priv)
 		return gw_fail_errno(err, "the state of a save");

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * What the files about PV guests share: the guest's own P2M on the saving side, its new one on the
- * restoring side, the frame numbers inside page tables and vCPU contexts.
+ * Declarations that the files about PV guests share: the guest's own P2M on the saving side, its
+ * new one on the restoring side, the frame numbers inside page tables and vCPU contexts.
  */
 #ifndef GW_GUEST_X86_PV_H
 #define GW_GUEST_X86_PV_H

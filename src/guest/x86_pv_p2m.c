@@ -15,7 +15,7 @@
 /* Frame lists of three levels reach no further, nor do the u32s of X86_PV_P2M_FRAMES. */
 #define NR_PFNS_MAX (UINT64_C(1) << 32)
 
-/* What is being found out about the P2M's pages. */
+/* The P2M's pages, while they are collected. */
 struct finder {
 	const struct gw_pv_p2m *p2m;
 	uint64_t nr_pfns;
@@ -73,8 +73,8 @@ static size_t pages_for(uint64_t n, unsigned per_page)
 }
 
 /*
- * A guest fills the rest of an upper list with one and the same page of holes: what lies behind the
- * first of those is not there. Returns how many entries count.
+ * A guest fills the rest of an upper list with one page of holes; entries from the first of those
+ * on do not count. Returns the number of entries that count.
  */
 static size_t trim(const uint64_t *list, size_t n)
 {
@@ -92,12 +92,12 @@ static int find_tree(struct finder *f, struct gw_error *err)
 
 	if (top == 0 || top > p2m->max_mfn)
 		return gw_fail(err, GW_GUEST,
-			       "the guest has set no frame list of its P2M (mfn 0x%" PRIx64
+			       "the guest has not set the frame list of its P2M (mfn 0x%" PRIx64
 			       " of 0x%" PRIx64 "): it has not run since it was built or restored",
 			       top, p2m->max_mfn);
 	if (nr_mid > fpp)
 		return gw_fail(err, GW_GUEST,
-			       "%" PRIu64 " pfns are more than a tree of frame lists can hold",
+			       "%" PRIu64 " pfns exceed the capacity of a frame list tree",
 			       f->nr_pfns);
 	GW_FREE_ON_EXIT uint64_t *mid =
 		read_list(p2m, &top, 1, nr_mid, "frame list list entry", err);
@@ -214,11 +214,12 @@ static int find(struct finder *f, struct gw_error *err)
 	f->nr_pfns = arch_word(p2m, p2m->layout->arch_max_pfn);
 	if (gw_domain_nr_pfns(p2m->domain, &nr_pfns, err) < 0)
 		return -1;
-	/* Memory is taken in proportion to it. */
+	/* Memory is allocated in proportion to it. */
 	nr_pfns = GW_MIN(nr_pfns, NR_PFNS_MAX);
 	if (f->nr_pfns == 0 || f->nr_pfns > nr_pfns)
 		return gw_fail(err, GW_GUEST,
-			       "the guest says it has %" PRIu64 " pfns; expected 1 to %" PRIu64,
+			       "the guest gives its size as %" PRIu64
+			       " pfns, expected 1 to %" PRIu64,
 			       f->nr_pfns, nr_pfns);
 	return cr3 ? find_linear(f, cr3, err) : find_tree(f, err);
 }
@@ -300,7 +301,7 @@ int gw_pv_p2m_check(struct gw_pv_p2m *p2m, struct gw_error *err)
 	struct finder f = {.p2m = p2m};
 
 	if (find(&f, err) < 0)
-		return gw_fail_in(err, "looking at the guest's P2M again");
+		return gw_fail_in(err, "reading the guest's P2M again");
 	bool same = f.nr == p2m->nr_leaves && f.nr_pfns == p2m->nr_pfns &&
 		    memcmp(f.mfns, p2m->leaf_mfns, f.nr * sizeof(*f.mfns)) == 0;
 
@@ -309,5 +310,5 @@ int gw_pv_p2m_check(struct gw_pv_p2m *p2m, struct gw_error *err)
 		return 0;
 	return gw_fail(
 		err, GW_GUEST,
-		"the guest changed the shape of its P2M while it was saved: what was sent does not fit any more");
+		"the guest changed the layout of its P2M during the save: the pages already sent do not match it");
 }

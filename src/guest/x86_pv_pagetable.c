@@ -122,7 +122,8 @@ int gw_pv_localise(struct gw_restore_guest *g, uint64_t pfn, unsigned level, voi
 	g->rule = "domain-size";
 	/* What it refers to may come later in the stream, but needs its mfn now. */
 	if (gw_restore_populate(g, n, pfns, NULL, err) < 0)
-		return gw_fail_in(err, "what pfn 0x%" PRIx64 ", a page table, refers to", pfn);
+		return gw_fail_in(err, "the pages that page table pfn 0x%" PRIx64 " refers to",
+				  pfn);
 	for (unsigned i = 0; i < GW_PV_PTES; i++) {
 		if (ptes[i] & GW_PV_PTE_PRESENT)
 			ptes[i] = with_frame(ptes[i], gw_pv_new_mfn(r, gw_pv_pte_frame(ptes[i])));

@@ -268,7 +268,8 @@ static int static_data_complete(struct gw_restore_guest *g, unsigned *missing, s
 	struct gw_pv_restore *r = g->priv;
 
 	if (!g->domain->pv)
-		return gw_fail(err, GW_UNSUPPORTED, "domain %u is no PV domain", g->domain->domid);
+		return gw_fail(err, GW_UNSUPPORTED, "domain %u is not a PV domain",
+			       g->domain->domid);
 	if (g->max_pfns == 0 && gw_domain_nr_pfns(g->domain, &g->max_pfns, err) < 0)
 		return -1;
 	if (set_width(g, err) < 0 || make_vcpus(g, err) < 0 ||

@@ -16,7 +16,8 @@ struct pv_save {
 static int setup(struct gw_save_guest *g, struct gw_error *err)
 {
 	if (!g->domain->pv)
-		return gw_fail(err, GW_UNSUPPORTED, "domain %u is no PV domain", g->domain->domid);
+		return gw_fail(err, GW_UNSUPPORTED, "domain %u is not a PV domain",
+			       g->domain->domid);
 	struct pv_save *s = calloc(1, sizeof(*s));
 
 	g->priv = s;

@@ -149,7 +149,7 @@ int gw_pv_save_vcpus(const struct gw_pv_p2m *p2m, struct gw_buffer *records, str
 			return -1;
 		if (!online && vcpu == 0)
 			return gw_fail(err, GW_GUEST,
-				       "vCPU 0 is offline: nothing could be resumed");
+				       "vCPU 0 is offline: the domain could not be resumed");
 		for (unsigned i = 0; online && i < GW_PV_VCPU_KINDS; i++)
 			if (save_record(p2m, vcpu, types[i], records, err) < 0)
 				return gw_fail_in(err, "vCPU %u", vcpu);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * In the place of Xen's convert-legacy-stream (tools/python/scripts of Xen 4.6 and later): the same
- * arguments and exit statuses, for libxl, which runs it where LIBXL_CONVERT_HELPER says. What it
- * does is convert.h's.
+ * Replaces Xen's convert-legacy-stream (tools/python/scripts of Xen 4.6 and later), with the same
+ * arguments and exit statuses. libxl runs the program that LIBXL_CONVERT_HELPER names. convert.h
+ * does the work.
  */
 #include <ctype.h>
 #include <errno.h>
@@ -19,8 +19,8 @@
 #include "convert/convert.h"
 #include "format/xl/file.h"
 
-/* Xen's script: 1 is the stream's fault, or a missing argument; 2 what the converter cannot do, or
- * a wrong one. */
+/* As Xen's script: 1 for an invalid stream or a missing argument; 2 for a failed conversion or a
+ * wrong argument. */
 enum { EXIT_OK, EXIT_STREAM, EXIT_CANNOT };
 
 struct options {
@@ -31,22 +31,22 @@ struct options {
 static const char usage[] =
 	"Usage: convert-legacy-stream -i INPUT -o OUTPUT -w 32|64 -g pv|hvm [OPTIONS]\n"
 	"\n"
-	"Converts the stream of a domain that Xen 4.5 or before saved to one of today. Takes the\n"
-	"place of Xen's script of that name: point LIBXL_CONVERT_HELPER to it.\n"
+	"Converts a legacy stream (Xen 4.5 or older) to the current format. It replaces Xen's script\n"
+	"of the same name: set LIBXL_CONVERT_HELPER to its path.\n"
 	"\n"
 	"  -i, --in FD|FILE          the legacy stream\n"
-	"  -o, --out FD|FILE         where the converted stream goes\n"
-	"  -w, --width 32|64         what the tools that saved it were believed to be\n"
-	"  -g, --guest-type pv|hvm   what the guest is believed to be; where the stream says\n"
-	"                            otherwise that counts, with a warning\n"
-	"  -f, --format libxc|libxl  what it becomes (libxc unless given)\n"
-	"  -x, --xl                  an xl header is in front of it\n"
-	"      --skip-qemu           do not look for the state of a device model\n"
-	"  -v, --verbose             say more on standard error\n"
-	"      --syslog              say it to the system's log, too\n"
+	"  -o, --out FD|FILE         the converted stream\n"
+	"  -w, --width 32|64         the expected word size of the tools that saved it\n"
+	"  -g, --guest-type pv|hvm   the expected guest type; the stream decides, with a warning\n"
+	"                            if it differs from this or from the width\n"
+	"  -f, --format libxc|libxl  the format of the output (libxc unless given)\n"
+	"  -x, --xl                  the input begins with an xl header\n"
+	"      --skip-qemu           do not look for device model state\n"
+	"  -v, --verbose             print more on standard error\n"
+	"      --syslog              also log to the system's log\n"
 	"      --version, -h, --help\n"
 	"\n"
-	"Exit status: 0 done, 1 the stream is bad, 2 this cannot be done.\n";
+	"Exit status: 0 done, 1 the stream is invalid, 2 the conversion failed.\n";
 
 static struct gw_cancel *interrupted;
 
@@ -79,7 +79,7 @@ static void say(void *opaque, enum gw_log_level level, const char *text)
 
 static int parse(struct options *o, int argc, char **argv)
 {
-	/* Beginnings of a name will do as long as they are of one: libxl says --guest. */
+	/* Unambiguous prefixes of a name are accepted: libxl passes --guest. */
 	static const struct option options[] = {
 		{"in", required_argument, NULL, 'i'},
 		{"out", required_argument, NULL, 'o'},
@@ -153,11 +153,11 @@ static int check(const struct options *o)
 	    is_one_of(o->format, "libxc", "libxl"))
 		return EXIT_OK;
 	fprintf(stderr,
-		"convert-legacy-stream: --width is 32 or 64, --guest-type pv or hvm, --format libxc or libxl\n");
+		"convert-legacy-stream: expected --width 32 or 64, --guest-type pv or hvm, --format libxc or libxl\n");
 	return EXIT_CANNOT;
 }
 
-/* A number is a descriptor, what else there may be is a path. */
+/* A number is a descriptor, anything else a path. */
 static bool is_descriptor(const char *text, int *fd)
 {
 	char *end;
@@ -208,7 +208,7 @@ static int check_xl(const struct options *o, struct gw_channel *in, struct gw_er
 	if (rc < 0)
 		return -1;
 	if (rc == 0 || !gw_xlfile_is_magic(first, sizeof(first)))
-		return gw_fail(err, GW_INVALID, "there is no xl header");
+		return gw_fail(err, GW_INVALID, "the input has no xl header");
 	gw_channel_unread(in, first, sizeof(first));
 	return 0;
 }
@@ -219,7 +219,7 @@ static enum gw_convert_form form_of(const struct options *o, const struct gw_log
 		return o->xl ? GW_CONVERT_SAME : GW_CONVERT_LIBXL;
 	if (o->xl)
 		gw_logf(log, GW_LOG_WARNING,
-			"the xl header is left out: nothing reads a libxc image behind one (see --format)");
+			"the xl header is dropped: no reader accepts a libxc image after one (see --format)");
 	return GW_CONVERT_LIBXC;
 }
 
@@ -250,7 +250,7 @@ static int convert(const struct options *o, struct gw_channel *in, struct gw_cha
 	if (check_xl(o, in, err) < 0 || gw_convert(&args, &done, err) < 0 ||
 	    gw_channel_finish(out, err) < 0)
 		return -1;
-	gw_logf(&ts.log, GW_LOG_INFO, "%llu pages of %s guest saved by %u-bit tools",
+	gw_logf(&ts.log, GW_LOG_INFO, "%llu pages of %s guest, saved by %u-bit tools",
 		(unsigned long long)done.pages,
 		done.legacy.guest == GW_GUEST_X86_PV ? "a PV" : "an HVM", done.legacy.width * 8);
 	return 0;
@@ -261,7 +261,7 @@ static int status_of(const struct gw_error *err)
 	return err->code == GW_UNSUPPORTED || err->code == GW_NO_MEMORY ? EXIT_CANNOT : EXIT_STREAM;
 }
 
-/* As one who was ended by the signal: that is what libxl expects of it. */
+/* Ends by the signal, as libxl expects. */
 static void end_by_signal(void)
 {
 	signal(SIGTERM, SIG_DFL);
@@ -283,7 +283,7 @@ static int run(const struct options *o)
 		out = open_out(o->out, &err);
 	if (out)
 		rc = convert(o, in, out, &err);
-	/* What is not finished is not left behind. */
+	/* An unfinished output file is removed. */
 	gw_channel_close(out);
 	gw_channel_close(in);
 	if (rc == 0)

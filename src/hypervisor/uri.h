@@ -16,12 +16,12 @@ struct gw_uri_pair {
 };
 
 /*
- * If uri has this scheme ("memory"): 1, and *query is what stands behind "?" ("" if nothing does).
+ * If uri has this scheme ("memory"): 1, and *query is the text after "?" ("" without one).
  * 0 if it has another one; -1 with GW_USAGE if something else follows the colon.
  */
 int gw_uri_query(const char *uri, const char *scheme, const char **query, struct gw_error *err);
 
-/* The next pair of a query, moving *query behind it: 1, 0 when there are no more, -1 with GW_USAGE.
+/* Reads the next pair of a query and moves *query after it: 1, 0 at the end, -1 with GW_USAGE.
  */
 int gw_uri_next(const char **query, struct gw_uri_pair *pair, struct gw_error *err);
 

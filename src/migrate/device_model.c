@@ -18,7 +18,7 @@ static int check(const struct gw_stream_reader *reader, struct gw_error *err)
 	if (rec->length > GW_EMULATOR_MAX)
 		return gw_fail(
 			err, GW_INVALID,
-			"libxl stream record %llu (EMULATOR_CONTEXT): %llu bytes of device model state, at most %u are taken",
+			"libxl stream record %llu (EMULATOR_CONTEXT): %llu bytes of device model state, at most %u expected",
 			(unsigned long long)rec->number, (unsigned long long)reader->body_left,
 			GW_EMULATOR_MAX);
 	return 0;

@@ -120,7 +120,7 @@ int gw_operation_cancel(struct gw_operation *op, struct gw_error *err)
 
 	pthread_mutex_lock(&op->lock);
 	if (op->over) {
-		rc = gw_fail(err, GW_TOO_LATE, "too late to cancel %s: it is over", op->name);
+		rc = gw_fail(err, GW_TOO_LATE, "too late to cancel %s: it has ended", op->name);
 	} else if (op->committed) {
 		rc = gw_fail(err, GW_TOO_LATE,
 			     "too late to cancel %s: the domain is being handed over", op->name);

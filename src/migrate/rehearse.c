@@ -160,7 +160,7 @@ static void on_refused(void *owner, const struct gw_refusal *refusal)
 		len = snprintf(finding.text, sizeof(finding.text), "%s", refusal->text);
 	if (times == TIMES_PER_RULE && len < (int)sizeof(finding.text))
 		snprintf(finding.text + len, sizeof(finding.text) - (size_t)len,
-			 " (no more of this kind are reported)");
+			 " (further findings of this rule are not reported)");
 	s->args->findings->report(s->args->findings->opaque, &finding);
 }
 

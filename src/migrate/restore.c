@@ -133,7 +133,7 @@ static int apply_record(struct restore *r, const struct gw_record *rec, struct g
 	}
 	rc = r->guest.ops->record(&r->guest, rec, err);
 	if (rc == 0 && !(rec->type & GW_RECORD_OPTIONAL))
-		rc = gw_fail(err, GW_INVALID, "not known to this kind of guest");
+		rc = gw_fail(err, GW_INVALID, "not a record of this guest type");
 	if (rc >= 0 || (r->static_done && gw_restore_survives(&r->memory.faults, &r->guest, err)))
 		return 0;
 	note_refusal(r, err);
@@ -176,7 +176,7 @@ static int set_up_guest(struct restore *r, struct gw_error *err)
 		return gw_fail(err, GW_USAGE, "there is no domain to restore into");
 	if (d->type != type)
 		return gw_fail(err, GW_INVALID,
-			       "the image is of a guest of type %d, domain %u is of type %d", type,
+			       "the guest of the image has type %d, domain %u has type %d", type,
 			       d->domid, d->type);
 	r->guest = (struct gw_restore_guest){
 		.ops = gw_restore_guest_ops(type),
@@ -338,7 +338,7 @@ static enum gw_read_result ask_owner(struct restore *r, struct gw_error *err)
 		return GW_READ_OK;
 	if (verdict == GW_CHECKPOINT_FAILOVER)
 		return GW_READ_ENDED;
-	gw_fail(err, GW_PEER, "the toolstack did not take checkpoint %llu over",
+	gw_fail(err, GW_PEER, "the toolstack did not accept checkpoint %llu",
 		(unsigned long long)r->result->checkpoints);
 	return GW_READ_FAILED;
 }

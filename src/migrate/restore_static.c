@@ -10,7 +10,7 @@
 /* Policies and PV_INFO are a few kilobytes; more is no static data. */
 #define STATIC_MAX (4u << 20)
 
-/* What stands before the body of each record in the buffer. */
+/* The header before the body of each record in the buffer. */
 struct head {
 	uint32_t type, length;
 	uint64_t offset, number;

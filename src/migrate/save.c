@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Writing a libxc image: the order of its records, and what has to be put back whatever
- * happens. Memory is in save_memory.c.
+ * Writes a libxc image: the order of its records, and the cleanup after success or failure. Memory
+ * is in save_memory.c.
  */
 #include "migrate/save_internal.h"
 

@@ -104,7 +104,7 @@ static int normalise(struct gw_batch *b, struct gw_save_guest *g, bool final, st
 		if (rc == GW_DEFER && final)
 			return gw_fail(
 				err, GW_GUEST,
-				"pfn 0x%llx cannot be expressed although the guest is suspended",
+				"pfn 0x%llx cannot be normalised although the guest is suspended",
 				(unsigned long long)b->pfns[i]);
 		if (rc == GW_DEFER) {
 			defer(b, i);

@@ -44,5 +44,5 @@ int gw_checkpoints_over(const struct gw_checkpoints *c, struct gw_error *err)
 {
 	if (c->ended || c->complete)
 		return 0;
-	return gw_fail(err, GW_TRUNCATED, "no complete checkpoint came");
+	return gw_fail(err, GW_TRUNCATED, "the image contains no complete checkpoint");
 }

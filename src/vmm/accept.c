@@ -19,7 +19,7 @@ static const struct {
 } generations[GW_NR_GENERATIONS] = {
 	[GW_GENERATION_V3] = {"v3", "version 3"},
 	[GW_GENERATION_V2] = {"v2", "version 2, which Xen 4.6 to 4.13 wrote"},
-	[GW_GENERATION_LEGACY] = {"legacy", "the legacy format of Xen 4.5 and before"},
+	[GW_GENERATION_LEGACY] = {"legacy", "the legacy format of Xen 4.5 or older"},
 	[GW_GENERATION_CONVERTED] = {"converted", "version 3, converted from a legacy image"},
 };
 
@@ -54,7 +54,7 @@ int gw_generations_parse(const char *list, unsigned *set, struct gw_error *err)
 		if (generation < 0)
 			return gw_fail(
 				err, GW_USAGE,
-				"\"%.*s\" is no generation of images: v3, v2, legacy, converted",
+				"\"%.*s\" is not a generation of images, expected v3, v2, legacy or converted",
 				(int)GW_MIN(len, (size_t)40), at);
 		found |= 1u << generation;
 		at += len;
@@ -62,7 +62,7 @@ int gw_generations_parse(const char *list, unsigned *set, struct gw_error *err)
 	}
 	if (!found)
 		return gw_fail(err, GW_USAGE,
-			       "an empty list; expected some of v3, v2, legacy, converted");
+			       "an empty list, expected some of v3, v2, legacy, converted");
 	*set = found;
 	return 0;
 }
@@ -100,7 +100,8 @@ static int read_line(struct gw_acceptance *a, char *line, const char *path, stru
 		return *value ? gw_generations_parse(value, &a->warn, err) : 0;
 	}
 	if (strcmp(key, "accept") != 0)
-		return gw_fail(err, GW_USAGE, "there is no setting \"%.40s\": accept, warn", key);
+		return gw_fail(err, GW_USAGE, "unknown setting \"%.40s\", expected accept or warn",
+			       key);
 	if (gw_generations_parse(value, &accept, err) < 0)
 		return -1;
 	a->refuse = GW_GENERATIONS_ALL & ~accept;
@@ -160,11 +161,12 @@ int gw_acceptance_check(const struct gw_acceptance *acceptance, enum gw_generati
 	const char *title = generations[generation].title;
 
 	if (acceptance->refuse & (1u << generation))
-		return gw_fail(err, GW_REFUSED, "the image is of %s: not taken in here (%s)", title,
+		return gw_fail(err, GW_REFUSED,
+			       "the image is of %s: this host does not accept it (%s)", title,
 			       acceptance->refused_by);
 	if (acceptance->warn & (1u << generation))
 		gw_logf(log, GW_LOG_WARNING,
-			"the image is of %s: it is taken in, but may not be for much longer",
+			"the image is of %s: accepted with a warning, this host may soon refuse it",
 			title);
 	return 0;
 }

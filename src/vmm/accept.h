@@ -46,7 +46,7 @@ int gw_generations_parse(const char *list, unsigned *set, struct gw_error *err);
  * (GW_USAGE), as it would otherwise let in what was to be kept out.
  */
 int gw_acceptance_load(struct gw_acceptance *acceptance, struct gw_error *err);
-/* --accept (NULL: not given) in place of the site's. */
+/* Replaces the host's setting by --accept (NULL: not given). */
 int gw_acceptance_override(struct gw_acceptance *acceptance, const char *list,
 			   struct gw_error *err);
 

@@ -69,8 +69,8 @@ static int read_kernel(const char *path, struct gw_buffer *elf, struct gw_error 
 	} while (n > 0 && elf->len <= KERNEL_MAX);
 	gw_channel_close(ch);
 	if (n > 0)
-		return gw_fail(err, GW_INVALID, "%s is larger than %u MiB: no kernel", path,
-			       (unsigned)(KERNEL_MAX >> 20));
+		return gw_fail(err, GW_INVALID, "%s is larger than %u MiB, too large for a kernel",
+			       path, (unsigned)(KERNEL_MAX >> 20));
 	return n < 0 ? -1 : 0;
 }
 
@@ -109,7 +109,7 @@ static int claim_name(struct gw_process *p, const char *kernel, struct gw_error 
 		if (why.code != GW_BUSY)
 			return gw_fail(err, why.code, "%s", why.text);
 	}
-	return gw_fail(err, GW_BUSY, "%u domains named %s are here already: give --name",
+	return gw_fail(err, GW_BUSY, "%u domains named %s exist here already: give --name",
 		       NAMES_TRIED, base);
 }
 

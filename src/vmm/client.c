@@ -49,7 +49,7 @@ static int connect_by_id(struct gw_client *client, struct gw_runtime *rt, const 
 			gw_client_close(client);
 	}
 	gw_runtime_free_list(names, n);
-	return found ? 0 : gw_fail(err, GW_REFUSED, "no domain with the id %s runs here", wanted);
+	return found ? 0 : gw_fail(err, GW_REFUSED, "no domain with id %s exists here", wanted);
 }
 
 /* True if a domain of that name has just arrived beside its source, which has still to give it up.
@@ -195,7 +195,7 @@ int gw_client_call(struct gw_client *client, json_t *request, int fd, gw_client_
 			continue;
 		ready = gw_conn_receive(&client->conn, err);
 		if (ready == 0)
-			gw_fail(err, GW_PEER, "the domain's process went away");
+			gw_fail(err, GW_PEER, "the domain's process ended");
 		if (ready <= 0)
 			return -1;
 	}

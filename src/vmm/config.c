@@ -105,7 +105,7 @@ static int get_number(const json_t *object, const char *key, uint64_t min, uint6
 	    (uint64_t)json_integer_value(number) < min ||
 	    (uint64_t)json_integer_value(number) > max)
 		return gw_fail(err, GW_INVALID,
-			       "the domain's config: %s is no number from %llu to %llu", key,
+			       "the domain's config: %s is not a number from %llu to %llu", key,
 			       (unsigned long long)min, (unsigned long long)max);
 	*value = (uint64_t)json_integer_value(number);
 	return 0;
@@ -127,7 +127,7 @@ static int get_fields(struct gw_config *config, const json_t *root, struct gw_er
 	if (set_type(config, type, err) < 0)
 		return -1;
 	if (uuid && !parse_uuid(uuid, config->uuid))
-		return gw_fail(err, GW_INVALID, "the domain's config: \"%s\" is no uuid", uuid);
+		return gw_fail(err, GW_INVALID, "the domain's config: \"%s\" is not a uuid", uuid);
 	config->max_memkb = DEFAULT_MEMKB;
 	if (get_number(b_info, "target_memkb", 0, UINT64_C(1) << 44, &config->max_memkb, err) < 0 ||
 	    get_number(b_info, "max_memkb", 4, UINT64_C(1) << 44, &config->max_memkb, err) < 0 ||
@@ -167,7 +167,7 @@ int gw_config_parse_json(struct gw_config *config, const char *text, size_t len,
 	memset(config, 0, sizeof(*config));
 	root = json_loadb(text, len, JSON_REJECT_DUPLICATES, &je);
 	if (!root)
-		return gw_fail(err, GW_INVALID, "the domain's config is no JSON: line %d: %s",
+		return gw_fail(err, GW_INVALID, "the domain's config is not JSON: line %d: %s",
 			       je.line, je.text);
 	ret = get_fields(config, root, err);
 	json_decref(root);
@@ -201,14 +201,14 @@ static int text_line(struct gw_config *config, char *key, char *value, struct gw
 	if (strcmp(key, "type") == 0 || strcmp(key, "builder") == 0)
 		return set_type(config, strcmp(value, "generic") == 0 ? "pv" : value, err);
 	if (strcmp(key, "uuid") == 0 && !parse_uuid(value, config->uuid))
-		return gw_fail(err, GW_INVALID, "the domain's config: \"%s\" is no uuid", value);
+		return gw_fail(err, GW_INVALID, "the domain's config: \"%s\" is not a uuid", value);
 	if (strcmp(key, "memory") == 0 || strcmp(key, "maxmem") == 0 || strcmp(key, "vcpus") == 0) {
 		char *end;
 		unsigned long number = strtoul(value, &end, 10);
 
 		if (end == value || *end || number == 0 || number > (1u << 30))
-			return gw_fail(err, GW_INVALID, "the domain's config: %s = %s is no number",
-				       key, value);
+			return gw_fail(err, GW_INVALID,
+				       "the domain's config: %s = %s is not a number", key, value);
 		if (*key == 'v')
 			config->max_vcpus = (unsigned)GW_MIN(number, 8192ul);
 		else
@@ -258,7 +258,7 @@ int gw_config_from_xend(struct gw_config *config, const struct gw_xend_config *x
 	config->max_memkb = mib && mib < MEMMIB_END ? mib * 1024 : DEFAULT_MEMKB;
 	if (xend->vcpus)
 		config->max_vcpus = (unsigned)GW_MIN(xend->vcpus, (uint64_t)8192);
-	/* One that is none does no harm: the domain gets another. */
+	/* An invalid uuid does no harm: the domain gets a new one. */
 	if (parse_uuid(xend->uuid, uuid))
 		memcpy(config->uuid, uuid, sizeof(uuid));
 	if (copy_string(&config->name, *xend->name ? xend->name : NULL, err) == 0 &&

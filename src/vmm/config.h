@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * A domain's config: the libxl_domain_config JSON that stands before a saved image, and the few
- * fields of it that godwit acts on. The text is kept byte for byte and only spliced where a
- * field changes, so that what real xl wrote is what real xl gets back. The header around
- * the text is format/xl/file.h's; xend's own language is format/xend/xend.h's.
+ * A domain's config: the libxl_domain_config JSON before a saved image, and the few fields that
+ * godwit uses. The text is kept byte for byte and only spliced where a field changes, so that xl
+ * gets its own text back. format/xl/file.h has the header around the text; format/xend/xend.h reads
+ * xend's language.
  */
 #ifndef GW_VMM_CONFIG_H
 #define GW_VMM_CONFIG_H

@@ -114,11 +114,11 @@ int gw_conn_next(struct gw_conn *conn, json_t **message, struct gw_error *err)
 		return gw_fail(err, GW_PEER, "a control message nests deeper than %d", DEPTH_MAX);
 	*message = json_loadb((const char *)conn->in.data, len, JSON_REJECT_DUPLICATES, &je);
 	if (!*message)
-		return gw_fail(err, GW_PEER, "a control message is no JSON: %s", je.text);
+		return gw_fail(err, GW_PEER, "a control message is not JSON: %s", je.text);
 	if (!json_is_object(*message)) {
 		json_decref(*message);
 		*message = NULL;
-		return gw_fail(err, GW_PEER, "a control message is no JSON object");
+		return gw_fail(err, GW_PEER, "a control message is not a JSON object");
 	}
 	conn->in.len -= len + 1;
 	memmove(conn->in.data, conn->in.data + len + 1, conn->in.len);
@@ -148,7 +148,7 @@ int gw_conn_queue(struct gw_conn *conn, json_t *message, struct gw_error *err)
 		return gw_fail(err, GW_NO_MEMORY, "a control message cannot be written as JSON");
 	if (pending + strlen(text) > GW_CONN_OUT_MAX) {
 		free(text);
-		return gw_fail(err, GW_PEER, "the client reads nothing");
+		return gw_fail(err, GW_PEER, "the client does not read");
 	}
 	ret = gw_buffer_append(&conn->out, text, strlen(text), err);
 	if (ret == 0)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The front of a stored image: which header stands there, and the config in it.
+ * Reads the front of a stored image: its header, and the config in it.
  */
 #include "vmm/front.h"
 
@@ -69,7 +69,7 @@ static int read_config(const struct gw_xlfile *xl, struct gw_config *config, str
 
 	if (!text)
 		return gw_fail(err, GW_INVALID,
-			       "xl header: there is no config in it, or it is cut");
+			       "xl header: the header contains no config, or it is cut");
 	if (xl->mandatory_flags & GW_XLFILE_JSON)
 		return gw_config_parse_json(config, text, len, err);
 	return gw_config_parse_text(config, text, len, err);
@@ -133,8 +133,7 @@ static int make_config(const struct reader *r, enum gw_guest_type type, struct g
 	struct gw_config *config = r->config;
 
 	if (!p->args.name)
-		return gw_fail(err, GW_USAGE,
-			       "there is no config in front of this image: give --name");
+		return gw_fail(err, GW_USAGE, "this image has no config: give --name");
 	if (gw_process_open_host(p, err) < 0)
 		return -1;
 	config->type = type;
@@ -173,8 +172,7 @@ static int convert_config(const struct reader *r, const struct gw_xend *xend,
 	gw_config_free(r->config);
 	if (r->p->args.name)
 		return make_config(r, type, err);
-	return gw_fail(err, GW_USAGE,
-		       "the config in front of this image cannot be read (%s): give --name",
+	return gw_fail(err, GW_USAGE, "the config of this image cannot be read (%s): give --name",
 		       why.text);
 }
 
@@ -191,8 +189,8 @@ static int read_legacy(const struct reader *r, const struct gw_xend *xend, struc
 	if (got <= 0 || gw_detect(first, sizeof(first)) != GW_FILE_LEGACY)
 		return gw_fail(
 			err, GW_INVALID,
-			xend ? "behind the xend header stands no legacy image"
-			     : "neither a file of xl or xend, nor a libxl stream, nor a libxc image, nor a legacy image");
+			xend ? "the xend header is not followed by a legacy image"
+			     : "unknown format: expected a file of xl or xend, a libxl stream, a libxc image or a legacy image");
 	gw_channel_unread(*r->ch, first, sizeof(first));
 	if (gw_legacy_detect(first, sizeof(first), &kind, err) < 0 ||
 	    (xend ? convert_config(r, xend, kind.guest, err) : make_config(r, kind.guest, err)) < 0)

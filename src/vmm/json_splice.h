@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Finds where a member's value stands in JSON text, so that one value can be replaced
- * without touching a byte of the rest.
+ * Finds the place of a member's value in JSON text, so that one value can be replaced without a
+ * change to any other byte.
  */
 #ifndef GW_VMM_JSON_SPLICE_H
 #define GW_VMM_JSON_SPLICE_H

@@ -106,7 +106,7 @@ int gw_migrate_request(struct gw_process *p, struct gw_session *s, const json_t 
 	if (p->paused)
 		return gw_fail(
 			err, GW_REFUSED,
-			"the domain is paused, and would not be at its destination: resume it first, or save it");
+			"the domain is paused and would not stay so at its destination: resume it first, or save it");
 	if (getrandom(&id, sizeof(id), 0) != (ssize_t)sizeof(id))
 		return gw_fail_errno(err, "random bytes for a migration's id");
 	out = gw_outgoing_new(p, s, message, &migrate_kind, err);

@@ -33,7 +33,7 @@ struct gw_process_args {
 
 /* The reason why a domain left its process, or why there was none. */
 enum gw_process_end {
-	GW_END_POWEROFF,  /* the guest turned itself off */
+	GW_END_POWEROFF,  /* the guest powered off */
 	GW_END_REBOOT,	  /* the guest asked for a reboot, which takes a new "run" */
 	GW_END_CRASHED,	  /* the guest crashed */
 	GW_END_DESTROYED, /* a client or a signal asked for it */

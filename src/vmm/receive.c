@@ -75,7 +75,8 @@ static int claim_name(struct receive_job *r, struct gw_claim *claim, const char 
 	if (why.code != GW_BUSY || !is_own_source(p, name, id))
 		return gw_fail(err, GW_REFUSED, "%s", why.text);
 	if (snprintf(beside, sizeof(beside), "%s" GW_NAME_INCOMING, name) >= (int)sizeof(beside))
-		return gw_fail(err, GW_REFUSED, "the name %s is too long to arrive beside itself",
+		return gw_fail(err, GW_REFUSED,
+			       "the name %s is too long for an incoming copy beside the domain",
 			       name);
 	if (gw_claim_take(claim, &p->runtime, beside, err) < 0)
 		return -1;
@@ -264,7 +265,7 @@ static void receive_done(struct gw_job *job, int ret, struct gw_error *err)
 	}
 	atomic_store(&p->phase, GW_PHASE_UNDECIDED);
 	gw_logf(&p->args.log, GW_LOG_ERROR,
-		"%s; the connection failed while the domain was handed over: it stays paused here until \"godwit resume --claim\" or \"godwit destroy\" decides",
+		"%s; the connection failed during the handover: the domain stays paused here until \"godwit resume --claim\" or \"godwit destroy\" decides",
 		err->text);
 }
 

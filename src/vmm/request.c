@@ -18,10 +18,10 @@
 static int check_idle(const struct gw_process *p, struct gw_error *err)
 {
 	if (p->job)
-		return gw_fail(err, GW_BUSY, "the domain is %s just now: wait, or cancel that",
+		return gw_fail(err, GW_BUSY, "the domain is %s now: wait, or cancel that",
 			       p->job->kind->state);
 	if (atomic_load(&p->phase) == GW_PHASE_EMPTY)
-		return gw_fail(err, GW_BUSY, "the domain is not in place yet");
+		return gw_fail(err, GW_BUSY, "the domain is not created yet");
 	if (atomic_load(&p->phase) == GW_PHASE_SAVED)
 		return gw_fail(err, GW_BUSY, "the domain is being saved just now");
 	return 0;
@@ -38,7 +38,7 @@ static int check_decided(const struct gw_process *p, struct gw_error *err)
 	gw_migration_id_format(&p->migration, id);
 	return gw_fail(
 		err, GW_REFUSED,
-		"it is not known which side has the domain after migration %s: make sure that the other side's copy does not run, then \"godwit resume --claim\" or \"godwit destroy\" it here",
+		"migration %s failed during the handover and either side may have the domain: make sure that the other side's copy does not run, then \"godwit resume --claim\" or \"godwit destroy\" it here",
 		id);
 }
 
@@ -71,9 +71,8 @@ static int do_resume(struct gw_process *p, struct gw_session *s, const json_t *m
 	if (!claim && check_decided(p, err) < 0)
 		return -1;
 	if (claim && atomic_load(&p->phase) != GW_PHASE_UNDECIDED)
-		return gw_fail(
-			err, GW_REFUSED,
-			"there is nothing to claim: no migration of this domain was left undecided");
+		return gw_fail(err, GW_REFUSED,
+			       "nothing to claim: no migration of this domain is undecided");
 	if (claim) {
 		if (p->side == GW_SIDE_SOURCE && gw_domain_toolstack_undo(&p->stopped, err) < 0)
 			return -1;
@@ -129,7 +128,7 @@ static int do_keep(struct gw_process *p, struct gw_session *s, const json_t *mes
 	const char *then = json_string_value(json_object_get(message, "then"));
 
 	if (atomic_load(&p->phase) != GW_PHASE_SAVED || p->saver != s)
-		return gw_fail(err, GW_USAGE, "this client has saved nothing");
+		return gw_fail(err, GW_USAGE, "this client has not saved the domain");
 	if (!then || (strcmp(then, "destroy") != 0 && strcmp(then, "run") != 0 &&
 		      strcmp(then, "pause") != 0))
 		return gw_fail(err, GW_USAGE, "then: expected destroy, run or pause");

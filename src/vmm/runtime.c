@@ -163,7 +163,7 @@ static int take_lock(const struct gw_runtime *rt, const char *name, bool create,
 			close(fd);
 			if (busy)
 				return gw_fail(err, GW_BUSY,
-					       "a domain named \"%s\" is here already", name);
+					       "a domain named \"%s\" exists here already", name);
 			return gw_fail_errno(err, "cannot lock %s/%s", rt->path, f.text);
 		}
 		if (is_current(rt, fd, f.text))
@@ -326,7 +326,7 @@ int gw_runtime_connect(struct gw_runtime *rt, const char *name, struct gw_error 
 	if (connect(fd, (struct sockaddr *)&sun, sizeof(sun)) == 0)
 		return fd;
 	if (errno == ENOENT || errno == ECONNREFUSED)
-		gw_fail(err, GW_REFUSED, "no domain named \"%s\" runs here (%s)", name, rt->path);
+		gw_fail(err, GW_REFUSED, "no domain named \"%s\" exists here (%s)", name, rt->path);
 	else
 		gw_fail_errno(err, "cannot reach the domain \"%s\"", name);
 	close(fd);

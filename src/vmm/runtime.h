@@ -24,7 +24,7 @@ struct gw_runtime {
 int gw_runtime_open(struct gw_runtime *rt, struct gw_error *err);
 void gw_runtime_close(struct gw_runtime *rt);
 
-/* Behind the name of a domain that arrives beside its own source, until that one has gone. */
+/* The suffix of a domain's name while its source still runs on this host. */
 #define GW_NAME_INCOMING "--incoming"
 
 /* Letters, digits and ._+- with no dot or hyphen in front, shorter than GW_NAME_MAX: safe as a file
@@ -33,7 +33,8 @@ bool gw_name_is_valid(const char *name);
 /* The same as a refusal that says what is wrong. */
 int gw_name_check(const char *name, struct gw_error *err);
 
-/* A name held by this process: its lock and its listening control socket. Zeroed and fd -1 is none.
+/* A name held by this process: its lock and its listening control socket. Zeroed with fd -1: no
+ * name.
  */
 struct gw_claim {
 	char *name;

@@ -15,7 +15,7 @@
 #define CONSOLE_CHUNK	4096
 #define FINAL_OUTPUT_MS 1000
 
-/* Only root and the user whose domain it is may use the socket, whoever could reach it. */
+/* Only root and the domain's user may use the socket, even if others can reach it. */
 static bool is_trusted(int fd)
 {
 	struct ucred cred;
@@ -209,7 +209,7 @@ void gw_session_fail(struct gw_session *s, const char *name, const struct gw_err
 	json_t *text = json_string(err->text);
 	json_t *message = json_pack("{s:s, s:b, s:{s:s, s:o}}", "reply", name, "ok", 0, "error",
 				    "code", gw_code_name(err->code), "message",
-				    text ? text : json_string("a reason that is no UTF-8 text"));
+				    text ? text : json_string("a reason that is not UTF-8 text"));
 
 	if (!s)
 		json_decref(message);

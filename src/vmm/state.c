@@ -31,7 +31,7 @@ void gw_process_end(struct gw_process *p, enum gw_process_end end)
 	} else {
 		struct gw_error err = GW_ERROR_INIT;
 
-		gw_fail(&err, GW_TOO_LATE, "the domain left this process by itself");
+		gw_fail(&err, GW_TOO_LATE, "the domain ended by itself");
 		gw_session_fail(p->destroyer, "destroy", &err);
 	}
 	p->destroyer = NULL;

@@ -33,7 +33,7 @@ static int do_suspend(void *opaque, struct gw_error *err)
 		return 0;
 	}
 	gw_logf(&ts->log, GW_LOG_WARNING,
-		"the guest announced no way to be asked to suspend: it is paused by force, and only godwit can restore such an image");
+		"the guest never announced how to ask it to suspend: it is paused by force, and only godwit can restore the image");
 	return force_pause(ts, err);
 }
 

@@ -103,7 +103,7 @@ head -c 100000 hvm >bad
 run_expect 1 "$GODWIT" diff hvm bad
 err_has "bad: image record"
 run_expect 1 "$GODWIT" diff --json bad hvm
-python3 -m json.tool out >/dev/null || fail "no JSON"
+python3 -m json.tool out >/dev/null || fail "not JSON"
 out_has '"failure":"bad: image record'
 out_lacks '"equal"'
 echo "What on earth is this?" >text

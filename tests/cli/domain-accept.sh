@@ -33,11 +33,11 @@ restores()
 restores 0 v2.save
 restores 0 converted.save
 restores 1 tiny.save --accept v2,legacy,converted
-err_has "the image is of version 3: not taken in here (--accept v2,legacy,converted)"
+err_has "the image is of version 3: this host does not accept it (--accept v2,legacy,converted)"
 restores 1 v2.save --accept v3
-err_has "the image is of version 2, which Xen 4.6 to 4.13 wrote: not taken in here"
+err_has "the image is of version 2, which Xen 4.6 to 4.13 wrote: this host does not accept it"
 restores 1 converted.save --accept v3,v2,legacy
-err_has "converted from a legacy image: not taken in here"
+err_has "converted from a legacy image: this host does not accept it"
 restores 2 tiny.save --accept v3,v9
 err_has '--accept: "v9" is no generation of images'
 
@@ -51,11 +51,11 @@ err_has "(accept = v3 in $tmp/godwit.conf)"
 restores 0 v2.save --accept v2
 printf 'warn = v2 # for now\n' >godwit.conf
 run_expect 0 "$GODWIT" restore -d v2.save
-err_has "may not be for much longer"
+err_has "this host may soon refuse it"
 "$GODWIT" destroy tpvh
 printf 'accept = v3\nallow = v2\n' >godwit.conf
 restores 2 tiny.save
-err_has "$tmp/godwit.conf, line 2: there is no setting \"allow\""
+err_has "$tmp/godwit.conf, line 2: unknown setting \"allow\""
 run_expect 2 "$GODWIT" receive tcp:127.0.0.1:0
 printf 'accept = v3\n' >godwit.conf
 
@@ -75,7 +75,7 @@ a=$(counter tpvh)
 : >receiver.err
 receiver
 send v2.save 2>/dev/null
-until_true 5 grep -q "not taken in here (accept = v3 in" receiver.err
+until_true 5 grep -q "this host does not accept it (accept = v3 in" receiver.err
 head -c 1000000 tiny.save >cut.save
 send cut.save 2>/dev/null
 until_true 5 grep -q "the input ends inside a record" receiver.err
@@ -84,7 +84,7 @@ until_true 10 is_state tpvh running
 # By the protocol the same word counts.
 receiver --accept v2
 run_expect 1 "$GODWIT" migrate tpvh "$address"
-err_has "not taken in here (--accept v2)"
+err_has "this host does not accept it (--accept v2)"
 assert_state tpvh running
 "$GODWIT" destroy tpvh
 
@@ -108,7 +108,7 @@ runs_on "$GODWIT" restore -d --name tpvh bare.64
 run_expect 0 "$GODWIT" restore -d --name tpvh - < <(xz -c0 bare.32)
 "$GODWIT" destroy tpvh
 restores 1 legacy.64 --accept v3,v2,converted
-err_has "the legacy format of Xen 4.5 and before: not taken in here"
+err_has "the legacy format of Xen 4.5 or older: this host does not accept it"
 restores 0 legacy.64 --accept legacy
 head -c 3000000 legacy.64 >cut
 restores 1 cut
@@ -131,7 +131,7 @@ out_has "UUID          0e2d4a44-5c1c-9d5b-27f3-6fbc6ec4d14f"
 # With its video memory.
 out_has "Config        1 vCPU, 8192 KiB"
 restores 1 xend.64 --accept v3,v2,converted
-err_has "the legacy format of Xen 4.5 and before: not taken in here"
+err_has "the legacy format of Xen 4.5 or older: this host does not accept it"
 head -c 1000 xend.64 >cut
 restores 1 cut
 err_has "xend header at offset 0x3e8: the input ends inside the header or its config"
@@ -141,17 +141,17 @@ err_has "0x2dc6c0"
 # A config that cannot be read is as good as none.
 { printf 'LinuxGuestRecord\0\0\0\007'; printf '(domain'; cat bare.64; } >no-sxp
 restores 2 no-sxp
-err_has "cannot be read (it ends inside a list, 1 deep): give --name"
+err_has "cannot be read (the text ends inside a list at depth 1): give --name"
 runs_on "$GODWIT" restore -d --name tpvh no-sxp
 { printf 'LinuxGuestRecord\377\377\377\377'; cat bare.64; } >bad
 restores 1 bad --name tpvh
-err_has "the config is said to have -1 bytes"
+err_has "the header gives a config of -1 bytes"
 { printf 'LinuxGuestRecord\0\0\0\010'; printf '(domain)'; cat bare.64; } >no-name
 restores 2 no-name
 err_has "the config has no name: give --name"
 { printf 'LinuxGuestRecord\0\0\0\010'; printf '(domain)'; cat tiny.save; } >not-legacy
 restores 1 not-legacy
-err_has "behind the xend header stands no legacy image"
+err_has "the xend header is not followed by a legacy image"
 receiver
 send legacy.64
 until_true 10 is_state tpvh running

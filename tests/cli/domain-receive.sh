@@ -37,7 +37,7 @@ receiver
 other=$address
 export GODWIT_RUNTIME_DIR=$tmp/run
 run_expect 1 "$GODWIT" migrate tpvh "$other"
-err_has 'a domain named "tpvh" is here already'
+err_has 'a domain named "tpvh" exists here already'
 assert_state tpvh running
 kill -9 $(GODWIT_RUNTIME_DIR=$tmp/other domain_ids)
 # Many, each in a process of its own; the receiver's end is not theirs.

@@ -26,7 +26,7 @@ until_true 5 console_has g1 "beat $(($(last_beat g1) + 3)) "
 
 # Names: one of each, made from the file's if none is given, and checked.
 run_expect 3 "$GODWIT" run -d --name g1 "$GODWIT_GUESTS/godwit-guest32.elf"
-err_has 'a domain named "g1" is here already'
+err_has 'a domain named "g1" exists here already'
 run_expect 0 "$GODWIT" run -d --paused "$GODWIT_GUESTS/godwit-guest32.elf"
 out_has godwit-guest32
 assert_state godwit-guest32 paused

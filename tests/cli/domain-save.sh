@@ -63,7 +63,7 @@ run_expect 0 "$GODWIT" restore -d --name again --paused before
 out_has again
 assert_state again paused
 run_expect 3 "$GODWIT" restore -d --name again before
-err_has 'a domain named "again" is here already'
+err_has 'a domain named "again" exists here already'
 run_expect 0 "$GODWIT" destroy again
 
 # Images that are none.

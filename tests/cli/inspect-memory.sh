@@ -32,9 +32,9 @@ for name in v3_422_hvm_remus3_1024 v3_422_libxl_hvm_remus3_1024; do
 		grep -q '"unfinished":[1-9]' out || fail "$name cut at $cut: nothing was left out"
 	done
 	run_expect 0 "$GODWIT" inspect --memory cut
-	out_has "entries behind the last complete checkpoint are not in the map"
+	out_has "entries after the last complete checkpoint are not in the map"
 	run_expect 0 "$GODWIT" inspect cut
-	out_has "of a round that is not complete, and left out"
+	out_has "the incomplete round after them is left out"
 done
 
 # What is wrong in a page table is named; what it should be the text says.
@@ -73,7 +73,7 @@ run_expect 0 "$GODWIT" inspect --pages v3_422_pv64_1024
 grep -v '^Contents ' out | cmp -s - without || fail "--pages changes more than its line"
 out_has "Contents      1008 pages: 124 zero, 0 of one word"
 run_expect 0 "$GODWIT" inspect --page-tables "$data/xen417/tiny-hvm.save.xz"
-out_has "only PV guests' are told apart"
+out_has "only images of PV guests mark them"
 
 # An image that ends inside its pages: what came is shown.
 head -c 100000 v3_422_pv64_1024 >cut

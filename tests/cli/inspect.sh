@@ -74,7 +74,7 @@ fi
 # Device model state whose sections can be told only by their looks, and state that has none.
 run_expect 0 "$GODWIT" inspect --platform hvm
 out_has "QEMU stream version 3, 21 sections: timer, cpu_common, cpu, apic, "
-out_has "(likely: nothing in it says how long a section is"
+out_has "(guessed: section lengths are not recorded"
 out_has "    0x00001767        419  0000:00:01.3/piix4_pm 0, version 3"
 run_expect 0 "$GODWIT" inspect remus
 out_has "QEMU stream version 3, no section begins behind its header"
@@ -146,7 +146,7 @@ if command -v jq >/dev/null; then
 			([.memory_runs[] | .[1] - .[0] + 1] | add) == .memory.pfns and
 			(.layers | has("libxc") | not)' out >/dev/null || fail "JSON of $name"
 	done
-	jq -e '.format == "legacy image of Xen 4.5 or before" and .checkpoints == 4 and (.ended | not) and
+	jq -e '.format == "legacy image of Xen 4.5 or older" and .checkpoints == 4 and (.ended | not) and
 		.layers.legacy.compressed and .layers.legacy.toolstack_bits == 64 and
 		.emulator.signature == "DeviceModelRecord0002" and .emulator.bytes == 2066' out >/dev/null ||
 		fail "JSON of legacy-remus"
@@ -187,7 +187,7 @@ out_has "DeviceModelRecord0002, 2061 bytes"
 head -c 100000 hvm >cut
 run_expect 1 "$GODWIT" inspect cut
 out_has "thvm"
-err_has '"godwit verify" says which'
+err_has '"godwit verify" lists them'
 
 # An image cannot command the terminal.
 esc=$(printf '\033')

@@ -62,7 +62,7 @@ out_has "domain is yours, you are cleared to unpause"
 { cat hvm.save; echo rubbish; } >trailing
 run_expect 0 "$GODWIT" verify trailing
 out_has "warning: "
-out_has "8 bytes behind the end"
+out_has "8 bytes after the end"
 run_expect 1 "$GODWIT" verify --strict trailing
 
 # Cut anywhere: one error, with layer, record and offset.
@@ -125,14 +125,14 @@ fi
 # Behind a whole checkpoint a cut is a warning.
 xz -dc "$data/xen-code/leg45_hvm_w64_remus4_1024.xz" | head -c 5600000 >cut-legacy
 run_expect 0 "$GODWIT" verify cut-legacy
-out_has "it is whole up to the tail of round 3"
+out_has "it is complete up to the tail of round 3"
 out_has "cut-legacy: ok: legacy image, 64-bit tools, x86 HVM, 3 checkpoints, "
 run_expect 1 "$GODWIT" verify --strict cut-legacy
 # The header of xl says which of the two comes.
 xz -dc "$data/xen-code/xl45_pv32_w32_1024.xz" >legacy.save
 printf '\003' | dd of=legacy.save bs=1 seek=36 conv=notrunc status=none
 run_expect 1 "$GODWIT" verify legacy.save
-out_has "behind the xl header: a legacy image, expected a libxl stream"
+out_has "after the xl header: a legacy image, expected a libxl stream"
 { head -c 187 "$PWD/legacy.save"; echo "no image at all, but long enough"; } >no.save
 printf '\001' | dd of=no.save bs=1 seek=36 conv=notrunc status=none
 run_expect 1 "$GODWIT" verify no.save
@@ -166,10 +166,10 @@ run_expect 1 "$GODWIT" verify empty
 out_has "empty file"
 printf 'QEVM\0\0\0\3xxxxxxxxxxxxxxx' >qemu
 run_expect 1 "$GODWIT" verify qemu
-out_has "QEMU migration stream: not read yet by this version"
+out_has "QEMU migration stream: this version does not read it yet"
 printf 'LibvirtQemudSave\0\0\0\0' >libvirt
 run_expect 1 "$GODWIT" verify libvirt
-out_has "libvirt save file: not read yet by this version"
+out_has "libvirt save file: this version does not read it yet"
 printf '\0\020\0\0\0\0\0\0\377\377\377\377\377\377\377\377' >legacy
 run_expect 1 "$GODWIT" verify legacy
 out_has "error: legacy image at offset 0x10: the input ends in the header, before the end of the first tail [legacy-truncated]"

@@ -364,7 +364,7 @@ static void no_base(void **state)
 	gw_buffer_append(&image, tsc, sizeof(tsc), NULL);
 	gw_buffer_append(&image, made->bytes.data + 8, made->bytes.len - 8, NULL);
 	convert(&o, image.data, image.len, NULL);
-	assert_fails(o.rc, &o.err, GW_UNSUPPORTED, "convert it from a file");
+	assert_fails(o.rc, &o.err, GW_UNSUPPORTED, "convert from a file");
 	outcome_free(&o);
 	gw_buffer_free(&image);
 	legacy_made_free(made);

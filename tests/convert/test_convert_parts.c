@@ -104,7 +104,7 @@ static void slots_have_a_bound(void **state)
 
 	while (gw_page_store_mark(&s, n * GW_PAGE_STORE_CHUNK * 7, 0xf, &err) == 0)
 		n++;
-	assert_fails(-1, &err, GW_UNSUPPORTED, "too far apart");
+	assert_fails(-1, &err, GW_UNSUPPORTED, "too scattered");
 	assert_int_equal(n, 1 << 18);
 	gw_page_store_free(&s);
 }

@@ -58,7 +58,7 @@ static void check_form(const char *name, enum gw_convert_form form, const struct
 	assert_int_equal(o.done.dropped, bare->done.dropped + 1);
 	assert_int_equal(o.out.len, bare->out.len);
 	assert_memory_equal(o.out.data, bare->out.data, bare->out.len);
-	assert_true(strncmp((char *)o.warnings.data, "the config is dropped, ", 23) == 0);
+	assert_true(strncmp((char *)o.warnings.data, "the config of ", 14) == 0);
 	rest = strchr((char *)o.warnings.data, '\n');
 	assert_non_null(rest);
 	assert_string_equal(rest + 1, (char *)bare->warnings.data);
@@ -81,7 +81,7 @@ static void check_xl(const struct gw_buffer *file, const struct outcome *bare)
 	assert_int_equal(o.out.len, sizeof(header) + bare->out.len);
 	assert_memory_equal(o.out.data, header, sizeof(header));
 	assert_memory_equal(o.out.data + sizeof(header), bare->out.data, bare->out.len);
-	assert_non_null(strstr((char *)o.warnings.data, "\"xl restore\" needs one of xl's"));
+	assert_non_null(strstr((char *)o.warnings.data, "\"xl restore\" needs a config for xl"));
 	check_verified(o.out.data, o.out.len);
 	outcome_free(&o);
 }
@@ -119,7 +119,7 @@ static void bare_ones_stay_refused(void **state)
 	struct outcome o;
 
 	convert(&o, image.data, image.len, &args);
-	assert_fails(o.rc, &o.err, GW_USAGE, "has none to carry over");
+	assert_fails(o.rc, &o.err, GW_USAGE, "contains none");
 	outcome_free(&o);
 	gw_buffer_free(&image);
 }
@@ -153,14 +153,15 @@ static void what_is_refused(void **state)
 		const char *text, *sample, *why;
 		enum gw_convert_source from;
 	} cases[] = {
-		{-1, config, NULL, "the config is said to have -1 bytes", GW_CONVERT_ANY},
+		{-1, config, NULL, "the header gives a config of -1 bytes", GW_CONVERT_ANY},
 		{INT32_MAX, config, NULL, "at most 1048576 expected", GW_CONVERT_ANY},
 		{sizeof(config) - 1, config, "xen-code/v3_422_libxl_hvm_1024.xz",
-		 "behind the xend header, which announces a legacy image, stands something else",
+		 "the xend header announces a legacy image, but other data follows it",
 		 GW_CONVERT_ANY},
 		{sizeof(config) - 1, config, "xen-code/xl45_pv32_w32_1024.xz",
-		 "behind the xend header, which announces a legacy image", GW_CONVERT_ANY},
-		{sizeof(config) - 1, config, NULL, "it is no image of version 3", GW_CONVERT_V3},
+		 "the xend header announces a legacy image", GW_CONVERT_ANY},
+		{sizeof(config) - 1, config, NULL, "it is not an image of version 3",
+		 GW_CONVERT_V3},
 	};
 
 	for (size_t i = 0; i < GW_ARRAY_SIZE(cases); i++) {

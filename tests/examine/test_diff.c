@@ -529,7 +529,7 @@ static void is_bounded(void **unused)
 		add_entries(&image_b, entries, 64);
 	}
 	compare(&t, &image_a, &image_b, 3, false);
-	assert_fails(t.rc, &t.err, GW_UNSUPPORTED, "too far apart");
+	assert_fails(t.rc, &t.err, GW_UNSUPPORTED, "too scattered");
 	forget(&t);
 	gw_buffer_free(&image_a);
 	gw_buffer_free(&image_b);

@@ -438,7 +438,7 @@ static void contents_are_not_given(void **unused)
 
 	counting_init(&c);
 	assert_fails(gw_examine(&c.ch, &page, &sum, &err), &err, GW_UNSUPPORTED,
-		     "has to be converted before its contents can be read");
+		     "must be converted before its contents can be read");
 	free(c.ch.name);
 	gw_buffer_free(&file);
 }

@@ -122,7 +122,7 @@ static void names_every_cut(void **unused)
 			assert_string_equal(last->rule->id, "file-format");
 			assert_string_equal(
 				last->text,
-				"behind the xend header: empty file: expected an xl file, a libxl stream or a libxc image");
+				"after the xend header: empty file: expected an xl file, a libxl stream or a libxc image");
 		} else {
 			assert_string_equal(last->rule->id, "legacy-truncated");
 			assert_true(last->offset >= end && last->offset <= at);
@@ -189,10 +189,11 @@ static void others_behind_it(void **unused)
 		const char *file, *text;
 	} cases[] = {
 		{"xen-code/v3_422_libxl_hvm_1024.xz",
-		 "behind the xend header: a libxl stream, expected a legacy image"},
+		 "after the xend header: a libxl stream, expected a legacy image"},
 		{"xen-code/v3_422_hvm_1024.xz",
-		 "behind the xend header: a bare libxc image, expected a legacy image"},
-		{"xen-code/xl45_hvm_w64_1024.xz", "behind the xend header: xl file: not read yet"},
+		 "after the xend header: a bare libxc image, expected a legacy image"},
+		{"xen-code/xl45_hvm_w64_1024.xz",
+		 "after the xend header: xl file: this version does not read it yet"},
 	};
 
 	for (size_t i = 0; i < GW_ARRAY_SIZE(cases); i++) {
@@ -219,7 +220,7 @@ static void a_stream_in_a_legacy_place(void **unused)
 	examine(file.data, file.len, &o);
 	assert_int_equal(o.sum.errors, 1);
 	assert_string_equal(find(&o, "file-format")->text,
-			    "behind the xl header: a libxl stream, expected a legacy image");
+			    "after the xl header: a libxl stream, expected a legacy image");
 	gw_buffer_free(&file);
 }
 

@@ -125,7 +125,7 @@ static void compressed_rounds_that_are_wrong(void **unused)
 
 	put_compressed(&o, data.data, data.len - 1);
 	put_tail(&o);
-	expect_image(&o, "legacy-compressed-data", "the body ends before each page of the round");
+	expect_image(&o, "legacy-compressed-data", "the body ends before every page of the round");
 	o = compressed_image(8);
 	put_compressed(&o, more.data, more.len);
 	put_tail(&o);
@@ -145,7 +145,7 @@ static void compressed_rounds_that_are_wrong(void **unused)
 	put_compressed(&o, data.data, data.len);
 	put_compressed(&o, data.data, data.len);
 	put_tail(&o);
-	expect_image(&o, "legacy-compressed-data", "a run of no words");
+	expect_image(&o, "legacy-compressed-data", "an empty run");
 	gw_buffer_free(&data);
 	gw_buffer_free(&more);
 }

@@ -90,13 +90,13 @@ static void refuses_what_xen_refuses(void **state)
 	size_t n;
 
 	append(&buf, GW_HVM_END, 0, NULL, 0);
-	assert_fails(walk(&buf, &n, &err), &err, GW_INVALID, "8 bytes behind END");
+	assert_fails(walk(&buf, &n, &err), &err, GW_INVALID, "8 bytes after END");
 	buf.len -= 9;
 	assert_fails(walk(&buf, &n, &err), &err, GW_INVALID, "7 bytes left at 0x30");
 	buf.len = 47;
 	assert_fails(walk(&buf, &n, &err), &err, GW_INVALID, "8 bytes, 7 are left");
 	buf.len = 0;
-	assert_fails(walk(&buf, &n, &err), &err, GW_INVALID, "no END");
+	assert_fails(walk(&buf, &n, &err), &err, GW_INVALID, "without END");
 	gw_buffer_free(&buf);
 
 	buf = some_context();

@@ -123,15 +123,15 @@ static void not_valid(void **state)
 
 	memset(in, 0xff, sizeof(in));
 	in[1] = 0x00;
-	refuse(in, 2, "a run of no words (0x00) at byte 508");
+	refuse(in, 2, "an empty run (0x00) at byte 508");
 	in[1] = 0x80;
-	refuse(in, 2, "a run of no words (0x80) at byte 508");
+	refuse(in, 2, "an empty run (0x80) at byte 508");
 	/* 8 * 508 bytes passed over: 32 are left. */
 	memset(in, 0xff, sizeof(in));
 	in[8] = 0x89;
-	refuse(in, 9, "a run of 36 bytes at byte 4064 of the page, 32 are left");
+	refuse(in, 9, "a run of 36 bytes at byte 4064 of the page, which has 32 left");
 	in[8] = 9;
-	refuse(in, 9, "a run of 36 bytes at byte 4064 of the page, 32 are left");
+	refuse(in, 9, "a run of 36 bytes at byte 4064 of the page, which has 32 left");
 }
 
 static void kinds(void **state)

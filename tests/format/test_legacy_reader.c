@@ -55,8 +55,8 @@ static void detection(void **state)
 	detect((uint32_t[]){0x66206e61, 0x20656c69, 0, 0}, nothing, 0, NONE, "expected the size");
 	detect((uint32_t[]){0x400, 0, (uint32_t)-22, 0}, nothing, 0, NONE, "(-22)");
 	detect((uint32_t[]){0x800, 0, 1025, 0}, nothing, 0, NONE,
-	       "a chunk of an HVM guest (1025); it may be a PV guest that Xen 3.0 saved");
-	detect((uint32_t[]){0x800, 1025, 0, 0}, nothing, 0, NONE, "that Xen 3.0 saved");
+	       "a chunk of an HVM guest (1025); it may be a PV guest saved by Xen 3.0");
+	detect((uint32_t[]){0x800, 1025, 0, 0}, nothing, 0, NONE, "saved by Xen 3.0");
 	detect((uint32_t[]){0x400, 1025, 0, 0}, nothing, 0, NONE, "chunk of an HVM guest (1025)");
 }
 
@@ -75,14 +75,14 @@ static void forced_kinds(void **state)
 	detect((uint32_t[]){0x400, 0x3ff, 0x3fe, 0}, pv, 4, PV, NULL);
 
 	detect((uint32_t[]){0x400, 0, 0x400, 0}, pv, 0, NONE,
-	       "0x400 stands where a PV guest has its extended info or, of Xen 3.0, the first frame of its P2M (below 0x400); it looks like an HVM guest saved by 64-bit tools");
+	       "0x400 is where a PV guest has its extended info or, in Xen 3.0, its first P2M frame (below 0x400); it looks like an HVM guest saved by 64-bit tools");
 	detect((uint32_t[]){0x400, 1024, 0, 0}, pv, 0, NONE, "an HVM guest saved by 32-bit tools");
 	detect((uint32_t[]){0x400, 0, all, all}, hvm, 0, NONE,
 	       "it looks like a PV guest saved by 64-bit tools");
 	detect((uint32_t[]){0x400, all, 0, 0}, hvm, 0, NONE,
 	       "it looks like a PV guest saved by 32-bit tools");
 	detect((uint32_t[]){0x400, all, 0, 0}, w8, 0, NONE,
-	       "64-bit tools would have saved a guest of 0xffffffff00000400 pages; it looks like a PV guest saved by 32-bit tools");
+	       "read as 64-bit, the size is 0xffffffff00000400 pages; it looks like a PV guest saved by 32-bit tools");
 	detect((uint32_t[]){0x400, 0, 1024, 0}, w4, 0, NONE,
 	       "32-bit tools write no 0 behind the size of the guest; it looks like an HVM guest saved by 64-bit tools");
 	detect((uint32_t[]){0x400, 0, 0x500, 0}, hvm, 0, NONE, "neither the extended info");
@@ -139,7 +139,7 @@ static void bad_info(void **state)
 {
 	struct legacy_out o = info(7, "extv", 0);
 
-	fails(&o, "7 bytes are left of the extended info, a block has at least 8");
+	fails(&o, "7 bytes are left of the extended info, a block needs at least 8");
 	o = info(8 + 4, "extv", 5);
 	fails(&o, "the block \"extv\" of the extended info has 5 bytes, 4 are left");
 	o = info(100, "\1\2z\xff", 0xffffffff);
@@ -150,7 +150,7 @@ static void bad_info(void **state)
 	fails(&o, "the block \"xcnt\" of the extended info has 8 bytes, expected 4");
 	o = info(8 + 4, "xcnt", 4);
 	legacy_put32(&o, 15);
-	fails(&o, "says 15 bytes for each vCPU, expected at least 16");
+	fails(&o, "gives 15 bytes for each vCPU, expected at least 16");
 	o = info(8 + 4, "extv", 0);
 	legacy_put32(&o, 0);
 	fails(&o, "4 bytes are left of the extended info");
@@ -198,7 +198,7 @@ static void no_info_not_told(void **state)
 	legacy_put_frames(&o, 0x800, 8, 0x40);
 	legacy_put(&o, NULL, 600);
 	fails(&o,
-	      "entry 0 of 64 is 0x4100000000, expected a type and a pfn in 32 bits; it may be a PV guest that Xen 3.0 saved");
+	      "entry 0 of 64 is 0x4100000000, expected a type and a pfn in 32 bits; it may be a PV guest saved by Xen 3.0");
 	o = (struct legacy_out){.width = 4};
 	legacy_put_long(&o, 0x400);
 	legacy_put_frames(&o, 0x400, 4, 1);
@@ -234,7 +234,7 @@ static void bad_chunks(void **state)
 	fails(&o, "a batch of 1025 pages, expected at most 1024");
 	o = hvm();
 	legacy_put_id(&o, INT32_MIN);
-	fails(&o, "chunk id -2147483648 is none that Xen wrote: expected -21 to -1, 0,");
+	fails(&o, "chunk id -2147483648 was never written by Xen, expected -21 to -1, 0,");
 	o = hvm();
 	legacy_put_batch(&o, (uint32_t[]){1, 2}, 2);
 	o.bytes.data[o.bytes.len - 1] = 0x80;
@@ -270,7 +270,7 @@ static void bad_tails(void **state)
 		   "DeviceModel\x1fRecord\xff"
 		   "02",
 		   21);
-	fails(&o, "\"DeviceModel?Record?02\" stands where the device model's record begins");
+	fails(&o, "\"DeviceModel?Record?02\" is where the device model's record begins");
 
 	o = (struct legacy_out){.width = 8};
 	legacy_put_long(&o, 0x40);

@@ -135,9 +135,9 @@ static void the_other_width_is_recognised(void **state)
 	}
 	assert_refused(
 		&narrow, 8, GW_INVALID,
-		"toolstack record, which fits 32-bit tools and not 64-bit ones: entry 1 of 2");
+		"toolstack record, which fits 32-bit tools but not 64-bit tools: entry 1 of 2");
 	assert_refused(&wide, 4, GW_INVALID,
-		       "toolstack record, which fits 64-bit tools and not 32-bit ones: ");
+		       "toolstack record, which fits 64-bit tools but not 32-bit tools: ");
 }
 
 static void what_no_libxl_wrote(void **state)
@@ -158,14 +158,14 @@ static void what_no_libxl_wrote(void **state)
 	assert_refused(&r, 8, GW_INVALID, "a name of 4294967295 bytes needs 4294967327 bytes, 41");
 	r = record_of(1, 1);
 	add(&r, 4, 1, 2, 3, "vga.vram", 8);
-	assert_refused(&r, 4, GW_INVALID, "its name of 8 bytes has not its only NUL at the end");
+	assert_refused(&r, 4, GW_INVALID, "its name of 8 bytes does not end with its only NUL");
 	r = record_of(1, 1);
 	add(&r, 4, 1, 2, 3, "vga\0ram", 8);
-	assert_refused(&r, 4, GW_INVALID, "its name of 8 bytes has not its only NUL at the end");
+	assert_refused(&r, 4, GW_INVALID, "its name of 8 bytes does not end with its only NUL");
 	r = record_of(1, 1);
 	add(&r, 8, 1, 2, 3, "vga.vram", 9);
 	add(&r, 8, 1, 2, 3, "vga.vram", 9);
-	assert_refused(&r, 8, GW_INVALID, "toolstack record: 41 bytes behind its 1 entries");
+	assert_refused(&r, 8, GW_INVALID, "toolstack record: 41 bytes after its 1 entries");
 }
 
 /* A few bytes each become many: what exceeds a record of the stream is not built. */
@@ -175,7 +175,7 @@ static void more_than_a_record_holds(void **state)
 
 	for (int i = 0; i < 20000; i++)
 		add(&r, 4, 1, 2, 3, "x", 2);
-	assert_refused(&r, 4, GW_UNSUPPORTED, "20000 entries are more than xenstore is given");
+	assert_refused(&r, 4, GW_UNSUPPORTED, "20000 entries exceed the limit for xenstore");
 }
 
 int main(void)

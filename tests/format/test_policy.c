@@ -178,9 +178,9 @@ static void vendors_leaves_and_msrs(void **state)
 	assert_int_equal(gw_policy_compare(&wanted, &offered, note, &seen), 6);
 	assert_string_equal(
 		seen.text,
-		"a CPU of vendor GenuineIntel (CPUID leaf 0x0), where it is AuthenticAMD; "
-		"CPUID leaves up to 0xd (leaf 0x0 eax), where 0x7 is the last; "
-		"CPUID subleaves up to 0x2 (leaf 0x7 eax), where 0x0 is the last; "
+		"a CPU of vendor GenuineIntel (CPUID leaf 0x0), the host's is AuthenticAMD; "
+		"CPUID leaves up to 0xd (leaf 0x0 eax), the host has up to 0x7; "
+		"CPUID subleaves up to 0x2 (leaf 0x7 eax), the host has up to 0x0; "
 		"CPU feature (CPUID leaf 0x7.0 ebx bit 22); "
 		"CPU feature rdcl_no (MSR 0x10a bit 0); "
 		"CPU feature (MSR 0xce bit 31); ");

@@ -603,7 +603,8 @@ static void rules_learn_facts(void **state)
 	assert_true(facts->ended);
 	gw_error_clear(&err);
 	seen = (struct seen){0};
-	assert_fails(gw_image_rules_record(rules, &info, &err), &err, GW_INVALID, "END was before");
+	assert_fails(gw_image_rules_record(rules, &info, &err), &err, GW_INVALID,
+		     "END came before");
 	assert_memory_equal(seen.ids, "record-after-end ", 17);
 	gw_image_rules_free(rules);
 }

@@ -173,7 +173,7 @@ static void headers(void **state)
 	legacy_put_id(&o, -9);
 	pv_tail(&o, 1, false, UINT32_MAX);
 	expect_of(&o, PV, o.bytes.len, "legacy-no-extended-info",
-		  "legacy image at offset 0x1000: no extended info: a guest of 64 bits");
+		  "legacy image at offset 0x1000: no extended info: a 64-bit guest");
 	info.unknown = 3;
 	o = pv(&info);
 	legacy_put_vcpu_info(&o, 0, one_vcpu);
@@ -230,13 +230,13 @@ static void cuts(void **state)
 	o = hvm();
 	hvm_last(&o);
 	expect_of(&o, GW_GUEST_NONE, o.bytes.len - 29, "legacy-no-device-model",
-		  "there is no state of a device model");
+		  "without device model state");
 	o = hvm();
 	hvm_last(&o);
 	expect_of(&o, GW_GUEST_NONE, o.bytes.len - 28, "legacy-truncated", "(DEVICE_MODEL)");
 	o = hvm();
 	hvm_tail(&o);
-	expect(&o, "legacy-no-last-checkpoint", "behind the tail of round 1");
+	expect(&o, "legacy-no-last-checkpoint", "after the tail of round 1");
 	o = hvm();
 	hvm_tail(&o);
 	legacy_put_vcpu_info(&o, 0, one_vcpu);
@@ -248,7 +248,7 @@ static void cuts(void **state)
 	legacy_put_id(&o, 0);
 	legacy_put(&o, NULL, 3);
 	expect(&o, "legacy-cut-round",
-	       "the input ends in round 3; it is whole up to the tail of round 2");
+	       "the input ends in round 3; it is complete up to the tail of round 2");
 	o = pv(&plain_info);
 	legacy_put_vcpu_info(&o, 0, one_vcpu);
 	pv_last(&o);
@@ -288,7 +288,7 @@ static void repeated(void **state)
 	legacy_put_param(&o, -3, 1);
 	legacy_put_param(&o, -3, 2);
 	hvm_last(&o);
-	expect(&o, "legacy-repeated", "there was one before in round 1");
+	expect(&o, "legacy-repeated", "round 1 already has one");
 	/* In another round it is none. */
 	o = hvm();
 	hvm_tail(&o);
@@ -311,7 +311,7 @@ static void toolstack(void **state)
 	legacy_put_blob(&o, -18, record, sizeof(record) - 4);
 	hvm_last(&o);
 	expect(&o, "legacy-toolstack",
-	       "(TOOLSTACK) at offset 0x41234: toolstack record, which fits 32-bit tools and not 64-bit");
+	       "(TOOLSTACK) at offset 0x41234: toolstack record, which fits 32-bit tools but not 64-bit");
 	o = hvm();
 	legacy_put_blob(&o, -18, record, 4);
 	hvm_last(&o);
@@ -432,11 +432,11 @@ static void tmem(void **state)
 	o = hvm();
 	legacy_put_tmem(&o, some, 2, false);
 	hvm_last(&o);
-	expect(&o, "legacy-tmem-pages", "2 pages in 2 pools cannot be carried");
+	expect(&o, "legacy-tmem-pages", "2 pages in 2 pools cannot be converted");
 	o = hvm();
 	legacy_put_tmem(&o, some, 2, true);
 	hvm_last(&o);
-	expect(&o, "legacy-tmem-pages", "2 pages in 2 pools cannot be carried");
+	expect(&o, "legacy-tmem-pages", "2 pages in 2 pools cannot be converted");
 }
 
 static void compression_place(void **state)
@@ -451,7 +451,7 @@ static void compression_place(void **state)
 	hvm_tail(&o);
 	legacy_put_id(&o, -13);
 	hvm_last(&o);
-	expect(&o, "legacy-compression", "it stands in round 2, where Xen does not look for it");
+	expect(&o, "legacy-compression", "it is in round 2, where Xen does not read it");
 	o = hvm();
 	legacy_put_id(&o, -12);
 	legacy_put_long(&o, 1);
@@ -513,10 +513,10 @@ static void invalid_delta(void **state)
 	gw_legacy_reader_init(&f.r, NULL);
 	while (event != GW_LEGACY_COMPRESSED)
 		assert_true(legacy_feed_next(&f, &event));
-	assert_int_equal(gw_legacy_rules_framing(f.rules, &f.r, "a run of no words", &f.err), -1);
+	assert_int_equal(gw_legacy_rules_framing(f.rules, &f.r, "an empty run", &f.err), -1);
 	assert_string_equal(found.seen.ids, "legacy-compressed-data ");
 	assert_non_null(strstr(f.err.text, "(COMPRESSED_DATA) at offset 0x"));
-	assert_non_null(strstr(f.err.text, ": a run of no words"));
+	assert_non_null(strstr(f.err.text, ": an empty run"));
 	gw_legacy_rules_free(f.rules);
 	gw_legacy_reader_free(&f.r);
 	gw_buffer_free(&o.bytes);
@@ -580,7 +580,7 @@ static void vcpus(void **state)
 	legacy_put_vcpu_info(&o, 2, gap);
 	legacy_put_id(&o, -9);
 	pv_tail(&o, 2, true, 592);
-	expect(&o, "legacy-vcpu-map", "the vCPUs of round 2 are not those of the first");
+	expect(&o, "legacy-vcpu-map", "the vCPUs of round 2 differ from those of the first round");
 	o = pv(&plain_info);
 	legacy_put_vcpu_info(&o, 1, two);
 	pv_tail(&o, 2, true, 592);
@@ -593,7 +593,7 @@ static void vcpus(void **state)
 	legacy_put_id(&o, -9);
 	pv_tail(&o, 1, true, 600);
 	expect(&o, "legacy-xsave-size",
-	       "vCPU 0 has 600 bytes of extended state, the extended info said 592");
+	       "vCPU 0 has 600 bytes of extended state, the extended info gives 592");
 }
 
 static void every_rule_was_broken(void **state)

@@ -201,16 +201,16 @@ static void tokens(void **state)
 		{"('\\x41\\x4a4\\x4' '\\1019\\60\\6')", "(<AJ4\x04><A90\x06>)"},
 		{"('\\xe4\\377')", "(<\xe4\xff>)"},
 		{"('\\q\\xg\\')')", "(<\\q\\xg')>)"},
-		{"(a\\x41 \xc3\xa4)", "!no atom begins with 0xc3, at byte 7"},
+		{"(a\\x41 \xc3\xa4)", "!no atom begins with byte 0xc3 (at byte 7)"},
 		{"(a\xc3\xa4)", "(<a\xc3\xa4>)"},
-		{"(a", "!it ends inside a list, 1 deep"},
-		{"((a)", "!it ends inside a list, 1 deep"},
-		{"(a))", "!no list is open that ends at byte 3"},
-		{"('a", "!the quoted text at byte 1 does not end"},
+		{"(a", "!the text ends inside a list at depth 1"},
+		{"((a)", "!the text ends inside a list at depth 1"},
+		{"(a))", "!byte 3 closes a list, but no list is open"},
+		{"('a", "!the quoted text at byte 1 is not terminated"},
 		{"(a 'b\\')", "!the quoted text at byte 3 does not end"},
 		{"'a\\", "!the quoted text at byte 0 does not end"},
-		{"(\177)", "!no atom begins with 0x7f, at byte 1"},
-		{"(a # b)", "!it ends inside a list, 1 deep"},
+		{"(\177)", "!no atom begins with byte 0x7f (at byte 1)"},
+		{"(a # b)", "!the text ends inside a list at depth 1"},
 	};
 
 	for (size_t i = 0; i < GW_ARRAY_SIZE(cases); i++) {
@@ -256,7 +256,7 @@ static void deep_lists(void **state)
 	memset(deep + sizeof(deep) / 2, ')', sizeof(deep) / 2);
 	assert_ok(tokens_of(deep + sizeof(deep) / 2 - most, 2 * most, &out, &err), &err);
 	assert_int_equal(tokens_of(deep, sizeof(deep), &out, &err), -1);
-	assert_non_null(strstr(err.text, "more than 64 deep in one another, at byte 64"));
+	assert_non_null(strstr(err.text, "nested more than 64 deep at byte 64"));
 	gw_buffer_reset(&out);
 	assert_int_equal(gw_sxp_lay_out(deep, sizeof(deep), &out, NULL), -1);
 	gw_buffer_free(&out);
@@ -396,14 +396,14 @@ static void no_configs(void **state)
 		{"", "it is empty"},
 		{"# nothing", "it is empty"},
 		{"()", "it is empty"},
-		{"domain", "it begins with no list"},
-		{"(vm (name a))", "its list begins with no \"domain\""},
-		{"((domain) (name a))", "its list begins with no \"domain\""},
-		{"(domain) x", "what follows the config begins with no list"},
+		{"domain", "it does not begin with a list"},
+		{"(vm (name a))", "its list does not begin with \"domain\""},
+		{"((domain) (name a))", "its list does not begin with \"domain\""},
+		{"(domain) x", "the text after the config does not begin with a list"},
 		{"(domain)(domain)", "more than one list, the next at byte 8"},
-		{"(domain", "it ends inside a list"},
-		{"{\"c_info\": {}}", "it begins with no list"},
-		{"name = 'a'", "it begins with no list"},
+		{"(domain", "the text ends inside a list"},
+		{"{\"c_info\": {}}", "it does not begin with a list"},
+		{"name = 'a'", "it does not begin with a list"},
 	};
 
 	for (size_t i = 0; i < GW_ARRAY_SIZE(cases); i++) {

@@ -287,7 +287,7 @@ static const struct lie lies[] = {
 	{PV64, extended_of_another, "is of vCPU 1 with 128 bytes, expected vCPU 0"},
 	{PV64, extended_alone, "vCPU 3: X86_PV_VCPU_EXTENDED without its basic context"},
 	{PV64, root_not_pinnable, "is not the domain's"},
-	{HVM, param_forbidden, "HVM param 10 (TIMER_MODE) is not one that a stream may set"},
+	{HVM, param_forbidden, "HVM param 10 (TIMER_MODE) may not be set by a stream"},
 	{HVM, param_huge, "HVM param 18446744073709551614 (unknown)"},
 	{HVM, store_no_page, "HVM param STORE_PFN: pfn 0x90000 has no page"},
 	{HVM, no_context, "has no HVM context"},

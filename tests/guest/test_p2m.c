@@ -205,10 +205,10 @@ static void test_bad_tree(void **state)
 	struct fixture f;
 
 	open_domain(&f, 8);
-	assert_refused(&f, "no frame list of its P2M");
+	assert_refused(&f, "not set the frame list of its P2M");
 	make_tree(&f);
 	gw_put_le64(f.arch + f.l->arch_fll, UINT64_C(1) << 40);
-	assert_refused(&f, "no frame list of its P2M");
+	assert_refused(&f, "not set the frame list of its P2M");
 	gw_put_le64(f.arch + f.l->arch_fll, 5);
 	assert_fails(f.guest.ops->setup(&f.guest, &f.err), &f.err, GW_INVALID, "frame list list");
 	close_guest(&f);
@@ -239,12 +239,12 @@ static void test_bad_tree(void **state)
 	assert_ok(f.guest.ops->check_state(&f.guest, &f.err), &f.err);
 	put(&f, FLL + 1, 2, mfn(&f, MISSING));
 	assert_fails(f.guest.ops->check_state(&f.guest, &f.err), &f.err, GW_GUEST,
-		     "changed the shape of its P2M");
+		     "changed the layout of its P2M");
 	put(&f, FLL + 1, 2, mfn(&f, FIRST + 2));
 	assert_ok(f.guest.ops->check_state(&f.guest, &f.err), &f.err);
 	gw_put_le64(f.arch + f.l->arch_max_pfn, PFNS - 1);
 	assert_fails(f.guest.ops->check_state(&f.guest, &f.err), &f.err, GW_GUEST,
-		     "changed the shape of its P2M");
+		     "changed the layout of its P2M");
 	close_guest(&f);
 	close_domain(&f);
 }

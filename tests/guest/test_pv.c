@@ -187,7 +187,8 @@ static void test_not_resumed(void **state)
 	assert_ok(restore_loop(&image, d, &how, &err), &err);
 	assert_ok(gw_domain_shared_info(d, &shared, &mfn, &err), &err);
 	memset((uint8_t *)shared + 3088 + 8, 0, 8);
-	assert_fails(save_loop(d, &out, &save, &err), &err, GW_GUEST, "no frame list of its P2M");
+	assert_fails(save_loop(d, &out, &save, &err), &err, GW_GUEST,
+		     "not set the frame list of its P2M");
 	gw_control_destroy(d->control);
 	gw_buffer_free(&out);
 	free_image(&image);

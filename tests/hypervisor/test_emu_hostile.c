@@ -60,7 +60,7 @@ static void xenabi_is_checked(void **state)
 	REFUSED(32, 64, 1, GW_INVALID, "reserved");
 	REFUSED(HEAD, 32, 0, GW_INVALID, "port");
 	REFUSED(HEAD, 32, 1024, GW_INVALID, "port");
-	REFUSED(HEAD + 4, 32, 0x8000, GW_INVALID, "names no domain");
+	REFUSED(HEAD + 4, 32, 0x8000, GW_INVALID, "has no peer domain");
 #undef REFUSED
 	/* A refused one changed nothing. */
 	assert_int_equal(gw_emu_suspend_port(other->d), 1);
@@ -136,7 +136,7 @@ static void contexts_are_checked(void **state)
 	REFUSED(seg[GW_HVM_CS].ar, 0x89b, "16-bit");
 	REFUSED(seg[GW_HVM_DS].base, 0x1000, "not flat");
 #undef REFUSED
-	/* Two vCPUs are one too many. */
+	/* Two vCPUs are exceeds the domain's. */
 	gw_buffer_reset(&blob);
 	assert_ok(gw_buffer_append(&blob, whole, entry.offset, &err), &err);
 	gw_hvm_cpu_encode(raw, &cpu);
@@ -246,7 +246,7 @@ static void boots_that_cannot_be(void **state)
 	assert_fails(gw_pvh_boot(g->d, file, len, NULL, 0, &err), &err, GW_USAGE,
 		     "pages of memory");
 	assert_fails(gw_pvh_boot(g->d, file, len, NULL, 2048, &err), &err, GW_INVALID,
-		     "one too many");
+		     "exceeds the domain's");
 	free(file);
 	guest_free(g);
 }

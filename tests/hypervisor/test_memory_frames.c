@@ -55,7 +55,7 @@ static void test_populate(void **state)
 	assert_fails(gw_domain_populate(f.d, 2, (uint64_t[]){7, 5}, gfns, &f.err), &f.err, GW_USAGE,
 		     "pfn 0x5 has a page");
 	assert_fails(gw_domain_populate(f.d, 2, (uint64_t[]){7, 7}, gfns, &f.err), &f.err, GW_USAGE,
-		     "populated twice");
+		     "listed twice");
 	assert_fails(gw_domain_populate(f.d, 2, (uint64_t[]){7, 0x100000 + PFNS}, gfns, &f.err),
 		     &f.err, GW_INVALID, "beyond");
 	assert_fails(gw_domain_populate(f.d, 1, (uint64_t[]){UINT64_MAX}, gfns, &f.err), &f.err,

@@ -65,7 +65,7 @@ static void test_runs(void **state)
 	assert_int_equal(progress.pages_done, 7);
 	sem_post(&s.go);
 	assert_true(is_over(op, 10000));
-	assert_fails(gw_operation_cancel(op, &err), &err, GW_TOO_LATE, "it is over");
+	assert_fails(gw_operation_cancel(op, &err), &err, GW_TOO_LATE, "it has ended");
 	assert_ok(gw_operation_wait(op, &err), &err);
 }
 

@@ -277,7 +277,8 @@ static void test_checkpoint_unannounced(void **state)
 		int rc = stored_restore(&s, s.file.len - s.at, &d, &args, &result, &err);
 
 		if (under_way)
-			assert_fails(rc, &err, GW_INVALID, "announced as a plain one");
+			assert_fails(rc, &err, GW_INVALID,
+				     "announced an image without checkpoints");
 		else
 			assert_ok(rc, &err);
 		assert_int_equal(result.checkpoints, under_way ? 0 : 3);

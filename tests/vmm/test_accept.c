@@ -79,8 +79,9 @@ static void test_file(void **state)
 	assert_ok(gw_acceptance_load(&a, &err), &err);
 	assert_int_equal(a.refuse, BIT(LEGACY) | BIT(CONVERTED));
 	assert_int_equal(a.warn, BIT(V2));
-	assert_fails(gw_acceptance_check(&a, GW_GENERATION_LEGACY, NULL, &err), &err, GW_REFUSED,
-		     "legacy format of Xen 4.5 and before: not taken in here (accept = v3, v2 in ");
+	assert_fails(
+		gw_acceptance_check(&a, GW_GENERATION_LEGACY, NULL, &err), &err, GW_REFUSED,
+		"legacy format of Xen 4.5 or older: this host does not accept it (accept = v3, v2 in ");
 	assert_ok(gw_acceptance_override(&a, NULL, &err), &err);
 	assert_int_equal(a.refuse, BIT(LEGACY) | BIT(CONVERTED));
 	assert_ok(gw_acceptance_override(&a, "legacy", &err), &err);
@@ -105,7 +106,7 @@ static void test_bad_file(void **state)
 		const char *text, *why;
 	} bad[] = {
 		{"warn = v2\naccept v3\n", "line 2: expected"},
-		{"acept = v3\n", "line 1: there is no setting \"acept\""},
+		{"acept = v3\n", "line 1: unknown setting \"acept\""},
 		{"\n\naccept = v3 v5\n", "line 3: \"v5\""},
 		{"accept =\n", "line 1: an empty list"},
 	};

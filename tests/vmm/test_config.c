@@ -188,7 +188,7 @@ static void test_hostile(void **state)
 	static const struct {
 		const char *text, *part;
 	} bad[] = {
-		{"", "no JSON"},
+		{"", "not JSON"},
 		{"[]", "c_info"},
 		{"{\"c_info\":{}}", "b_info"},
 		{"{\"c_info\":{},\"b_info\":{}}", "c_info.type"},
@@ -197,7 +197,7 @@ static void test_hostile(void **state)
 		{"{\"c_info\":{\"type\":\"pv\"},\"b_info\":{\"max_vcpus\":1e9}}", "max_vcpus"},
 		{"{\"c_info\":{\"type\":\"pv\"},\"b_info\":{\"max_vcpus\":0}}", "max_vcpus"},
 		{"{\"c_info\":{\"type\":\"pv\",\"uuid\":\"x\"},\"b_info\":{}}", "uuid"},
-		{"{\"c_info\":{\"type\":\"pv\",\"type\":\"pv\"},\"b_info\":{}}", "no JSON"},
+		{"{\"c_info\":{\"type\":\"pv\",\"type\":\"pv\"},\"b_info\":{}}", "not JSON"},
 	};
 
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
@@ -245,7 +245,7 @@ static void test_find(void **state)
 	assert_int_equal(end - start, 4);
 	assert_false(gw_json_find(text, strlen(text), "a", "c", &start, &end));
 	assert_false(gw_json_find(text, strlen(text), "o", "a", &start, &end));
-	/* Cut anywhere it reads nothing beyond the end (the sanitizer's word). */
+	/* Cut anywhere it does not read beyond the end (the sanitizer's word). */
 	for (size_t len = 0; len < strlen(text); len++) {
 		char *cut = malloc(len ? len : 1);
 

@@ -106,13 +106,13 @@ static void test_nonsense(void **state)
 {
 	char *text = malloc(GW_CONN_LINE_MAX + 1);
 
-	refused("GET / HTTP/1.1\r\n", 16, "no JSON");
-	refused("\n", 1, "no JSON");
+	refused("GET / HTTP/1.1\r\n", 16, "not JSON");
+	refused("\n", 1, "not JSON");
 	refused("[1]\n", 4, "object");
-	refused("\"x\"\n", 4, "no JSON");
-	refused("{\"a\":1} trailing\n", 17, "no JSON");
-	refused("{\"a\":1,\"a\":2}\n", 14, "no JSON");
-	refused("{\"a\":\"\xff\"}\n", 10, "no JSON");
+	refused("\"x\"\n", 4, "not JSON");
+	refused("{\"a\":1} trailing\n", 17, "not JSON");
+	refused("{\"a\":1,\"a\":2}\n", 14, "not JSON");
+	refused("{\"a\":\"\xff\"}\n", 10, "not JSON");
 
 	memset(text, ' ', GW_CONN_LINE_MAX + 1);
 	refused(text, GW_CONN_LINE_MAX + 1, "longer than");
@@ -122,7 +122,7 @@ static void test_nonsense(void **state)
 	free(text);
 }
 
-/* A client that asks and asks and reads nothing is given up before memory is. */
+/* A client that asks and asks and does not read is given up before memory is. */
 static void test_never_reads(void **state)
 {
 	struct gw_error err = GW_ERROR_INIT;
@@ -139,7 +139,7 @@ static void test_never_reads(void **state)
 		if (ret == 0)
 			assert_ok(gw_conn_flush(&b, &err), &err);
 	}
-	assert_fails(ret, &err, GW_PEER, "reads nothing");
+	assert_fails(ret, &err, GW_PEER, "does not read");
 	gw_conn_close(&a);
 	/* Its end is gone: sending fails and raises no signal. */
 	assert_true(gw_conn_flush(&b, &err) < 0);

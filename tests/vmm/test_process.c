@@ -125,7 +125,7 @@ static void test_wrong_requests(void **state)
 	assert_state(f, "running");
 }
 
-/* A client that only asks, and one that follows the console and reads nothing, hold nobody up. */
+/* A client that only asks, and one that follows the console and does not read, hold nobody up. */
 static void test_deaf(void **state)
 {
 	struct fixture *f = *state;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * What the files of "godwit diff" share: the work of one run, and the two ways of showing it.
+ * The state of one run of "godwit diff", and its two output forms, shared by its files.
  */
 #ifndef GW_CLI_DIFF_DIFF_H
 #define GW_CLI_DIFF_DIFF_H
@@ -25,7 +25,7 @@ struct gw_diff_run {
 extern const struct gw_diff_sink gw_diff_text, gw_diff_json;
 
 void gw_diff_text_end(const struct gw_diff_run *run, const struct gw_comparison *found);
-/* Before the work, and behind it: failure NULL if all of it was done. */
+/* Called before and after the comparison; failure is NULL if it completed. */
 void gw_diff_json_begin(struct gw_diff_run *run);
 void gw_diff_json_end(struct gw_diff_run *run, const struct gw_comparison *found,
 		      const char *failure);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * What diff shows to programs. docs/inspect-json.md describes it: change both together, and raise
- * the version number there when a member goes away or changes its meaning.
+ * The JSON output of diff. docs/inspect-json.md specifies it: change both together, and raise the
+ * version number there when a member is removed or changes its meaning.
  */
 #include "cli/diff/diff.h"
 

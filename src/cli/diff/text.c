@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * What diff shows to people: a line for each difference and for each run of pages.
+ * The text output of diff: a line for each difference and for each run of pages.
  */
 #include "cli/diff/diff.h"
 

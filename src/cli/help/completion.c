@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Writing completions for bash (no library needed) and zsh (_arguments).
+ * Writes completions for bash (no library needed) and zsh (_arguments).
  */
 #include "cli/help/completion.h"
 
@@ -78,8 +78,7 @@ static void bash_verb(FILE *to, const struct gw_verb *verb)
 		verb_names(to);
 		fputs("\" -- \"$cur\"))", to);
 	} else {
-		/* Files where any positional is one: which positional the cursor is in matters
-		 * little. */
+		/* Completes files if any positional is one, whichever the cursor is in. */
 		while (pos && pos->name && pos[1].name && pos->kind != GW_KIND_FILE)
 			pos++;
 		bash_values(to, pos && pos->name ? pos->kind : GW_KIND_TEXT,

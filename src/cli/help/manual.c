@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Writing manual pages. The macros are those of man(7), which every man reads.
+ * Writes manual pages with the macros of man(7).
  */
 #include "cli/help/manual.h"
 

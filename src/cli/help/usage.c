@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Laying out help texts in 80 columns.
+ * Formats help texts in 80 columns.
  */
 #include "cli/help/usage.h"
 

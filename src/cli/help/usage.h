@@ -14,7 +14,7 @@ void gw_usage_overview(FILE *to);
 /* "godwit help VERB". */
 void gw_usage_verb(FILE *to, const struct gw_verb *verb);
 
-/* What stands behind the verb's name in its synopsis: "[OPTIONS] FILE". Written into buf. */
+/* The arguments in the verb's synopsis: "[OPTIONS] FILE". Written into buf. */
 const char *gw_usage_synopsis(const struct gw_verb *verb, char *buf, size_t size);
 /* What stands for the option's argument: "N", "auto|never|json"; NULL for flags. */
 const char *gw_option_argument(const struct gw_option *option);

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The state of a device model: who wrote it, and which devices are in it. How sure that is is
- * always said.
+ * The state of a device model: its writer and its devices, always with the reliability of the list.
  */
 #include "cli/inspect/parts.h"
 
@@ -14,10 +13,10 @@
 #include "examine/describe.h"
 #include "format/libxl/stream.h"
 
-/* Names that stand in one line; --platform has all. */
+/* Names in one line; --platform lists all. */
 #define NAMES_SHOWN 8u
 
-/* Of a legacy image the record's signature tells more than the id, which it does not have. */
+/* A legacy image has a signature instead of the id. */
 static const char *emulator_name(const struct gw_inspect *inspect)
 {
 	if (inspect->examination.has_legacy_model)
@@ -64,25 +63,25 @@ static void section(const struct gw_qemu_section *s)
 	printf(" %" PRIu32 ", version %" PRIu32 "\n", s->instance, s->version);
 }
 
-/* What the list is worth. */
+/* The reliability of the list. */
 static void doubts(const struct gw_qemu_sections *q)
 {
 	switch (q->found_by) {
 	case GW_QEMU_DESCRIPTION:
-		line("", "(as the description at its end says)");
+		line("", "(from the description at its end)");
 		break;
 	case GW_QEMU_FOOTERS:
-		line("", "(as the footers of the sections say)");
+		line("", "(from the section footers)");
 		break;
 	case GW_QEMU_PATTERN:
 		line("",
-		     "(likely: nothing in it says how long a section is; this is what looks like the begin of one)");
+		     "(guessed: section lengths are not recorded; these look like section starts)");
 		break;
 	default:
 		break;
 	}
 	if (q->left_out)
-		line("", "(%" PRIu64 " more that may be sections are left out)", q->left_out);
+		line("", "(%" PRIu64 " more possible sections are left out)", q->left_out);
 }
 
 void gw_inspect_emulator_text(const struct gw_inspect *inspect, bool in_full)
@@ -105,7 +104,7 @@ void gw_inspect_emulator_text(const struct gw_inspect *inspect, bool in_full)
 		printf(", ");
 	}
 	if (q->found_by == GW_QEMU_NOTHING)
-		printf("no section begins behind its header\n");
+		printf("no section begins after its header\n");
 	else
 		names(q);
 	doubts(q);

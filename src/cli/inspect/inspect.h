@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * What the files of "godwit inspect" share: the work of one run, and the two ways of showing it.
+ * The state of one run of "godwit inspect", and its two output forms, shared by its files.
  */
 #ifndef GW_CLI_INSPECT_INSPECT_H
 #define GW_CLI_INSPECT_INSPECT_H
@@ -16,11 +16,11 @@ struct gw_inspect {
 	struct gw_cli *cli;
 	const char *file;
 	bool json, records;
-	/* Only what is asked for: one of those below is set. */
+	/* Only the requested parts: one of those below is set. */
 	bool narrowed;
 	bool list; /* of records */
 	bool one_vcpu, params, policy, memory, page_tables, platform;
-	bool pages;    /* what is in them, too */
+	bool pages;    /* also their contents */
 	uint32_t vcpu; /* if one_vcpu */
 	struct gw_json_writer writer;
 	struct gw_summary summary;
@@ -30,7 +30,7 @@ struct gw_inspect {
 	bool has_config;	    /* it could be read */
 };
 
-/* Behind the walk: everything that was gathered. 0 or -1. */
+/* Prints the summary after the walk. 0 or -1. */
 int gw_inspect_text(struct gw_inspect *inspect, struct gw_error *err);
 int gw_inspect_json(struct gw_inspect *inspect, struct gw_error *err);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * What inspect shows to programs. docs/inspect-json.md describes it: change both together, and
- * raise the version number there when a member goes away or changes its meaning.
+ * The JSON output of inspect. docs/inspect-json.md specifies it: change both together, and raise
+ * the version number there when a member is removed or changes its meaning.
  */
 #include "cli/inspect/inspect.h"
 
@@ -75,7 +75,7 @@ static void set_text(json_t *object, const char *key, const char *text)
 		json_object_set_new(object, key, gw_json_text(text, strlen(text)));
 }
 
-/* xend's: how many of each kind. */
+/* xend's devices, counted by kind. */
 static json_t *devices(const struct gw_xend_config *xend)
 {
 	json_t *list = json_array();
@@ -147,7 +147,7 @@ static void types(struct gw_inspect *inspect)
 	gw_json_list_end(&inspect->writer);
 }
 
-/* Of a legacy image. */
+/* For a legacy image. */
 static void items(struct gw_inspect *inspect)
 {
 	const struct gw_summary *s = &inspect->summary;
@@ -282,7 +282,7 @@ static void facts(struct gw_inspect *inspect)
 	gw_json_member(w, "notes", number(e->notes));
 }
 
-/* The parts that were asked for. */
+/* The requested parts. */
 static int parts(struct gw_inspect *inspect, struct gw_error *err)
 {
 	if (inspect->memory && gw_inspect_memory_json(inspect, err) < 0)

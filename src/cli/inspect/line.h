@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The lines of inspect's text: a column of labels, and what they name.
+ * The lines of inspect's text: a column of labels, and their values.
  */
 #ifndef GW_CLI_INSPECT_LINE_H
 #define GW_CLI_INSPECT_LINE_H

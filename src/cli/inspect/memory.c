@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Memory for people: what there is, and unless it was asked for in full, the first lines of each
- * list.
+ * The text output of the memory map: the totals, and the first lines of each list unless all were
+ * requested.
  */
 #include "cli/inspect/memory.h"
 
@@ -14,9 +14,9 @@
 #include "examine/describe.h"
 #include "format/libxc/image.h"
 
-/* Lines of a list that are shown; --json has all. */
+/* Printed lines of a list; --json has all. */
 #define LINES_SHOWN 24u
-/* How many counts of resent pages, and runs of pinned tables, stand in one line. */
+/* Counts of resent pages, and runs of pinned tables, in one line. */
 #define COUNTS_SHOWN 4u
 #define PINNED_SHOWN 8u
 
@@ -39,7 +39,7 @@ const char *gw_inspect_fault_name(enum gw_table_fault_kind kind)
 	return names[kind];
 }
 
-/* A list being counted and shown. */
+/* A list that is counted and printed. */
 struct list {
 	uint64_t most; /* to show */
 	uint64_t seen, pfns;
@@ -105,7 +105,7 @@ static int holes(const struct gw_inspect *inspect, struct gw_error *err)
 	return inspect->narrowed ? gw_memory_map_holes(m, show_hole, NULL, err) : 0;
 }
 
-/* The runs that came most often, so far. */
+/* The runs that were sent most often, so far. */
 struct most {
 	struct gw_map_resent runs[LINES_SHOWN];
 	size_t nr;
@@ -144,7 +144,7 @@ static int resent_runs(const struct gw_memory_map *map, struct gw_error *err)
 	return 0;
 }
 
-/* In one line: the smallest counts, and the biggest. */
+/* Prints the smallest counts and the biggest in one line. */
 static void resent_line(const struct gw_map_times *list, size_t nr, uint64_t pfns)
 {
 	uint64_t rest = 0;
@@ -155,7 +155,7 @@ static void resent_line(const struct gw_map_times *list, size_t nr, uint64_t pfn
 		if (i >= COUNTS_SHOWN)
 			rest += list[i].pfns;
 		else
-			printf("%s %" PRIu64 " came %" PRIu32 " times", i ? "," : "", list[i].pfns,
+			printf("%s %" PRIu64 " sent %" PRIu32 " times", i ? "," : "", list[i].pfns,
 			       list[i].times);
 	}
 	if (rest)
@@ -187,7 +187,7 @@ static int resent(const struct gw_inspect *inspect, struct gw_error *err)
 	}
 	line("Resent", "%" PRIu64 " pfn%s", pfns, pfns == 1 ? "" : "s");
 	for (size_t i = 0; i < nr; i++)
-		line("", "%10" PRIu64 "  came %" PRIu32 " times%s", list[i].pfns, list[i].times,
+		line("", "%10" PRIu64 "  sent %" PRIu32 " times%s", list[i].pfns, list[i].times,
 		     map->counts_full && list[i].times == UINT8_MAX ? " or more" : "");
 	return resent_runs(map, err);
 }
@@ -206,7 +206,8 @@ static int contents(const struct gw_inspect *inspect, struct gw_error *err)
 	     " equal to others (%" PRIu64 " different ones)",
 	     n.pages, n.zero, n.one_word, n.equal, n.equal_kinds);
 	if (c->left_out)
-		line("", "(%" PRIu64 " more found no room and are not counted)", c->left_out);
+		line("", "(%" PRIu64 " more did not fit into memory and are not counted)",
+		     c->left_out);
 	return 0;
 }
 
@@ -275,11 +276,11 @@ int gw_inspect_memory_text(const struct gw_inspect *inspect, struct gw_error *er
 	}
 	putchar('\n');
 	if (m->left_out)
-		line("", "(%" PRIu64 " entries name pfns too far apart: the map is incomplete)",
+		line("", "(%" PRIu64 " entries have pfns too scattered: the map is incomplete)",
 		     m->left_out);
 	if (inspect->summary.unfinished)
 		line("",
-		     "(%" PRIu64 " entries behind the last complete checkpoint are not in the map)",
+		     "(%" PRIu64 " entries after the last complete checkpoint are not in the map)",
 		     inspect->summary.unfinished);
 	if (runs(inspect, err) < 0 || holes(inspect, err) < 0 || resent(inspect, err) < 0 ||
 	    table_types(inspect, err) < 0)
@@ -423,7 +424,7 @@ int gw_inspect_tables_text(const struct gw_inspect *inspect, struct gw_error *er
 
 	if (!pt->layout) {
 		line("Page tables",
-		     "the image says nothing of them: they are in the guest's memory, and only PV guests' are told apart");
+		     "unknown: they are in the guest's memory, and only images of PV guests mark them");
 		return 0;
 	}
 	if (!inspect->memory && table_types(inspect, err) < 0)

@@ -8,7 +8,7 @@
 
 #include "cli/inspect/inspect.h"
 
-/* Behind the walk: the trees of page tables, if they were asked for. */
+/* Prints the page table trees after the walk, if they were requested. */
 int gw_inspect_page_tables(struct gw_inspect *inspect, struct gw_error *err);
 
 int gw_inspect_memory_text(const struct gw_inspect *inspect, struct gw_error *err);

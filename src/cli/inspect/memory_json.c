@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Memory for programs (docs/inspect-json.md).
+ * The JSON output of the memory map (docs/inspect-json.md).
  */
 #include "cli/inspect/memory.h"
 

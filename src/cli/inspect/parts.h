@@ -11,7 +11,7 @@
 
 /* All fields of the vCPU inspect->vcpu. */
 void gw_inspect_vcpu_text(const struct gw_inspect *inspect);
-/* State that is no vCPU's: timers, interrupt controllers, shared_info, TSC; unknown entries. */
+/* State outside vCPUs: timers, interrupt controllers, shared_info, TSC; unknown entries. */
 void gw_inspect_platform_text(const struct gw_inspect *inspect);
 void gw_inspect_policy_text(const struct gw_inspect *inspect);
 

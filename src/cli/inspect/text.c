@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * What inspect shows to people.
+ * The text output of inspect.
  */
 #include "cli/inspect/inspect.h"
 
@@ -45,7 +45,7 @@ static void xend_header(const struct gw_summary *s)
 	line("xend header", "at 0x%" PRIx64 ", %zu bytes of config", s->xend_offset, s->config.len);
 }
 
-/* What its header says and what the chunks said of themselves. */
+/* The values of its header and of its chunks. */
 static void legacy(const struct gw_inspect *inspect)
 {
 	const struct gw_examination *e = &inspect->examination;
@@ -160,7 +160,7 @@ static void config_lines(const char *text)
 	}
 }
 
-/* A config that is no JSON: as it is, but that of xend, which is one long line. */
+/* A config that is not JSON: printed unchanged, except xend's, which is one long line. */
 static int raw_config(const struct gw_summary *s, struct gw_error *err)
 {
 	struct gw_buffer laid_out = {0};
@@ -273,16 +273,14 @@ static void state(const struct gw_inspect *inspect)
 
 	if (f->checkpoints)
 		line("Checkpoints", "%" PRIu64 "%s", f->checkpoints,
-		     s->unfinished
-			     ? "; what follows them is of a round that is not complete, and left out"
-			     : "");
+		     s->unfinished ? "; the incomplete round after them is left out" : "");
 	if (f->verify_mode)
-		line("Verify", "the pages are sent once more behind %s",
+		line("Verify", "the pages are sent once more after %s",
 		     inspect->examination.has_legacy ? "ENABLE_VERIFY_MODE" : "a VERIFY record");
 	if (f->static_data_inferred)
 		line("Static data", "its end is inferred, as in every image of version 2");
 	if (f->not_for_stock_xen)
-		line("Only godwit", "this image carries state that a stock Xen would not restore");
+		line("Only godwit", "this image contains state that stock Xen does not restore");
 	if (s->has_p2m)
 		line("P2M", "pfns 0x%" PRIx32 "-0x%" PRIx32 " in %" PRIu32 " frames",
 		     s->p2m.start_pfn, s->p2m.end_pfn, s->p2m.count);
@@ -298,7 +296,7 @@ static void state(const struct gw_inspect *inspect)
 		line("", "%" PRIu64 " xenstore keys", s->xenstore_keys);
 }
 
-/* The parts that were asked for, in full. */
+/* The requested parts, in full. */
 static int parts(struct gw_inspect *inspect, struct gw_error *err)
 {
 	if (inspect->memory && gw_inspect_memory_text(inspect, err) < 0)

@@ -60,7 +60,7 @@ int gw_byte_store_finish(struct gw_byte_store *store, struct gw_error *err)
 		return -1;
 	/* What was reserved and not put is a hole, also at the end. */
 	if (ftruncate(store->file.fd, (off_t)store->end) < 0)
-		return gw_fail_errno(err, "giving %s its size, %llu bytes", store->what,
+		return gw_fail_errno(err, "setting the size of %s to %llu bytes", store->what,
 				     (unsigned long long)store->end);
 	return 0;
 }

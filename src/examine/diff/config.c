@@ -38,7 +38,7 @@ static int report_pair(struct configs *c, const json_t *a, const json_t *b)
 	return 0;
 }
 
-/* One member or element further down: its name is put behind the path for the time being. */
+/* Descends to one member or element; its name is appended to the path meanwhile. */
 static int compare_below(struct configs *c, const char *name, const json_t *a, const json_t *b)
 {
 	size_t len = c->path.len - 1;

@@ -47,7 +47,7 @@ enum gw_diff_part {
 /* "guest", "config", "cpuid", ...: for programs. */
 const char *gw_diff_part_name(enum gw_diff_part part);
 
-/* One difference that is none of pages. Borrowed for the call. Texts may hold any byte but NUL. */
+/* One difference outside pages. Borrowed for the call. Texts may contain any byte but NUL. */
 struct gw_difference {
 	enum gw_diff_part part;
 	uint32_t number, subleaf; /* subleaf GW_CPUID_NO_SUBLEAF: the leaf has none */

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The device model's state, bytes that are told by QEMU's sections where it has any, and its keys
- * in xenstore.
+ * Compares the device model's state, by QEMU's sections where it has any, and its xenstore keys.
  */
 #include "examine/diff/internal.h"
 
@@ -28,7 +27,7 @@ struct states {
 	struct gw_qemu_sections qemu_a, qemu_b;
 };
 
-/* The piece that begins that far behind the first byte of the range: how long it is, or -1. */
+/* Returns the length of the piece at that offset in the range, or -1. */
 static ssize_t piece(const struct range *r, uint64_t done, uint8_t *to, struct gw_error *err)
 {
 	size_t n = done < r->len ? (size_t)GW_MIN(r->len - done, (uint64_t)STEP) : 0;
@@ -114,8 +113,8 @@ static int compare_sections(struct states *s, struct gw_error *err)
 	return n < 0 ? -1 : 0;
 }
 
-/* The bytes decide; QEMU's sections only say where. What is in front of them and behind is told if
- * it is all there is. */
+/* The bytes decide; QEMU's sections only give the place. Bytes before or after the sections are
+ * reported only if nothing else differs. */
 static int compare_all(struct states *s, struct gw_error *err)
 {
 	const struct gw_difference x = {.part = GW_DIFF_EMULATOR, .field = "state"};

@@ -73,7 +73,7 @@ static void report_field(struct gw_diff *d, const struct gw_difference *what,
 		      b ? gw_field_text(b, text_b, sizeof(text_b)) : NULL);
 }
 
-/* What a field that was told covers of the bytes needs no more words. */
+/* Bytes that a reported field covers are not reported again. */
 static void cover(uint8_t *covered, const struct gw_diff_blob *blob, const struct gw_field *field)
 {
 	if (field && field->bytes)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * What only PV guests have: width, P2M, shared info, and the four records of each vCPU.
+ * Compares the state that only PV guests have: width, P2M, shared info, and the four records of
+ * each vCPU.
  */
 #include "examine/diff/internal.h"
 
@@ -12,7 +13,7 @@
 #include "format/x86/hvm_fields.h"
 #include "format/x86/pv_fields.h"
 
-/* Frames that are told one by one; of the others only how many. */
+/* The number of frames that are reported one by one; the others are only counted. */
 #define FRAMES_TOLD 8u
 
 static void compare_info(struct gw_diff *d)
@@ -28,7 +29,7 @@ static void compare_info(struct gw_diff *d)
 	gw_diff_numbers(d, &x, "levels", a->pv_info.pt_levels, b->pv_info.pt_levels);
 }
 
-/* One frame of the list; NULL behind its end. */
+/* One frame of the list; NULL after its end. */
 static const char *frame_text(const struct gw_buffer *frames, size_t i, char *buf, size_t size)
 {
 	const uint64_t *list = (const void *)frames->data;

@@ -11,7 +11,7 @@
 
 #include "base/util.h"
 
-/* Items of a round that does not count yet: this, and behind it what the kind has. */
+/* The header of an item in a round that does not count yet; the data of its type follows. */
 enum {
 	W_PAGE,	   /* its contents, if it has any */
 	W_ENTRIES, /* of a PAGE_DATA whose pages stay where they are */
@@ -308,17 +308,16 @@ static int judge(struct gw_diff_side *side, struct gw_error *err)
 	/* Its pages are not where those of the image it becomes would be. */
 	if (side->examination.has_legacy)
 		return gw_fail(err, GW_UNSUPPORTED,
-			       "a legacy image is compared through a conversion only");
+			       "a legacy image can only be compared after conversion");
 	if (side->summary.err.code)
 		return gw_fail(err, side->summary.err.code, "%s", side->summary.err.text);
 	if (side->summary.left_out)
-		return gw_fail(err, GW_UNSUPPORTED,
-			       "the state of its vCPUs has more than %llu bytes",
+		return gw_fail(err, GW_UNSUPPORTED, "its vCPU state has more than %llu bytes",
 			       (unsigned long long)GW_SUMMARY_STATE_MAX);
 	if (side->pages.left_out)
 		return gw_fail(
 			err, GW_UNSUPPORTED,
-			"the pfns of this image are too far apart: %llu entries found no room in the memory map",
+			"the pfns of this image are too scattered: %llu entries do not fit into the memory map",
 			(unsigned long long)side->pages.left_out);
 	return gw_checkpoints_over(&side->checkpoints, err);
 }

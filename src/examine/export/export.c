@@ -137,7 +137,7 @@ static int copy_out(int fd, struct gw_channel *out, uint64_t size, struct gw_err
 	int rc = room ? 0 : -1;
 
 	if (rc == 0 && lseek(fd, 0, SEEK_SET) < 0)
-		rc = gw_fail_errno(err, "reading the memory back");
+		rc = gw_fail_errno(err, "reading back the memory");
 	if (rc == 0) {
 		from = gw_channel_from_fd(fd, false, "the memory", err);
 		rc = from ? 0 : -1;
@@ -188,7 +188,7 @@ static int deliver(struct gw_channel *out, struct gw_spool *scratch, uint64_t si
 			return -1;
 	} else if (fsync(out->fd) < 0) {
 		/* The channel does so only for what passed through it. */
-		return gw_fail_errno(err, "making %s durable", out->name);
+		return gw_fail_errno(err, "flushing %s to disk", out->name);
 	}
 	return gw_channel_finish(out, err);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * What the files of an export share: the memory on its way out, the registers of the vCPUs.
+ * The state of an export, shared by its files: the memory being written, the registers of the
+ * vCPUs.
  */
 #ifndef GW_EXAMINE_EXPORT_INTERNAL_H
 #define GW_EXAMINE_EXPORT_INTERNAL_H
@@ -30,7 +31,7 @@ int gw_export_memory_add(struct gw_export_memory *m, uint64_t pfn, unsigned type
 			 const uint8_t *contents, struct gw_error *err);
 /* What came counts; what comes is a round of its own. */
 int gw_export_memory_checkpoint(struct gw_export_memory *m, struct gw_error *err);
-/* Writes what is left of what counts. *end: the file's size, behind the highest populated pfn. */
+/* Writes the remaining pages that count. *end: the file's size, after the highest populated pfn. */
 int gw_export_memory_finish(struct gw_export_memory *m, uint64_t *end, struct gw_error *err);
 void gw_export_memory_free(struct gw_export_memory *m);
 
@@ -94,7 +95,7 @@ int gw_export_vcpus_record(struct gw_export_vcpus *v, const struct gw_record *re
 
 #define GW_CORE_MEMORY_START 4096u /* room for the ELF header */
 
-/* Writes notes and program headers behind end, and the ELF header. *end: the new size. */
+/* Writes notes and program headers after *end, and the ELF header. *end: the new size. */
 int gw_export_core(int fd, const struct gw_memory_map *map, const struct gw_export_vcpus *vcpus,
 		   uint64_t *end, struct gw_error *err);
 

@@ -78,7 +78,7 @@ static int apply_round(struct gw_export_memory *m, struct gw_channel *from, stru
 		bool data = gw_page_has_data((unsigned)head.type);
 
 		if (data && gw_channel_read(from, page, sizeof(page), err) != 1)
-			return gw_fail(err, GW_SYSTEM, "a spooled round of checkpoints lost bytes");
+			return gw_fail(err, GW_SYSTEM, "a spooled checkpoint round lost bytes");
 		if (apply(m, head.pfn, (unsigned)head.type, data ? page : NULL, err) < 0)
 			return -1;
 	}
@@ -115,14 +115,14 @@ int gw_export_memory_finish(struct gw_export_memory *m, uint64_t *end, struct gw
 	if (m->map.left_out)
 		return gw_fail(
 			err, GW_UNSUPPORTED,
-			"the pfns of this image are too far apart: %llu entries found no room in the memory map",
+			"the pfns of this image are too scattered: %llu entries do not fit into the memory map",
 			(unsigned long long)m->map.left_out);
 	if (flush(m, err) < 0 || gw_memory_map_runs(&m->map, find_end, &pfns, err) < 0)
 		return -1;
 	*end = m->start + pfns * GW_PAGE_SIZE;
-	/* Behind it may be what was populated once and is no more. */
+	/* The file may be longer, because of pages that were populated only temporarily. */
 	if (ftruncate(m->fd, (off_t)*end) < 0)
-		return gw_fail_errno(err, "giving the output its size, %llu bytes",
+		return gw_fail_errno(err, "setting the output's size to %llu bytes",
 				     (unsigned long long)*end);
 	return 0;
 }

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * What an image says about each pfn: its last type, how often its contents came, and, for who
- * wants to know, where. Sparse, in five bits per pfn (a byte more where pages were resent), and
- * bounded: an image that names pfns far apart fills it slower than its own bytes come, and never
- * beyond GW_MAP_CHUNKS_MAX.
+ * The memory map of an image: for each pfn its last type, how often its contents were sent and, on
+ * request, the place of the last contents. It is sparse, with five bits per pfn (a byte more where
+ * pages were resent), and bounded: an image with scattered pfns fills it slower than its own bytes
+ * arrive, and never beyond GW_MAP_CHUNKS_MAX.
  */
 #ifndef GW_EXAMINE_MEMORY_MAP_H
 #define GW_EXAMINE_MEMORY_MAP_H
@@ -66,7 +66,7 @@ int gw_memory_map_add_at(struct gw_memory_map *map, uint64_t pfn, unsigned type,
 int gw_memory_map_type(const struct gw_memory_map *map, uint64_t pfn);
 /* How often its contents came. */
 uint32_t gw_memory_map_times(const struct gw_memory_map *map, uint64_t pfn);
-/* Where the last contents of a pfn are, if gw_memory_map_add_at() was told. */
+/* Returns the place of a pfn's last contents, if gw_memory_map_add_at() recorded it. */
 bool gw_memory_map_place(const struct gw_memory_map *map, uint64_t pfn, uint64_t *place);
 
 /* The numbers of the chunks of GW_MAP_CHUNK_PFNS pfns that have entries, lowest first, for the

@@ -24,7 +24,7 @@ struct gw_map_chunk {
 	uint64_t number;		      /* pfn / GW_MAP_CHUNK_PFNS */
 	uint8_t types[GW_MAP_CHUNK_PFNS / 2]; /* the even pfn in the lower half */
 	uint64_t had_data[GW_MAP_CHUNK_PFNS / GW_MAP_BLOCK_PFNS];
-	struct gw_map_places *places; /* of each block; NULL: none was told */
+	struct gw_map_places *places; /* of each block; NULL: no place was recorded */
 	uint8_t *few;		      /* times of each pfn; NULL: none came twice */
 	uint32_t *many;
 };

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * What the memory map tells beside runs: holes, and what was resent how often.
+ * Further views of the memory map: holes, and how often pages were resent.
  */
 #include "examine/memory/map_internal.h"
 
@@ -13,7 +13,7 @@
 #include "base/util.h"
 
 struct holes {
-	uint64_t next; /* the pfn behind the last that has memory */
+	uint64_t next; /* the pfn after the last that has memory */
 	bool (*fn)(void *opaque, const struct gw_map_hole *hole);
 	void *opaque;
 	bool over;

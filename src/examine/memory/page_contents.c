@@ -50,7 +50,7 @@ static int make_key(struct gw_page_contents *c, struct gw_error *err)
 		return 0;
 	c->key = malloc(sizeof(*c->key));
 	if (!c->key)
-		return gw_fail_errno(err, "a key for the contents of pages");
+		return gw_fail_errno(err, "a key for page digests");
 	for (size_t i = 0; i < WORDS; i++)
 		c->key->words[i] = splitmix(&seed);
 	c->key->high = (u128)splitmix(&seed) << 64 | splitmix(&seed);

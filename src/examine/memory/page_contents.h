@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * What pages have in them, in short: a digest for each pfn, of its last contents, from which pages
- * that are zero, of one word, or equal to others are counted. It takes 8 bytes for each page, less
- * than the pages themselves took to come, and never more than GW_CONTENTS_CHUNKS_MAX allows.
+ * A digest of each pfn's last contents. It counts pages that are zero, one repeated word, or equal
+ * to others. It needs 8 bytes for each page that arrived, and never more than
+ * GW_CONTENTS_CHUNKS_MAX allows.
  */
 #ifndef GW_EXAMINE_MEMORY_PAGE_CONTENTS_H
 #define GW_EXAMINE_MEMORY_PAGE_CONTENTS_H

@@ -119,7 +119,7 @@ static int examine_tables(struct gw_page_tables *pt, struct gw_error *err)
 		return -1;
 	pt->facts = calloc(pt->tables.nr + 1, sizeof(*pt->facts));
 	if (!pt->facts)
-		return gw_fail_errno(err, "what is known of page tables");
+		return gw_fail_errno(err, "the page table index");
 	for (size_t i = 0; i < pt->tables.nr; i++) {
 		if (look_at_table(pt, i, err) < 0)
 			return -1;

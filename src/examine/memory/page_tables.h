@@ -56,7 +56,7 @@ struct gw_table_fault {
 	enum gw_table_fault_kind kind;
 	uint64_t table;		 /* pfn */
 	unsigned level, slot;	 /* of the table; in it */
-	uint64_t entry;		 /* as it stands there */
+	uint64_t entry;		 /* the entry's value */
 	uint64_t target;	 /* pfn */
 	int target_type;	 /* -1: it never came */
 	uint64_t record, offset; /* the PAGE_DATA that has the table: number, and where it is */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * What comes in pieces into the summary (pages, a device model's state), and all that waits for its
- * checkpoint.
+ * The parts of the summary that arrive in pieces (pages, device model state), and those that wait
+ * for their checkpoint.
  */
 #include "examine/summary/internal.h"
 

@@ -94,7 +94,7 @@ static void gather_vcpu(struct gw_summary *s, const struct gw_record *rec)
 	if (!s->has_pv_info || gw_vcpu_blob_decode(rec, s->pv_info.guest_width, &blob, NULL) < 0)
 		return;
 	vcpu = vcpu_of(s, blob.vcpu_id);
-	/* An empty record is passed over. */
+	/* An empty record is skipped. */
 	if (!vcpu || !blob.blob_len)
 		return;
 	switch (rec->type) {

@@ -90,7 +90,7 @@ struct gw_summary {
 	uint64_t stream_offset, image_offset;
 	/* image */
 	struct gw_checkpoints checkpoints;
-	uint64_t unfinished; /* entries behind the last complete checkpoint, left out */
+	uint64_t unfinished; /* entries after the last complete checkpoint, left out */
 	struct gw_memory_map memory;
 	struct gw_page_contents contents; /* if want_contents */
 	struct gw_page_tables tables;	  /* if want_tables: put in, not looked at yet */
@@ -149,14 +149,15 @@ void gw_summary_record(void *summary, const struct gw_examine_record *record);
 void gw_summary_item(void *summary, const struct gw_examine_item *item);
 int gw_summary_body(void *summary, const struct gw_examine_record *record, const uint8_t *data,
 		    size_t len, struct gw_error *err);
-/* A record other than PAGE_DATA, for who knows that it counts and keeps what does not aside. */
+/* Adds a record other than PAGE_DATA. The caller knows that it counts, and keeps the others aside.
+ */
 void gw_summary_apply(struct gw_summary *summary, const struct gw_examine_record *record);
 /* These two where contents are wanted. */
 bool gw_summary_wants(void *summary, uint64_t pfn, unsigned type);
 int gw_summary_page(void *summary, uint64_t pfn, unsigned type, const uint8_t *contents,
 		    struct gw_error *err);
 
-/* Behind the walk. -1: memory ran out, here or on the way. */
+/* Ends the summary after the walk. -1: out of memory, here or earlier. */
 int gw_summary_finish(struct gw_summary *summary, struct gw_error *err);
 
 /*

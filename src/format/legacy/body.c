@@ -24,7 +24,7 @@ static int unknown_chunk(const struct gw_legacy_reader *r, struct gw_error *err)
 			       GW_LEGACY_BATCH_MAX, gw_legacy_doubt(r));
 	return gw_fail(
 		err, GW_INVALID,
-		"chunk id %d is none that Xen wrote: expected %d to -1, 0, or the pages of a batch%s",
+		"chunk id %d was never written by Xen, expected %d to -1, 0, or the pages of a batch%s",
 		r->id, GW_LEG_FIRST_ID, gw_legacy_doubt(r));
 }
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * Undoing the compression of Remus: see delta.h. A page is one byte 0x00 (unchanged), or
- * 0x80 and all of it, or runs: a byte with a count of 32-bit words (1 to 127), to pass over if its
- * bit 7 is set, else to copy from the bytes that follow it.
+ * 0x80 and the whole page, or runs: a byte with a count of 32-bit words (1 to 127), which are
+ * skipped if its bit 7 is set and otherwise copied from the following bytes.
  */
 #include "format/legacy/delta.h"
 
@@ -56,12 +56,12 @@ static int begin_run(struct gw_legacy_delta *d, uint8_t marker, struct gw_error 
 	}
 	if (bytes == 0)
 		return gw_fail(err, GW_INVALID,
-			       "compressed page: a run of no words (0x%02x) at byte %u of the page",
+			       "compressed page: an empty run (0x%02x) at byte %u of the page",
 			       marker, d->done);
 	if (bytes > GW_PAGE_SIZE - d->done)
 		return gw_fail(
 			err, GW_INVALID,
-			"compressed page: a run of %u bytes at byte %u of the page, %u are left of it",
+			"compressed page: a run of %u bytes at byte %u of the page, which has %u left",
 			bytes, d->done, GW_PAGE_SIZE - d->done);
 	if (marker & SKIP && !d->full) {
 		d->done += bytes;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * The compression of Remus in legacy images (Xen 4.2 to 4.5, tools/libxc/xc_compression.c): a page
- * is told as what differs from the contents it has on the receiving side.
+ * is encoded as its differences from the receiver's copy.
  */
 #ifndef GW_FORMAT_LEGACY_DELTA_H
 #define GW_FORMAT_LEGACY_DELTA_H

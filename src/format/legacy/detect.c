@@ -67,12 +67,11 @@ static int check_width(const uint8_t *first, const struct gw_legacy_kind *seen, 
 	if (forced == 0 || forced == seen->width)
 		return 0;
 	if (forced == 8)
-		return gw_fail(
-			err, GW_INVALID,
-			"64-bit tools would have saved a guest of 0x%llx pages; it looks like %s",
-			(unsigned long long)gw_get_le64(first), gw_legacy_kind_text(seen));
+		return gw_fail(err, GW_INVALID,
+			       "read as 64-bit, the size is 0x%llx pages; it looks like %s",
+			       (unsigned long long)gw_get_le64(first), gw_legacy_kind_text(seen));
 	return gw_fail(err, GW_INVALID,
-		       "32-bit tools write no 0 behind the size of the guest; it looks like %s",
+		       "32-bit tools never write 0 after the size of the guest; it looks like %s",
 		       gw_legacy_kind_text(seen));
 }
 
@@ -80,7 +79,7 @@ static int not_pv(const struct reading *as, const struct gw_legacy_kind *seen, s
 {
 	return gw_fail(
 		err, GW_INVALID,
-		"0x%llx stands where a PV guest has its extended info or, of Xen 3.0, the first frame of its P2M (below 0x%llx); it looks like %s",
+		"0x%llx is where a PV guest has its extended info or, in Xen 3.0, its first P2M frame (below 0x%llx); it looks like %s",
 		(unsigned long long)as->value, (unsigned long long)as->p2m_size,
 		gw_legacy_kind_text(seen));
 }
@@ -93,15 +92,15 @@ static int check_guest(const struct reading *as, const struct gw_legacy_kind *se
 	if (forced == GW_GUEST_X86_HVM && as->marker)
 		return gw_fail(
 			err, GW_INVALID,
-			"the extended info of a PV guest stands where an HVM guest has its first chunk; it looks like %s",
+			"the extended info of a PV guest is where an HVM guest has its first chunk; it looks like %s",
 			gw_legacy_kind_text(seen));
 	if (forced != GW_GUEST_X86_PV && seen->guest == GW_GUEST_NONE)
 		return gw_fail(
 			err, GW_INVALID,
-			"behind the size of the guest stands 0x%llx, neither the extended info of a PV guest nor a chunk of an HVM guest (%d)%s",
+			"0x%llx after the size of the guest is neither the extended info of a PV guest nor a chunk of an HVM guest (%d)%s",
 			(unsigned long long)as->value, as->id,
 			may_be_frame(as) && forced == GW_GUEST_NONE
-				? "; it may be a PV guest that Xen 3.0 saved"
+				? "; it may be a PV guest saved by Xen 3.0"
 				: "");
 	return 0;
 }

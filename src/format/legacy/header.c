@@ -20,7 +20,7 @@
 const char *gw_legacy_doubt(const struct gw_legacy_reader *r)
 {
 	/* What follows the first pages has its place only if they were pages. */
-	return r->doubtful && r->item < 2 ? "; it may be a PV guest that Xen 3.0 saved" : "";
+	return r->doubtful && r->item < 2 ? "; it may be a PV guest saved by Xen 3.0" : "";
 }
 
 /* Gives back the last n bytes that were read: they belong to what follows the header. */
@@ -118,7 +118,7 @@ static int next_block(struct gw_legacy_reader *r, struct gw_error *err)
 		return begin_frames(r, false);
 	if (r->info_left < BLOCK_HEAD)
 		return gw_fail(err, GW_INVALID,
-			       "%u bytes are left of the extended info, a block has at least %u",
+			       "%u bytes are left of the extended info, a block needs at least %u",
 			       r->info_left, BLOCK_HEAD);
 	gw_legacy_expect(r, GW_LEGS_BLOCK, BLOCK_HEAD);
 	return 0;
@@ -207,7 +207,7 @@ int gw_legacy_got_block_data(struct gw_legacy_reader *r, enum gw_legacy_event *e
 		if (h->xsave_bytes && h->xsave_bytes < XSAVE_HEAD)
 			return gw_fail(
 				err, GW_INVALID,
-				"the block \"xcnt\" says %u bytes for each vCPU, expected at least %u",
+				"the block \"xcnt\" gives %u bytes for each vCPU, expected at least %u",
 				h->xsave_bytes, XSAVE_HEAD);
 		return next_block(r, err);
 	}

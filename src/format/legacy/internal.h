@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * What the files of the legacy reader share: its states, and how one begins the next thing to
- * read. Others use legacy.h.
+ * The states of the legacy reader, shared by its files. Other files include legacy.h.
  */
 #ifndef GW_FORMAT_LEGACY_INTERNAL_H
 #define GW_FORMAT_LEGACY_INTERNAL_H

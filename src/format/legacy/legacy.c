@@ -78,7 +78,7 @@ static int owed(struct gw_legacy_reader *r, enum gw_legacy_event *event, struct 
 static int got_round(struct gw_legacy_reader *r, enum gw_legacy_event *event, struct gw_error *err)
 {
 	r->rounds++;
-	/* Xen's reader looks at the announcement once, behind the first tail. */
+	/* Xen's reader checks the announcement once, after the first tail. */
 	if (r->rounds == 1)
 		r->compressing = r->compressed;
 	r->fresh = true;

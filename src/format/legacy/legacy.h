@@ -93,7 +93,7 @@ struct gw_legacy_header {
 	bool has_ext_contexts;	/* block "extv" */
 	uint32_t xsave_bytes; /* block "xcnt": of each vCPU in the tail, with 16 of its own; 0: none
 			       */
-	uint32_t unknown_blocks; /* passed over, as libxc does */
+	uint32_t unknown_blocks; /* skipped, as libxc does */
 	uint64_t p2m_frames;	 /* entries of the list: gw_legacy_p2m_frame() */
 };
 
@@ -121,8 +121,8 @@ enum gw_legacy_event {
 	GW_LEGACY_HEADER, /* header is filled; PV: the list of p2m frames is there until the next
 			     want(), as is what later events point at */
 	/*
-	 * A chunk that is no batch, whole: id and its part of the reader (value, vcpu_map, tsc,
-	 * data/len). TMEM and TMEM_EXTRA come when all of them was passed over.
+	 * A complete chunk other than a batch: id and its member of the reader (value, vcpu_map,
+	 * tsc, data/len). TMEM and TMEM_EXTRA are reported after all of their data was skipped.
 	 */
 	GW_LEGACY_CHUNK,
 	/*
@@ -209,14 +209,14 @@ int gw_legacy_reader_got(struct gw_legacy_reader *r, enum gw_legacy_event *event
 void gw_legacy_reader_data_done(struct gw_legacy_reader *r);
 /* Entry i of the p2m frame list: the pfn of the page that holds that part of the p2m. */
 uint64_t gw_legacy_p2m_frame(const struct gw_legacy_reader *r, uint64_t i);
-/* True behind a whole state: input that ends here is no cut. Also after want() if not one of the
- * wanted bytes came. */
+/* True after a complete state: an input that ends here is not truncated. Also after want() if none
+ * of the wanted bytes came. */
 bool gw_legacy_reader_at_boundary(const struct gw_legacy_reader *r);
 /*
- * Input has ended, and not one of the bytes that want() asked for came: true if LAST_CHECKPOINT was
- * there and all of the first tail but the device model's record, which no guest needs that has no
- * device model, and which whoever calls libxc alone does not write. The round counts as whole then:
- * go on with want() and got(), which ask for nothing more.
+ * The input has ended, and none of the bytes that want() asked for came. True if LAST_CHECKPOINT
+ * and all of the first tail came, except the device model's record: a guest without device model
+ * does not need it, and libxc alone does not write it. The round then counts as complete; the
+ * caller continues with want() and got(), which ask for nothing more.
  */
 bool gw_legacy_reader_without_model(struct gw_legacy_reader *r);
 /* True inside the chunk or part of the tail that id, item and item_offset are of (or where it

@@ -93,9 +93,9 @@ int gw_legacy_map_header(const struct gw_legacy_reader *r, struct gw_buffer *out
 }
 
 /*
- * What stands in a batch in the place of a page that could not be had. From Xen 4.1 on its pfn is
- * 0. Before, libxc left what it had asked Xen for: the pfn of an HVM guest; of a PV guest, up
- * to 3.4, the mfn, which says nothing here and may be of any size.
+ * The batch entry of a page that the saver could not map. Since Xen 4.1 its pfn is 0. Earlier libxc
+ * left the number that it had asked Xen for: the pfn of an HVM guest, or up to 3.4 the mfn of a PV
+ * guest, which is meaningless here and may have any value.
  */
 static bool only_fills(const struct gw_legacy_reader *r, uint64_t entry)
 {
@@ -159,7 +159,7 @@ static int check_tmem(const struct gw_legacy_reader *r, struct gw_error *err)
 		return 0;
 	return gw_fail(
 		err, GW_UNSUPPORTED,
-		"TMEM: %llu pages of the guest are in transcendent memory, which images of version 3 cannot carry",
+		"TMEM: %llu pages of the guest are in transcendent memory, which images of version 3 cannot contain",
 		(unsigned long long)r->tmem_pages);
 }
 
@@ -174,7 +174,7 @@ static int map_chunk(struct gw_legacy_map *map, const struct gw_legacy_reader *r
 		map->tsc = r->tsc;
 		return 0;
 	case GW_LEG_TOOLSTACK:
-		/* That of a PV guest has no reader: no device model is there to be told. */
+		/* A PV guest has no device model, so its toolstack record has no reader. */
 		if (r->header.kind.guest == GW_GUEST_X86_PV)
 			return 0;
 		return replace(&map->toolstack, r->data, r->len, err);
@@ -218,7 +218,7 @@ static int map_vcpu(struct gw_legacy_map *map, const struct gw_legacy_reader *r,
 		    struct gw_error *err)
 {
 	const struct gw_legacy_vcpu *v = &r->vcpu;
-	/* Where the context will stand: behind the record's header and the vCPU's id. */
+	/* The place of the context: after the record's header and the vCPU's id. */
 	size_t context = map->vcpus.len + GW_RECORD_HEADER_SIZE + 8;
 
 	if (append_vcpu_record(map, GW_REC_X86_PV_VCPU_BASIC, v->id, v->context, v->context_len,

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * What a legacy image becomes as an image of version 3: each item's record (docs/format.md has the
- * table). Structs to bytes, no system call; when what is written is decided by src/convert, and
- * src/examine shows a legacy image in these terms.
+ * The mapping of a legacy image to version 3: the record of each item (docs/format.md has the
+ * table). It encodes structs as bytes, without system calls. src/convert decides when to write
+ * them, and src/examine describes a legacy image by them.
  */
 #ifndef GW_FORMAT_LEGACY_MAP_H
 #define GW_FORMAT_LEGACY_MAP_H
@@ -46,9 +46,9 @@ int gw_legacy_map_header(const struct gw_legacy_reader *r, struct gw_buffer *out
  */
 size_t gw_legacy_map_pages(const struct gw_legacy_reader *r, uint64_t *out, size_t *nr_pages);
 /*
- * At GW_LEGACY_UNMAPPED: the entries of a PAGE_DATA without contents that says of these pfns that
- * there is no memory (XTAB). No restore takes memory away for it; whoever reads the image learns
- * what the guest had. Returns how many.
+ * At GW_LEGACY_UNMAPPED: writes the XTAB entries of a PAGE_DATA for these pfns without memory. No
+ * restore frees memory for them, but a reader of the image sees the guest's memory. Returns their
+ * number.
  */
 size_t gw_legacy_map_unmapped(const struct gw_legacy_reader *r, uint64_t *out);
 /* Any other event: keeps what the tail's records need. GW_UNSUPPORTED for what version 3 cannot
@@ -56,18 +56,18 @@ size_t gw_legacy_map_unmapped(const struct gw_legacy_reader *r, uint64_t *out);
 int gw_legacy_map_event(struct gw_legacy_map *map, const struct gw_legacy_reader *r,
 			enum gw_legacy_event event, struct gw_error *err);
 /*
- * At GW_LEGACY_CHECKPOINT: what stands behind the pages, in the order of the specification. PV:
+ * At GW_LEGACY_CHECKPOINT: writes the records after the pages, in the specification's order. PV:
  * X86_TSC_INFO, SHARED_INFO, the vCPUs' records. HVM: X86_TSC_INFO, HVM_PARAMS, HVM_CONTEXT. No
  * END, no CHECKPOINT.
  */
 int gw_legacy_map_tail(const struct gw_legacy_map *map, const struct gw_legacy_header *header,
 		       struct gw_buffer *out, struct gw_error *err);
 /*
- * Appends the toolstack record as the body of EMULATOR_XENSTORE_DATA has it behind its ids: keys
- * physmap/ADDRESS/{start_addr,size,name} and their values, NUL-terminated. width: of the saving
- * tools, which decides where an entry begins: a record that is not of that width fails. *entries:
- * physmap entries; nothing is appended if there are none, or on failure. What is longer than a
- * record's GW_STREAM_BODY_MAX, or of another version, is GW_UNSUPPORTED.
+ * Appends the toolstack record as the body of EMULATOR_XENSTORE_DATA after its ids: keys
+ * physmap/ADDRESS/{start_addr,size,name} and their values, NUL-terminated. width: word size of the
+ * saving tools, which decides the entry layout; a record that does not fit it fails. *entries:
+ * number of physmap entries; without entries, or on failure, nothing is appended. A result longer
+ * than GW_STREAM_BODY_MAX, or another version, is GW_UNSUPPORTED.
  */
 int gw_legacy_map_xenstore(const void *toolstack, size_t len, unsigned width, struct gw_buffer *out,
 			   uint32_t *entries, struct gw_error *err);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The legacy reader: what stands behind the body, of an HVM guest magic pfns, context and device
- * model, of a PV guest the pfns without memory, its vCPUs and shared_info.
+ * The legacy reader's part for the tail after the body: magic pfns, context and device model of an
+ * HVM guest; pfns without memory, vCPUs and shared_info of a PV guest.
  */
 #include "format/legacy/internal.h"
 
@@ -92,7 +92,7 @@ static int unknown_model(const struct gw_legacy_reader *r, struct gw_error *err)
 	}
 	return gw_fail(
 		err, GW_INVALID,
-		"\"%s\" stands where the device model's record begins, expected \"DeviceModelRecord0002\", \"QemuDeviceModelRecord\" or \"RemusDeviceModelState\"",
+		"\"%s\" is where the device model's record begins, expected \"DeviceModelRecord0002\", \"QemuDeviceModelRecord\" or \"RemusDeviceModelState\"",
 		text);
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The legacy reader: what a guest had in transcendent memory (xc_tmem.c of Xen 4.0 to 4.5), passed
- * over and counted. Xen has no tmem any more.
+ * The legacy reader's part for transcendent memory (xc_tmem.c of Xen 4.0 to 4.5). It skips and
+ * counts the pages. Current Xen has no tmem.
  */
 #include "format/legacy/internal.h"
 

@@ -17,9 +17,9 @@
 #define ENTRY_HEAD     28u /* phys_offset, start_addr, size, namelen */
 
 /*
- * The saver reckoned an entry as sizeof(struct libxl__physmap_info) + namelen, but the name begins
- * behind the 28 bytes of the fields: where the struct is padded to 32, in 64-bit builds, four stray
- * bytes follow each name.
+ * The saver computed the entry size as sizeof(struct libxl__physmap_info) + namelen, but the name
+ * begins after the 28 bytes of the fields. In 64-bit builds the struct is padded to 32, so four
+ * stray bytes follow each name.
  */
 static unsigned stray_bytes(unsigned width)
 {
@@ -31,7 +31,7 @@ struct entry {
 	const char *name; /* "" for none */
 };
 
-/* The entry at *pos of record; moves *pos behind it. */
+/* Reads the entry at *pos of record and moves *pos after it. */
 static int take_entry(const uint8_t *record, size_t len, unsigned width, size_t *pos,
 		      struct entry *entry, struct gw_error *err)
 {
@@ -55,7 +55,7 @@ static int take_entry(const uint8_t *record, size_t len, unsigned width, size_t 
 	entry->name = namelen ? (const char *)entry_bytes + ENTRY_HEAD : "";
 	if (namelen && strnlen(entry->name, namelen) != namelen - 1)
 		return gw_fail(err, GW_INVALID,
-			       "its name of %" PRIu32 " bytes has not its only NUL at the end",
+			       "its name of %" PRIu32 " bytes does not end with its only NUL",
 			       namelen);
 	*pos += (size_t)need;
 	return 0;
@@ -100,11 +100,10 @@ static int take_entries(const uint8_t *record, size_t len, unsigned width, struc
 			return -1;
 		if (out->len - before > GW_STREAM_BODY_MAX - 8)
 			return gw_fail(err, GW_UNSUPPORTED,
-				       "%" PRIu32 " entries are more than xenstore is given",
-				       count);
+				       "%" PRIu32 " entries exceed the limit for xenstore", count);
 	}
 	if (pos != len)
-		return gw_fail(err, GW_INVALID, "%zu bytes behind its %" PRIu32 " entries",
+		return gw_fail(err, GW_INVALID, "%zu bytes after its %" PRIu32 " entries",
 			       len - pos, count);
 	return 0;
 }
@@ -141,7 +140,7 @@ int gw_legacy_map_xenstore(const void *toolstack, size_t len, unsigned width, st
 	*entries = 0;
 	if (why.code == GW_INVALID && fits_other_width(record, len, width))
 		return gw_fail(err, why.code,
-			       "toolstack record, which fits %u-bit tools and not %u-bit ones: %s",
+			       "toolstack record, which fits %u-bit tools but not %u-bit tools: %s",
 			       width == 8 ? 32 : 64, 8 * width, why.text);
 	return gw_fail(err, why.code, "toolstack record: %s", why.text);
 }

@@ -152,7 +152,7 @@ int gw_vcpu_blob_decode(const struct gw_record *rec, unsigned guest_width,
 				       vcpu->blob_len, MSR_SIZE);
 		return 0;
 	default:
-		return gw_fail(err, GW_INVALID, "type 0x%08x is no vCPU record", rec->type);
+		return gw_fail(err, GW_INVALID, "type 0x%08x is not a vCPU record", rec->type);
 	}
 }
 

@@ -4,8 +4,8 @@
  * types, record bodies. Bytes to structs and back, no system call; the caller brings the bytes.
  * Whether a record may stand where it stands is not decided here: see rules/rules.h.
  *
- * The reader never asks for a byte beyond the record at hand, and page contents never
- * pass through it: it says how many follow and the caller takes them from its channel.
+ * The reader never requests a byte beyond the current record. Page contents never pass through it:
+ * it reports their size, and the caller reads them from its channel.
  */
 #ifndef GW_FORMAT_LIBXC_IMAGE_H
 #define GW_FORMAT_LIBXC_IMAGE_H
@@ -66,7 +66,7 @@ struct gw_image_header {
 
 /* Both headers, GW_IMAGE_HEADER_SIZE + GW_DOMAIN_HEADER_SIZE bytes. */
 void gw_image_header_encode(const struct gw_image_header *h, uint8_t *raw);
-/* Fills h with whatever stands there; fails (GW_INVALID) only if marker or id are not those of an
+/* Fills h without further checks; fails (GW_INVALID) only if marker or id are not those of an
  * image. */
 int gw_image_header_decode(const uint8_t *raw, struct gw_image_header *h, struct gw_error *err);
 
@@ -178,8 +178,8 @@ enum gw_image_event {
 	GW_IMAGE_HEADER, /* reader->header is filled */
 	/*
 	 * The header of a record with a body is in (reader->rec: type, length, offset, number); a
-	 * record without one comes as GW_IMAGE_RECORD (or GW_IMAGE_PAGES) at once. Its body can be
-	 * taken whole (do nothing, a GW_IMAGE_RECORD or GW_IMAGE_PAGES follows) or be passed over
+	 * record without one comes as GW_IMAGE_RECORD (or GW_IMAGE_PAGES) at once. The caller
+	 * reads the body (does nothing, and GW_IMAGE_RECORD or GW_IMAGE_PAGES follows) or skips it
 	 * with gw_image_reader_skip_body(). A length above GW_RECORD_MAX is an error of got().
 	 */
 	GW_IMAGE_RECORD_HEAD,
@@ -222,7 +222,7 @@ int gw_image_reader_want(struct gw_image_reader *r, void **to, size_t *len, stru
  * read). */
 int gw_image_reader_got(struct gw_image_reader *r, enum gw_image_event *event,
 			struct gw_error *err);
-/* After GW_IMAGE_RECORD_HEAD: the caller passes over *len bytes (body and padding) itself. */
+/* After GW_IMAGE_RECORD_HEAD: the caller itself skips *len bytes (body and padding). */
 void gw_image_reader_skip_body(struct gw_image_reader *r, uint64_t *len);
 void gw_image_reader_pages_done(struct gw_image_reader *r);
 /*

@@ -99,7 +99,7 @@ static int got_record(struct gw_stream_reader *r, enum gw_stream_event *event, s
 	if (r->rec.type == GW_STREAM_LIBXC_CONTEXT && r->rec.length > GW_STREAM_BODY_MAX)
 		return gw_fail(
 			err, GW_INVALID,
-			"a LIBXC_CONTEXT of %u bytes, expected none: where the image begins is unknown",
+			"a LIBXC_CONTEXT of %u bytes, expected 0: the start of the image is unknown",
 			r->rec.length);
 	if (r->rec.type == GW_STREAM_EMULATOR_CONTEXT || r->rec.length > GW_STREAM_BODY_MAX) {
 		r->state = S_BODY_HEAD;

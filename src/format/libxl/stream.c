@@ -99,7 +99,7 @@ int gw_emulator_data_append(struct gw_buffer *buf, uint32_t type,
 	return gw_buffer_append(buf, NULL, gw_record_padding(length), err);
 }
 
-/* The string at *pos, which moves behind its NUL. NULL: it has no end. */
+/* Returns the string at *pos and moves *pos after its NUL. NULL: the string has no NUL. */
 static const char *string_at(const struct gw_emulator_data *emu, size_t *pos)
 {
 	const char *s = (const char *)emu->data + *pos;

@@ -48,7 +48,7 @@ void gw_stream_header_encode(const struct gw_stream_header *h, uint8_t raw[GW_ST
 int gw_stream_header_decode(const uint8_t raw[GW_STREAM_HEADER_SIZE], struct gw_stream_header *h,
 			    struct gw_error *err);
 
-/* EMULATOR_XENSTORE_DATA and EMULATOR_CONTEXT: data points behind the two ids. */
+/* EMULATOR_XENSTORE_DATA and EMULATOR_CONTEXT: data points after the two ids. */
 struct gw_emulator_data {
 	uint32_t emulator_id, index;
 	const uint8_t *data;
@@ -73,13 +73,12 @@ int gw_checkpoint_state_append(struct gw_buffer *buf, uint32_t control_id, struc
 
 /*
  * The reader of this layer's records (want / got as in libxc/image.h). It stops (GW_STREAM_CONTEXT)
- * right behind a LIBXC_CONTEXT record (reader->rec), and after the caller said
- * gw_stream_reader_resume() it goes on behind the image. In a checkpointed stream the image is left
- * behind each CHECKPOINT and entered again behind CHECKPOINT_END (COLO: behind the CHECKPOINT_STATE
- * after it); there the caller simply stops asking this reader until its next resume(). Bodies up to
- * GW_STREAM_BODY_MAX are delivered whole; longer ones, and all EMULATOR_CONTEXT bodies, are
- * announced with GW_STREAM_BODY: the caller takes or skips body_left bytes itself, then calls
- * gw_stream_reader_body_done().
+ * right after a LIBXC_CONTEXT record (reader->rec), and continues after the image when the caller
+ * calls gw_stream_reader_resume(). In a stream with checkpoints the image pauses after each
+ * CHECKPOINT and continues after CHECKPOINT_END (COLO: after the following CHECKPOINT_STATE); there
+ * the caller stops using this reader until its next resume(). Bodies up to GW_STREAM_BODY_MAX are
+ * delivered whole; longer ones, and all EMULATOR_CONTEXT bodies, are announced with GW_STREAM_BODY:
+ * the caller takes or skips body_left bytes itself, then calls gw_stream_reader_body_done().
  */
 enum gw_stream_event {
 	GW_STREAM_MORE,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The description behind a savevm stream (VMDESCRIPTION): JSON with the name, instance, version and
+ * The description after a savevm stream (VMDESCRIPTION): JSON with the name, instance, version and
  * the size of every field of each device.
  */
 #include "format/qemu/internal.h"
@@ -44,7 +44,7 @@ static uint64_t size_of_fields(const json_t *fields)
 	return size;
 }
 
-/* Bytes of a device's data, or of a subsection's behind its head. */
+/* The size of a device's data, or of a subsection's data after its head. */
 static uint64_t size_of(const json_t *what, unsigned depth)
 {
 	const json_t *subsections = json_object_get(what, "subsections");

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * What the files about savevm streams share. The rest of godwit uses sections.h.
+ * Declarations that the files about savevm streams share. Other files include sections.h.
  */
 #ifndef GW_FORMAT_QEMU_INTERNAL_H
 #define GW_FORMAT_QEMU_INTERNAL_H

@@ -106,12 +106,12 @@ static void end_at(struct gw_qemu_sections *q, const uint8_t *p)
 	q->closed = behind_footer(q, p, &q->last_footer);
 }
 
-/* One place, with what is known to be behind it. */
+/* One possible section start, with the bytes known to follow it. */
 static int scan_at(struct gw_qemu_sections *q, const uint8_t *p, size_t len, struct gw_error *err)
 {
 	struct gw_qemu_candidate candidate = {.offset = q->scan_offset};
 
-	/* A description fills the stream exactly, and stands behind EOF. */
+	/* A description follows EOF and fills the stream exactly. */
 	if (p[0] == SECTION_DESCRIPTION && len > 5 && p[5] == '{' && p[-1] == SECTION_EOF &&
 	    gw_get_be32(p + 1) <= GW_QEMU_DESCRIPTION_MAX &&
 	    q->scan_offset + 5 + gw_get_be32(p + 1) == q->total) {
@@ -125,7 +125,7 @@ static int scan_at(struct gw_qemu_sections *q, const uint8_t *p, size_t len, str
 	return note(q, &candidate, err);
 }
 
-/* The stream's header, and a CONFIGURATION behind it, which has the machine's name. */
+/* The stream's header, and a CONFIGURATION after it with the machine's name. */
 static void scan_head(struct gw_qemu_sections *q)
 {
 	const uint8_t *p = q->window + HEADER_SIZE;
@@ -146,7 +146,7 @@ static void scan_head(struct gw_qemu_sections *q)
 	q->first_section += 5 + n;
 }
 
-/* All places in the window that have enough behind them; last: all. */
+/* All positions in the window with enough bytes after them; with last: all positions. */
 static int scan(struct gw_qemu_sections *q, bool last, struct gw_error *err)
 {
 	size_t drop;
@@ -223,8 +223,8 @@ static bool is_listed(const struct gw_qemu_sections *q, const struct gw_qemu_can
 }
 
 /*
- * The first, and each behind the footer of the one before. False if that does not lead to EOF: then
- * there are no footers, or what was taken for one was a device's data.
+ * Follows the sections by their footers. False if that does not lead to EOF: then there are no
+ * footers, or device data looked like one.
  */
 static bool list_by_footers(struct gw_qemu_sections *q)
 {

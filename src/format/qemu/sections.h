@@ -1,17 +1,16 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The sections of a QEMU savevm stream ("QEVM"), as the state of Xen's device model is one: which
- * devices are in it, found without knowing what a device saves.
+ * The sections of a QEMU savevm stream ("QEVM"), the state of Xen's device model. They are found
+ * without knowing the contents of any device.
  *
- * No section says how long it is, so this is told, and how it was found out:
- * - A description in JSON at the end (VMDESCRIPTION) names every device with its sizes; QEMU writes
+ * A section does not record its length. The result names the method that found the sections:
+ * - A description in JSON at the end (VMDESCRIPTION) lists every device with its sizes; QEMU writes
  *   it in a migration, never for Xen.
- * - A footer behind each section (0x7e and the section's id), if the stream has them: for Xen it
- *   has none.
- * - Else the first section stands right behind the header; all others are found by what a header
- *   looks like. A device's own data may look so, too: that list is likely, not sure.
+ * - A footer after each section (0x7e and the section's id), which streams for Xen do not have.
+ * - Otherwise the first section follows the header, and all others are found by bytes that look
+ * like a section header. Device data may look the same, so that list is a guess.
  *
- * The stream is looked at as it comes and not kept, but for some hundred bytes and the description.
+ * The stream is scanned as it arrives; only some hundred bytes and the description are kept.
  * Numbers are big-endian. Source: migration/savevm.c of QEMU.
  */
 #ifndef GW_FORMAT_QEMU_SECTIONS_H
@@ -30,7 +29,7 @@
 #define GW_QEMU_NAME_MAX	255u
 
 enum gw_qemu_found_by {
-	GW_QEMU_NOTHING, /* no section begins behind the header */
+	GW_QEMU_NOTHING, /* no section begins after the header */
 	GW_QEMU_DESCRIPTION,
 	GW_QEMU_FOOTERS,
 	GW_QEMU_PATTERN, /* likely */
@@ -65,9 +64,9 @@ struct gw_qemu_sections {
 	uint64_t first_section;		      /* where the first section begins */
 	struct gw_qemu_candidate *candidates; /* what looks like the header of a section */
 	size_t nr_candidates, cap_candidates;
-	bool closed; /* behind the last footer, of this id, the stream ends */
+	bool closed; /* the stream ends after the last footer, of this id */
 	uint32_t last_footer;
-	uint64_t end;	/* of the sections: EOF stands there */
+	uint64_t end;	/* the end of the sections: the offset of EOF */
 	bool described; /* what comes is the description */
 	struct gw_buffer description;
 };

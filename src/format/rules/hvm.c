@@ -40,7 +40,7 @@ static int check_param(struct gw_image_rules *rules, const struct gw_record *rec
 	name = gw_hvm_param_name(index);
 	if (!param_is_sent(index))
 		return gw_broken(r, R_PARAMS_INDEX, rec->offset, rec, err,
-				 "entry %u is param %llu (%s), which no saver sends", i,
+				 "entry %u is param %llu (%s), which no writer sends", i,
 				 (unsigned long long)index, name ? name : "unknown");
 	if (rules->round_params >> index & 1)
 		rc |= gw_broken(r, R_PARAMS_REPEATED, rec->offset, rec, err,
@@ -72,15 +72,15 @@ static int check_params(struct gw_image_rules *rules, const struct gw_record *re
 				      "the reserved field is not 0");
 	if (count == 0)
 		return rc | GW_BROKEN_ONCE(&rules->reporter, R_PARAMS_EMPTY, rec->offset, rec, err,
-					   "it has no params, passed over");
+					   "it has no params and is skipped");
 	if (!rules->pages_seen)
 		rc |= gw_image_broken(rules, R_PARAMS_ORDER, rec, err,
-				      "no PAGE_DATA was before it");
+				      "no PAGE_DATA came before it");
 	for (uint32_t i = 0; i < count; i++)
 		rc |= check_param(rules, rec, i, err);
 	if (rules->round_context && !rules->round_params_seen)
 		rc |= GW_BROKEN_ONCE(&rules->reporter, R_CONTEXT_ORDER, rec->offset, rec, err,
-				     "HVM_CONTEXT was before it");
+				     "HVM_CONTEXT came before it");
 	rules->round_params_seen = rules->params_seen = true;
 	return rc;
 }
@@ -95,7 +95,8 @@ static int check_context(struct gw_image_rules *rules, const struct gw_record *r
 	int rc = 0;
 
 	if (rules->round_context)
-		rc |= gw_image_broken(rules, R_RECORD_REPEATED, rec, err, "there was one before");
+		rc |= gw_image_broken(rules, R_RECORD_REPEATED, rec, err,
+				      "a record of this type came before");
 	rules->round_context = rules->context_seen = true;
 	if (rec->length == 0)
 		return rc | gw_image_broken(rules, R_CONTEXT_EMPTY, rec, err, "it is empty");
@@ -124,10 +125,10 @@ int gw_rules_hvm_complete(struct gw_image_rules *rules, const struct gw_record *
 
 	if (!rules->context_seen)
 		rc |= gw_image_broken(rules, R_CONTEXT_MISSING, rec, err,
-				      "no HVM_CONTEXT was before it");
+				      "no HVM_CONTEXT came before it");
 	if (!rules->store_seen)
 		rc |= gw_image_broken(rules, R_PARAMS_MISSING, rec, err,
-				      rules->params_seen ? "no STORE_PFN was among the params"
-							 : "no HVM_PARAMS was before it");
+				      rules->params_seen ? "the params do not include STORE_PFN"
+							 : "no HVM_PARAMS came before it");
 	return rc;
 }

@@ -78,7 +78,8 @@ int gw_image_rules_header(struct gw_image_rules *rules, const struct gw_image_he
 		rc |= gw_broken(r, R_IMAGE_VERSION, AT_VERSION, NULL, err,
 				"version %u, expected 2 or 3", h->version);
 	if (h->options & 1)
-		rc |= gw_broken(r, R_IMAGE_ENDIAN, AT_OPTIONS, NULL, err, "it is big-endian");
+		rc |= gw_broken(r, R_IMAGE_ENDIAN, AT_OPTIONS, NULL, err,
+				"its byte order is big-endian, expected little-endian");
 	if (h->type != GW_GUEST_X86_PV && h->type != GW_GUEST_X86_HVM) {
 		rc |= gw_broken(r, R_IMAGE_GUEST, AT_TYPE, NULL, err,
 				"guest type %u, expected 1 (x86 PV) or 2 (x86 HVM)", h->type);
@@ -98,7 +99,7 @@ int gw_image_rules_header(struct gw_image_rules *rules, const struct gw_image_he
 enum traits {
 	T_EMPTY = 1,  /* has no body */
 	T_STATIC = 2, /* static data: before its end */
-	T_STATE = 4,  /* memory, registers, ...: in version 3 behind the end of static data */
+	T_STATE = 4,  /* memory, registers, ...: in version 3 after the end of static data */
 	T_V3 = 8,     /* of version 3 */
 	T_PV = 16,    /* PV guests only */
 	T_HVM = 32,   /* HVM guests only */
@@ -139,17 +140,17 @@ static int check_unknown(struct gw_image_rules *rules, const struct gw_record *r
 {
 	if (rec->type == GW_REC_TOOLSTACK)
 		return gw_image_broken(rules, R_RECORD_TOOLSTACK, rec, err,
-				       "no Xen restores this record");
+				       "no version of Xen restores this record");
 	if (rec->type == GW_REC_CHECKPOINT_DIRTY_PFN_LIST)
 		return gw_image_broken(rules, R_RECORD_BACK_CHANNEL, rec, err,
-				       "it belongs to the back channel of COLO");
+				       "it belongs on the back channel of COLO");
 	if (!(rec->type & GW_RECORD_OPTIONAL))
 		return gw_image_broken(rules, R_RECORD_TYPE, rec, err, "unknown mandatory record");
 	if (rules->facts.checkpoints)
 		return gw_image_broken(rules, R_RECORD_OPTIONAL_ROUND, rec, err,
-				       "unknown optional record behind the first CHECKPOINT");
+				       "unknown optional record after the first CHECKPOINT");
 	return gw_broken(&rules->reporter, R_RECORD_OPTIONAL, rec->offset, rec, err,
-			 "unknown optional record of %u bytes, passed over", rec->length);
+			 "unknown optional record of %u bytes is skipped", rec->length);
 }
 
 /* Rules about the place of a record whose type is known. */
@@ -162,23 +163,23 @@ static int check_place(struct gw_image_rules *rules, const struct gw_record *rec
 
 	if (traits & T_PV && rules->facts.type == GW_GUEST_X86_HVM)
 		rc |= gw_image_broken(rules, R_RECORD_GUEST, rec, err,
-				      "a record of PV guests, the image is that of an HVM guest");
+				      "the record is for PV guests, the guest of the image is HVM");
 	if (traits & T_HVM && rules->facts.type == GW_GUEST_X86_PV)
 		rc |= gw_image_broken(rules, R_RECORD_GUEST, rec, err,
-				      "a record of HVM guests, the image is that of a PV guest");
+				      "the record is for HVM guests, the guest of the image is PV");
 	if (traits & T_EMPTY && rec->length)
 		rc |= gw_broken(r, R_RECORD_LENGTH, rec->offset, rec, err,
 				"length is %u, expected 0", rec->length);
 	if (traits & T_V3 && !v3)
 		rc |= gw_broken(r, R_STATIC_V2, rec->offset, rec, err,
-				"a record of version 3, the image has version %u",
+				"the record belongs to version 3, the image has version %u",
 				rules->facts.version);
 	if (traits & T_STATIC && rules->facts.static_data_end)
 		rc |= gw_image_broken(rules, R_STATIC_LATE, rec, err,
-				      "static data behind its end: it would never be applied");
+				      "static data after STATIC_DATA_END is never applied");
 	if (traits & T_STATE && v3 && !rules->facts.static_data_end)
 		rc |= gw_image_broken(rules, R_STATIC_EARLY, rec, err,
-				      "no STATIC_DATA_END was before it");
+				      "no STATIC_DATA_END came before it");
 	return rc;
 }
 
@@ -190,7 +191,8 @@ static int check_tsc(struct gw_image_rules *rules, const struct gw_record *rec,
 	int rc = 0;
 
 	if (rules->round_tsc)
-		rc = gw_image_broken(rules, R_RECORD_REPEATED, rec, err, "there was one before");
+		rc = gw_image_broken(rules, R_RECORD_REPEATED, rec, err,
+				     "a record of this type came before");
 	rules->round_tsc = rules->tsc_seen = true;
 	if (gw_tsc_info_decode(rec, &tsc, &why) < 0)
 		return rc | gw_image_broken(rules, R_TSC_BODY, rec, err, why.text);
@@ -207,10 +209,10 @@ static int check_xenabi(struct gw_image_rules *rules, const struct gw_record *re
 
 	if (!rules->xenabi_seen)
 		rc = gw_image_broken(rules, R_XENABI, rec, err,
-				     "a guest that was paused by force: not for stock Xen");
+				     "the guest was paused by force: stock Xen cannot resume it");
 	if (rules->xenabi_seen || rules->facts.checkpoints)
 		rc |= gw_image_broken(rules, R_XENABI_PLACE, rec, err,
-				      "there may be one, before the first CHECKPOINT");
+				      "expected at most one, before the first CHECKPOINT");
 	if (rec->length == 0)
 		rc |= gw_image_broken(rules, R_XENABI_PLACE, rec, err, "it is empty");
 	rules->xenabi_seen = rules->facts.not_for_stock_xen = true;
@@ -227,10 +229,10 @@ static int check_complete(struct gw_image_rules *rules, const struct gw_record *
 		return 0;
 	if (!rules->facts.static_data_end && rules->facts.version >= 3)
 		rc |= gw_image_broken(rules, R_STATIC_MISSING, rec, err,
-				      "no STATIC_DATA_END was before it");
+				      "no STATIC_DATA_END came before it");
 	if (!rules->tsc_seen)
 		rc |= gw_image_broken(rules, R_TSC_MISSING, rec, err,
-				      "no X86_TSC_INFO was before it");
+				      "no X86_TSC_INFO came before it");
 	if (rules->facts.type == GW_GUEST_X86_PV)
 		rc |= gw_rules_pv_complete(rules, rec, err);
 	if (rules->facts.type == GW_GUEST_X86_HVM)
@@ -260,7 +262,7 @@ static int check_checkpoint(struct gw_image_rules *rules, const struct gw_record
 
 	if (rules->kind == GW_IMAGE_PLAIN)
 		rc |= gw_image_broken(rules, R_CHECKPOINT_PLAIN, rec, err,
-				      "the image was announced as a plain one");
+				      "the sender announced an image without checkpoints");
 	rules->facts.checkpoints++;
 	rules->round_records = 0;
 	rules->round_params = 0;
@@ -291,7 +293,7 @@ static int check_body(struct gw_image_rules *rules, const struct gw_record *rec,
 	case GW_REC_VERIFY:
 		rules->facts.verify_mode = true;
 		return GW_BROKEN_ONCE(&rules->reporter, R_VERIFY_MODE, rec->offset, rec, err,
-				      "pages from here on are only compared");
+				      "pages after it are only compared, not restored");
 	default:
 		return 0;
 	}
@@ -303,12 +305,12 @@ int gw_rules_any_record(struct gw_image_rules *rules, const struct gw_record *re
 	int rc = 0;
 
 	if (rules->facts.ended)
-		rc |= gw_image_broken(rules, R_RECORD_AFTER_END, rec, err, "END was before it");
+		rc |= gw_image_broken(rules, R_RECORD_AFTER_END, rec, err, "END came before it");
 	if (rules->xenabi_seen && !rules->facts.checkpoints && rec->type != GW_REC_END &&
 	    rec->type != GW_REC_CHECKPOINT && rec->type != GW_REC_GODWIT_XENABI)
 		rc |= gw_image_broken(
 			rules, R_XENABI_PLACE, rec, err,
-			"GODWIT_XENABI was before it, only END or CHECKPOINT may follow that");
+			"GODWIT_XENABI came before it, and only END or CHECKPOINT may follow that");
 	rules->round_records++;
 	return rc;
 }
@@ -343,11 +345,11 @@ int gw_image_rules_end(struct gw_image_rules *rules, bool at_boundary,
 		return 0;
 	if (checkpoints && at_boundary && rules->round_records == 0)
 		return gw_broken(r, R_IMAGE_CHECKPOINTED, offset, NULL, err,
-				 "it ends behind CHECKPOINT %llu and is whole up to it",
+				 "it ends after CHECKPOINT %llu and is complete up to it",
 				 checkpoints);
 	if (checkpoints)
 		return gw_cut(r, R_IMAGE_CUT_ROUND, inside, offset, err,
-			      "the input ends in round %llu; it is whole up to CHECKPOINT %llu",
+			      "the input ends in round %llu; it is complete up to CHECKPOINT %llu",
 			      checkpoints + 1, checkpoints);
 	return gw_cut(r, R_IMAGE_TRUNCATED, inside, offset, err, "the input ends %s, before END",
 		      at_boundary ? "between two records" : "inside a record");

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * What the files of the checkers share: the numbers of the rules and the one way to
- * report that one was broken. Others use rules.h.
+ * The numbers of the rules and the call that reports a violation, shared by the files of the
+ * checkers. Other files include rules.h.
  */
 #ifndef GW_FORMAT_RULES_INTERNAL_H
 #define GW_FORMAT_RULES_INTERNAL_H
@@ -218,7 +218,7 @@ int gw_cut(struct gw_reporter *reporter, enum gw_rule_number number, const struc
 #define GW_BROKEN_ONCE(reporter, number, ...)                                                      \
 	((reporter)->times[number] ? 0 : gw_broken(reporter, number, __VA_ARGS__))
 
-/* Non-zero padding behind a record's body. */
+/* Reports non-zero padding after a record's body. */
 bool gw_padding_is_zero(const struct gw_record *rec);
 
 #endif

@@ -76,17 +76,17 @@ static int check_header(struct gw_legacy_rules *rules, const struct gw_legacy_re
 		return 0;
 	if (!h->has_extended_info)
 		rc |= gw_broken(&rules->reporter, R_LEGACY_NO_INFO, 0, NULL, err,
-				"no extended info: a guest of %u bits, as Xen 3.0 saved it",
+				"no extended info: a %u-bit guest, as Xen 3.0 saved it",
 				h->guest_width * 8);
 	if (h->unknown_blocks)
 		rc |= gw_broken(&rules->reporter, R_LEGACY_INFO_BLOCK, 0, NULL, err,
-				"%u unknown blocks of extended info are passed over",
+				"%u unknown blocks of extended info are skipped",
 				h->unknown_blocks);
 	return rc;
 }
 
-/* First entry of each fault; nr_entries: none. What is said not to be there (XTAB) may have any
-   pfn: Xen passes over it unread, and up to Xen 3.4 it was an mfn. */
+/* First entry of each fault; nr_entries: none. An XTAB entry may have any pfn: Xen
+   skips it, and up to Xen 3.4 it was an mfn. */
 static int check_entries(struct gw_legacy_rules *rules, const struct gw_legacy_reader *r,
 			 struct gw_error *err)
 {
@@ -142,14 +142,13 @@ static int check_compressed(struct gw_legacy_rules *rules, const struct gw_legac
 static int check_repeated(struct gw_legacy_rules *rules, const struct gw_legacy_reader *r,
 			  struct gw_error *err)
 {
-	/* Behind the first, tmem flushes what it flushes, and a second list of pools adds to the
-	   first. */
+	/* After the first round tmem flushes pages, and a second list of pools adds to the first.
+	 */
 	uint32_t bit = UINT32_C(1) << -r->id;
 	bool again = rules->came & bit && r->id != GW_LEG_TMEM_EXTRA && r->id != GW_LEG_TMEM;
 
 	rules->came |= bit;
-	return again ? BROKEN(rules, r, R_LEGACY_REPEATED, err,
-			      "there was one before in round %llu",
+	return again ? BROKEN(rules, r, R_LEGACY_REPEATED, err, "round %llu already has one",
 			      (unsigned long long)r->rounds + 1)
 		     : 0;
 }
@@ -160,7 +159,7 @@ static int check_tmem(struct gw_legacy_rules *rules, const struct gw_legacy_read
 	if (r->id == GW_LEG_TMEM && r->tmem_pages)
 		return BROKEN(
 			rules, r, R_LEGACY_TMEM_PAGES, err,
-			"%llu pages in %llu pools cannot be carried: Xen has no tmem any more",
+			"%llu pages in %llu pools cannot be converted: current Xen has no tmem",
 			(unsigned long long)r->tmem_pages, (unsigned long long)r->tmem_pools);
 	if (r->id == GW_LEG_TMEM)
 		return BROKEN_ONCE(rules, r, R_LEGACY_TMEM, err,
@@ -198,7 +197,7 @@ static int check_vcpu_info(struct gw_legacy_rules *rules, const struct gw_legacy
 		return 0;
 	if (r->rounds)
 		return BROKEN_ONCE(rules, r, R_LEGACY_VCPU_MAP, err,
-				   "the vCPUs of round %llu are not those of the first",
+				   "the vCPUs of round %llu differ from those of the first round",
 				   (unsigned long long)r->rounds + 1);
 	rules->max_vcpu_id = r->max_vcpu_id;
 	memset(rules->vcpu_map, 0, sizeof(rules->vcpu_map));
@@ -211,7 +210,7 @@ static int check_param(struct gw_legacy_rules *rules, const struct gw_legacy_rea
 {
 	if (r->header.kind.guest != GW_GUEST_X86_HVM)
 		return BROKEN(rules, r, R_LEGACY_GUEST, err,
-			      "a param of HVM guests, the image is that of a PV guest");
+			      "the param is for HVM guests, the guest of the image is PV");
 	switch (r->id) {
 	case GW_LEG_HVM_ACPI_IOPORTS_LOCATION:
 		if (r->value > 1)
@@ -239,7 +238,7 @@ static int check_chunk(struct gw_legacy_rules *rules, const struct gw_legacy_rea
 	switch (r->id) {
 	case GW_LEG_VERIFY:
 		return rc | BROKEN_ONCE(rules, r, R_LEGACY_VERIFY, err,
-					"pages from here on are only compared");
+					"pages after it are only compared, not restored");
 	case GW_LEG_VCPU_INFO:
 		return rc | check_vcpu_info(rules, r, err);
 	case GW_LEG_TMEM:
@@ -253,7 +252,7 @@ static int check_chunk(struct gw_legacy_rules *rules, const struct gw_legacy_rea
 		if (rules->announced)
 			return rc;
 		return rc | BROKEN(rules, r, R_LEGACY_COMPRESSION, err,
-				   "it stands in round %llu, where Xen does not look for it",
+				   "it is in round %llu, where Xen does not read it",
 				   (unsigned long long)r->rounds + 1);
 	default:
 		return rc;
@@ -273,7 +272,7 @@ static int check_body(struct gw_legacy_rules *rules, const struct gw_legacy_read
 	if (r->rounds == 0 && rules->pages == 0)
 		rc |= BROKEN(
 			rules, r, R_LEGACY_NO_PAGES, err,
-			"the body ends without a single page; is it that of %s guest, saved by %u-bit tools?",
+			"the body ends without a page; is it that of %s guest, saved by %u-bit tools?",
 			r->header.kind.guest == GW_GUEST_X86_PV ? "a PV" : "an HVM",
 			r->header.kind.width * 8);
 	/* Each page is a byte at least. */
@@ -305,10 +304,10 @@ static int check_vcpu(struct gw_legacy_rules *rules, const struct gw_legacy_read
 
 	if (v->assumed)
 		rc |= BROKEN_ONCE(rules, r, R_LEGACY_VCPU_INFO, err,
-				  "no VCPU_INFO was before it: vCPU 0 is the only one, and online");
+				  "no VCPU_INFO came before it: the guest has only vCPU 0, online");
 	if (v->xsave && v->xsave_len + 16 != r->header.xsave_bytes)
 		rc |= BROKEN(rules, r, R_LEGACY_XSAVE, err,
-			     "vCPU %u has %u bytes of extended state, the extended info said %u",
+			     "vCPU %u has %u bytes of extended state, the extended info gives %u",
 			     v->id, v->xsave_len, r->header.xsave_bytes - 16);
 	return rc;
 }
@@ -370,7 +369,7 @@ int gw_legacy_rules_no_model(struct gw_legacy_rules *rules, const struct gw_lega
 {
 	return gw_broken(
 		&rules->reporter, R_LEGACY_NO_MODEL, r->offset, NULL, err,
-		"it ends behind the context of the guest: there is no state of a device model");
+		"the input ends after the guest's context, without device model state: only a PVH guest can run from it");
 }
 
 int gw_legacy_rules_end(struct gw_legacy_rules *rules, const struct gw_legacy_reader *r,
@@ -384,13 +383,14 @@ int gw_legacy_rules_end(struct gw_legacy_rules *rules, const struct gw_legacy_re
 	if (at_boundary && r->ends)
 		return 0;
 	if (at_boundary)
-		return gw_broken(&rules->reporter, R_LEGACY_NO_LAST, offset, NULL, err,
-				 "it ends behind the tail of round %llu, without LAST_CHECKPOINT",
-				 rounds);
+		return gw_broken(
+			&rules->reporter, R_LEGACY_NO_LAST, offset, NULL, err,
+			"the input ends after the tail of round %llu, without LAST_CHECKPOINT",
+			rounds);
 	if (rounds)
 		return gw_cut(
 			&rules->reporter, R_LEGACY_CUT_ROUND, inside, offset, err,
-			"the input ends in round %llu; it is whole up to the tail of round %llu",
+			"the input ends in round %llu; it is complete up to the tail of round %llu",
 			rounds + 1, rounds);
 	return gw_cut(&rules->reporter, R_LEGACY_TRUNCATED, inside, offset, err,
 		      "the input ends %s, before the end of the first tail",

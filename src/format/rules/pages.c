@@ -116,7 +116,7 @@ static int check_entries(struct gw_image_rules *rules, const struct gw_image_rea
 			 bounded ? "the P2M ends below this pfn" : "no guest has this pfn", err);
 	rc |= name_fault(rules, R_PAGES_LEVEL, reader, f.level, "the guest has 32 bits", err);
 	rc |= name_fault(rules, R_PAGES_TABLES, reader, f.table,
-			 "a page table, in the image of an HVM guest", err);
+			 "an HVM guest has no page table types", err);
 	rc |= name_fault(rules, R_PAGES_RESERVED, reader, f.reserved, "reserved bits are set", err);
 	return rc;
 }
@@ -155,7 +155,7 @@ int gw_image_rules_pages(struct gw_image_rules *rules, const struct gw_image_rea
 	rc |= gw_rules_memory_begins(rules, rec, err);
 	if (rules->facts.type == GW_GUEST_X86_PV && !rules->p2m_seen)
 		rc |= gw_image_broken(rules, R_PV_ORDER, rec, err,
-				      "no X86_PV_P2M_FRAMES was before it");
+				      "no X86_PV_P2M_FRAMES came before it");
 	rules->pages_seen = true;
 	rc |= check_shape(rules, reader, err);
 	if (reader->reserved)

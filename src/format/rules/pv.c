@@ -34,7 +34,8 @@ static int check_info(struct gw_image_rules *rules, const struct gw_record *rec,
 
 	rules->pv_info_seen = true;
 	if (again)
-		rc |= gw_image_broken(rules, R_PV_INFO_TWICE, rec, err, "there was one before");
+		rc |= gw_image_broken(rules, R_PV_INFO_TWICE, rec, err,
+				      "a record of this type came before");
 	if (gw_pv_info_decode(rec, &info, &why) < 0)
 		return rc | gw_image_broken(rules, R_PV_INFO_BODY, rec, err, why.text);
 	if (!all_zero(info.reserved, sizeof(info.reserved)))
@@ -79,7 +80,7 @@ static int check_p2m(struct gw_image_rules *rules, const struct gw_record *rec,
 
 	if (!rules->facts.pv_width)
 		return rc | gw_image_broken(rules, R_PV_ORDER, rec, err,
-					    "no valid X86_PV_INFO was before it");
+					    "no valid X86_PV_INFO came before it");
 	if (gw_p2m_frames_decode(rec, rules->facts.pv_width, &frames, &why) < 0)
 		return rc | gw_image_broken(rules, R_P2M_BODY, rec, err, why.text);
 	rc |= check_p2m_range(rules, rec, &frames, err);
@@ -103,11 +104,11 @@ static int check_extended(struct gw_image_rules *rules, const struct gw_record *
 				 "context has %u bytes, at least 8 expected", vcpu->blob_len);
 	if (gw_get_le32(vcpu->blob) != vcpu->vcpu_id)
 		rc |= gw_broken(r, R_VCPU_EXTENDED, rec->offset, rec, err,
-				"the context is that of vCPU %u, the record that of vCPU %u",
+				"the context names vCPU %u, the record names vCPU %u",
 				gw_get_le32(vcpu->blob), vcpu->vcpu_id);
 	if (gw_get_le32(vcpu->blob + 4) != vcpu->blob_len)
 		rc |= gw_broken(r, R_VCPU_EXTENDED_SIZE, rec->offset, rec, err,
-				"the context says it has %u bytes, %u are there",
+				"the context gives its size as %u bytes, the record has %u",
 				gw_get_le32(vcpu->blob + 4), vcpu->blob_len);
 	return rc;
 }
@@ -165,7 +166,7 @@ static int check_vcpu_place(struct gw_image_rules *rules, const struct gw_record
 
 	if (!rules->pages_seen)
 		rc |= GW_BROKEN_ONCE(&rules->reporter, R_VCPU_ORDER, rec->offset, rec, err,
-				     "no PAGE_DATA was before it");
+				     "no PAGE_DATA came before it");
 	if (vcpu->reserved)
 		rc |= gw_image_broken(rules, R_RECORD_RESERVED, rec, err,
 				      "the reserved field is not 0");
@@ -174,7 +175,7 @@ static int check_vcpu_place(struct gw_image_rules *rules, const struct gw_record
 				      "vCPU %u, at most %u expected", vcpu->vcpu_id, MAX_VCPUS - 1);
 	if (rules->vcpus[vcpu->vcpu_id] & kind_of(rec->type))
 		rc |= gw_broken(&rules->reporter, R_VCPU_REPEATED, rec->offset, rec, err,
-				"vCPU %u had one before", vcpu->vcpu_id);
+				"vCPU %u already has one", vcpu->vcpu_id);
 	rules->vcpus[vcpu->vcpu_id] |= kind_of(rec->type);
 	return rc;
 }
@@ -188,13 +189,14 @@ static int check_vcpu(struct gw_image_rules *rules, const struct gw_record *rec,
 
 	if (!rules->facts.pv_width)
 		return gw_image_broken(rules, R_PV_ORDER, rec, err,
-				       "no valid X86_PV_INFO was before it");
+				       "no valid X86_PV_INFO came before it");
 	if (gw_vcpu_blob_decode(rec, rules->facts.pv_width, &vcpu, &why) < 0)
 		return gw_image_broken(rules, R_VCPU_BODY, rec, err, why.text);
-	/* Xen passes over the empty form before it looks at the id. */
+	/* Xen skips an empty record before it checks the id. */
 	if (vcpu.blob_len == 0)
 		return GW_BROKEN_ONCE(&rules->reporter, R_VCPU_EMPTY, rec->offset, rec, err,
-				      "the record of vCPU %u is empty, passed over", vcpu.vcpu_id);
+				      "the record of vCPU %u is empty and is skipped",
+				      vcpu.vcpu_id);
 	rc |= check_vcpu_place(rules, rec, &vcpu, err);
 	return rc | check_blob(rules, rec, &vcpu, err);
 }
@@ -206,9 +208,10 @@ static int check_shared_info(struct gw_image_rules *rules, const struct gw_recor
 
 	if (!rules->facts.pv_width)
 		rc |= gw_image_broken(rules, R_PV_ORDER, rec, err,
-				      "no valid X86_PV_INFO was before it");
+				      "no valid X86_PV_INFO came before it");
 	if (rules->round_shared_info)
-		rc |= gw_image_broken(rules, R_RECORD_REPEATED, rec, err, "there was one before");
+		rc |= gw_image_broken(rules, R_RECORD_REPEATED, rec, err,
+				      "a record of this type came before");
 	rules->round_shared_info = rules->shared_info_seen = true;
 	if (rec->length != GW_PAGE_SIZE)
 		rc |= gw_broken(&rules->reporter, R_SHARED_INFO_BODY, rec->offset, rec, err,
@@ -239,7 +242,7 @@ int gw_rules_pv_complete(struct gw_image_rules *rules, const struct gw_record *r
 
 	if (!rules->p2m_seen)
 		rc |= gw_image_broken(rules, R_PV_ORDER, rec, err,
-				      "no valid X86_PV_P2M_FRAMES was before it");
+				      "no valid X86_PV_P2M_FRAMES came before it");
 	else if (rules->p2m_highest_frame > rules->facts.pv_max_pfn)
 		rc |= gw_broken(r, R_P2M_FRAME, rec->offset, rec, err,
 				"pfn 0x%llx is a frame of the P2M, which ends at 0x%llx",
@@ -247,10 +250,10 @@ int gw_rules_pv_complete(struct gw_image_rules *rules, const struct gw_record *r
 				(unsigned long long)rules->facts.pv_max_pfn);
 	if (!rules->shared_info_seen)
 		rc |= gw_image_broken(rules, R_SHARED_INFO_MISSING, rec, err,
-				      "no SHARED_INFO was before it");
+				      "no SHARED_INFO came before it");
 	if (!(rules->vcpus[0] & K_BASIC))
 		rc |= gw_image_broken(rules, R_VCPU0_MISSING, rec, err,
-				      "no X86_PV_VCPU_BASIC of vCPU 0 was before it");
+				      "no X86_PV_VCPU_BASIC of vCPU 0 came before it");
 	for (unsigned id = 1; id < MAX_VCPUS; id++)
 		if (rules->vcpus[id] && !(rules->vcpus[id] & K_BASIC))
 			rc |= gw_broken(r, R_VCPU_NO_BASIC, rec->offset, rec, err,

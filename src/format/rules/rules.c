@@ -130,7 +130,7 @@ int gw_broken(struct gw_reporter *reporter, enum gw_rule_number number, uint64_t
 		size_t len = strlen(finding.text);
 
 		snprintf(finding.text + len, sizeof(finding.text) - len,
-			 " (no more of this kind are reported)");
+			 " (further findings of this rule are not reported)");
 	}
 	return deliver(shown ? reporter->out : NULL, &finding, err);
 }

@@ -155,8 +155,8 @@ int gw_legacy_rules_event(struct gw_legacy_rules *rules, const struct gw_legacy_
  * of a body not complete. */
 int gw_legacy_rules_framing(struct gw_legacy_rules *rules, const struct gw_legacy_reader *r,
 			    const char *text, struct gw_error *err);
-/* Input ended at this offset. At a boundary behind a whole state it is no error; inside a later
- * round that round is lost, which is a warning. */
+/* The input ended at this offset. After a complete state this is no error; inside a later round it
+ * is a warning, because that round is lost. */
 int gw_legacy_rules_end(struct gw_legacy_rules *rules, const struct gw_legacy_reader *r,
 			bool at_boundary, uint64_t offset, struct gw_error *err);
 /* It ended before the device model's record, gw_legacy_reader_without_model(): a warning. */
@@ -171,8 +171,8 @@ int gw_xlfile_rules(const struct gw_xlfile *xl, const struct gw_findings *out, u
 int gw_xend_rules(const struct gw_xend *xend, const struct gw_findings *out, uint64_t layer_start,
 		  struct gw_error *err);
 
-/* A finding of one layer that no checker above makes (unknown file format, bytes behind the end).
- * id must be in the table. */
+/* Reports a finding outside the checkers above (unknown file format, bytes after the end). id must
+ * be in the table. */
 int gw_rules_report(const struct gw_findings *out, const char *id, uint64_t offset,
 		    struct gw_error *err, const char *fmt, ...) GW_PRINTF(5, 6);
 

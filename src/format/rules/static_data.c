@@ -15,10 +15,10 @@ int gw_rules_memory_begins(struct gw_image_rules *rules, const struct gw_record 
 		return 0;
 	if (facts->version >= 3)
 		return gw_image_broken(rules, R_STATIC_MISSING, rec, err,
-				       "no STATIC_DATA_END was before it");
+				       "no STATIC_DATA_END came before it");
 	facts->static_data_end = facts->static_data_inferred = true;
 	return gw_image_broken(rules, R_STATIC_INFERRED, rec, err,
-			       "an image of version 2: static data is over here");
+			       "static data ends here in an image of version 2");
 }
 
 static int check_static_end(struct gw_image_rules *rules, const struct gw_record *rec,
@@ -26,7 +26,7 @@ static int check_static_end(struct gw_image_rules *rules, const struct gw_record
 {
 	if (rules->facts.static_data_end)
 		return gw_image_broken(rules, R_STATIC_TWICE, rec, err,
-				       "static data was over before");
+				       "static data ended before it");
 	rules->facts.static_data_end = true;
 	return 0;
 }
@@ -40,7 +40,8 @@ static int check_cpuid(struct gw_image_rules *rules, const struct gw_record *rec
 		rc = gw_broken(&rules->reporter, R_POLICY_BODY, rec->offset, rec, err,
 			       "length is %u, expected a multiple of 24 above 0", rec->length);
 	if (rules->cpuid_seen)
-		rc |= gw_image_broken(rules, R_POLICY_REPEATED, rec, err, "there was one before");
+		rc |= gw_image_broken(rules, R_POLICY_REPEATED, rec, err,
+				      "a record of this type came before");
 	rules->cpuid_seen = true;
 	return rc;
 }
@@ -51,7 +52,8 @@ static int check_msrs(struct gw_image_rules *rules, const struct gw_record *rec,
 	int rc = 0;
 
 	if (rules->msrs_seen)
-		rc = gw_image_broken(rules, R_POLICY_REPEATED, rec, err, "there was one before");
+		rc = gw_image_broken(rules, R_POLICY_REPEATED, rec, err,
+				     "a record of this type came before");
 	rules->msrs_seen = true;
 	if (rec->length == 0 || rec->length % 16)
 		return rc | gw_broken(&rules->reporter, R_POLICY_BODY, rec->offset, rec, err,

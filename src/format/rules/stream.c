@@ -13,9 +13,9 @@
 
 enum phase {
 	P_BEFORE_CONTEXT,
-	P_NORMAL,	    /* behind the image */
-	P_CHECKPOINT,	    /* behind a CHECKPOINT of the image */
-	P_AFTER_CHECKPOINT, /* behind CHECKPOINT_END: the image goes on, but for COLO's state */
+	P_NORMAL,	    /* after the image */
+	P_CHECKPOINT,	    /* after a CHECKPOINT of the image */
+	P_AFTER_CHECKPOINT, /* after CHECKPOINT_END: the image continues, except for COLO's state */
 	P_ENDED,
 };
 
@@ -57,7 +57,8 @@ int gw_stream_rules_header(struct gw_stream_rules *rules, const struct gw_stream
 		rc |= gw_broken(r, R_STREAM_VERSION, 8, NULL, err, "version %u, expected %u",
 				h->version, GW_STREAM_VERSION);
 	if (h->options & GW_STREAM_BIG_ENDIAN)
-		rc |= gw_broken(r, R_STREAM_ENDIAN, 12, NULL, err, "it is big-endian");
+		rc |= gw_broken(r, R_STREAM_ENDIAN, 12, NULL, err,
+				"its byte order is big-endian, expected little-endian");
 	if (reserved)
 		rc |= gw_broken(r, R_STREAM_RESERVED, 12, NULL, err, "reserved option bits 0x%x",
 				reserved);
@@ -88,7 +89,8 @@ static int check_context(struct gw_stream_rules *rules, const struct gw_record *
 	int rc = check_empty(rules, rec, err);
 
 	if (rules->phase != P_BEFORE_CONTEXT)
-		return rc | broken(rules, R_STREAM_CONTEXT_TWICE, rec, err, "there was one before");
+		return rc | broken(rules, R_STREAM_CONTEXT_TWICE, rec, err,
+				   "a record of this type came before");
 	rules->phase = P_NORMAL;
 	return rc;
 }
@@ -99,12 +101,13 @@ static int check_end(struct gw_stream_rules *rules, const struct gw_record *rec,
 	int rc = check_empty(rules, rec, err);
 
 	if (rules->phase == P_BEFORE_CONTEXT)
-		rc |= broken(rules, R_STREAM_CONTEXT_MISSING, rec, err, "no image was in it");
+		rc |= broken(rules, R_STREAM_CONTEXT_MISSING, rec, err,
+			     "the stream contains no image");
 	if (rules->phase == P_CHECKPOINT)
 		rc |= broken(rules, R_STREAM_CHECKPOINT_PLACE, rec, err, "END inside a checkpoint");
 	else if (rules->guest == GW_GUEST_X86_HVM && !rules->any_emulator_context && !rules->pvh)
 		rc |= broken(rules, R_STREAM_EMULATOR_MISSING, rec, err,
-			     "no state of a device model: right for a PVH guest only");
+			     "no device model state: only a PVH guest can run without it");
 	rules->phase = P_ENDED;
 	return rc;
 }
@@ -116,7 +119,7 @@ static int check_checkpoint_end(struct gw_stream_rules *rules, const struct gw_r
 
 	if (rules->phase != P_CHECKPOINT)
 		return rc | broken(rules, R_STREAM_CHECKPOINT_PLACE, rec, err,
-				   "no checkpoint was under way");
+				   "no checkpoint is open here");
 	rules->phase = P_AFTER_CHECKPOINT;
 	rules->checkpoints++;
 	rules->emulator_context = false;
@@ -146,7 +149,8 @@ static int check_checkpoint_state(struct gw_stream_rules *rules, const struct gw
 	return rc;
 }
 
-/* Only characters that xenstored takes in a path, so no dots, and no way out of the folder. */
+/* Only characters that xenstored accepts in a path: no dots, so the path cannot leave its
+ * directory. */
 static bool path_is_safe(const char *key)
 {
 	size_t len = strlen(key);
@@ -200,7 +204,7 @@ static int check_xenstore(struct gw_stream_rules *rules, const struct gw_record 
 
 	if (!rec->data)
 		return broken(rules, R_STREAM_XENSTORE_STRINGS, rec, err,
-			      "longer than any device model's data");
+			      "the record is longer than any device model's data");
 	if (gw_emulator_data_decode(rec, &emu, &why) < 0)
 		return 0; /* its length was reported */
 	while ((more = gw_xenstore_pair(&emu, &pos, &key, &value, &why)) > 0) {
@@ -224,14 +228,15 @@ static int check_emulator(struct gw_stream_rules *rules, const struct gw_record 
 	int rc = 0;
 
 	if (rules->guest == GW_GUEST_X86_PV)
-		rc |= broken(rules, R_STREAM_EMULATOR_GUEST, rec, err, "the guest is x86 PV");
+		rc |= broken(rules, R_STREAM_EMULATOR_GUEST, rec, err,
+			     "the guest is x86 PV, which has no device model state");
 	if (rules->phase == P_AFTER_CHECKPOINT)
 		rc |= broken(rules, R_STREAM_CHECKPOINT_PLACE, rec, err,
-			     "the image should go on behind CHECKPOINT_END");
+			     "the image must continue after CHECKPOINT_END");
 	if (rec->type == GW_STREAM_EMULATOR_CONTEXT) {
 		if (rules->emulator_context)
 			rc |= broken(rules, R_STREAM_EMULATOR_TWICE, rec, err,
-				     "there was one before");
+				     "a record of this type came before");
 		rules->emulator_context = rules->any_emulator_context = true;
 	}
 	if (rec->length < 8)
@@ -259,13 +264,13 @@ static int check_record(struct gw_stream_rules *rules, const struct gw_record *r
 	if (guest != GW_GUEST_NONE)
 		rules->guest = guest;
 	if (rules->phase == P_ENDED)
-		rc |= broken(rules, R_STREAM_AFTER_END, rec, err, "END was before it");
+		rc |= broken(rules, R_STREAM_AFTER_END, rec, err, "END came before it");
 	if (rec->data && !gw_padding_is_zero(rec))
 		rc |= broken(rules, R_STREAM_PADDING, rec, err, "non-zero padding");
 	if (rules->phase == P_BEFORE_CONTEXT && rec->type != GW_STREAM_LIBXC_CONTEXT &&
 	    rec->type != GW_STREAM_END)
 		rc |= broken(rules, R_STREAM_CONTEXT_FIRST, rec, err,
-			     "no LIBXC_CONTEXT was before it");
+			     "no LIBXC_CONTEXT came before it");
 	switch (rec->type) {
 	case GW_STREAM_END:
 		return rc | check_end(rules, rec, err);
@@ -316,11 +321,11 @@ int gw_stream_rules_end(struct gw_stream_rules *rules, bool at_boundary,
 		return 0;
 	if (rules->phase == P_AFTER_CHECKPOINT && at_boundary)
 		return gw_broken(r, R_STREAM_CHECKPOINTED, offset, NULL, err,
-				 "it ends behind checkpoint %llu and is whole up to it",
+				 "it ends after checkpoint %llu and is complete up to it",
 				 (unsigned long long)rules->checkpoints);
 	if (rules->checkpoints > 0)
 		return gw_cut(r, R_STREAM_CUT_ROUND, inside, offset, err,
-			      "the input ends in round %llu; checkpoint %llu is whole",
+			      "the input ends in round %llu; it is complete up to checkpoint %llu",
 			      (unsigned long long)rules->checkpoints + 1,
 			      (unsigned long long)rules->checkpoints);
 	return gw_cut(r, R_STREAM_TRUNCATED, inside, offset, err, "the input ends %s, before END",

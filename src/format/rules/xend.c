@@ -17,10 +17,11 @@ int gw_xend_rules(const struct gw_xend *xend, const struct gw_findings *out, uin
 
 	if (xend->config_len < 0)
 		return gw_broken(&r, R_XEND_LENGTH, AT_LENGTH, NULL, err,
-				 "the config is said to have %d bytes", xend->config_len);
+				 "the header gives a config of %d bytes, expected 0 or more",
+				 xend->config_len);
 	if ((uint32_t)xend->config_len > GW_XEND_CONFIG_MAX)
 		return gw_broken(&r, R_XEND_SIZE, AT_LENGTH, NULL, err,
-				 "the config is said to have %d bytes, at most %u expected",
+				 "the header gives a config of %d bytes, at most %u expected",
 				 xend->config_len, GW_XEND_CONFIG_MAX);
 	/* A cut config is the caller's finding; what is there of it says nothing. */
 	if (xend->config.len < (size_t)xend->config_len)
@@ -29,5 +30,5 @@ int gw_xend_rules(const struct gw_xend *xend, const struct gw_findings *out, uin
 	    0)
 		return 0;
 	return gw_broken(&r, R_XEND_CONFIG, AT_CONFIG, NULL, err,
-			 "the config is no S-expression of a domain: %s", why.text);
+			 "the config is not the S-expression of a domain: %s", why.text);
 }

@@ -23,7 +23,7 @@ static int check_config(struct gw_reporter *r, const struct gw_xlfile *xl, struc
 
 	if (room == 0)
 		return gw_broken(r, R_XL_CONFIG_MISSING, AT_LENGTH, NULL, err,
-				 "there is no config in it");
+				 "the header contains no config");
 	if (room < 4)
 		return gw_broken(
 			r, R_XL_CONFIG_LENGTH, AT_DATA, NULL, err,
@@ -32,9 +32,10 @@ static int check_config(struct gw_reporter *r, const struct gw_xlfile *xl, struc
 	config = xl->optional.data + 4;
 	room -= 4;
 	if (config_len > room)
-		return gw_broken(r, R_XL_CONFIG_LENGTH, AT_DATA, NULL, err,
-				 "the config is said to have %u bytes, %u are there", config_len,
-				 room);
+		return gw_broken(
+			r, R_XL_CONFIG_LENGTH, AT_DATA, NULL, err,
+			"the header gives a config of %u bytes, the optional data has room for %u",
+			config_len, room);
 	if (config_len == 0)
 		rc |= gw_broken(r, R_XL_CONFIG_MISSING, AT_DATA, NULL, err, "the config is empty");
 	else if (xl->mandatory_flags & GW_XLFILE_JSON &&
@@ -44,7 +45,7 @@ static int check_config(struct gw_reporter *r, const struct gw_xlfile *xl, struc
 				config_len);
 	if (room > config_len)
 		rc |= gw_broken(r, R_XL_CONFIG_MORE, AT_DATA + 4 + config_len, NULL, err,
-				"%u bytes behind the config", room - config_len);
+				"%u bytes after the config are ignored", room - config_len);
 	return rc;
 }
 
@@ -69,7 +70,7 @@ int gw_xlfile_rules(const struct gw_xlfile *xl, const struct gw_findings *out, u
 				xl->mandatory_flags);
 	if (xl->optional_flags)
 		rc |= gw_broken(&r, R_XL_OPTIONAL_FLAGS, AT_OPTIONAL, NULL, err,
-				"optional flags 0x%x, of which none is known", xl->optional_flags);
+				"optional flags 0x%x are unknown", xl->optional_flags);
 	if (xl->optional_len > GW_XLFILE_CONFIG_MAX)
 		return gw_broken(&r, R_XL_SIZE, AT_LENGTH, NULL, err,
 				 "%u bytes of optional data, at most %u expected", xl->optional_len,

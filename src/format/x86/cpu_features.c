@@ -285,7 +285,7 @@ static const struct {
 	{"avx512vbmi", "avx512_vbmi"},
 };
 
-/* One letter of a name as names are compared; separators are passed over. */
+/* One letter of a name in a comparison, which ignores separators. */
 static char letter(const char **s)
 {
 	while (**s == '.' || **s == '-' || **s == '_')

@@ -59,7 +59,7 @@ static int check_place(const struct gw_hvm_walk *walk, const struct gw_hvm_entry
 			       "HVM context: END at 0x%zx has %u bytes, expected 0", entry->offset,
 			       entry->length);
 	if (walk->pos != walk->len)
-		return gw_fail(err, GW_INVALID, "HVM context: %zu bytes behind END",
+		return gw_fail(err, GW_INVALID, "HVM context: %zu bytes after END",
 			       walk->len - walk->pos);
 	return 0;
 }
@@ -72,9 +72,8 @@ int gw_hvm_walk_next(struct gw_hvm_walk *walk, struct gw_hvm_entry *entry, struc
 	if (walk->ended)
 		return 0;
 	if (left < GW_HVM_DESCRIPTOR_SIZE)
-		return gw_fail(err, GW_INVALID,
-			       "HVM context: %zu bytes left at 0x%zx, no END was there", left,
-			       walk->pos);
+		return gw_fail(err, GW_INVALID, "HVM context: %zu bytes left at 0x%zx, without END",
+			       left, walk->pos);
 	*entry = (struct gw_hvm_entry){
 		.typecode = gw_get_le16(raw),
 		.instance = gw_get_le16(raw + 2),

@@ -60,9 +60,9 @@ struct gw_hvm_walk {
 
 void gw_hvm_walk_init(struct gw_hvm_walk *walk, const void *blob, size_t len);
 /*
- * 1 with the next entry, HEADER and END included; 0 behind END; -1 (GW_INVALID) where the blob is
- * not what Xen accepts: HEADER not first or there again, a length that leaves the blob, END with a
- * length, bytes behind END, no END.
+ * Returns 1 with the next entry, including HEADER and END; 0 after END; -1 (GW_INVALID) if Xen
+ * would refuse the blob: HEADER not first or repeated, an entry longer than the blob, END with a
+ * length, bytes after END, no END.
  */
 int gw_hvm_walk_next(struct gw_hvm_walk *walk, struct gw_hvm_entry *entry, struct gw_error *err);
 /* The first entry of that kind: 1, 0 if there is none, -1 if the walk fails before it is found. */

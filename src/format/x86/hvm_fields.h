@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * What the entries of an HVM_CONTEXT say, field by field: names and places after struct members of
- * Xen's public/arch-x86/hvm/save.h, registers of the local APIC after Intel's manual. And the save
- * area of FXSAVE and XSAVE, which PV guests have too.
+ * The fields of the entries of an HVM_CONTEXT. Names and places follow the structs of Xen's
+ * public/arch-x86/hvm/save.h, registers of the local APIC follow Intel's manual. Also the save area
+ * of FXSAVE and XSAVE, which PV guests have too.
  */
 #ifndef GW_FORMAT_X86_HVM_FIELDS_H
 #define GW_FORMAT_X86_HVM_FIELDS_H
@@ -11,8 +11,8 @@
 #include "format/x86/hvm_context.h"
 
 /*
- * Gives fn the fields of an entry of any length: those behind its end are not there. An entry of an
- * unknown typecode gives none. False for such.
+ * Passes the fields of an entry to fn; fields beyond the entry's end are left out. Returns false
+ * for an unknown typecode, which has no fields.
  */
 bool gw_hvm_fields(const struct gw_hvm_entry *entry, gw_field_fn fn, void *opaque);
 /* Its instance is the number of a vCPU. */
@@ -24,7 +24,7 @@ extern const struct gw_field_bit gw_bits_cr0[], gw_bits_cr4[], gw_bits_rflags[],
 /* The 512 bytes of FXSAVE64. */
 void gw_fxsave_fields(const void *data, size_t len, gw_field_fn fn, void *opaque);
 /*
- * xcr0, xcr0_accum, and behind them an XSAVE area: the legacy part, its header, the upper halves
+ * xcr0, xcr0_accum, and after them an XSAVE area: the legacy part, its header, the upper halves
  * of ymm where the area has them in the standard form, the rest as bytes.
  */
 void gw_xsave_fields(const void *data, size_t len, gw_field_fn fn, void *opaque);

@@ -192,7 +192,7 @@ static void compare_max(struct compare *c, uint32_t leaf)
 	if (wanted <= offered)
 		return;
 	snprintf(lack.text, sizeof(lack.text),
-		 "CPUID %s up to 0x%x (leaf 0x%x eax), where 0x%x is the last",
+		 "CPUID %s up to 0x%x (leaf 0x%x eax), the host has up to 0x%x",
 		 leaf == LEAF_FEATURES ? "subleaves" : "leaves", wanted, leaf, offered);
 	lacks(c, &lack);
 }
@@ -223,7 +223,7 @@ static void compare_vendor(struct compare *c)
 	vendor_of(wanted, w);
 	vendor_of(offered, o);
 	snprintf(lack.text, sizeof(lack.text),
-		 "a CPU of vendor %s (CPUID leaf 0x0), where it is %s", w, o);
+		 "a CPU of vendor %s (CPUID leaf 0x0), the host's is %s", w, o);
 	lacks(c, &lack);
 }
 

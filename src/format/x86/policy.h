@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * What a CPU policy says, leaf by leaf: names of features, and whether one policy can be
- * had where another is offered. The policy itself is in godwit/policy.h, its wire form in image.h.
+ * Names the features in a CPU policy, and checks whether a host that offers one policy can provide
+ * another. The struct is in godwit/policy.h, its encoding in libxc/image.h.
  */
 #ifndef GW_FORMAT_X86_POLICY_H
 #define GW_FORMAT_X86_POLICY_H
@@ -34,7 +34,7 @@ const char *gw_cpu_feature_name(uint32_t leaf, uint32_t subleaf, enum gw_cpuid_r
 				unsigned bit);
 /* "ARCH_CAPABILITIES", as the manuals call it; NULL for an MSR without a name here. */
 const char *gw_msr_name(uint32_t index);
-/* Feature number i of the table; false behind the last. */
+/* Feature number i of the table; false after the last. */
 bool gw_cpu_feature_get(size_t i, struct gw_cpu_feature *feature);
 
 /* The leaf, or NULL. Subleaf 0 and GW_CPUID_NO_SUBLEAF find one another. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * What the records of a PV guest's vCPUs and its shared_info say, field by field: names and places
- * after Xen's public xen.h and arch-x86/xen.h, for both guest widths (1.4 of the format's facts).
+ * The fields of a PV guest's vCPU records and shared_info. Names and places follow Xen's public
+ * xen.h and arch-x86/xen.h, for both guest widths.
  */
 #ifndef GW_FORMAT_X86_PV_FIELDS_H
 #define GW_FORMAT_X86_PV_FIELDS_H

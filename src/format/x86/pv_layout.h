@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Where things stand in the structures of an x86 PV guest that Xen, the toolstack and the
- * guest share (xen/include/public: xen.h, arch-x86/xen.h), for both guest widths. The library
- * never includes Xen's headers: offsets are data.
+ * The layout of the structures that an x86 PV guest shares with Xen and the toolstack
+ * (xen/include/public: xen.h, arch-x86/xen.h), for both guest widths. The library never includes
+ * Xen's headers: offsets are data.
  */
 #ifndef GW_FORMAT_X86_PV_LAYOUT_H
 #define GW_FORMAT_X86_PV_LAYOUT_H

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Reading S-expressions (sxp.h) as sxp.py of Xen 4.4 does: where an atom ends, and what an escape
- * stands for, is as it is there. Only of a backslash that begins no escape xend loses the byte
- * behind it; here both stay.
+ * Reads S-expressions (sxp.h) like sxp.py of Xen 4.4, with the same atoms and escapes. One
+ * difference: after a backslash that begins no escape xend drops the next byte; here both bytes
+ * stay.
  */
 #include "format/xend/sxp.h"
 
@@ -55,7 +55,7 @@ static int read_quoted(struct gw_sxp *s, struct gw_error *err)
 	while (s->pos < s->len && s->text[s->pos] != quote)
 		s->pos += s->text[s->pos] == '\\' ? 2 : 1;
 	if (s->pos >= s->len)
-		return gw_fail(err, GW_INVALID, "the quoted text at byte %zu does not end",
+		return gw_fail(err, GW_INVALID, "the quoted text at byte %zu is not terminated",
 			       s->start);
 	s->pos++;
 	return 0;
@@ -68,8 +68,8 @@ static int read_atom(struct gw_sxp *s, struct gw_error *err)
 	if (first == '"' || first == '\'')
 		return read_quoted(s, err);
 	if (first <= ' ' || first > '~')
-		return gw_fail(err, GW_INVALID, "no atom begins with 0x%02x, at byte %zu", first,
-			       s->start);
+		return gw_fail(err, GW_INVALID, "no atom begins with byte 0x%02x (at byte %zu)",
+			       first, s->start);
 	do
 		s->pos++;
 	while (s->pos < s->len && !is_separator(s->text[s->pos]) && !is_space(s->text[s->pos]) &&
@@ -85,15 +85,15 @@ int gw_sxp_next(struct gw_sxp *s, enum gw_sxp_token *token, struct gw_error *err
 	s->start = s->until = s->pos;
 	if (s->pos == s->len) {
 		*token = GW_SXP_END;
-		return s->depth ? gw_fail(err, GW_INVALID, "it ends inside a list, %u deep",
-					  s->depth)
+		return s->depth ? gw_fail(err, GW_INVALID,
+					  "the text ends inside a list at depth %u", s->depth)
 				: 0;
 	}
 	switch (s->text[s->pos]) {
 	case '(':
 		if (s->depth == GW_SXP_DEPTH_MAX)
 			return gw_fail(err, GW_INVALID,
-				       "lists lie more than %u deep in one another, at byte %zu",
+				       "lists are nested more than %u deep at byte %zu",
 				       GW_SXP_DEPTH_MAX, s->pos);
 		*token = GW_SXP_OPEN;
 		s->depth++;
@@ -101,8 +101,8 @@ int gw_sxp_next(struct gw_sxp *s, enum gw_sxp_token *token, struct gw_error *err
 		break;
 	case ')':
 		if (s->depth == 0)
-			return gw_fail(err, GW_INVALID, "no list is open that ends at byte %zu",
-				       s->pos);
+			return gw_fail(err, GW_INVALID,
+				       "byte %zu closes a list, but no list is open", s->pos);
 		*token = GW_SXP_CLOSE;
 		s->depth--;
 		s->pos++;
@@ -123,7 +123,7 @@ static int digit_of(char c, unsigned base)
 	return pos && (unsigned)(pos - digits) < base ? (int)(pos - digits) : -1;
 }
 
-/* The number at *at, of at most so many digits; *at moves behind it. -1: there is none. */
+/* Reads the number at *at, of at most so many digits, and moves *at after it. -1: no number. */
 static int number(const char *text, size_t *pos, size_t end, unsigned base, size_t most)
 {
 	size_t stop = GW_MIN(end, *pos + most);
@@ -134,7 +134,7 @@ static int number(const char *text, size_t *pos, size_t end, unsigned base, size
 	return value;
 }
 
-/* The byte that the escape at *at stands for; a backslash that is none stands for itself. */
+/* Returns the byte of the escape at *at; any other backslash is itself. */
 static char escaped(const char *text, size_t *pos, size_t end)
 {
 	static const char letters[] = "abtnvfr\\'\"", bytes[] = "\a\b\t\n\v\f\r\\'\"";

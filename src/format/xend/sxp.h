@@ -33,8 +33,8 @@ void gw_sxp_init(struct gw_sxp *sxp, const char *text, size_t len);
 /* 0, or -1 (GW_INVALID) with what is wrong, and where in the text. */
 int gw_sxp_next(struct gw_sxp *sxp, enum gw_sxp_token *token, struct gw_error *err);
 /*
- * What the atom at hand says, without quotes and escapes: as much as fits into size (at least 1)
- * with the NUL behind it. Returns the length of all of it. It may hold any byte.
+ * Copies the text of the current atom, without quotes and escapes: as much as fits into size (at
+ * least 1) with a NUL. Returns the full length. The text may contain any byte.
  */
 size_t gw_sxp_atom(const struct gw_sxp *sxp, char *to, size_t size);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The header of xend, and what is worth telling of the config in it.
+ * Reads the header of xend and the useful values of its config.
  */
 #include "format/xend/xend.h"
 
@@ -160,12 +160,12 @@ static int take_atom(struct reading *r, struct gw_error *err)
 	nth = r->nr[depth]++;
 	switch (depth) {
 	case 0:
-		return gw_fail(err, GW_INVALID, "%s begins with no list",
-			       nth ? "what follows the config" : "it");
+		return gw_fail(err, GW_INVALID, "%s does not begin with a list",
+			       nth ? "the text after the config" : "it");
 	case 1:
 		take_key(r, name, sizeof(name));
 		if (nth == 0 && strcmp(name, "domain") != 0)
-			return gw_fail(err, GW_INVALID, "its list begins with no \"domain\"");
+			return gw_fail(err, GW_INVALID, "its list does not begin with \"domain\"");
 		break;
 	case 2:
 		if (nth == 0)
@@ -197,7 +197,7 @@ static int open_list(struct reading *r, struct gw_error *err)
 		return gw_fail(err, GW_INVALID, "more than one list, the next at byte %zu",
 			       r->sxp.start);
 	if (depth == 2 && nth == 0)
-		return gw_fail(err, GW_INVALID, "its list begins with no \"domain\"");
+		return gw_fail(err, GW_INVALID, "its list does not begin with \"domain\"");
 	if (depth < LEVELS)
 		r->nr[depth] = 0;
 	if (depth == 2)

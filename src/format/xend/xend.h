@@ -38,9 +38,9 @@ struct gw_xend {
 bool gw_xend_is_magic(const void *first_bytes, size_t len); /* at least 8 bytes decide */
 
 /*
- * Where the next bytes of header and config go, and how many exactly; *len 0: there is no more to
- * bring, because all is there or because the length is none to follow (gw_xend_rules()). Memory
- * follows the bytes that arrive. 0 or -1.
+ * Returns where the next bytes of header and config go, and exactly how many; *len 0: no more are
+ * needed, because all came or because the length is invalid (gw_xend_rules()). Memory grows only
+ * with the bytes that arrive. 0 or -1.
  */
 int gw_xend_want(struct gw_xend *xend, void **to, size_t *len, struct gw_error *err);
 /* Those bytes are there. -1: the magic is wrong. */

@@ -4,8 +4,8 @@
  * includes this; emu.h is for the others.
  *
  * Who may touch what: the run state is guarded by lock. Everything about the processor (engine,
- * cpu, xen) belongs to the vCPU's thread while it runs, and to whoever has seen running false
- * under lock while it does not.
+ * cpu, xen) belongs to the vCPU's thread while it runs, and otherwise to a thread that has seen
+ * running false under lock.
  */
 #ifndef GW_HYPERVISOR_EMU_DOMAIN_H
 #define GW_HYPERVISOR_EMU_DOMAIN_H

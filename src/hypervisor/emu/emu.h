@@ -8,7 +8,7 @@
 #include <godwit/hypervisor.h>
 
 /*
- * query: what stands behind "emu:?" ("" for nothing): lack=FEATURE+FEATURE, logdirty=uffd|hook,
+ * query: the text after "emu:?" ("" without one): lack=FEATURE+FEATURE, logdirty=uffd|hook,
  * yield_us=N (a guest's SCHEDOP_yield waits N microseconds, at most 1000000: a damper for idle
  * loops). NULL with err; GW_UNSUPPORTED if this build has no Unicorn.
  */

@@ -7,7 +7,7 @@
  * WRMSR. Unicorn has no hook for it and drops a write to an MSR it does not know, and a hook on
  * every instruction would cost a hundredfold. So each block is looked at once, when it is
  * translated (UC_HOOK_EDGE_GENERATED, which comes before its first execution; the first block
- * behind an entry does not get one and is looked at in scan_entry): the address of the bytes 0F 30
+ * after an entry does not get one and is looked at in scan_entry): the address of the bytes 0F 30
  * in it becomes an exit, where Unicorn stops before the instruction, which is then done here. Bytes
  * that only look like a WRMSR are an exit that is never reached. (With any code hook at all
  * Unicorn 2.0 loses its place when it is stopped, so a code hook at that address would not do.)
@@ -177,7 +177,7 @@ static void wrmsr(struct gw_emu *e, uint64_t rip)
 		gw_emu_crash(
 			e,
 			"the guest enables long mode at rip 0x%" PRIx64
-			": the built-in machine runs 32-bit or 64-bit guests but none that changes from one to the other",
+			": the built-in machine runs 32-bit or 64-bit guests, but not a switch between the two",
 			rip);
 		return;
 	} else {
@@ -281,7 +281,7 @@ void gw_emu_engine_close(struct gw_emu *e)
 	e->engine = (struct gw_emu_engine){.scanned = GW_INVALID_PFN};
 }
 
-/* Takes the range of pages written behind the processor's back; false if there is none. */
+/* Takes the range of pages written without the vCPU; false if there is none. */
 static bool take_stale(struct gw_emu *e, uint64_t *first, uint64_t *last)
 {
 	bool any;
@@ -333,7 +333,7 @@ int gw_emu_engine_prepare(struct gw_emu *e, struct gw_error *err)
 	bool long_mode;
 
 	if (!e->have_cpu)
-		return gw_fail(err, GW_USAGE, "domain %u has no vCPU state yet: nothing to run",
+		return gw_fail(err, GW_USAGE, "domain %u has no vCPU state yet and cannot run",
 			       e->d.domid);
 	if (e->cpu_in_uc)
 		return refresh(e, err);
@@ -375,7 +375,8 @@ static void invalid_instruction(struct gw_emu *e)
 	uint8_t code[8] = {0};
 
 	if (at_hypercall(e, rip)) {
-		/* Before the call acts: a suspended guest is saved with rip behind it. */
+		/* Before the call acts, because a suspended guest is saved with rip after the
+		 * instruction. */
 		gw_emu_set_rip(e, rip + 3);
 		gw_emu_hypercall(e);
 		return;
@@ -385,7 +386,7 @@ static void invalid_instruction(struct gw_emu *e)
 	gw_emu_copy_in(e, code, rip, sizeof(code));
 	gw_emu_crash(
 		e,
-		"the guest met an instruction that the built-in machine does not know at rip 0x%" PRIx64
+		"the guest executed an instruction unknown to the built-in machine at rip 0x%" PRIx64
 		": %02x %02x %02x %02x %02x %02x",
 		rip, code[0], code[1], code[2], code[3], code[4], code[5]);
 }

@@ -129,9 +129,10 @@ static int parse(struct emu_host *h, const char *query, char *lack, size_t lack_
 				return -1;
 			h->yield_us = (unsigned)number;
 		} else {
-			return gw_fail(err, GW_USAGE,
-				       "emu: knows lack=, logdirty= and yield_us=, not \"%s\"",
-				       pair.key);
+			return gw_fail(
+				err, GW_USAGE,
+				"host emu: has options lack=, logdirty= and yield_us=, not \"%s\"",
+				pair.key);
 		}
 	}
 	return rc;

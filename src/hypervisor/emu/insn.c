@@ -2,8 +2,8 @@
  *
  * The few instructions that CPUs of Xen hosts have and Unicorn 2.0 does not know, done here one at
  * a time: POPCNT, MOVBE, RDRAND, PCLMULQDQ, CLFLUSHOPT, CLWB, RD/WRFSBASE and RD/WRGSBASE. A guest
- * that was told of them elsewhere keeps running. Encodings: Intel SDM volume 2; 16-bit addressing
- * is not decoded.
+ * that detected them on another host keeps running. Encodings: Intel SDM volume 2; 16-bit
+ * addressing is not decoded.
  */
 #include <string.h>
 #include <sys/random.h>
@@ -57,7 +57,7 @@ static bool signed_bytes(struct insn *i, size_t n, int64_t *value)
 	return true;
 }
 
-/* Takes prefixes; the byte behind them goes to *first. */
+/* Reads prefixes; the byte after them goes to *first. */
 static bool prefixes(struct gw_emu *e, struct insn *i, uint8_t *first)
 {
 	while (byte(i, first)) {
@@ -130,7 +130,7 @@ static bool sib(struct gw_emu *e, struct insn *i)
 	return true;
 }
 
-/* ModRM and what follows it. immediates: bytes behind the operand, for rip-relative addresses. */
+/* ModRM and what follows it. immediates: bytes after the operand, for rip-relative addresses. */
 static bool operands(struct gw_emu *e, struct insn *i, size_t immediates)
 {
 	uint8_t b;

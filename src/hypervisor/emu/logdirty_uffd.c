@@ -48,7 +48,7 @@ static int open_uffd(struct gw_error *err)
 	struct uffdio_api api = {.api = UFFD_API,
 				 .features = FEATURE_WP_ASYNC | FEATURE_WP_UNPOPULATED |
 					     FEATURE_WP_SHMEM};
-	/* Faults are resolved by the kernel whoever makes them, so that user mode alone will do. */
+	/* The kernel resolves the faults of all accesses, so UFFD_USER_MODE_ONLY is enough. */
 	int fd = (int)syscall(SYS_userfaultfd, O_CLOEXEC | O_NONBLOCK | OPEN_USER_MODE_ONLY);
 
 	if (fd < 0)
@@ -213,7 +213,7 @@ static int try_it(int uffd, int pagemap, uint8_t *pages, struct gw_error *err)
 		return -1;
 	if (first != 1 || second != 0)
 		return gw_fail(err, GW_UNSUPPORTED,
-			       "this kernel's asynchronous write protection miscounts");
+			       "this kernel's asynchronous write protection loses dirty pages");
 	return 0;
 }
 

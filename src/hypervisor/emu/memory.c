@@ -46,7 +46,7 @@ int gw_emu_memory_init(struct gw_emu_memory *m, uint64_t max_pages, uint64_t max
 	if (fd < 0)
 		return gw_fail_errno(err, "creating a domain's memory");
 	if (ftruncate(fd, (off_t)(m->window * GW_PAGE_SIZE)) < 0)
-		return gw_fail_errno(err, "giving a domain's memory a window of %llu pages",
+		return gw_fail_errno(err, "setting the size of a domain's memory to %llu pages",
 				     (unsigned long long)m->window);
 	void *base = mmap(NULL, m->window * GW_PAGE_SIZE, PROT_READ | PROT_WRITE,
 			  MAP_SHARED | MAP_NORESERVE, fd, 0);
@@ -89,18 +89,16 @@ static int check_add(const struct gw_emu_memory *m, size_t i, uint64_t gfn, size
 		     struct gw_error *err)
 {
 	if (gfn >= m->window)
-		return gw_fail(
-			err, GW_INVALID,
-			"pfn 0x%llx is beyond what this domain can have: its pfns end at 0x%llx",
-			(unsigned long long)gfn, (unsigned long long)m->window - 1);
+		return gw_fail(err, GW_INVALID,
+			       "pfn 0x%llx is beyond the last pfn of this domain, 0x%llx",
+			       (unsigned long long)gfn, (unsigned long long)m->window - 1);
 	if (gw_emu_memory_has(m, gfn))
 		return gw_fail(err, GW_INVALID, "pfn 0x%llx already has a page",
 			       (unsigned long long)gfn);
 	if (m->nr >= m->max)
-		return gw_fail(
-			err, GW_INVALID,
-			"page %zu of %zu to be added is one too many: the domain has its %llu pages",
-			i + 1, n, (unsigned long long)m->max);
+		return gw_fail(err, GW_INVALID,
+			       "page %zu of %zu to be added exceeds the domain's %llu pages", i + 1,
+			       n, (unsigned long long)m->max);
 	return 0;
 }
 
@@ -126,7 +124,7 @@ int gw_emu_memory_remove(struct gw_emu_memory *m, uint64_t gfn, struct gw_error 
 		return 0;
 	/* Frees the page of the memfd: what is added there again reads zero. */
 	if (madvise(gw_emu_memory_page(m, gfn), GW_PAGE_SIZE, MADV_REMOVE) < 0)
-		return gw_fail_errno(err, "taking away the page of pfn 0x%llx",
+		return gw_fail_errno(err, "removing the page of pfn 0x%llx",
 				     (unsigned long long)gfn);
 	clear_present(m, gfn);
 	return 0;

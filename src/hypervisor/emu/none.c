@@ -7,7 +7,7 @@
 struct gw_host *gw_emu_host_open(const char *query, struct gw_error *err)
 {
 	gw_fail(err, GW_UNSUPPORTED,
-		"this godwit was built without the built-in machine (Unicorn's headers were not there)");
+		"this godwit was built without the built-in machine (Unicorn's headers were not installed)");
 	return NULL;
 }
 

@@ -24,10 +24,10 @@
  * 0xedd3fbfd: leaf 1's copies, syscall nx mmxext page1gb rdtscp lm 3dnowext 3dnow. 0x80000008 ebx
  * bit 20: no EFER.LMSLE. 0x80000021 eax 4: lfence serialises.
  *
- * Among them are some a guest may be told of because images of Xen guests carry them, though
- * nothing answers: an APIC (there is no page at its address: use of it stops the guest with a
- * message), syscall and nx (EFER does not take them: what uses them faults, and that stops it too),
- * umip and CPUID faulting (restrictions that are not enforced).
+ * Some are offered only because images of Xen guests have them, and are not implemented: an APIC
+ * (there is no page at its address: use of it stops the guest with a message), syscall and nx (EFER
+ * does not take them: what uses them faults, and that stops it too), umip and CPUID faulting
+ * (restrictions that are not enforced).
  */
 static const struct gw_cpuid_leaf leaves[] = {
 	{0x0, NONE, 0xd, 0x68747541, 0x444d4163, 0x69746e65},
@@ -55,7 +55,7 @@ static int take_away(struct gw_policy *policy, const char *name, struct gw_error
 	struct gw_cpu_feature feature;
 
 	if (!gw_cpu_feature_find(name, &feature))
-		return gw_fail(err, GW_USAGE, "lack=: there is no CPU feature \"%s\"", name);
+		return gw_fail(err, GW_USAGE, "lack=: unknown CPU feature \"%s\"", name);
 	return gw_policy_set_feature(policy, &feature, false, err);
 }
 
@@ -76,7 +76,7 @@ int gw_emu_policy_host(struct gw_policy *policy, const char *lack, struct gw_err
 		if (!n || n >= sizeof(name))
 			return gw_fail(
 				err, GW_USAGE,
-				"lack= expects names of CPU features with + between, not \"%s\"",
+				"lack= expects names of CPU features joined by +, not \"%s\"",
 				lack);
 		memcpy(name, lack, n);
 		name[n] = '\0';
@@ -109,7 +109,8 @@ int gw_emu_policy_set(struct gw_emu *e, const struct gw_policy *policy, struct g
 	struct lacks lacks = {0};
 
 	if (gw_policy_compare(policy, &e->host_policy, note, &lacks))
-		return gw_fail(err, GW_REFUSED, "the built-in machine cannot give: %s", lacks.text);
+		return gw_fail(err, GW_REFUSED, "the built-in machine does not have: %s",
+			       lacks.text);
 	if (gw_policy_copy(&copy, policy, err) < 0)
 		return -1;
 	gw_policy_free(&e->policy);

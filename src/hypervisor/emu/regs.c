@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Registers between Xen's CPU record and Unicorn, as far as Unicorn has them.
+ * Copies registers between Xen's CPU record and Unicorn, as far as Unicorn has them.
  *
- * What it has no way to set stays in the record as it came: descriptor caches that differ from
- * what the GDT in memory says (a flat one is assumed: gw_emu_regs_check refuses others), x87
+ * State that Unicorn cannot hold stays unchanged in the record: descriptor caches that differ from
+ * the GDT in memory (a flat one is assumed; gw_emu_regs_check refuses others), x87
  * last-instruction pointers, a pending event, tsc_aux. EFER.NXE and EFER.SCE
  * are not taken by Unicorn 2.0.
  */

@@ -19,7 +19,8 @@ static bool may_run(const struct gw_emu *e)
 	       (!e->blocked || gw_emu_evtchn_pending(e));
 }
 
-/* With lock, which is let go for the call: tells of a shutdown once the vCPU has really stopped. */
+/* Reports a shutdown after the vCPU has stopped. Called with lock, which is released for the
+ * callback. */
 static void announce(struct gw_emu *e)
 {
 	const uint64_t one = 1;
@@ -85,7 +86,7 @@ int gw_emu_vcpu_start(struct gw_emu *e, struct gw_error *err)
 	e->shutdown_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (e->shutdown_fd < 0)
 		return gw_fail_errno(err, "creating a domain's event descriptor");
-	/* Signals are for the threads of whoever uses the library. */
+	/* Signals belong to the threads of the embedding program. */
 	sigfillset(&all);
 	pthread_sigmask(SIG_BLOCK, &all, &before);
 	rc = pthread_create(&e->thread, NULL, vcpu_main, e);

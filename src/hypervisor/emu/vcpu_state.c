@@ -43,8 +43,8 @@ int gw_emu_need_stopped(struct gw_emu *e, const char *what, struct gw_error *err
 	stopped = !e->running && (e->pauses || e->shutdown != GW_SHUTDOWN_NONE);
 	pthread_mutex_unlock(&e->lock);
 	if (!stopped)
-		return gw_fail(err, GW_BUSY, "domain %u runs: %s needs it paused", e->d.domid,
-			       what);
+		return gw_fail(err, GW_BUSY, "domain %u is running, but %s needs it paused",
+			       e->d.domid, what);
 	return 0;
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * What the files of the memory backend share: a domain's inside. Nobody else includes it.
+ * The domain struct of the memory backend, shared by its files only.
  */
 #ifndef GW_HYPERVISOR_MEMORY_DOMAIN_H
 #define GW_HYPERVISOR_MEMORY_DOMAIN_H

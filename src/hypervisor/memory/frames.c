@@ -194,8 +194,7 @@ static int take_pages(struct gw_memory_domain *m, size_t n, const uint64_t *pfns
 	for (; done < n; done++) {
 		/* The second of two equal pfns; the check above saw neither. */
 		if (gw_memory_pfn_to_gfn(m, pfns[done]) != GW_INVALID_PFN) {
-			r = gw_fail(err, GW_USAGE, "pfn %#" PRIx64 " is to be populated twice",
-				    pfns[done]);
+			r = gw_fail(err, GW_USAGE, "pfn %#" PRIx64 " is listed twice", pfns[done]);
 			break;
 		}
 		uint64_t gfn = pfns[done];

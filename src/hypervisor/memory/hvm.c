@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * What an HVM or PVH domain held in memory has besides memory: its context and its params, kept as
- * they came.
+ * The state of an HVM or PVH domain of the memory backend: context and params, kept unchanged.
  */
 #include <string.h>
 

@@ -125,8 +125,8 @@ static int restored(struct gw_control *c, struct gw_error *err)
 	return r;
 }
 
-/* The guest of guest.c takes each step with the lock held: whoever has it knows that none
- * runs. */
+/* The guest of guest.c takes each step with the lock held, so none runs while another thread has
+ * it. */
 static int pause_domain(struct gw_control *c, struct gw_error *err)
 {
 	struct gw_memory_domain *m = gw_memory_of(c->domain);
@@ -402,9 +402,10 @@ static int read_options(struct gw_memory_host *h, const char *query, struct gw_e
 		else if (strcmp(pair.key, "seed") == 0)
 			r = gw_uri_number(&pair, UINT64_MAX, &h->seed, err);
 		else
-			r = gw_fail(err, GW_USAGE,
-				    "host option \"%s\": memory: knows \"pages\" and \"seed\"",
-				    pair.key);
+			r = gw_fail(
+				err, GW_USAGE,
+				"host option \"%s\": memory: has options \"pages\" and \"seed\"",
+				pair.key);
 		if (r < 0)
 			return -1;
 	}
@@ -481,7 +482,7 @@ int gw_memory_set_type(struct gw_domain *d, uint64_t pfn, unsigned level, struct
 	else if (m->pv.refs[mfn] > 0)
 		gw_memory_put_table(m, mfn);
 	else
-		r = gw_fail(err, GW_USAGE, "pfn %#" PRIx64 " is no page table", pfn);
+		r = gw_fail(err, GW_USAGE, "pfn %#" PRIx64 " is not a page table", pfn);
 	gw_memory_unlock(m);
 	return r;
 }

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The memory backend: it holds a domain of any kind and runs none. It serves tests, and
- * whoever wants a domain's image in reach without a hypervisor. For a PV domain it plays
- * the hypervisor's part for real: mfns by a seeded permutation with gaps, an M2P, typed page
- * tables, pinning.
+ * The memory backend: it holds a domain of any guest type and runs none. Tests use it, and commands
+ * that need a restored image without a hypervisor. For a PV domain it plays the hypervisor's part
+ * for real: mfns by a seeded permutation with gaps, an M2P, typed page tables, pinning.
  *
  * Keys of its uri: "pages=N" (most pages all its domains may have together; default: what the
  * machine has free), "seed=N" (of the mfn permutation of domains whose config gives none).
@@ -20,12 +19,12 @@
 
 #include <godwit/hypervisor.h>
 
-/* query: what stands behind "memory:?". */
+/* query: the text after "memory:?". */
 struct gw_host *gw_memory_host_open(const char *query, struct gw_error *err);
 
 /* For what follows, d is a domain of this backend. */
 
-/* The mfn (HVM: pfn) behind a pfn, GW_INVALID_PFN if it has no page. */
+/* The mfn (HVM: pfn) of a pfn, GW_INVALID_PFN if it has no page. */
 uint64_t gw_memory_gfn(struct gw_domain *d, uint64_t pfn);
 /* The page of a pfn, to look at or to change behind everyone's back; NULL if it has none. */
 void *gw_memory_page(struct gw_domain *d, uint64_t pfn);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * The machine frames of a PV domain held in memory: the order in which they are given out, and
- * the M2P. The order looks random, has gaps, and follows from a seed, so that whoever takes
- * a pfn for an mfn, or one domain's mfn for another's, is found out.
+ * the M2P. The order looks random, has gaps, and follows from a seed, so that a
+ * pfn used as an mfn, or an mfn of another domain, is detected.
  */
 #include <string.h>
 

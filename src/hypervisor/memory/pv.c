@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * What a PV domain held in memory has besides memory: width, shared info, the state of its
- * vCPUs, kept as blobs but checked where Xen checks them.
+ * The state of a PV domain of the memory backend: width, shared info and vCPUs, kept as blobs but
+ * checked where Xen checks them.
  */
 #include <inttypes.h>
 #include <stdlib.h>

@@ -100,8 +100,7 @@ static void fill_xen_slots(struct gw_memory_domain *m, uint64_t mfn, unsigned le
 	}
 }
 
-/* The L2 behind the last slot of an L3 may hold in Xen's slots what it was saved with: Xen writes
- * over it. */
+/* The L2 of an L3's last slot may have saved values in Xen's slots, because Xen overwrites them. */
 static void clear_xen_slots(struct gw_memory_domain *m, uint64_t mfn, unsigned level)
 {
 	uint64_t pte = get_pte(m, mfn, GW_PV32_L3_GUEST - 1);

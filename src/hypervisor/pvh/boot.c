@@ -5,7 +5,7 @@
  * long mode instead, rbx the start info, its memory mapped one to one; for machines that cannot
  * change the mode (docs/guest-abi.md).
  *
- * Memory, low to high: the kernel's segments; the boot area right behind them (GDT, page tables if
+ * Memory, low to high: the kernel's segments; the boot area right after them (GDT, page tables if
  * need be, start info with memory map and command line); the rest free for the guest.
  */
 #include "hypervisor/pvh/boot.h"
@@ -133,7 +133,7 @@ static int load_segments(struct boot *b, struct gw_error *err)
 	for (unsigned i = 0; i < b->elf.nr_segments; i++) {
 		const struct gw_pvh_segment *s = &b->elf.segment[i];
 
-		/* What lies behind the file's part is zero already. */
+		/* The memory after the file's part is zero already. */
 		if (put(b, s->paddr, s->bytes, s->file_size, err) < 0)
 			return -1;
 	}

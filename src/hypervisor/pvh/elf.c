@@ -42,7 +42,7 @@ static int check_ident(struct file *f, struct gw_error *err)
 		return gw_fail(err, GW_INVALID,
 			       "the guest's ELF file is neither 32-bit nor 64-bit little endian");
 	if (f->wide && f->len < sizeof(Elf64_Ehdr))
-		return gw_fail(err, GW_INVALID, "the guest's ELF file ends in its header");
+		return gw_fail(err, GW_INVALID, "the guest's ELF file ends inside its header");
 	machine = gw_get_le16(f->bytes + offsetof(Elf64_Ehdr, e_machine));
 	if (machine != EM_386 && machine != EM_X86_64)
 		return gw_fail(err, GW_UNSUPPORTED, "the guest is for ELF machine %u, not for x86",
@@ -78,8 +78,9 @@ static int take_segment(struct gw_pvh_elf *elf, const struct file *f, const stru
 		return 0;
 	if (h->file_size > h->mem_size || !inside(f, h->offset, h->file_size) ||
 	    gw_add_overflows(h->paddr, h->mem_size, &end))
-		return gw_fail(err, GW_INVALID,
-			       "a segment of the guest's ELF file leaves the file or memory");
+		return gw_fail(
+			err, GW_INVALID,
+			"a segment of the guest's ELF file extends beyond the file or memory");
 	if (elf->nr_segments == GW_PVH_SEGMENTS)
 		return gw_fail(err, GW_UNSUPPORTED,
 			       "the guest's ELF file has more than %d segments", GW_PVH_SEGMENTS);
@@ -112,7 +113,8 @@ static int take_notes(struct gw_pvh_elf *elf, const struct file *f, const struct
 	uint64_t at = h->offset, end;
 
 	if (!inside(f, h->offset, h->file_size))
-		return gw_fail(err, GW_INVALID, "the notes of the guest's ELF file leave the file");
+		return gw_fail(err, GW_INVALID,
+			       "the notes of the guest's ELF file extend beyond the file");
 	end = h->offset + h->file_size;
 	while (end - at >= sizeof(Elf32_Nhdr)) {
 		const uint8_t *p = f->bytes + at;
@@ -150,8 +152,9 @@ int gw_pvh_elf_parse(struct gw_pvh_elf *elf, const void *file, size_t len, struc
 	n = gw_get_le16(f.bytes +
 			(f.wide ? offsetof(Elf64_Ehdr, e_phnum) : offsetof(Elf32_Ehdr, e_phnum)));
 	if (!inside(&f, table, (uint64_t)n * size))
-		return gw_fail(err, GW_INVALID,
-			       "the program headers of the guest's ELF file leave the file");
+		return gw_fail(
+			err, GW_INVALID,
+			"the program headers of the guest's ELF file extend beyond the file");
 	for (uint16_t i = 0; i < n; i++) {
 		struct header h;
 		int rc = 0;

@@ -14,7 +14,8 @@
 
 #define GW_PVH_SEGMENTS 16
 
-/* Part of the file, to be copied to physical memory; bytes behind it up to mem_size are zero. */
+/* A part of the file, to be copied to physical memory; the bytes after it up to mem_size are zero.
+ */
 struct gw_pvh_segment {
 	uint64_t paddr, mem_size;
 	const uint8_t *bytes;

@@ -49,6 +49,9 @@ check_words() {
 	done < <(git grep -nwE 'TODO|FIXME|XXX' -- src include tests guests fuzz bench)
 }
 
+# Phrases that make a sentence hard to read. CLEAN in the script lists the paths.
+check_english() { python3 tools/check_english.py || bad "check_english"; }
+
 check_compilers() {
 	local cc dir
 	for cc in gcc clang; do
@@ -79,6 +82,7 @@ check_lengths
 check_arrows
 check_references
 check_words
+check_english
 check_format
 check_cppcheck
 check_compilers

@@ -5,7 +5,6 @@
  */
 #include "fixture.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
@@ -17,23 +16,12 @@
 #include "lib/realdata.h"
 #include "lib/bytes.h"
 #include "lib/legacy_writer.h"
+#include "lib/descriptors.h"
 #include "lib/random.h"
 #include "base/clock.h"
 #include "base/util.h"
 #include "channel/fault.h"
 #include "examine/examine.h"
-
-static int count_fds(void)
-{
-	DIR *dir = opendir("/proc/self/fd");
-	int n = 0;
-
-	assert_non_null(dir);
-	while (readdir(dir))
-		n++;
-	closedir(dir);
-	return n;
-}
 
 struct verdict {
 	uint64_t errors;

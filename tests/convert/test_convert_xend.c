@@ -7,6 +7,7 @@
 #include "fixture.h"
 
 #include "lib/realdata.h"
+#include "lib/xend_file.h"
 #include "base/bytes.h"
 #include "base/util.h"
 #include "convert/xend.h"
@@ -17,20 +18,6 @@ static const char config[] =
 
 #define HEADER 20
 #define FRONT  (HEADER + sizeof(config) - 1)
-
-static struct gw_buffer xend_file(int32_t config_len, const char *text,
-				  const struct gw_buffer *image)
-{
-	struct gw_buffer file = {0};
-	uint8_t raw[4];
-
-	gw_put_be32(raw, (uint32_t)config_len);
-	assert_int_equal(gw_buffer_append(&file, "LinuxGuestRecord", 16, NULL), 0);
-	assert_int_equal(gw_buffer_append(&file, raw, sizeof(raw), NULL), 0);
-	assert_int_equal(gw_buffer_append(&file, text, strlen(text), NULL), 0);
-	assert_int_equal(gw_buffer_append(&file, image->data, image->len, NULL), 0);
-	return file;
-}
 
 static const char *const samples[] = {
 	"xen-code/leg40_hvm_w64_1024.xz",
@@ -93,7 +80,8 @@ static void as_without_it(void **state)
 
 	for (size_t n = 0; n < GW_ARRAY_SIZE(samples); n++) {
 		struct gw_buffer image = realdata_load(realdata_path(samples[n]));
-		struct gw_buffer file = xend_file(sizeof(config) - 1, config, &image);
+		struct gw_buffer file =
+			xend_file(sizeof(config) - 1, config, sizeof(config) - 1, &image);
 
 		for (size_t i = 0; i < GW_ARRAY_SIZE(forms); i++) {
 			struct gw_convert_args args = {.to = forms[i]};
@@ -127,7 +115,7 @@ static void bare_ones_stay_refused(void **state)
 static void cut_everywhere(void **state)
 {
 	struct gw_buffer image = realdata_load(realdata_path(samples[3]));
-	struct gw_buffer file = xend_file(sizeof(config) - 1, config, &image);
+	struct gw_buffer file = xend_file(sizeof(config) - 1, config, sizeof(config) - 1, &image);
 
 	for (size_t at = 0; at < FRONT + 200; at++) {
 		char where[40];
@@ -167,7 +155,8 @@ static void what_is_refused(void **state)
 	for (size_t i = 0; i < GW_ARRAY_SIZE(cases); i++) {
 		const char *sample = cases[i].sample ? cases[i].sample : samples[3];
 		struct gw_buffer image = realdata_load(realdata_path(sample));
-		struct gw_buffer file = xend_file(cases[i].len, cases[i].text, &image);
+		struct gw_buffer file =
+			xend_file(cases[i].len, cases[i].text, strlen(cases[i].text), &image);
 		struct gw_convert_args args = {.from = cases[i].from};
 		struct outcome o;
 
@@ -190,7 +179,8 @@ static void configs_that_are_none(void **state)
 
 	convert(&bare, image.data, image.len, NULL);
 	for (size_t i = 0; i < GW_ARRAY_SIZE(texts); i++) {
-		struct gw_buffer file = xend_file((int32_t)strlen(texts[i]), texts[i], &image);
+		struct gw_buffer file =
+			xend_file((int32_t)strlen(texts[i]), texts[i], strlen(texts[i]), &image);
 		struct outcome o;
 
 		convert(&o, file.data, file.len, &args);
@@ -209,7 +199,7 @@ static void configs_that_are_none(void **state)
 static void header_taken_before(void **state)
 {
 	struct gw_buffer image = realdata_load(realdata_path(samples[3]));
-	struct gw_buffer file = xend_file(sizeof(config) - 1, config, &image);
+	struct gw_buffer file = xend_file(sizeof(config) - 1, config, sizeof(config) - 1, &image);
 	struct gw_channel *in;
 	struct gw_error err = GW_ERROR_INIT;
 	struct gw_xend xend = {0};

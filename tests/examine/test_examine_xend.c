@@ -9,6 +9,7 @@
 #include "base/util.h"
 
 #include "lib/realdata.h"
+#include "lib/xend_file.h"
 #include "items.h"
 #include "walked.h"
 
@@ -16,22 +17,6 @@ static const char config[] =
 	"(domain (domid 7) (uuid 0e2d4a44-5c1c-9d5b-27f3-6fbc6ec4d14f) (name web1) (maxmem 64) (memory 64) (image (hvm (kernel '') (pae 1))) (device (vif (bridge xenbr0))))";
 
 #define HEADER 20
-
-/* Header, config and image in one. */
-static struct gw_buffer xend_file(int32_t config_len, const char *text, size_t len,
-				  const struct gw_buffer *image)
-{
-	struct gw_buffer file = {0};
-	uint8_t raw[4];
-
-	gw_put_be32(raw, (uint32_t)config_len);
-	assert_int_equal(gw_buffer_append(&file, "LinuxGuestRecord", 16, NULL), 0);
-	assert_int_equal(gw_buffer_append(&file, raw, sizeof(raw), NULL), 0);
-	assert_int_equal(gw_buffer_append(&file, text, len, NULL), 0);
-	if (image)
-		assert_int_equal(gw_buffer_append(&file, image->data, image->len, NULL), 0);
-	return file;
-}
 
 static struct gw_buffer before(const char *sample)
 {

@@ -4,8 +4,6 @@
  */
 #include "lib/gwtest.h"
 
-#include <dirent.h>
-
 #include "base/bitmap.h"
 #include "base/util.h"
 #include "hypervisor/control.h"
@@ -326,16 +324,4 @@ void faulty_free(struct faulty *f)
 {
 	gw_control_destroy(f->inner->control);
 	release(f);
-}
-
-int count_fds(void)
-{
-	DIR *dir = opendir("/proc/self/fd");
-	int n = 0;
-
-	assert_non_null(dir);
-	while (readdir(dir))
-		n++;
-	closedir(dir);
-	return n;
 }

@@ -34,7 +34,4 @@ struct faulty {
 struct faulty *faulty_new(struct gw_domain *inner);
 void faulty_free(struct faulty *f);
 
-/* Open descriptors of this process. */
-int count_fds(void);
-
 #endif

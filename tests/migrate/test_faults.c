@@ -12,6 +12,7 @@
 #include "hypervisor/domain.h"
 #include "hypervisor/memory/memory.h"
 #include "lib/bytes.h"
+#include "lib/descriptors.h"
 #include "lib/random.h"
 #include "channel/fault.h"
 #include "format/libxc/image.h"

@@ -16,6 +16,7 @@
 #include "hypervisor/domain.h"
 #include "hypervisor/memory/memory.h"
 #include "faulty.h"
+#include "lib/descriptors.h"
 #include "migrate/frames.h"
 #include "migrate/hello.h"
 #include "migrate/preflight.h"

@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * Open descriptors of the test program.
+ */
+#ifndef GW_TESTS_DESCRIPTORS_H
+#define GW_TESTS_DESCRIPTORS_H
+
+/* How many there are, with the one that counts them: only for comparison with another count. */
+int count_fds(void);
+
+#endif

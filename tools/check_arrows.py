@@ -54,6 +54,8 @@ NARROW = [
     ("*", "hypervisor/kvm/*", [], "only the backend itself and tests name a backend"),
     ("*", "hypervisor/xen/*", [], "only the backend itself and tests name a backend"),
 ]
+# What lies beside src: the library knows nothing of it, although the compiler would find it from the root.
+BESIDE = {"tests", "fuzz", "bench", "guests"}
 INCLUDE = re.compile(r'^\s*#\s*include\s+(?:"([^"]+/[^"]+)"|<godwit/([^>]+)>)')
 
 
@@ -70,6 +72,8 @@ def wrong(room, header, public):
     target = PUBLIC.get(header) if public else header.split("/")[0]
     if public and not target:
         return "PUBLIC in check_arrows.py does not say to which room this header belongs"
+    if BESIDE & set(header.split("/")):
+        return "src includes nothing from beside it"
     if target not in ROOMS:
         return None  # a folder of the room's own
     if target not in below(room):

@@ -74,6 +74,8 @@ static int map(struct gw_domain *d, size_t n, const uint64_t *gfns, bool writabl
 
 static void unmap(struct gw_domain *d, struct gw_mapping *mapping)
 {
+	if (of(d)->unmapping)
+		of(d)->unmapping(of(d)->opaque);
 	of(d)->mapped--;
 	gw_domain_unmap(of(d)->inner, mapping);
 }

@@ -27,6 +27,8 @@ struct faulty {
 	void (*step)(void *opaque, struct gw_domain *inner);
 	/* Called before each map. NULL: nothing. */
 	void (*before_map)(void *opaque, struct gw_domain *inner);
+	/* Called before pages are unmapped. NULL: nothing. */
+	void (*unmapping)(void *opaque);
 	void *opaque;
 };
 

@@ -159,6 +159,13 @@ static void p2m_bigger_than_domain(struct image *i)
 	gw_put_le32(record(i, GW_REC_X86_PV_P2M_FRAMES) + 4, 0xffffffff);
 }
 
+/* One pfn too many, with as many frames as before. */
+static void p2m_one_pfn_more(struct image *i)
+{
+	gw_put_le32(record(i, GW_REC_X86_PV_P2M_FRAMES), 1024);
+	gw_put_le32(record(i, GW_REC_X86_PV_P2M_FRAMES) + 4, 2000);
+}
+
 static void p2m_frame_above(struct image *i)
 {
 	gw_put_le64(record(i, GW_REC_X86_PV_P2M_FRAMES) + 16, UINT64_MAX);
@@ -275,6 +282,7 @@ static const struct lie lies[] = {
 	{PV64, console_hole, "start_info: console ring: pfn 0x3ff has no page"},
 	{PV64, p2m_too_big, "need 8388608 frames"},
 	{PV64, p2m_bigger_than_domain, "last pfn 0xffffffff: the domain may have 2000 pages"},
+	{PV64, p2m_one_pfn_more, "last pfn 0x7d0: the domain may have 2000 pages"},
 	{PV64, p2m_frame_above, "P2M frame 1: pfn 0xffffffffffffffff is above the last"},
 	{PV64, p2m_frame_table, "P2M frame 0: pfn 0x2c is of type 0x2"},
 	{PV64, p2m_not_from_0, "P2M frame 0: pfn 0xffffffffffffffff is above the last"},
@@ -321,6 +329,28 @@ static void test_lies(void **state)
 		gw_control_destroy(d->control);
 		free_image(&image);
 	}
+	gw_host_close(host);
+}
+
+/* The hooks' own bound, for a caller that has not checked the pfn. */
+static void test_populate_bound(void **state)
+{
+	struct gw_error err = GW_ERROR_INIT;
+	struct gw_host *host = gw_host_open("memory:", &err);
+	struct gw_domain *d = new_domain(host, GW_GUEST_X86_HVM);
+	struct gw_restore_guest g = {.ops = gw_restore_guest_ops(d->type), .domain = d};
+	uint64_t pfns[] = {7, 1999, 7}, beyond = 2000;
+	unsigned missing;
+
+	assert_ok(g.ops->setup(&g, &err), &err);
+	g.max_pfns = 2000;
+	assert_ok(g.ops->static_data_complete(&g, &missing, &err), &err);
+	assert_ok(gw_restore_populate(&g, 3, pfns, &err), &err);
+	assert_int_equal(g.ops->pfn_to_gfn(&g, 1999), 1999);
+	assert_fails(gw_restore_populate(&g, 1, &beyond, &err), &err, GW_INVALID,
+		     "pfn 0x7d0 is outside the guest's physical memory");
+	g.ops->cleanup(&g);
+	gw_control_destroy(d->control);
 	gw_host_close(host);
 }
 
@@ -470,6 +500,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_lies),
+		cmocka_unit_test(test_populate_bound),
 		cmocka_unit_test(test_memory_bound),
 		cmocka_unit_test(test_mutations),
 	};

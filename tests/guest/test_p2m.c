@@ -203,6 +203,8 @@ static void assert_refused(struct fixture *f, const char *says)
 static void test_bad_tree(void **state)
 {
 	struct fixture f;
+	const uint64_t *m2p;
+	uint64_t max_mfn;
 
 	open_domain(&f, 8);
 	assert_refused(&f, "not set the frame list of its P2M");
@@ -223,6 +225,11 @@ static void test_bad_tree(void **state)
 	make_tree(&f);
 	put(&f, FLL + 1, 3, UINT64_MAX);
 	assert_refused(&f, "frame list entry 3 is mfn 0xffffffffffffffff");
+	make_tree(&f);
+	/* The first that the machine does not have. */
+	assert_ok(gw_domain_m2p(f.d, &m2p, &max_mfn, &f.err), &f.err);
+	put(&f, FLL + 1, 3, max_mfn + 1);
+	assert_refused(&f, "frame list entry 3 is mfn");
 	make_tree(&f);
 
 	/* The page of another pfn where the P2M's own should be. */

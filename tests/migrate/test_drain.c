@@ -10,6 +10,7 @@
 #include "faulty.h"
 #include "hypervisor/control.h"
 #include "hypervisor/domain.h"
+#include "migrate/frames.h"
 #include "migrate/save.h"
 #include "stored.h"
 
@@ -150,11 +151,32 @@ static void test_checkpoints(void **state)
 	save(GW_STREAM_REMUS);
 }
 
+/* A drain of the channel of DATA frames is one of the connection. */
+static void test_frames(void **state)
+{
+	struct gw_error err = GW_ERROR_INIT;
+	struct bench *b = calloc(1, sizeof(*b));
+	struct gw_frames frames = {.ch = &b->out, .peer = "the receiver"};
+	struct gw_channel *data;
+
+	assert_non_null(b);
+	assert_ok(gw_channel_init(&b->out, &later_ops, "sent later", &err), &err);
+	data = gw_frames_channel(&frames, &err);
+	assert_non_null(data);
+	assert_ok(gw_channel_write(data, "page", 4, &err), &err);
+	assert_true(b->waiting > 4);
+	assert_ok(gw_channel_drain(data, &err), &err);
+	assert_int_equal(b->waiting, 0);
+	gw_channel_close(data);
+	gw_channel_close(&b->out);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_plain),
 		cmocka_unit_test(test_checkpoints),
+		cmocka_unit_test(test_frames),
 	};
 
 	return cmocka_run_group_tests_name("drain", tests, NULL, NULL);

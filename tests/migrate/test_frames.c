@@ -278,6 +278,44 @@ static void test_data_channel(void **state)
 	close_pair(&p);
 }
 
+/* A connection that closes inside a DATA frame is no end of the stream. */
+static void test_cut_inside_data(void **state)
+{
+	struct gw_error err = GW_ERROR_INIT;
+	struct gw_channel *in;
+	uint8_t got[100];
+	struct pair p;
+
+	open_pair(&p);
+	in = gw_frames_channel(&p.b, &err);
+	put_header(&p, GW_FRAME_DATA, 0, sizeof(got));
+	put_raw(&p, "0123456789", 10);
+	assert_int_equal(gw_channel_read_some(in, got, sizeof(got), &err), 10);
+	assert_return_code(shutdown(p.a_fd, SHUT_WR), 0);
+	assert_fails(gw_channel_read_some(in, got, sizeof(got), &err), &err, GW_PEER,
+		     "a went away in the middle of a DATA frame");
+	gw_channel_close(in);
+	close_pair(&p);
+}
+
+/* A sender listens between its frames. */
+static void test_cancel_while_writing(void **state)
+{
+	struct gw_error err = GW_ERROR_INIT;
+	struct gw_error why = {.code = GW_CANCELLED};
+	struct gw_channel *out;
+	struct pair p;
+
+	open_pair(&p);
+	out = gw_frames_channel(&p.a, &err);
+	assert_ok(gw_channel_write(out, "x", 1, &err), &err);
+	gw_frames_part(&p.b, &why, false);
+	assert_fails(gw_channel_write(out, "x", 1, &err), &err, GW_CANCELLED,
+		     "b cancelled the migration");
+	gw_channel_close(out);
+	close_pair(&p);
+}
+
 static void test_hello(void **state)
 {
 	struct gw_migration_id id = {.bytes = {1, 2, 3, 15}};
@@ -386,6 +424,8 @@ int main(void)
 		cmocka_unit_test(test_silence_of_the_data_channel),
 		cmocka_unit_test(test_input_above_the_descriptor),
 		cmocka_unit_test(test_data_channel),
+		cmocka_unit_test(test_cut_inside_data),
+		cmocka_unit_test(test_cancel_while_writing),
 		cmocka_unit_test(test_hello),
 		cmocka_unit_test(test_no_hello),
 		cmocka_unit_test(test_silent_hello),

@@ -14,6 +14,7 @@
 #include "base/clock.h"
 #include "migrate/frames.h"
 #include "migrate/hello.h"
+#include "migrate/protocol.h"
 
 struct pair {
 	struct gw_frames a, b;
@@ -101,6 +102,7 @@ static void test_bad_frames(void **state)
 		{0, 0, 0, "unknown type 0"},
 		{GW_FRAME_YOURS, 4, 0, "YOURS frame with the unknown flags 0x4"},
 		{GW_FRAME_ERROR, 0, UINT64_C(1) << 40, "ERROR frame of 1099511627776 bytes"},
+		{GW_FRAME_READY, 0, GW_FRAME_TEXT_MAX + 1, "READY frame of"},
 		{GW_FRAME_DATA, 0, 0, "DATA where none is expected"},
 		{GW_FRAME_MINE, 0, 0, "sent MINE, expected YOURS"},
 	};
@@ -298,6 +300,53 @@ static void test_cut_inside_data(void **state)
 	close_pair(&p);
 }
 
+static size_t take_all(int fd)
+{
+	uint8_t scratch[65536];
+	size_t total = 0;
+	ssize_t n;
+
+	while ((n = recv(fd, scratch, sizeof(scratch), MSG_DONTWAIT)) > 0)
+		total += (size_t)n;
+	return total;
+}
+
+/* The peer still expects the rest of a frame that was cut off: an ERROR would be taken for it. */
+static void test_nothing_follows_a_torn_frame(void **state)
+{
+	static uint8_t body[4 << 20];
+	struct gw_error err = GW_ERROR_INIT;
+	struct gw_error why = {.code = GW_INVALID, .text = "disk full"};
+	struct pair p;
+
+	open_pair(&p);
+	gw_channel_set_silence(p.a.ch, 50);
+	assert_fails(gw_frames_send(&p.a, GW_FRAME_CONFIG, body, sizeof(body), &err), &err, GW_PEER,
+		     "");
+	assert_in_range(take_all(p.b.ch->fd), 1, sizeof(body));
+	gw_frames_part(&p.a, &why, false);
+	assert_int_equal(take_all(p.b.ch->fd), 0);
+	close_pair(&p);
+}
+
+/* The answer to a HELLO names the same migration. */
+static void test_answer_about_another_migration(void **state)
+{
+	const struct gw_migration_offer offer = {.id = {{1, 2, 3}}};
+	const struct gw_migration_id other = {{1, 2, 4}};
+	struct gw_save_args save = {0};
+	struct gw_error err = GW_ERROR_INIT;
+	enum gw_outcome outcome;
+	struct pair p;
+
+	open_pair(&p);
+	assert_ok(gw_hello_send(&p.b, &other, &err), &err);
+	assert_fails(gw_migrate_send(p.a.ch, &offer, &save, NULL, &outcome, &err), &err, GW_PEER,
+		     "answers about another migration");
+	assert_int_equal(outcome, GW_OUTCOME_SOURCE);
+	close_pair(&p);
+}
+
 /* A sender listens between its frames. */
 static void test_cancel_while_writing(void **state)
 {
@@ -404,6 +453,10 @@ static void test_versions(void **state)
 	put_raw(&p, raw, sizeof(raw));
 	assert_fails(gw_hello_receive(&p.b, &hello, &err), &err, GW_REFUSED,
 		     "needs a peer of at least version 7");
+	hello_of(raw, 9, GW_PROTOCOL_VERSION + 1, 0);
+	put_raw(&p, raw, sizeof(raw));
+	assert_fails(gw_hello_receive(&p.b, &hello, &err), &err, GW_REFUSED,
+		     "needs a peer of at least version");
 	hello_of(raw, 1, 1, 0x10);
 	put_raw(&p, raw, sizeof(raw));
 	assert_fails(gw_hello_receive(&p.b, &hello, &err), &err, GW_REFUSED, "features 0x10");
@@ -426,6 +479,8 @@ int main(void)
 		cmocka_unit_test(test_data_channel),
 		cmocka_unit_test(test_cut_inside_data),
 		cmocka_unit_test(test_cancel_while_writing),
+		cmocka_unit_test(test_nothing_follows_a_torn_frame),
+		cmocka_unit_test(test_answer_about_another_migration),
 		cmocka_unit_test(test_hello),
 		cmocka_unit_test(test_no_hello),
 		cmocka_unit_test(test_silent_hello),

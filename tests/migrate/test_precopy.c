@@ -80,6 +80,11 @@ static void test_gives_up(void **state)
 	policy.timeout_ms = 5000;
 	assert_int_equal(stops_after(&policy, trace, 40, &v), 4);
 	assert_int_equal(v.stop, GW_STOP_TIMEOUT);
+	/* It counts in its last millisecond. */
+	trace[0].wall_ns = 5000 * MSEC;
+	assert_int_equal(stops_after(&policy, trace, 40, &v), 1);
+	trace[0].wall_ns = 4999 * MSEC;
+	assert_int_equal(stops_after(&policy, trace, 40, &v), 2);
 }
 
 /* A few pages that vanish into an empty pipe at 50 GiB/s promise nothing for 100 MiB. */

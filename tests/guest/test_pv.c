@@ -377,9 +377,10 @@ static struct image with_msrs(const uint8_t *msrs, uint32_t len)
 	const struct gw_vcpu_blob blob = {.vcpu_id = 0, .blob = msrs, .blob_len = len};
 	struct gw_buffer out = {0};
 	struct gw_error err = GW_ERROR_INIT;
-	uint32_t end_len;
-	size_t end = (size_t)(find_record(&image, GW_REC_END, &end_len) - 8 - image.data);
+	size_t end = 40;
 
+	while (gw_get_le32(image.data + end) != GW_REC_END)
+		end += 8 + (((size_t)gw_get_le32(image.data + end + 4) + 7) & ~(size_t)7);
 	assert_ok(gw_buffer_append(&out, image.data, end, &err), &err);
 	assert_ok(gw_vcpu_blob_append(&out, GW_REC_X86_PV_VCPU_MSRS, &blob, &err), &err);
 	assert_ok(gw_record_append(&out, GW_REC_END, NULL, 0, &err), &err);

@@ -51,11 +51,15 @@ static int page_types(struct gw_domain *d, size_t n, const uint64_t *gfns, uint8
 		      struct gw_error *err)
 {
 	struct faulty *f = of(d);
+	int rc;
 
 	if (f->step)
 		f->step(f->opaque, f->inner);
 	f->types_asked += n;
-	return FORWARD(d, page_types, err, n, gfns, types);
+	rc = FORWARD(d, page_types, err, n, gfns, types);
+	if (rc == 0 && f->first_type)
+		types[0] = f->first_type;
+	return rc;
 }
 
 static int map(struct gw_domain *d, size_t n, const uint64_t *gfns, bool writable, void **pages,

@@ -23,6 +23,7 @@ struct faulty {
 	uint64_t unlogged;	 /* a pfn that log-dirty never reports; 0: none */
 	uint64_t types_asked;	 /* gfns whose types were asked for */
 	bool dirties;		 /* pages of populate hold old contents */
+	uint8_t first_type;	 /* what the first page of each look is said to be; 0: the truth */
 	/* Called at each look at page types: where a guest may do a step. NULL: nothing. */
 	void (*step)(void *opaque, struct gw_domain *inner);
 	/* Called before each map. NULL: nothing. */

@@ -28,6 +28,7 @@ struct bench {
 	struct stored stored;
 	struct faulty *f;
 	int model_logging; /* switched on less switched off */
+	unsigned switched; /* how often */
 	unsigned checkpoints;
 };
 
@@ -57,6 +58,7 @@ static int ts_logdirty(void *opaque, int enable, struct gw_error *err)
 	struct bench *b = opaque;
 
 	b->model_logging += enable ? 1 : -1;
+	b->switched++;
 	return 0;
 }
 
@@ -151,6 +153,41 @@ static void every_call(struct bench *b, enum gw_stream_type type, bool live)
 	}
 	b->f->fail_at = FAULTY_NEVER;
 	assert_int_equal(count_fds(), fds);
+}
+
+/* A type that no specification knows is an error of the domain, not something to send. */
+static void test_reserved_page_type(void **state)
+{
+	struct gw_error err = GW_ERROR_INIT;
+	struct bench b = open_bench();
+	struct gw_channel *out = nowhere();
+
+	b.f->fail_at = FAULTY_NEVER;
+	b.f->first_type = 6;
+	assert_fails(save_through(&b, out, GW_STREAM_PLAIN, false, NULL, &err), &err, GW_INVALID,
+		     "reserved page type 0x6");
+	check_clean(&b, "reserved type", 6);
+	gw_channel_close(out);
+	close_bench(&b);
+}
+
+/* The device model writes guest memory, too: a live save of an HVM guest has it log that. */
+static void test_model_logs(void **state)
+{
+	struct gw_error err = GW_ERROR_INIT;
+	struct bench b = open_bench();
+
+	b.f->fail_at = FAULTY_NEVER;
+	for (int live = 0; live < 2; live++) {
+		struct gw_channel *out = nowhere();
+
+		b.switched = 0;
+		assert_ok(save_through(&b, out, GW_STREAM_PLAIN, live, NULL, &err), &err);
+		assert_int_equal(b.switched, live ? 2 : 0);
+		check_clean(&b, "model", (uint64_t)live);
+		gw_channel_close(out);
+	}
+	close_bench(&b);
 }
 
 static void test_domain_calls_of_a_save(void **state)
@@ -426,6 +463,8 @@ static void test_populate_gives_a_part(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_reserved_page_type),
+		cmocka_unit_test(test_model_logs),
 		cmocka_unit_test(test_domain_calls_of_a_save),
 		cmocka_unit_test(test_channel_of_a_save),
 		cmocka_unit_test(test_cancel_a_blocked_save),

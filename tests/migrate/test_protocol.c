@@ -58,6 +58,7 @@ struct migration {
 	struct gw_error receive_err;
 	bool accepted, noted, runs;
 	enum gw_code cancel_code[2]; /* what a cancel in the window was answered */
+	bool unpublished; /* the receiver's owner saw progress that its operation does not show */
 };
 
 static struct gw_domain *real_domain(void)
@@ -204,7 +205,11 @@ static int send_it(void *opaque, struct gw_operation *op, struct gw_error *err)
 static void cancel_receiver(void *opaque, const struct gw_progress *progress)
 {
 	struct migration *m = opaque;
+	struct gw_progress published;
 
+	gw_operation_progress(m->receive_op, &published);
+	m->unpublished |=
+		published.bytes != progress->bytes || published.pages_done != progress->pages_done;
 	if (m->receiver_cancels_before_yours && progress->stage == GW_STAGE_DEVICE_STATE)
 		gw_operation_cancel(m->receive_op, NULL);
 	if (m->sender_cancels_at_ready && progress->stage == GW_STAGE_DEVICE_STATE)
@@ -307,6 +312,7 @@ static void test_success(void **state)
 							       m.report.device_state_ns +
 							       m.report.transfer_ns +
 							       m.report.resume_ns);
+		assert_false(m.unpublished);
 		discard(&m);
 	}
 }

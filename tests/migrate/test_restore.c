@@ -5,6 +5,7 @@
  */
 #include "lib/gwtest.h"
 
+#include "base/bytes.h"
 #include "format/libxc/image.h"
 #include "guest/guest.h"
 #include "hypervisor/control.h"
@@ -154,11 +155,43 @@ static void test_real_stream(void **state)
 	stored_free(&s);
 }
 
+/* Everything but END came: the state is there, and still nothing says that it is all of it. */
+static void test_cut_before_end(void **state)
+{
+	struct stored s = stored_load("xen-code/v3_422_hvm_1024.xz");
+	struct gw_error err = GW_ERROR_INIT;
+	struct gw_restore_args args = {0};
+	struct gw_domain *d;
+
+	assert_int_equal(gw_get_le64(s.file.data + s.file.len - 8), 0);
+	assert_fails(stored_restore(&s, s.file.len - s.at - 8, &d, &args, NULL, &err), &err,
+		     GW_TRUNCATED, "without END");
+	gw_control_destroy(d->control);
+	stored_free(&s);
+}
+
+static void test_domain_of_another_type(void **state)
+{
+	struct stored s = stored_load("xen-code/v3_422_hvm_1024.xz");
+	struct gw_error err = GW_ERROR_INIT;
+	struct gw_restore_args args = {.domain = stored_domain(GW_GUEST_X86_PV, 2000)};
+
+	args.in = stored_bytes(s.file.data + s.at, s.file.len - s.at);
+	assert_fails(gw_restore_image(&args, NULL, &err), &err, GW_INVALID,
+		     "the image is of a guest of type");
+	gw_channel_close(args.in);
+	gw_control_destroy(args.domain->control);
+	stored_free(&s);
+}
+
 int main(void)
 {
 	enum { N = sizeof(real) / sizeof(real[0]) };
 	static size_t index[N];
-	struct CMUnitTest tests[N];
+	struct CMUnitTest tests[N + 2] = {
+		[N] = cmocka_unit_test(test_cut_before_end),
+		[N + 1] = cmocka_unit_test(test_domain_of_another_type),
+	};
 
 	for (size_t i = 0; i < N; i++) {
 		index[i] = i;

@@ -287,6 +287,29 @@ static void test_checkpoint_unannounced(void **state)
 	stored_free(&s);
 }
 
+/* The device model's state of the last complete checkpoint: 5 bytes longer in each. */
+static void test_device_model(void **state)
+{
+	struct stored s = load("libxl_hvm_remus3_1024");
+	struct map m = map_stream(&s);
+	const size_t cuts[] = {m.complete[0], m.complete[1], m.complete[2] - 1, m.complete[2]};
+	const size_t lengths[] = {2051, 2056, 2056, 2061};
+
+	for (size_t i = 0; i < sizeof(cuts) / sizeof(cuts[0]); i++) {
+		struct gw_error err = GW_ERROR_INIT;
+		struct gw_restore_args args = {.domain = stored_domain(s.type, s.nr_pfns)};
+		struct gw_buffer model = {0};
+
+		args.in = stored_bytes(s.file.data + s.at, cuts[i]);
+		assert_ok(gw_restore_stream(&args, &model, NULL, &err), &err);
+		assert_int_equal(model.len, lengths[i]);
+		gw_buffer_free(&model);
+		gw_channel_close(args.in);
+		gw_control_destroy(args.domain->control);
+	}
+	stored_free(&s);
+}
+
 #define FOR_EACH_NAME(test)                                                                        \
 	cmocka_unit_test_prestate(test, (void *)(uintptr_t)names[0]),                              \
 		cmocka_unit_test_prestate(test, (void *)(uintptr_t)names[1])
@@ -299,6 +322,7 @@ int main(void)
 		FOR_EACH_NAME(test_toolstack_decides),
 		FOR_EACH_NAME(test_broken_connection),
 		FOR_EACH_NAME(test_checkpoint_unannounced),
+		cmocka_unit_test(test_device_model),
 	};
 
 	return cmocka_run_group_tests_name("rounds", tests, NULL, NULL);

@@ -295,7 +295,7 @@ static void test_cut_inside_data(void **state)
 	assert_int_equal(gw_channel_read_some(in, got, sizeof(got), &err), 10);
 	assert_return_code(shutdown(p.a_fd, SHUT_WR), 0);
 	assert_fails(gw_channel_read_some(in, got, sizeof(got), &err), &err, GW_PEER,
-		     "a went away in the middle of a DATA frame");
+		     "a closed the connection in the middle of a DATA frame");
 	gw_channel_close(in);
 	close_pair(&p);
 }
@@ -324,7 +324,7 @@ static void test_nothing_follows_a_torn_frame(void **state)
 	assert_fails(gw_frames_send(&p.a, GW_FRAME_CONFIG, body, sizeof(body), &err), &err, GW_PEER,
 		     "");
 	assert_in_range(take_all(p.b.ch->fd), 1, sizeof(body));
-	gw_frames_part(&p.a, &why, false);
+	gw_frames_abort(&p.a, &why, false);
 	assert_int_equal(take_all(p.b.ch->fd), 0);
 	close_pair(&p);
 }
@@ -358,7 +358,7 @@ static void test_cancel_while_writing(void **state)
 	open_pair(&p);
 	out = gw_frames_channel(&p.a, &err);
 	assert_ok(gw_channel_write(out, "x", 1, &err), &err);
-	gw_frames_part(&p.b, &why, false);
+	gw_frames_abort(&p.b, &why, false);
 	assert_fails(gw_channel_write(out, "x", 1, &err), &err, GW_CANCELLED,
 		     "b cancelled the migration");
 	gw_channel_close(out);

@@ -345,9 +345,9 @@ static void test_populate_bound(void **state)
 	assert_ok(g.ops->setup(&g, &err), &err);
 	g.max_pfns = 2000;
 	assert_ok(g.ops->static_data_complete(&g, &missing, &err), &err);
-	assert_ok(gw_restore_populate(&g, 3, pfns, &err), &err);
+	assert_ok(gw_restore_populate(&g, 3, pfns, NULL, &err), &err);
 	assert_int_equal(g.ops->pfn_to_gfn(&g, 1999), 1999);
-	assert_fails(gw_restore_populate(&g, 1, &beyond, &err), &err, GW_INVALID,
+	assert_fails(gw_restore_populate(&g, 1, &beyond, NULL, &err), &err, GW_INVALID,
 		     "pfn 0x7d0 is outside the guest's physical memory");
 	g.ops->cleanup(&g);
 	gw_control_destroy(d->control);

@@ -422,7 +422,7 @@ static void test_xenabi_once(void **state)
 	unsigned checkpoints = 0, found = 0;
 
 	assert_ok(restore_loop(&image, d, &how, &err), &err);
-	assert_ok(gw_domain_set_xenabi(d, "mine", 4, &err), &err);
+	assert_ok(gw_domain_set_extra(d, GW_EXTRA_XENABI, "mine", 4, &err), &err);
 	assert_ok(save_loop(d, &out, &save, &err), &err);
 	for (size_t at = 40; at + 8 <= out.len;) {
 		uint32_t type = gw_get_le32(out.data + at), len = gw_get_le32(out.data + at + 4);

@@ -341,8 +341,8 @@ static void test_answer_about_another_migration(void **state)
 
 	open_pair(&p);
 	assert_ok(gw_hello_send(&p.b, &other, &err), &err);
-	assert_fails(gw_migrate_send(p.a.ch, &offer, &save, NULL, &outcome, &err), &err, GW_PEER,
-		     "answers about another migration");
+	assert_fails(gw_migrate_send(p.a.ch, &offer, &save, NULL, NULL, &outcome, &err), &err,
+		     GW_PEER, "answers about another migration");
 	assert_int_equal(outcome, GW_OUTCOME_SOURCE);
 	close_pair(&p);
 }

@@ -165,7 +165,7 @@ static void test_cut_before_end(void **state)
 
 	assert_int_equal(gw_get_le64(s.file.data + s.file.len - 8), 0);
 	assert_fails(stored_restore(&s, s.file.len - s.at - 8, &d, &args, NULL, &err), &err,
-		     GW_TRUNCATED, "without END");
+		     GW_TRUNCATED, "before END");
 	gw_control_destroy(d->control);
 	stored_free(&s);
 }

@@ -114,9 +114,12 @@ static void save(enum gw_stream_type type)
 	struct gw_restore_args restore = {0};
 	struct gw_error err = GW_ERROR_INIT;
 	struct bench *b = calloc(1, sizeof(*b));
-	struct gw_toolstack ts = {GW_TOOLSTACK_HEAD,	       .owner = b,
-				  .suspend = ts_suspend,       .postcopy = ts_resume,
-				  .checkpoint = ts_checkpoint, .logdirty_switch = no_model};
+	struct gw_toolstack ts = {.head = GW_TABLE_HEAD(struct gw_toolstack),
+				  .owner = b,
+				  .suspend = ts_suspend,
+				  .postcopy = ts_resume,
+				  .checkpoint = ts_checkpoint,
+				  .logdirty_switch = no_model};
 	struct gw_save_args args = {.toolstack = &ts, .live = true, .stream_type = type};
 	struct gw_domain *d;
 

@@ -247,7 +247,7 @@ static int inspect_channel(struct gw_inspect *inspect, struct gw_channel *in)
 		return GW_EXIT_OK;
 	return gw_cli_say(inspect->cli, GW_EXIT_BAD,
 			  "%s breaks rules of its format %" PRIu64
-			  " time%s: \"godwit verify\" says which",
+			  " time%s: \"godwit verify\" reports them",
 			  inspect->file, inspect->examination.errors,
 			  inspect->examination.errors == 1 ? "" : "s");
 }

@@ -71,9 +71,9 @@ if [ -n "$cxx" ]; then
 	LD_LIBRARY_PATH=$lib "$dir/embedder"
 fi
 
-# Every function that a header declares is there, apart from those that it defines.
+# Every function that a header declares is there, apart from those that it defines and from function types.
 cat "$include"/godwit/*.h | tr '\n' ' ' | sed 's|/\*[^*]*\*\+\([^/*][^*]*\*\+\)*/||g' >"$dir/text"
-grep -oE 'static inline [^(]*\(' "$dir/text" | grep -oE 'gw_[a-z0-9_]+\(' | tr -d '(' | sort -u >"$dir/defined"
+grep -oE '(static inline|typedef) [^(;]*\(' "$dir/text" | grep -oE 'gw_[a-z0-9_]+\(' | tr -d '(' | sort -u >"$dir/defined"
 grep -oE '\bgw_[a-z0-9_]+\(' "$dir/text" | tr -d '(' | sort -u | comm -23 - "$dir/defined" >"$dir/declared"
 nm -D --defined-only "$lib/libgodwit.so" | awk '$2 != "A" {sub(/@.*/, "", $3); print $3}' | sort -u >"$dir/shown"
 missing=$(comm -23 "$dir/declared" "$dir/shown")

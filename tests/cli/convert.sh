@@ -70,7 +70,7 @@ run_expect 0 "$GODWIT" convert "$xl" new
 err_is_empty
 run_expect 0 "$GODWIT" convert --to libxc "$xl" new
 err_has "warning: TOOLSTACK of"
-err_has "warning: device model state of 2051 bytes is dropped"
+err_has "warning: the device model state of 2051 bytes is dropped"
 [ "$(wc -l <err)" -eq 2 ] || fail "it says something else, too"
 run_expect 0 "$GODWIT" convert -q --to libxc "$xl" new
 err_is_empty
@@ -152,7 +152,7 @@ fi
 # A reader that goes away is no signal, but said.
 { "$GODWIT" convert good - 2>err; echo $? >status; } | head -c 1000 >/dev/null
 [ "$(cat status)" -eq 3 ] || fail "status $(cat status) when the reader is gone"
-err_has "the peer closed the connection"
+err_has "the other side is gone"
 
 # Interrupted: status 4, nothing left.
 mkfifo pipe

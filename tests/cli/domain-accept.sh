@@ -39,7 +39,7 @@ err_has "the image is of version 2, which Xen 4.6 to 4.13 wrote: this host does 
 restores 1 converted.save --accept v3,v2,legacy
 err_has "converted from a legacy image: this host does not accept it"
 restores 2 tiny.save --accept v3,v9
-err_has '--accept: "v9" is no generation of images'
+err_has '--accept: "v9" is not a generation of images'
 
 # The site's word, and the command's over it.
 export GODWIT_CONF=$tmp/godwit.conf

@@ -96,7 +96,7 @@ for f in byteorder flags size config-length config-nul truncated truncated-confi
 done
 printf 'x%.0s' $(seq 100) >junk
 run_expect 1 "$GODWIT" restore junk
-err_has "neither"
+err_has "unknown format: expected a file of xl or xend"
 run_expect 3 "$GODWIT" restore not-there
 [ "$("$GODWIT" list | wc -l)" = 2 ] || fail "something was left: $("$GODWIT" list)"
 

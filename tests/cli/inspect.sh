@@ -77,7 +77,7 @@ out_has "QEMU stream version 3, 21 sections: timer, cpu_common, cpu, apic, "
 out_has "(guessed: section lengths are not recorded"
 out_has "    0x00001767        419  0000:00:01.3/piix4_pm 0, version 3"
 run_expect 0 "$GODWIT" inspect remus
-out_has "QEMU stream version 3, no section begins behind its header"
+out_has "QEMU stream version 3, no section begins after its header"
 
 # Every real stream can be inspected, also from a pipe, with the same result.
 for f in "$data"/xen-code/v*.xz; do
@@ -187,7 +187,7 @@ out_has "DeviceModelRecord0002, 2061 bytes"
 head -c 100000 hvm >cut
 run_expect 1 "$GODWIT" inspect cut
 out_has "thvm"
-err_has '"godwit verify" lists them'
+err_has '"godwit verify" reports them'
 
 # An image cannot command the terminal.
 esc=$(printf '\033')

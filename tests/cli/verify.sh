@@ -112,7 +112,7 @@ flip()
 	out_has "$3"
 }
 flip 0x3e2024 '\001\004\000\000' "legacy image chunk 2 (id 1025) at offset 0x3e2024: a batch of 1025 pages, expected at most 1024"
-flip 0x3e2024 '\377\377\376\377' "at offset 0x3e2024: chunk id -65537 is none that Xen wrote"
+flip 0x3e2024 '\377\377\376\377' "at offset 0x3e2024: chunk id -65537 was never written by Xen"
 flip 0x2c '\000\004\000\000' "legacy image chunk 1 (pages) at offset 0x20: entry 1, pfn 0x400 of type 0x0: the guest has 0x400 pages"
 flip 0x3e2135 '\371' "legacy image chunk 14 (TOOLSTACK) at offset 0x3e20e4: toolstack record: "
 # What only the image of version 3 forbids that it becomes.

@@ -55,7 +55,7 @@ run_expect 1 "$GODWIT" inspect cut
 out_has "Name          web1"
 { printf 'LinuxGuestRecord\377\377\377\377'; tail -c +21 xend-hvm; } >bad
 run_expect 1 "$GODWIT" verify bad
-out_has "error: xend header at offset 0x10: the header gives a config of -1 bytes [xend-config-length]"
+out_has "error: xend header at offset 0x10: the header gives a config of -1 bytes, expected 0 or more [xend-config-length]"
 # The image does not depend on the config.
 { printf 'LinuxGuestRecord\0\0\0\007'; printf '(domain'; cat xend-hvm.bare; } >no-sxp
 run_expect 0 "$GODWIT" verify no-sxp

@@ -84,7 +84,7 @@ static void forced_kinds(void **state)
 	detect((uint32_t[]){0x400, all, 0, 0}, w8, 0, NONE,
 	       "read as 64-bit, the size is 0xffffffff00000400 pages; it looks like a PV guest saved by 32-bit tools");
 	detect((uint32_t[]){0x400, 0, 1024, 0}, w4, 0, NONE,
-	       "32-bit tools write no 0 behind the size of the guest; it looks like an HVM guest saved by 64-bit tools");
+	       "32-bit tools never write 0 after the size of the guest; it looks like an HVM guest saved by 64-bit tools");
 	detect((uint32_t[]){0x400, 0, 0x500, 0}, hvm, 0, NONE, "neither the extended info");
 }
 

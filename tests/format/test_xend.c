@@ -207,8 +207,8 @@ static void tokens(void **state)
 		{"((a)", "!the text ends inside a list at depth 1"},
 		{"(a))", "!byte 3 closes a list, but no list is open"},
 		{"('a", "!the quoted text at byte 1 is not terminated"},
-		{"(a 'b\\')", "!the quoted text at byte 3 does not end"},
-		{"'a\\", "!the quoted text at byte 0 does not end"},
+		{"(a 'b\\')", "!the quoted text at byte 3 is not terminated"},
+		{"'a\\", "!the quoted text at byte 0 is not terminated"},
 		{"(\177)", "!no atom begins with byte 0x7f (at byte 1)"},
 		{"(a # b)", "!the text ends inside a list at depth 1"},
 	};

@@ -169,7 +169,7 @@ static void guests_that_go_astray_stop(void **state)
 	CRASHES("\xc6\x05\x00\x00\x90\x00\x05", "wrote to address 0x900000");
 	CRASHES("\xa1\x00\x00\x90\x00", "read address 0x900000");
 	CRASHES("\xb8\x00\x00\x90\x00\xff\xe0", "ran into address 0x900000");
-	CRASHES("\x0f\x0b", "does not know");
+	CRASHES("\x0f\x0b", "unknown to the built-in machine");
 	CRASHES("\xcc", "interrupt 3");
 	CRASHES("\x31\xc9\xf7\xf1", "interrupt 0");
 	/* mov ecx, EFER; mov eax, LME; xor edx, edx; wrmsr */
@@ -275,7 +275,7 @@ static void memory_calls_are_checked(void **state)
 	for (uint64_t i = 0; i < 16; i++)
 		assert_ok(gw_domain_populate(g->d, 1, &i, out, &err), &err);
 	gfns[0] = 16;
-	assert_fails(gw_domain_populate(g->d, 1, gfns, out, &err), &err, GW_INVALID, "too many");
+	assert_fails(gw_domain_populate(g->d, 1, gfns, out, &err), &err, GW_INVALID, "exceeds the domain's 16 pages");
 	guest_free(g);
 }
 

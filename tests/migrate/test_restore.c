@@ -178,7 +178,7 @@ static void test_domain_of_another_type(void **state)
 
 	args.in = stored_bytes(s.file.data + s.at, s.file.len - s.at);
 	assert_fails(gw_restore_image(&args, NULL, &err), &err, GW_INVALID,
-		     "the image is of a guest of type");
+		     "the guest of the image has type 2, domain 1 has type 1");
 	gw_channel_close(args.in);
 	gw_control_destroy(args.domain->control);
 	stored_free(&s);

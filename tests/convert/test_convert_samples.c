@@ -280,8 +280,7 @@ static void what_is_dropped(void **state)
 		const char *name;
 		const char *const told[3];
 	} cases[] = {
-		{"v3_422_libxl_hvm_1024",
-		 {"EMULATOR_XENSTORE_DATA of ", "EMULATOR_CONTEXT of "}},
+		{"v3_422_libxl_hvm_1024", {"EMULATOR_XENSTORE_DATA of ", "EMULATOR_CONTEXT of "}},
 		{"v3_422_libxl_hvm_remus3_1024",
 		 {"EMULATOR_XENSTORE_DATA of ", "EMULATOR_CONTEXT of "}},
 		{"leg45_hvm_w64_chunks_1024",

@@ -275,7 +275,8 @@ static void memory_calls_are_checked(void **state)
 	for (uint64_t i = 0; i < 16; i++)
 		assert_ok(gw_domain_populate(g->d, 1, &i, out, &err), &err);
 	gfns[0] = 16;
-	assert_fails(gw_domain_populate(g->d, 1, gfns, out, &err), &err, GW_INVALID, "exceeds the domain's 16 pages");
+	assert_fails(gw_domain_populate(g->d, 1, gfns, out, &err), &err, GW_INVALID,
+		     "exceeds the domain's 16 pages");
 	guest_free(g);
 }
 

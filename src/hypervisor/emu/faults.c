@@ -102,7 +102,7 @@ static void touch_fault(struct gw_emu *e, uint64_t gfn)
 		f->on_touch(f->opaque, gfn);
 		return;
 	}
-	/* EEXIST: the page was filled since; whoever waits for it is to look again. */
+	/* EEXIST: the page was filled since; the caller that waits for it is to look again. */
 	while (ioctl(f->uffd, UFFDIO_ZEROPAGE, &zero) < 0) {
 		if (errno == EEXIST)
 			ioctl(f->uffd, UFFDIO_WAKE, &zero.range);
@@ -141,7 +141,7 @@ static void *serve(void *opaque)
 	return NULL;
 }
 
-/* Closing the descriptor takes all protection away and wakes whoever waits. */
+/* Closing the descriptor takes all protection away and wakes the caller that waits. */
 static void close_all(struct gw_emu_faults *f)
 {
 	if (f->uffd >= 0)

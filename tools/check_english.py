@@ -36,12 +36,7 @@ PHRASES = [
 # Files and folders whose text is plain. It grows until it is everything.
 CLEAN = [
     "README.md",
-    "docs/control.md",
-    "docs/format.md",
-    "docs/guest-abi.md",
-    "docs/inspect-json.md",
-    "docs/protocol.md",
-    "docs/report-json.md",
+    "docs",
     "include",
     "man",
     "src",

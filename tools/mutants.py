@@ -141,8 +141,10 @@ class Build:
         listed = subprocess.run(["ninja", "-C", self.folder, "-t", "commands", program], check=True,
                                 capture_output=True, text=True).stdout.splitlines()
         words = shlex.split(listed[-1])
-        words[words.index("-o") + 1] = str(output)
-        return [*words, str(extra)]
+        at = words.index("-o") + 1
+        words[at] = str(output)
+        # Before every library: GNU ld would else take the original out of the archive first.
+        return [*words[:at + 1], str(extra), *words[at + 1:]]
 
     def output_of(self, mutant, program):
         return self.made / mutant.name / os.path.basename(program)

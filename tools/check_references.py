@@ -5,7 +5,7 @@
 A comment that names a source file (NAME.c, NAME.h, with or without folders) must name one that exists: the name is
 the end of a path of this tree. Files of other projects (Xen, Linux, QEMU) are listed in tools/references.foreign, one
 a line with the project; a listed name that no comment uses is an error. Also refused is a section that has only a
-number ("section 1.4"): the reader cannot tell of which document. Exit status: 0 nothing found, 1 a name or a section
+number ("section 1.4"): the number alone does not name the document. Exit status: 0 nothing found, 1 a name or a section
 without its file or document, 2 usage."""
 import argparse
 import pathlib

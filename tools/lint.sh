@@ -50,7 +50,9 @@ check_words() {
 }
 
 # Phrases that make a sentence hard to read. CLEAN in the script lists the paths.
-check_english() { python3 tools/check_english.py || bad "check_english"; }
+check_english() {
+	python3 tools/check_english.py --self-test && python3 tools/check_english.py || bad "check_english"
+}
 
 check_compilers() {
 	local cc dir

@@ -72,6 +72,8 @@ struct gw_precopy_stats {
 	uint64_t bytes_per_s;	/* the rate the final round is expected to run at; 0 unknown */
 	uint64_t expected_downtime_ns; /* of sending dirty_count at that rate; UINT64_MAX unknown */
 	enum gw_precopy_decision advice; /* what the library's own policy says: CONTINUE or STOP */
+	uint64_t last_due; /* pfns that were due when the last pass began: all, then the dirty ones
+			    */
 };
 
 /*
@@ -88,14 +90,16 @@ struct gw_toolstack {
 	void (*progress)(void *owner, const struct gw_progress *progress);
 
 	/*
-	 * save: suspends the domain; on return no vCPU runs and the device model is still.
-	 * Default: there is none, and a save is refused (GW_USAGE).
+	 * save: suspends the domain; on return no vCPU runs and the device model is still. COLO's
+	 * restore: the same of the secondary; GW_CHECKPOINT_FAILOVER: the primary is gone.
+	 * Default: there is none, and a save or COLO is refused (GW_USAGE).
 	 */
 	int (*suspend)(void *owner, struct gw_error *err);
 	/*
 	 * save, checkpointed: lets the suspended domain and its device model run again after its
 	 * memory and state were copied. Has nothing to do with post-copy migration; the name is
-	 * libxl's. Default: a checkpointed save is refused (GW_USAGE).
+	 * libxl's. COLO's restore: lets the secondary run; GW_CHECKPOINT_FAILOVER: the primary is
+	 * gone. Default: a checkpointed save or COLO is refused (GW_USAGE).
 	 */
 	int (*postcopy)(void *owner, struct gw_error *err);
 	/*
@@ -104,7 +108,8 @@ struct gw_toolstack {
 	 * restore goes on.
 	 */
 	int (*checkpoint)(void *owner, struct gw_error *err);
-	/* COLO: waits for the next reason to checkpoint. 1 go on, 0 stop, -1. Default: goes on. */
+	/* COLO: waits for the next reason to checkpoint: an enum gw_checkpoint_verdict, or -1.
+	 * Default: goes on. */
 	int (*wait_checkpoint)(void *owner, struct gw_error *err);
 	/*
 	 * save, live: asked after each live pass, before the next or the suspend: an enum
@@ -141,7 +146,8 @@ struct gw_toolstack {
 	 */
 	int (*restore_results)(void *owner, uint64_t store_gfn, uint64_t console_gfn,
 			       struct gw_error *err);
-	/* COLO: brings the pfns that the secondary has written. Borrowed. NULL: there is none. */
+	/* COLO: the pfns that the secondary has written, brought (save) or taken away (restore).
+	 * Borrowed. Default: COLO is refused (GW_USAGE). */
 	struct gw_channel *back_channel;
 };
 

@@ -13,6 +13,7 @@
 #include "base/util.h"
 #include "hypervisor/domain.h"
 #include "migrate/device_model.h"
+#include "migrate/lockstep.h"
 #include "migrate/restore_apply.h"
 #include "migrate/restore_judge.h"
 #include "migrate/restore_static.h"
@@ -296,6 +297,12 @@ static enum gw_read_result on_stream_body(void *owner, struct gw_error *err)
 
 /* Rounds */
 
+/* COLO with a primary at the other end, not an image that was stored. */
+static bool is_lockstep(const struct restore *r)
+{
+	return r->args->stream_type == GW_STREAM_COLO && r->args->under_way;
+}
+
 static enum gw_read_result on_replayed_record(void *owner, struct gw_error *err)
 {
 	struct replay *p = owner;
@@ -357,6 +364,11 @@ static enum gw_read_result on_round_complete(void *owner, struct gw_error *err)
 	r->spooling = true;
 	r->progress.round++;
 	r->round_start_pages = r->memory.pages;
+	if (is_lockstep(r)) {
+		rc = gw_lockstep_run(&r->toolstack, &r->guest, err);
+		if (rc != GW_READ_OK)
+			return rc;
+	}
 	if (gw_round_spool_begin(&r->round, &r->reading.image.header,
 				 2 * r->guest.max_pfns * (GW_PAGE_SIZE + 8) + ROUND_BYTES_MORE,
 				 err) < 0)
@@ -397,6 +409,9 @@ static int complete_domain(struct restore *r, struct gw_error *err)
 {
 	const struct gw_toolstack *ts = &r->toolstack;
 
+	/* The secondary of COLO was completed at its last checkpoint, and has run since. */
+	if (is_lockstep(r))
+		return 0;
 	r->progress.stage = GW_STAGE_DEVICE_STATE;
 	progress(r, true);
 	r->current = NULL;
@@ -479,6 +494,14 @@ static void clean_up(struct restore *r)
 	gw_reading_free(&r->reading);
 }
 
+/* What the toolstack must have. */
+static unsigned needed_of(const struct restore *r)
+{
+	return is_lockstep(r) ? GW_TOOLSTACK_SUSPENDS | GW_TOOLSTACK_CHECKPOINTS |
+					GW_TOOLSTACK_BACK_CHANNEL
+			      : 0;
+}
+
 static int restore(const struct gw_restore_args *args, enum gw_layer outermost,
 		   struct gw_buffer *device_model, struct gw_restore_result *result,
 		   struct gw_error *err)
@@ -491,7 +514,7 @@ static int restore(const struct gw_restore_args *args, enum gw_layer outermost,
 	int rc;
 
 	*r.result = (struct gw_restore_result){0};
-	if (gw_toolstack_complete(&r.toolstack, args->toolstack, 0, err) < 0)
+	if (gw_toolstack_complete(&r.toolstack, args->toolstack, needed_of(&r), err) < 0)
 		return -1;
 	r.device_model.complete = device_model;
 	init(&r);

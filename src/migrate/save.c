@@ -144,29 +144,47 @@ static int write_state(struct gw_save *s, uint32_t last, struct gw_error *err)
 	return 0;
 }
 
-/* A checkpoint stands on the channel: lets the guest run and asks whether there shall be another.
- * 1, 0 to end, -1. */
-static int between_checkpoints(struct gw_save *s, struct gw_error *err)
+static int resume(struct gw_save *s, struct gw_error *err)
 {
 	const struct gw_toolstack *ts = &s->toolstack;
 	uint64_t start = gw_clock_ns();
-	int verdict;
 
 	if (ts->postcopy(ts->owner, err) < 0)
 		return gw_fail_in(err, "resuming domain %u", s->domain->domid);
 	s->report->resume_ns = gw_clock_ns() - start;
+	return 0;
+}
+
+/* The records of the outer layers, and then it is their owners' turn. */
+static int end_checkpoint(struct gw_save *s, struct gw_error *err)
+{
+	const struct gw_toolstack *ts = &s->toolstack;
+
 	if (close_layers(s, false, err) < 0 || gw_channel_drain(s->args->out, err) < 0)
 		return -1;
-	verdict = ts->checkpoint(ts->owner, err);
-	if (verdict < 0)
-		return -1;
-	return verdict == GW_CHECKPOINT_GO_ON;
+	return ts->checkpoint(ts->owner, err);
+}
+
+/* A checkpoint stands on the channel: lets the guest run and asks whether there shall be another.
+ * The verdict, or -1. */
+static int between_checkpoints(struct gw_save *s, struct gw_error *err)
+{
+	const struct gw_toolstack *ts = &s->toolstack;
+	int verdict;
+
+	if (s->args->stream_type == GW_STREAM_REMUS)
+		return resume(s, err) < 0 ? -1 : end_checkpoint(s, err);
+	/* COLO: neither side runs before both have the checkpoint. */
+	verdict = end_checkpoint(s, err);
+	if (verdict != GW_CHECKPOINT_GO_ON)
+		return verdict;
+	return resume(s, err) < 0 ? -1 : ts->wait_checkpoint(ts->owner, err);
 }
 
 static int write_checkpoints(struct gw_save *s, struct gw_error *err)
 {
 	const struct gw_save_guest_ops *ops = s->guest.ops;
-	int more;
+	int verdict;
 
 	for (bool first = true;; first = false) {
 		if (ops->start_of_checkpoint(&s->guest, &s->records, err) < 0 ||
@@ -178,9 +196,9 @@ static int write_checkpoints(struct gw_save *s, struct gw_error *err)
 			return write_state(s, GW_REC_END, err);
 		if (write_state(s, GW_REC_CHECKPOINT, err) < 0)
 			return -1;
-		more = between_checkpoints(s, err);
-		if (more <= 0)
-			return more;
+		verdict = between_checkpoints(s, err);
+		if (verdict != GW_CHECKPOINT_GO_ON)
+			return GW_MIN(verdict, 0);
 	}
 }
 
@@ -189,11 +207,10 @@ static int complete_toolstack(struct gw_save *s, struct gw_error *err)
 	enum gw_stream_type type = s->args->stream_type;
 	unsigned needed = GW_TOOLSTACK_SUSPENDS;
 
-	if (type == GW_STREAM_COLO)
-		return gw_fail(err, GW_UNSUPPORTED,
-			       "a save cannot use a back channel, COLO needs one");
-	if (type == GW_STREAM_REMUS)
+	if (type != GW_STREAM_PLAIN)
 		needed |= GW_TOOLSTACK_CHECKPOINTS;
+	if (type == GW_STREAM_COLO)
+		needed |= GW_TOOLSTACK_BACK_CHANNEL;
 	return gw_toolstack_complete(&s->toolstack, s->args->toolstack, needed, err);
 }
 

@@ -129,6 +129,8 @@ int gw_toolstack_complete(struct gw_toolstack *full, const struct gw_toolstack *
 	if ((needed & GW_TOOLSTACK_CHECKPOINTS) && (!full->postcopy || !full->checkpoint))
 		return gw_fail(err, GW_USAGE,
 			       "checkpoints need a toolstack that can resume and checkpoint");
+	if ((needed & GW_TOOLSTACK_BACK_CHANNEL) && !full->back_channel)
+		return gw_fail(err, GW_USAGE, "COLO needs a back channel");
 	supply_defaults(full);
 	return 0;
 }

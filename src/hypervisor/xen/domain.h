@@ -87,6 +87,8 @@ int gw_xen_getinfo(struct gw_xen_host *h, uint32_t domid, xc_domaininfo_t *info,
 		   struct gw_error *err);
 /* One past the highest pfn that has a page, as Xen counts. */
 int gw_xen_nr_gpfns(struct gw_domain *d, uint64_t *nr, struct gw_error *err);
+/* Of a PV domain: an entry of gw_x86_pv_ops. */
+int gw_xen_get_width(struct gw_domain *d, unsigned *width, struct gw_error *err);
 
 /* memory.c, ranges.c, logdirty.c: entries of gw_domain_ops. */
 int gw_xen_page_types(struct gw_domain *d, size_t n, const uint64_t *gfns, uint8_t *types,
@@ -116,7 +118,6 @@ int gw_xen_seed_grants(struct gw_domain *d, const struct gw_ring *store,
 extern const struct gw_x86_hvm_ops gw_xen_hvm_ops;
 extern const struct gw_x86_pv_ops gw_xen_pv_ops;
 void gw_xen_pv_free(struct gw_xen_domain *x);
-int gw_xen_get_width(struct gw_domain *d, unsigned *width, struct gw_error *err);
 int gw_xen_get_vcpu(struct gw_domain *d, uint32_t vcpu, uint32_t record, void **blob, size_t *len,
 		    struct gw_error *err);
 int gw_xen_set_vcpu(struct gw_domain *d, uint32_t vcpu, uint32_t record, const void *blob,

@@ -13,13 +13,6 @@
 #define PIN_BATCH 1024u
 #define M2P_CHUNK (UINT64_C(2) << 20) /* Xen shows its M2P in pieces of so many bytes */
 
-int gw_xen_get_width(struct gw_domain *d, unsigned *width, struct gw_error *err)
-{
-	if (xc_domain_get_guest_width(gw_xen_xch(d), d->domid, width) < 0)
-		return gw_xen_fail(err, "domain %u: its guest width", d->domid);
-	return 0;
-}
-
 static int set_width(struct gw_domain *d, unsigned width, struct gw_error *err)
 {
 	struct xen_domctl op = {

@@ -39,3 +39,10 @@ int gw_xen_nr_gpfns(struct gw_domain *d, uint64_t *nr, struct gw_error *err)
 	*nr = gpfns;
 	return 0;
 }
+
+int gw_xen_get_width(struct gw_domain *d, unsigned *width, struct gw_error *err)
+{
+	if (xc_domain_get_guest_width(gw_xen_xch(d), d->domid, width) < 0)
+		return gw_xen_fail(err, "domain %u: its guest width", d->domid);
+	return 0;
+}

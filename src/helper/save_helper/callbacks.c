@@ -2,17 +2,13 @@
  *
  * The toolstack table of the save helper: each entry is a message to libxl and its answer.
  */
-#include <stdio.h>
-
 #include "base/clock.h"
 #include "base/util.h"
+#include "helper/libxc.h"
 #include "helper/save_helper/helper.h"
 #include "helper/save_helper/stand_in.h"
 
-/* The policy of Xen's own helper, which it cannot be told to change (simple_precopy_policy() in
- * xg_sr_save.c): so many passes at most, and none after one that began with fewer dirty pages. */
-#define XEN_MAX_PASSES 5
-#define XEN_FEW_PAGES  50
+#define LIBXL "libxl" /* who answers */
 
 static int level_of(enum gw_log_level level)
 {
@@ -40,30 +36,14 @@ struct gw_log gw_helper_log(struct gw_helper *h)
 	return (struct gw_log){.fn = log_to_libxl, .opaque = h, .max = GW_LOG_DEBUG};
 }
 
-static bool counts_pages(const struct gw_progress *p)
-{
-	return p->stage == GW_STAGE_MEMORY || p->stage == GW_STAGE_FINAL_ROUND ||
-	       p->stage == GW_STAGE_VERIFY;
-}
-
-/* One message for each stage and round, then how far it is. */
 static void progress(void *owner, const struct gw_progress *p)
 {
 	struct gw_helper *h = owner;
-	bool is_round = p->stage == GW_STAGE_MEMORY && !h->args.restore;
-	uint64_t total = counts_pages(p) ? p->pages_total : 0;
+	uint64_t total;
 	char what[64];
 
-	if (p->stage == h->stage && p->round == h->round && total == 0)
-		return;
-	h->stage = p->stage;
-	h->round = p->round;
-	/* Xen's helper says "Frames iteration N", too. */
-	if (is_round)
-		snprintf(what, sizeof(what), "Frames iteration %u", p->round);
-	else
-		snprintf(what, sizeof(what), "%s", gw_stage_name(p->stage));
-	gw_libxl_progress(&h->pipe, what, total ? p->pages_done : 0, total);
+	if (gw_libxc_progress(&h->progress, h->args.restore, p, what, &total))
+		gw_libxl_progress(&h->pipe, what, total ? p->pages_done : 0, total);
 }
 
 static int ask(struct gw_helper *h, enum gw_libxl_message message, int32_t *answer,
@@ -71,25 +51,6 @@ static int ask(struct gw_helper *h, enum gw_libxl_message message, int32_t *answ
 {
 	*answer = 0;
 	return gw_libxl_ask(&h->pipe, message, 0, NULL, answer, err);
-}
-
-/* An answer to the save: 0 if it is positive, else -1. */
-static int check_answer(int32_t answer, const char *what, struct gw_error *err)
-{
-	if (answer > 0)
-		return 0;
-	return gw_fail(err, GW_GUEST, "libxl could not %s the domain (it answered %d)", what,
-		       answer);
-}
-
-/* The answers to a restore (XGR_CHECKPOINT_ in xenguest.h): 1 done, 2 the other side is gone. */
-static int restore_answer(int32_t answer, const char *what, struct gw_error *err)
-{
-	if (answer == 1)
-		return 0;
-	if (answer == 2)
-		return GW_CHECKPOINT_FAILOVER;
-	return gw_fail(err, GW_PEER, "libxl could not %s (it answered %d)", what, answer);
 }
 
 static int suspend(void *owner, struct gw_error *err)
@@ -102,9 +63,9 @@ static int suspend(void *owner, struct gw_error *err)
 	if (rc < 0)
 		return -1;
 	if (h->args.restore)
-		rc = restore_answer(answer, "suspend the secondary", err);
+		rc = gw_libxc_restore_answer(answer, LIBXL, "suspend the secondary", err);
 	else
-		rc = check_answer(answer, "suspend", err);
+		rc = gw_libxc_save_answer(answer, LIBXL, "suspend", err);
 	return rc == 0 ? gw_stand_in_suspend(h->stand_in, err) : rc;
 }
 
@@ -115,8 +76,8 @@ static int postcopy(void *owner, struct gw_error *err)
 
 	if (ask(h, GW_LIBXL_POSTCOPY, &answer, err) < 0)
 		return -1;
-	int rc = h->args.restore ? restore_answer(answer, "run the secondary", err)
-				 : check_answer(answer, "resume", err);
+	int rc = h->args.restore ? gw_libxc_restore_answer(answer, LIBXL, "run the secondary", err)
+				 : gw_libxc_save_answer(answer, LIBXL, "resume", err);
 
 	if (rc != 0)
 		return rc;
@@ -132,7 +93,7 @@ static int checkpoint(void *owner, struct gw_error *err)
 	if (ask(h, GW_LIBXL_CHECKPOINT, &answer, err) < 0)
 		return -1;
 	if (h->args.restore) {
-		int rc = restore_answer(answer, "complete a checkpoint", err);
+		int rc = gw_libxc_restore_answer(answer, LIBXL, "complete a checkpoint", err);
 
 		return rc == 0 ? GW_CHECKPOINT_GO_ON : rc;
 	}
@@ -147,7 +108,7 @@ static int wait_checkpoint(void *owner, struct gw_error *err)
 	if (ask(h, GW_LIBXL_WAIT_CHECKPOINT, &answer, err) < 0)
 		return -1;
 	if (h->args.restore) {
-		int rc = restore_answer(answer, "wait for a checkpoint", err);
+		int rc = gw_libxc_restore_answer(answer, LIBXL, "wait for a checkpoint", err);
 
 		return rc == 0 ? GW_CHECKPOINT_GO_ON : rc;
 	}
@@ -193,9 +154,7 @@ static int xen_policy(void *owner, const struct gw_precopy_stats *stats, struct 
 {
 	const struct gw_helper *h = owner;
 
-	if (stats->iteration >= XEN_MAX_PASSES || stats->last_due < XEN_FEW_PAGES || !has_time(h))
-		return GW_PRECOPY_STOP;
-	return GW_PRECOPY_CONTINUE;
+	return has_time(h) ? gw_libxc_precopy(stats) : GW_PRECOPY_STOP;
 }
 
 static bool serves(const struct gw_helper *h, enum gw_libxl_message message)

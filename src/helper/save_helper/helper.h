@@ -11,6 +11,7 @@
 #include <godwit/hypervisor.h>
 #include <godwit/toolstack.h>
 
+#include "helper/libxc.h"
 #include "helper/save_helper/arguments.h"
 #include "helper/save_helper/libxl_pipe.h"
 #include "helper/save_helper/settings.h"
@@ -31,9 +32,7 @@ struct gw_helper {
 	uint64_t start_ns;
 	bool suspended;			 /* libxl has said so, and has not resumed it since */
 	uint64_t store_gfn, console_gfn; /* results of a restore; 0: none */
-	/* What the progress was about when it was last sent. */
-	enum gw_stage stage;
-	unsigned round;
+	struct gw_libxc_progress progress;
 };
 
 /* The log of the engine: libxl's. */

@@ -4,7 +4,6 @@
  * libxl runs the program that LIBXL_SAVE_HELPER names. The engine does the work (migrate/save.h,
  * migrate/restore.h).
  */
-#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,6 +13,7 @@
 #include "base/clock.h"
 #include "base/util.h"
 #include "config.h"
+#include "helper/libxc.h"
 #include "helper/save_helper/helper.h"
 #include "helper/save_helper/report_file.h"
 #include "helper/save_helper/stand_in.h"
@@ -24,9 +24,6 @@
 
 /* As Xen's helper; libxl takes any status but 0 for a failure of its own. */
 enum { EXIT_OK = 0, EXIT_GONE = 254, EXIT_BROKEN = 255 };
-
-/* What a domain that libxl has just created is held to: its pfns below 1 TiB of memory. */
-#define MAX_PFNS (UINT64_C(1) << 28)
 
 static struct gw_cancel *terminated;
 
@@ -74,7 +71,8 @@ static int open_domain(struct gw_helper *h, struct gw_error *err)
 	h->host = gw_host_open(gw_stand_in_uri(), err);
 	if (!h->host)
 		return -1;
-	h->domain = gw_host_attach(h->host, h->args.domid, h->args.restore ? MAX_PFNS : 0, err);
+	h->domain = gw_host_attach(h->host, h->args.domid, h->args.restore ? GW_LIBXC_MAX_PFNS : 0,
+				   err);
 	if (!h->domain)
 		return -1;
 	return gw_stand_in_new(h, &h->stand_in, err);
@@ -99,36 +97,10 @@ static void write_report(struct gw_helper *h, const struct gw_report *report)
 		say(h, GW_LIBXL_WARN, err.text);
 }
 
-/* What xl shows as the reason. */
-static int errno_of(const struct gw_error *err)
-{
-	switch (err->code) {
-	case GW_SYSTEM:
-		return err->errnum ? err->errnum : EIO;
-	case GW_CANCELLED:
-		return ECANCELED;
-	case GW_TRUNCATED:
-	case GW_PEER:
-		return EPIPE;
-	case GW_UNSUPPORTED:
-		return EOPNOTSUPP;
-	case GW_REFUSED:
-		return EPERM;
-	case GW_GUEST:
-		return EIO;
-	case GW_BUSY:
-		return EBUSY;
-	case GW_NO_MEMORY:
-		return ENOMEM;
-	default:
-		return EINVAL;
-	}
-}
-
 /* libxl reads no more after COMPLETE, and waits for the process to end. */
 static int complete(struct gw_helper *h, int rc, const struct gw_error *failure)
 {
-	const uint32_t fields[] = {(uint32_t)rc, rc < 0 ? (uint32_t)errno_of(failure) : 0};
+	const uint32_t fields[] = {(uint32_t)rc, rc < 0 ? (uint32_t)gw_libxc_errno(failure) : 0};
 	int32_t answer;
 
 	if (rc < 0)

@@ -5,6 +5,7 @@
 #include "migrate/restore.h"
 
 #include "base/util.h"
+#include "helper/libxc.h"
 #include "helper/save_helper/helper.h"
 #include "helper/save_helper/stand_in.h"
 
@@ -16,17 +17,9 @@ static int check_header(void *owner, const struct gw_image_header *header, struc
 	return gw_acceptance_check(&h->settings.acceptance, gw_generation_of(header), &log, err);
 }
 
-static void say_failover(struct gw_helper *h, const struct gw_restore_result *result)
-{
-	const struct gw_log log = gw_helper_log(h);
-
-	gw_logf(&log, GW_LOG_WARNING,
-		"the sender is gone: the domain has the state of checkpoint %llu, the last complete one",
-		(unsigned long long)result->checkpoints);
-}
-
 int gw_helper_restore(struct gw_helper *h, struct gw_report *report, struct gw_error *err)
 {
+	const struct gw_log log = gw_helper_log(h);
 	struct gw_restore_result result;
 	struct gw_toolstack toolstack;
 	const struct gw_restore_args args = {
@@ -49,6 +42,7 @@ int gw_helper_restore(struct gw_helper *h, struct gw_report *report, struct gw_e
 	if (rc < 0)
 		return gw_fail_in(err, "restoring domain %u", h->args.domid);
 	if (result.failed_over)
-		say_failover(h, &result);
+		gw_logf(&log, GW_LOG_WARNING, GW_LIBXC_FAILED_OVER,
+			(unsigned long long)result.checkpoints);
 	return gw_stand_in_restored(h->stand_in, err);
 }

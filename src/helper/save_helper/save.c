@@ -2,9 +2,8 @@
  *
  * --save-domain: writes the libxc image of a domain to libxl's descriptor.
  */
-#include <string.h>
-
 #include "base/util.h"
+#include "helper/libxc.h"
 #include "helper/save_helper/helper.h"
 #include "migrate/save.h"
 
@@ -42,17 +41,6 @@ static int save(struct gw_helper *h, struct gw_report *report, struct gw_error *
 	return gw_save_image(&args, report, err);
 }
 
-/* Of a long text the end is lost, never what has become of the domain. */
-static int fail_with_state(const struct gw_helper *h, struct gw_error *err)
-{
-	const char *state = h->suspended ? "; the domain is suspended, libxl may resume it"
-					 : "; the domain was not suspended";
-	size_t room = sizeof(err->text) - strlen(state) - 1;
-
-	strcpy(err->text + GW_MIN(strlen(err->text), room), state);
-	return gw_fail_in(err, "saving domain %u", h->args.domid);
-}
-
 /*
  * Xen's helper switches the device model's mode for every HVM guest, around all that it does: in
  * that order, and also where the save is not live.
@@ -69,5 +57,5 @@ int gw_helper_save(struct gw_helper *h, struct gw_report *report, struct gw_erro
 		rc = save(h, report, err);
 	if (model && switch_model(h, 0, &off) < 0)
 		gw_logf(&log, GW_LOG_WARNING, "%s", off.text);
-	return rc < 0 ? fail_with_state(h, err) : 0;
+	return rc < 0 ? gw_libxc_save_failed(h->args.domid, h->suspended, "libxl", err) : 0;
 }

@@ -31,7 +31,7 @@ ROOMS = {
     "convert": ["read"],
     "vmm": ["migrate", "examine", "convert"],
     "helper": ["migrate", "examine", "convert"],
-    "xl": ["migrate", "examine", "convert"],
+    "xl": ["helper"],
     "cli": ["vmm"],
 }
 # The room of each public header.

@@ -12,8 +12,7 @@
 static int compare(struct gw_diff_run *run, const struct gw_diff_input *a,
 		   const struct gw_diff_input *b)
 {
-	const struct gw_toolstack ts = {
-		.head = GW_TABLE_HEAD(struct gw_toolstack),
+	const struct gw_observer observer = {
 		.owner = &run->cli->out,
 		.progress = gw_output_progress,
 		.log = run->cli->out.log,
@@ -27,7 +26,7 @@ static int compare(struct gw_diff_run *run, const struct gw_diff_input *a,
 	sink.page_details = run->details;
 	if (run->json)
 		gw_diff_json_begin(run);
-	rc = gw_diff(a, b, &sink, &ts, &found, &err);
+	rc = gw_diff(a, b, &sink, &observer, &found, &err);
 	gw_output_erase(&run->cli->out);
 	if (run->json)
 		gw_diff_json_end(run, &found, rc < 0 ? err.text : NULL);

@@ -14,8 +14,7 @@ static int export_to(struct gw_cli *cli, struct gw_channel *in, const char *path
 		     enum gw_export_form form, struct gw_export_result *exported,
 		     struct gw_error *err)
 {
-	const struct gw_toolstack ts = {
-		.head = GW_TABLE_HEAD(struct gw_toolstack),
+	const struct gw_observer observer = {
 		.owner = &cli->out,
 		.progress = gw_output_progress,
 		.log = cli->out.log,
@@ -26,7 +25,7 @@ static int export_to(struct gw_cli *cli, struct gw_channel *in, const char *path
 	if (!out)
 		return -1;
 	gw_channel_set_cancel(out, cli->cancel);
-	rc = gw_export(in, out, form, &ts, exported, err);
+	rc = gw_export(in, out, form, &observer, exported, err);
 	gw_channel_close(out);
 	return rc;
 }

@@ -194,8 +194,8 @@ int gw_convert(const struct gw_convert_args *args, struct gw_conversion_result *
 	};
 	int rc;
 
-	if (args->toolstack)
-		c.log = args->toolstack->log;
+	if (args->observer)
+		c.log = args->observer->log;
 	if (args->cancel) {
 		gw_channel_set_cancel(c.in.ch, args->cancel);
 		gw_channel_set_cancel(c.out, args->cancel);

@@ -115,8 +115,9 @@ static void read_reasons(const json_t *error, struct gw_error *err)
 	const json_t *reason;
 	size_t i;
 
-	json_array_foreach(reasons, i, reason) if (json_is_string(reason))
-		gw_fail_reason(err, "%s", json_string_value(reason));
+	json_array_foreach (reasons, i, reason)
+		if (json_is_string(reason))
+			gw_fail_reason(err, "%s", json_string_value(reason));
 	if (left_out > 0)
 		err->reasons_left_out += (unsigned)left_out;
 }

@@ -62,7 +62,7 @@ static int run(struct gw_cli *cli, const struct gw_args *args)
 	int status;
 
 	if (strcmp(run.file_a, "-") == 0 && strcmp(run.file_b, "-") == 0)
-		return gw_cli_say(cli, GW_EXIT_USAGE, "A and B cannot both be standard input");
+		return gw_cli_error(cli, GW_EXIT_USAGE, "A and B cannot both be standard input");
 	if (open_image(cli, run.file_a, &a, &xend_a, &err) < 0 ||
 	    open_image(cli, run.file_b, &b, &xend_b, &err) < 0)
 		status = gw_cli_fail(cli, &err);

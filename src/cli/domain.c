@@ -82,8 +82,8 @@ static int say_end(struct gw_cli *cli, enum gw_process_end end, const struct gw_
 	if (end == GW_END_NONE)
 		return gw_cli_fail(cli, err);
 	if (end == GW_END_CRASHED)
-		return gw_cli_say(cli, GW_EXIT_FAILED, "%s%s%s", words[end], err->code ? ": " : "",
-				  err->text);
+		return gw_cli_error(cli, GW_EXIT_FAILED, "%s%s%s", words[end],
+				    err->code ? ": " : "", err->text);
 	if (!cli->quiet)
 		gw_output_error(&cli->out, words[end]);
 	return GW_EXIT_OK;

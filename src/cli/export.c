@@ -40,9 +40,9 @@ static int run(struct gw_cli *cli, const struct gw_args *args)
 	int rc;
 
 	if (core == raw)
-		return gw_cli_say(cli, GW_EXIT_USAGE, "%s",
-				  core ? "--raw and --core exclude each other"
-				       : "one of --raw or --core is required");
+		return gw_cli_error(cli, GW_EXIT_USAGE, "%s",
+				    core ? "--raw and --core exclude each other"
+					 : "one of --raw or --core is required");
 	in = gw_cli_open_current(cli, from, NULL, &err);
 	rc = in ? export_to(cli, in, to, core ? GW_EXPORT_CORE : GW_EXPORT_RAW, &exported, &err)
 		: -1;

@@ -122,7 +122,7 @@ int gw_cli_fail(struct gw_cli *cli, const struct gw_error *err)
 	}
 }
 
-int gw_cli_say(struct gw_cli *cli, enum gw_exit status, const char *fmt, ...)
+int gw_cli_error(struct gw_cli *cli, enum gw_exit status, const char *fmt, ...)
 {
 	char text[1000];
 	va_list ap;

@@ -96,7 +96,7 @@ static void replace_sentence(struct gw_error *err, const char *sentence)
 int gw_fail_in(struct gw_error *err, const char *fmt, ...)
 {
 	char context[sizeof(err->text)];
-	char whole[sizeof(err->text)];
+	char whole[2 * sizeof(err->text) + 2];
 	va_list ap;
 
 	if (!err || err->code == GW_OK)
@@ -113,7 +113,7 @@ int gw_fail_in(struct gw_error *err, const char *fmt, ...)
 int gw_fail_more(struct gw_error *err, const char *fmt, ...)
 {
 	char more[sizeof(err->text)];
-	char whole[sizeof(err->text)];
+	char whole[2 * sizeof(err->text)];
 	va_list ap;
 	int room;
 
@@ -122,7 +122,7 @@ int gw_fail_more(struct gw_error *err, const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(more, sizeof(more), fmt, ap);
 	va_end(ap);
-	room = (int)(sizeof(whole) - 1 - strlen(more));
+	room = (int)(sizeof(err->text) - 1 - strlen(more));
 	snprintf(whole, sizeof(whole), "%.*s%s", room, err->text, more);
 	replace_sentence(err, whole);
 	return -1;

@@ -109,10 +109,11 @@ static void report_fault(void *owner, const char *rule, const struct gw_error *f
 }
 
 /* The restore fails with err. If that breaks a rule, the result says so. */
-static void note_refusal(struct restore *r, const struct gw_error *err)
+static void note_refusal(struct restore *r, struct gw_error *err)
 {
 	if (!r->guest.rule || r->result->refusal.rule || err->code != GW_INVALID)
 		return;
+	err->rule = r->guest.rule;
 	r->result->refusal = make_refusal(r, r->guest.rule, err);
 	if (r->args->refused)
 		r->args->refused(r->args->owner, &r->result->refusal);
@@ -135,7 +136,7 @@ static int apply_record(struct restore *r, const struct gw_record *rec, struct g
 	rc = r->guest.ops->record(&r->guest, rec, err);
 	if (rc == 0 && !(rec->type & GW_RECORD_OPTIONAL))
 		rc = gw_fail(err, GW_INVALID, "not a record of this guest type");
-	if (rc >= 0 || (r->static_done && gw_restore_survives(&r->memory.faults, &r->guest, err)))
+	if (rc >= 0 || (r->static_done && gw_restore_survives(&r->guest, err)))
 		return 0;
 	note_refusal(r, err);
 	return gw_fail_in(err, "image record %llu (%s)", (unsigned long long)rec->number,
@@ -152,7 +153,7 @@ static enum gw_read_result apply_pages(struct restore *r, const struct gw_readin
 	enum gw_read_result rc = GW_READ_OK;
 
 	for (size_t i = 0; rc == GW_READ_OK && i < record->nr_entries; i += GW_BATCH_MAX) {
-		if (gw_restore_judge_pages(&r->guest, &r->memory.faults, record, i, b, err) < 0)
+		if (gw_restore_judge_pages(&r->guest, record, i, b, err) < 0)
 			rc = GW_READ_FAILED;
 		else
 			rc = gw_restore_apply(&r->memory, b, &source, err);
@@ -186,6 +187,7 @@ static int set_up_guest(struct restore *r, struct gw_error *err)
 		.console = r->args->console,
 		.store_gfn = GW_INVALID_PFN,
 		.console_gfn = GW_INVALID_PFN,
+		.faults = {.report = r->args->refused ? report_fault : NULL, .owner = r},
 	};
 	if (!r->guest.ops)
 		return gw_fail(err, GW_UNSUPPORTED, "guests of type %d cannot be restored", type);
@@ -475,7 +477,6 @@ static void init(struct restore *r)
 	r->current = &r->reading;
 	r->memory = (struct gw_restore_memory){
 		.guest = &r->guest,
-		.faults = {.report = args->refused ? report_fault : NULL, .owner = r},
 		.log = &r->toolstack.log,
 	};
 	r->progress.stage = GW_STAGE_MEMORY;

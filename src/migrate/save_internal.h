@@ -45,6 +45,10 @@ struct gw_save {
 	uint64_t progress_ns;
 };
 
+/* The layers around the image, the innermost first. */
+#define gw_for_each_layer(l, s)                                                                    \
+	for (const struct gw_save_layer *l = (s)->args->layer; l; l = l->outer)
+
 /* Writes s->records and empties it. */
 int gw_save_write_records(struct gw_save *s, struct gw_error *err);
 /* Asks the toolstack to suspend the domain and checks that it did. */

@@ -15,7 +15,6 @@
 #include "hypervisor/domain.h"
 
 #define POOL_BATCHES 1
-#define PROGRESS_NS  UINT64_C(100000000)
 
 int gw_save_memory_init(struct gw_save *s, struct gw_error *err)
 {
@@ -43,18 +42,6 @@ void gw_save_memory_free(struct gw_save *s)
 	free(s->due);
 	free(s->deferred);
 	free(s->sent);
-}
-
-void gw_save_progress(struct gw_save *s, bool now)
-{
-	uint64_t ns = gw_clock_ns();
-
-	if (!now && ns - s->progress_ns < PROGRESS_NS)
-		return;
-	s->progress_ns = ns;
-	s->progress.bytes = s->report->bytes;
-	gw_operation_set_progress(s->args->op, &s->progress);
-	s->toolstack.progress(s->toolstack.owner, &s->progress);
 }
 
 /* Live passes are paced; the final round never is. */

@@ -64,7 +64,7 @@ static void lose(struct gw_libxl_pipe *p)
 
 static int fail_gone(struct gw_error *err)
 {
-	return gw_fail(err, GW_PEER, "libxl is gone: it has closed the pipe to its helper");
+	return gw_fail(err, GW_PEER, "libxl has closed the pipe to its helper");
 }
 
 /*

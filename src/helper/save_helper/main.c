@@ -145,7 +145,7 @@ static int operate(struct gw_helper *h)
 		write_report(h, &report);
 	status = complete(h, rc, &failure);
 	if (status == EXIT_GONE)
-		fprintf(stderr, PROGRAM ": %s\n", *failure.text ? failure.text : "libxl is gone");
+		fprintf(stderr, PROGRAM ": libxl is gone%s%s\n", rc < 0 ? "; " : "", failure.text);
 	status = keep_domain(h, status);
 	release(h);
 	return status;

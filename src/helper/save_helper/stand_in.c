@@ -172,7 +172,8 @@ int gw_stand_in_keep(struct gw_stand_in *s, struct gw_error *err)
 	if (!s->helper->args.restore &&
 	    gw_domain_logdirty_peek(s->helper->domain, &dirty, NULL) == 0)
 		return gw_fail(err, GW_BUSY, "log-dirty is still on");
-	if (!s->keep)
+	/* A domain that was not restored has nothing to keep. */
+	if (!s->keep || !s->running)
 		return 0;
 	out = gw_channel_create(s->keep, err);
 	rc = out ? save_to(s, out, err) : -1;

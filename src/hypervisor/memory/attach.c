@@ -41,7 +41,7 @@ static int read_option(struct gw_memory_host *h, const struct gw_uri_pair *pair,
 		uint64_t *to;
 	} numbers[] = {
 		{"pages", &h->limit},	 {"seed", &h->seed},	    {"vcpus", &h->born.vcpus},
-		{"pfns", &h->born.pfns}, {"guest", &h->guest_seed},
+		{"pfns", &h->born.pfns}, {"guest", &h->guest_seed}, {"rate", &h->guest_rate},
 	};
 
 	for (size_t i = 0; i < GW_ARRAY_SIZE(numbers); i++)
@@ -61,6 +61,7 @@ int gw_memory_read_options(struct gw_memory_host *h, const char *query, struct g
 	int more;
 
 	h->born.vcpus = 1;
+	h->guest_rate = 2;
 	while ((more = gw_uri_next(&query, &pair, err)) > 0)
 		if (read_option(h, &pair, err) < 0)
 			return -1;
@@ -90,7 +91,7 @@ int gw_memory_start_guest(struct gw_memory_domain *m, struct gw_error *err)
 {
 	const struct gw_memory_guest_options options = {
 		.seed = m->host->guest_seed,
-		.steps_per_ms = 2,
+		.steps_per_ms = (unsigned)m->host->guest_rate,
 		.tables = gw_memory_is_pv(m),
 	};
 

@@ -39,6 +39,7 @@ struct gw_memory_host {
 	struct gw_held_list domains;
 	struct gw_memory_born born;
 	bool no_logdirty;    /* its domains have none */
+	uint64_t guest_rate; /* its steps in a millisecond; 0: as fast as it can */
 	uint64_t guest_seed; /* a guest (guest.h) runs in every domain; 0: in none */
 };
 

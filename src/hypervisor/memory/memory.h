@@ -9,7 +9,8 @@
  * tests of programs whose domain is created by another one: "attach=pv|hvm" (attach creates an
  * empty domain of this type where there is none of the number), "vcpus=N" (it has; default 1),
  * "pfns=N" (it may have at most), "logdirty=no" (no domain has a log-dirty mode), "guest=SEED"
- * (guest.h: it writes in every domain that is unpaused).
+ * (guest.h: it writes in every domain that is unpaused), "rate=N" (its steps in a millisecond;
+ * default 2, 0: as fast as it can).
  *
  * It has no vCPU, yet a PV kernel must do something before it is saved and after it was restored;
  * those few steps are played here: suspend turns the frames in start_info into pfns, resume back

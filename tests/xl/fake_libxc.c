@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * The libxenctrl of these tests (fake_libxc.h).
+ */
+#include "fake_libxc.h"
+
+#include "hypervisor/host.h"
+#include "hypervisor/xen/xen.h"
+
+struct xc_interface_core fake_libxc;
+
+static struct gw_host *memory;
+
+void xc_report_error(xc_interface *xch, int code, const char *fmt, ...);
+const char *xc_set_progress_prefix(xc_interface *xch, const char *doing);
+void xc_report_progress_single(xc_interface *xch, const char *doing);
+void xc_report_progress_step(xc_interface *xch, unsigned long done, unsigned long total);
+
+static void add(char list[2000], const char *text)
+{
+	size_t len = strlen(list);
+
+	assert_true(len + strlen(text) + 2 < 2000);
+	sprintf(list + len, "%s\n", text);
+}
+
+void xc_report_error(xc_interface *xch, int code, const char *fmt, ...)
+{
+	char text[1000];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	add(xch->errors, text);
+}
+
+const char *xc_set_progress_prefix(xc_interface *xch, const char *doing)
+{
+	const char *last = xch->doing;
+
+	xch->doing = doing;
+	return last;
+}
+
+void xc_report_progress_single(xc_interface *xch, const char *doing)
+{
+	add(xch->progress, doing);
+}
+
+void xc_report_progress_step(xc_interface *xch, unsigned long done, unsigned long total)
+{
+	const char *last = strrchr(xch->progress, '\n');
+
+	assert_true(done <= total);
+	while (last && last > xch->progress && last[-1] != '\n')
+		last--;
+	if (last && strncmp(last, xch->doing, strlen(xch->doing)) == 0)
+		return;
+	add(xch->progress, xch->doing);
+	if (xch->on_subject)
+		xch->on_subject();
+}
+
+static int policy(struct gw_host *host, enum gw_guest_type type, struct gw_policy *to,
+		  struct gw_error *err)
+{
+	return gw_host_policy(memory, type, to, err);
+}
+
+static unsigned guest_types(struct gw_host *host)
+{
+	return gw_host_guest_types(memory);
+}
+
+static struct gw_domain *attach(struct gw_host *host, uint32_t domid, uint64_t max_pfns,
+				struct gw_error *err)
+{
+	return gw_host_attach(memory, domid, max_pfns, err);
+}
+
+static void close_host(struct gw_host *host)
+{
+	gw_host_fini(host);
+	free(host);
+}
+
+static const struct gw_host_ops host_ops = {
+	.head = GW_TABLE_HEAD(struct gw_host_ops),
+	.name = "xen",
+	.policy = policy,
+	.guest_types = guest_types,
+	.close = close_host,
+	.attach = attach,
+};
+
+struct gw_host *gw_xen_host_open(const char *query, struct gw_error *err)
+{
+	struct gw_host *host = calloc(1, sizeof(*host));
+
+	assert_non_null(host);
+	assert_string_equal(query, "");
+	assert_ok(gw_host_init(host, &host_ops, err), err);
+	return host;
+}
+
+void fake_libxc_start(void)
+{
+	struct gw_error err = GW_ERROR_INIT;
+
+	fake_libxc = (struct xc_interface_core){0};
+	memory = gw_host_open("memory:", &err);
+	if (!memory)
+		fail_msg("%s", err.text);
+}
+
+void fake_libxc_stop(void)
+{
+	gw_host_close(memory);
+	/* libxc holds on to no memory of a call that is over. */
+	assert_null(fake_libxc.doing);
+}
+
+struct gw_domain *fake_libxc_domain(enum gw_guest_type type, uint64_t max_pfns)
+{
+	struct gw_error err = GW_ERROR_INIT;
+	const struct gw_domain_config config = {
+		.name = "fake",
+		.type = type,
+		.max_pages = max_pfns,
+		.vcpus = 4,
+		.seed = 7,
+	};
+	struct gw_domain *d = gw_host_create(memory, &config, &err);
+
+	if (!d)
+		fail_msg("%s", err.text);
+	return d;
+}

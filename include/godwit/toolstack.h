@@ -14,6 +14,7 @@
 #include <godwit/error.h>
 #include <godwit/hypervisor.h>
 #include <godwit/log.h>
+#include <godwit/progress.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -26,36 +27,6 @@ enum gw_checkpoint_verdict {
 	GW_CHECKPOINT_STOP = 0,	    /* save: end here */
 	GW_CHECKPOINT_GO_ON = 1,    /* next round */
 	GW_CHECKPOINT_FAILOVER = 2, /* restore: the sender is gone, run the last complete state */
-};
-
-/* What an operation is doing. New stages are added at the end. */
-enum gw_stage {
-	GW_STAGE_NONE, /* nothing was published yet */
-	GW_STAGE_STATIC_DATA,
-	GW_STAGE_MEMORY,
-	GW_STAGE_SUSPEND,
-	GW_STAGE_FINAL_ROUND,
-	GW_STAGE_VERIFY,
-	GW_STAGE_DEVICE_STATE,
-	GW_STAGE_READING,
-	GW_STAGE_CONVERTING,
-	GW_STAGE_COMPARING,
-	GW_NR_STAGES,
-};
-
-/* "memory", "final round", ...; of NONE and of anything else "". */
-const char *gw_stage_name(enum gw_stage stage);
-/* The stage of that name, or NONE. */
-enum gw_stage gw_stage_from_name(const char *name);
-
-struct gw_progress {
-	enum gw_stage stage;
-	unsigned round;	      /* 0 first */
-	uint64_t pages_done;  /* of this round */
-	uint64_t pages_total; /* of this round; 0 unknown */
-	uint64_t bytes;	      /* of the whole operation */
-	uint64_t bytes_per_s; /* measured lately; 0 unknown */
-	uint64_t dirty_pages; /* at the start of this round */
 };
 
 enum gw_precopy_decision {
@@ -72,6 +43,8 @@ struct gw_precopy_stats {
 	uint64_t bytes_per_s;	/* the rate the final round is expected to run at; 0 unknown */
 	uint64_t expected_downtime_ns; /* of sending dirty_count at that rate; UINT64_MAX unknown */
 	enum gw_precopy_decision advice; /* what the library's own policy says: CONTINUE or STOP */
+	uint64_t last_due; /* pfns that were due when the last pass began: all, then the dirty ones
+			    */
 };
 
 /*
@@ -88,14 +61,16 @@ struct gw_toolstack {
 	void (*progress)(void *owner, const struct gw_progress *progress);
 
 	/*
-	 * save: suspends the domain; on return no vCPU runs and the device model is still.
-	 * Default: there is none, and a save is refused (GW_USAGE).
+	 * save: suspends the domain; on return no vCPU runs and the device model is still. COLO's
+	 * restore: the same of the secondary; GW_CHECKPOINT_FAILOVER: the primary is gone.
+	 * Default: there is none, and a save or COLO is refused (GW_USAGE).
 	 */
 	int (*suspend)(void *owner, struct gw_error *err);
 	/*
 	 * save, checkpointed: lets the suspended domain and its device model run again after its
 	 * memory and state were copied. Has nothing to do with post-copy migration; the name is
-	 * libxl's. Default: a checkpointed save is refused (GW_USAGE).
+	 * libxl's. COLO's restore: lets the secondary run; GW_CHECKPOINT_FAILOVER: the primary is
+	 * gone. Default: a checkpointed save or COLO is refused (GW_USAGE).
 	 */
 	int (*postcopy)(void *owner, struct gw_error *err);
 	/*
@@ -104,7 +79,8 @@ struct gw_toolstack {
 	 * restore goes on.
 	 */
 	int (*checkpoint)(void *owner, struct gw_error *err);
-	/* COLO: waits for the next reason to checkpoint. 1 go on, 0 stop, -1. Default: goes on. */
+	/* COLO: waits for the next reason to checkpoint: an enum gw_checkpoint_verdict, or -1.
+	 * Default: goes on. */
 	int (*wait_checkpoint)(void *owner, struct gw_error *err);
 	/*
 	 * save, live: asked after each live pass, before the next or the suspend: an enum
@@ -141,7 +117,8 @@ struct gw_toolstack {
 	 */
 	int (*restore_results)(void *owner, uint64_t store_gfn, uint64_t console_gfn,
 			       struct gw_error *err);
-	/* COLO: brings the pfns that the secondary has written. Borrowed. NULL: there is none. */
+	/* COLO: the pfns that the secondary has written, brought (save) or taken away (restore).
+	 * Borrowed. Default: COLO is refused (GW_USAGE). */
 	struct gw_channel *back_channel;
 };
 

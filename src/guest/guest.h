@@ -67,6 +67,12 @@ struct gw_ring_end {
 	uint32_t domid; /* the domain that serves the ring */
 };
 
+struct gw_restore_faults {
+	/* Reports a fault of the image that the restore survives; NULL: it survives none. */
+	void (*report)(void *owner, const char *rule, const struct gw_error *fault);
+	void *owner;
+};
+
 /* State of one restore. */
 struct gw_restore_guest {
 	const struct gw_restore_guest_ops *ops;
@@ -80,6 +86,7 @@ struct gw_restore_guest {
 	 * fails with GW_INVALID; NULL outside of what only a restore can see.
 	 */
 	const char *rule;
+	struct gw_restore_faults faults; /* guest/faults.h */
 	void *priv;
 };
 

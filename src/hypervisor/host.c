@@ -9,7 +9,13 @@
 #include "base/util.h"
 #include "hypervisor/emu/emu.h"
 #include "hypervisor/memory/memory.h"
+#include "hypervisor/plugin.h"
 #include "hypervisor/uri.h"
+
+static struct gw_host *open_xen(const char *query, struct gw_error *err)
+{
+	return gw_plugin_host_open("xen", query, err);
+}
 
 struct backend {
 	const char *scheme;
@@ -23,8 +29,7 @@ static const struct backend backends[] = {
 	{"emu", gw_emu_host_open, NULL},
 	{"kvm", NULL,
 	 "KVM domains belong to the VMM that links libgodwit; there is no host to open"},
-	{"xen", NULL,
-	 "this godwit does not drive Xen itself; xl uses it through LIBXL_SAVE_HELPER"},
+	{"xen", open_xen, NULL},
 };
 
 struct gw_host *gw_host_open(const char *uri, struct gw_error *err)

@@ -70,7 +70,7 @@ static int read_first(struct gw_frames *f, uint8_t *raw, struct gw_error *err)
 		if (got < 0 && why.code == GW_PEER)
 			return gw_fail(err, GW_INVALID, "no godwit hello: %s", why.text);
 		if (got < 0)
-			return gw_fail(err, why.code, "%s", why.text);
+			return gw_fail_as(err, &why);
 		if (got == 0)
 			return gw_fail(err, GW_INVALID,
 				       "no godwit hello: %s closed the connection after %zu bytes",

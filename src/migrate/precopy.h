@@ -44,6 +44,7 @@ struct gw_precopy_round {
 	uint64_t bytes;	  /* of the stream */
 	uint64_t busy_ns; /* sending them, without the time that pacing waited */
 	uint64_t wall_ns; /* the whole pass */
+	uint64_t due;	  /* pfns that were due when it began */
 	uint64_t dirty;	  /* pages known to be due when it was over */
 };
 

@@ -54,7 +54,8 @@ struct gw_receiver {
 	void *opaque;
 	/*
 	 * Static data and config have arrived. Creates the domain, paused, and returns it; or
-	 * returns NULL with GW_REFUSED. The sender gets the text of err (one reason a line).
+	 * returns NULL with GW_REFUSED. The sender gets the reasons of err, or its sentence if
+	 * it has none.
 	 */
 	struct gw_domain *(*accept)(void *opaque, const struct gw_migration_id *id,
 				    const char *config, size_t config_len, enum gw_guest_type type,

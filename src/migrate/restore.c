@@ -13,6 +13,7 @@
 #include "base/util.h"
 #include "hypervisor/domain.h"
 #include "migrate/device_model.h"
+#include "migrate/lockstep.h"
 #include "migrate/restore_apply.h"
 #include "migrate/restore_judge.h"
 #include "migrate/restore_static.h"
@@ -108,10 +109,11 @@ static void report_fault(void *owner, const char *rule, const struct gw_error *f
 }
 
 /* The restore fails with err. If that breaks a rule, the result says so. */
-static void note_refusal(struct restore *r, const struct gw_error *err)
+static void note_refusal(struct restore *r, struct gw_error *err)
 {
 	if (!r->guest.rule || r->result->refusal.rule || err->code != GW_INVALID)
 		return;
+	err->rule = r->guest.rule;
 	r->result->refusal = make_refusal(r, r->guest.rule, err);
 	if (r->args->refused)
 		r->args->refused(r->args->owner, &r->result->refusal);
@@ -134,7 +136,7 @@ static int apply_record(struct restore *r, const struct gw_record *rec, struct g
 	rc = r->guest.ops->record(&r->guest, rec, err);
 	if (rc == 0 && !(rec->type & GW_RECORD_OPTIONAL))
 		rc = gw_fail(err, GW_INVALID, "not a record of this guest type");
-	if (rc >= 0 || (r->static_done && gw_restore_survives(&r->memory.faults, &r->guest, err)))
+	if (rc >= 0 || (r->static_done && gw_restore_survives(&r->guest, err)))
 		return 0;
 	note_refusal(r, err);
 	return gw_fail_in(err, "image record %llu (%s)", (unsigned long long)rec->number,
@@ -151,7 +153,7 @@ static enum gw_read_result apply_pages(struct restore *r, const struct gw_readin
 	enum gw_read_result rc = GW_READ_OK;
 
 	for (size_t i = 0; rc == GW_READ_OK && i < record->nr_entries; i += GW_BATCH_MAX) {
-		if (gw_restore_judge_pages(&r->guest, &r->memory.faults, record, i, b, err) < 0)
+		if (gw_restore_judge_pages(&r->guest, record, i, b, err) < 0)
 			rc = GW_READ_FAILED;
 		else
 			rc = gw_restore_apply(&r->memory, b, &source, err);
@@ -185,6 +187,7 @@ static int set_up_guest(struct restore *r, struct gw_error *err)
 		.console = r->args->console,
 		.store_gfn = GW_INVALID_PFN,
 		.console_gfn = GW_INVALID_PFN,
+		.faults = {.report = r->args->refused ? report_fault : NULL, .owner = r},
 	};
 	if (!r->guest.ops)
 		return gw_fail(err, GW_UNSUPPORTED, "guests of type %d cannot be restored", type);
@@ -296,6 +299,12 @@ static enum gw_read_result on_stream_body(void *owner, struct gw_error *err)
 
 /* Rounds */
 
+/* COLO with a primary at the other end, not an image that was stored. */
+static bool is_lockstep(const struct restore *r)
+{
+	return r->args->stream_type == GW_STREAM_COLO && r->args->under_way;
+}
+
 static enum gw_read_result on_replayed_record(void *owner, struct gw_error *err)
 {
 	struct replay *p = owner;
@@ -357,6 +366,11 @@ static enum gw_read_result on_round_complete(void *owner, struct gw_error *err)
 	r->spooling = true;
 	r->progress.round++;
 	r->round_start_pages = r->memory.pages;
+	if (is_lockstep(r)) {
+		rc = gw_lockstep_run(&r->toolstack, &r->guest, err);
+		if (rc != GW_READ_OK)
+			return rc;
+	}
 	if (gw_round_spool_begin(&r->round, &r->reading.image.header,
 				 2 * r->guest.max_pfns * (GW_PAGE_SIZE + 8) + ROUND_BYTES_MORE,
 				 err) < 0)
@@ -397,6 +411,9 @@ static int complete_domain(struct restore *r, struct gw_error *err)
 {
 	const struct gw_toolstack *ts = &r->toolstack;
 
+	/* The secondary of COLO was completed at its last checkpoint, and has run since. */
+	if (is_lockstep(r))
+		return 0;
 	r->progress.stage = GW_STAGE_DEVICE_STATE;
 	progress(r, true);
 	r->current = NULL;
@@ -460,7 +477,6 @@ static void init(struct restore *r)
 	r->current = &r->reading;
 	r->memory = (struct gw_restore_memory){
 		.guest = &r->guest,
-		.faults = {.report = args->refused ? report_fault : NULL, .owner = r},
 		.log = &r->toolstack.log,
 	};
 	r->progress.stage = GW_STAGE_MEMORY;
@@ -479,6 +495,14 @@ static void clean_up(struct restore *r)
 	gw_reading_free(&r->reading);
 }
 
+/* What the toolstack must have. */
+static unsigned needed_of(const struct restore *r)
+{
+	return is_lockstep(r) ? GW_TOOLSTACK_SUSPENDS | GW_TOOLSTACK_CHECKPOINTS |
+					GW_TOOLSTACK_BACK_CHANNEL
+			      : 0;
+}
+
 static int restore(const struct gw_restore_args *args, enum gw_layer outermost,
 		   struct gw_buffer *device_model, struct gw_restore_result *result,
 		   struct gw_error *err)
@@ -491,7 +515,7 @@ static int restore(const struct gw_restore_args *args, enum gw_layer outermost,
 	int rc;
 
 	*r.result = (struct gw_restore_result){0};
-	if (gw_toolstack_complete(&r.toolstack, args->toolstack, 0, err) < 0)
+	if (gw_toolstack_complete(&r.toolstack, args->toolstack, needed_of(&r), err) < 0)
 		return -1;
 	r.device_model.complete = device_model;
 	init(&r);

@@ -47,7 +47,8 @@ struct gw_restore_args {
 	 * in it, too: its last complete checkpoint. */
 	enum gw_stream_type stream_type;
 	/* The sender waits at the other end: a CHECKPOINT in a PLAIN stream is refused, as Xen
-	 * refuses it. */
+	 * refuses it, and after each checkpoint of a COLO stream the domain runs as the secondary
+	 * (the toolstack's postcopy, wait_checkpoint, suspend, back channel). */
 	bool under_way;
 	void *owner; /* passed to the three calls below, any of which may be NULL */
 	/* Called with the image's header, before any record of it is read; -1 ends the restore. */

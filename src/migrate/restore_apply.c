@@ -125,7 +125,7 @@ static int place(struct gw_restore_memory *m, struct gw_batch *b, size_t i, uint
 	if (g->ops->needs_localise(b->types[i]) &&
 	    g->ops->localise(g, b->pfns[i], b->types[i], copy, err) < 0) {
 		gw_fail_in(err, "pfn 0x%llx", (unsigned long long)b->pfns[i]);
-		return gw_restore_survives(&m->faults, g, err) ? 0 : -1;
+		return gw_restore_survives(g, err) ? 0 : -1;
 	}
 	if (m->verifying)
 		compare(m, b, i, copy, page);

@@ -9,7 +9,7 @@
 #include <godwit/log.h>
 
 #include "migrate/batch.h"
-#include "migrate/restore_faults.h"
+#include "guest/faults.h"
 #include "read/input.h"
 
 /* Where the contents of a batch come from: a socket, a spool, a place in a file. */
@@ -28,7 +28,6 @@ struct gw_page_source gw_page_source_of(struct gw_input *in);
  */
 struct gw_restore_memory {
 	struct gw_restore_guest *guest;
-	struct gw_restore_faults faults;
 	const struct gw_log *log; /* NULL is fine */
 	bool verifying;		  /* pages are only compared with what is there: VERIFY was read */
 	uint64_t pages, mismatches;

@@ -6,7 +6,7 @@
 #define GW_MIGRATE_RESTORE_JUDGE_H
 
 #include "migrate/batch.h"
-#include "migrate/restore_faults.h"
+#include "guest/guest.h"
 
 /*
  * Fills b (pfns, types, nr, nr_pages) with entries of a record that obeys the rules, from first on,
@@ -14,8 +14,7 @@
  * the domain cannot have is a fault; if the restore survives it the entry has GW_INVALID_PFN, and
  * only its contents are read. The guest is looked at, never changed. 0 or -1 with err and g->rule.
  */
-int gw_restore_judge_pages(struct gw_restore_guest *g, const struct gw_restore_faults *faults,
-			   const struct gw_image_reader *record, size_t first, struct gw_batch *b,
-			   struct gw_error *err);
+int gw_restore_judge_pages(struct gw_restore_guest *g, const struct gw_image_reader *record,
+			   size_t first, struct gw_batch *b, struct gw_error *err);
 
 #endif

@@ -19,68 +19,13 @@
 #define WRITER_MAJOR 4
 #define WRITER_MINOR 22
 
-int gw_save_write_records(struct gw_save *s, struct gw_error *err)
-{
-	s->report->bytes += s->records.len;
-	if (s->records.len > 0 &&
-	    gw_channel_write(s->args->out, s->records.data, s->records.len, err) < 0)
-		return -1;
-	gw_buffer_reset(&s->records);
-	return 0;
-}
-
-/* A guest that is neither suspended nor held still would be torn: its memory and its vCPUs of
- * different moments. */
-static int check_suspended(struct gw_save *s, struct gw_error *err)
-{
-	struct gw_domain_info info;
-
-	if (gw_domain_info(s->domain, &info, err) < 0)
-		return -1;
-	if (info.shutdown == GW_SHUTDOWN_SUSPEND ||
-	    (info.shutdown == GW_SHUTDOWN_NONE && info.paused))
-		return 0;
-	if (info.shutdown == GW_SHUTDOWN_NONE)
-		return gw_fail(err, GW_GUEST, "domain %u still runs after it was suspended",
-			       s->domain->domid);
-	return gw_fail(err, GW_GUEST, "domain %u shut down for reason %d, expected %d (suspend)",
-		       s->domain->domid, info.shutdown, GW_SHUTDOWN_SUSPEND);
-}
-
-/* The layers around the image, the innermost first. */
-#define for_each_layer(l, s) for (const struct gw_save_layer *l = (s)->args->layer; l; l = l->outer)
-
-static int switch_over(struct gw_save *s, struct gw_error *err)
-{
-	if (s->switched)
-		return 0;
-	s->switched = true;
-	for_each_layer(l, s) if (l->switchover && l->switchover(l->opaque, err) < 0) return -1;
-	return 0;
-}
-
-int gw_save_suspend(struct gw_save *s, struct gw_error *err)
-{
-	const struct gw_toolstack *ts = &s->toolstack;
-	uint64_t start;
-
-	if (switch_over(s, err) < 0)
-		return -1;
-	s->progress.stage = GW_STAGE_SUSPEND;
-	gw_save_progress(s, true);
-	start = gw_clock_ns();
-	if (ts->suspend(ts->owner, err) < 0)
-		return gw_fail_in(err, "suspending domain %u", s->domain->domid);
-	s->report->pause_ns = gw_clock_ns() - start;
-	return check_suspended(s, err);
-}
-
 /* The static data is on its way: a layer that waits for an answer to it needs it to have left. */
 static int static_data_written(struct gw_save *s, struct gw_error *err)
 {
-	for_each_layer(l, s) if (l->static_data_written &&
-				 (gw_channel_drain(s->args->out, err) < 0 ||
-				  l->static_data_written(l->opaque, err) < 0)) return -1;
+	gw_for_each_layer (l, s)
+		if (l->static_data_written && (gw_channel_drain(s->args->out, err) < 0 ||
+					       l->static_data_written(l->opaque, err) < 0))
+			return -1;
 	return 0;
 }
 
@@ -111,8 +56,9 @@ static int write_static_data(struct gw_save *s, struct gw_error *err)
 /* The image stands at a CHECKPOINT or, if last, at END. */
 static int close_layers(struct gw_save *s, bool last, struct gw_error *err)
 {
-	for_each_layer(l,
-		       s) if (l->checkpoint && l->checkpoint(l->opaque, last, err) < 0) return -1;
+	gw_for_each_layer (l, s)
+		if (l->checkpoint && l->checkpoint(l->opaque, last, err) < 0)
+			return -1;
 	return 0;
 }
 
@@ -120,8 +66,9 @@ static int take_device_state(struct gw_save *s, struct gw_error *err)
 {
 	if (s->guest.ops->end_of_checkpoint(&s->guest, &s->records, err) < 0)
 		return -1;
-	for_each_layer(l, s) if (l->take_device_state &&
-				 l->take_device_state(l->opaque, &s->toolstack, err) < 0) return -1;
+	gw_for_each_layer (l, s)
+		if (l->take_device_state && l->take_device_state(l->opaque, &s->toolstack, err) < 0)
+			return -1;
 	return 0;
 }
 
@@ -144,29 +91,47 @@ static int write_state(struct gw_save *s, uint32_t last, struct gw_error *err)
 	return 0;
 }
 
-/* A checkpoint stands on the channel: lets the guest run and asks whether there shall be another.
- * 1, 0 to end, -1. */
-static int between_checkpoints(struct gw_save *s, struct gw_error *err)
+static int resume(struct gw_save *s, struct gw_error *err)
 {
 	const struct gw_toolstack *ts = &s->toolstack;
 	uint64_t start = gw_clock_ns();
-	int verdict;
 
 	if (ts->postcopy(ts->owner, err) < 0)
 		return gw_fail_in(err, "resuming domain %u", s->domain->domid);
 	s->report->resume_ns = gw_clock_ns() - start;
+	return 0;
+}
+
+/* The records of the outer layers, and then it is their owners' turn. */
+static int end_checkpoint(struct gw_save *s, struct gw_error *err)
+{
+	const struct gw_toolstack *ts = &s->toolstack;
+
 	if (close_layers(s, false, err) < 0 || gw_channel_drain(s->args->out, err) < 0)
 		return -1;
-	verdict = ts->checkpoint(ts->owner, err);
-	if (verdict < 0)
-		return -1;
-	return verdict == GW_CHECKPOINT_GO_ON;
+	return ts->checkpoint(ts->owner, err);
+}
+
+/* A checkpoint stands on the channel: lets the guest run and asks whether there shall be another.
+ * The verdict, or -1. */
+static int between_checkpoints(struct gw_save *s, struct gw_error *err)
+{
+	const struct gw_toolstack *ts = &s->toolstack;
+	int verdict;
+
+	if (s->args->stream_type == GW_STREAM_REMUS)
+		return resume(s, err) < 0 ? -1 : end_checkpoint(s, err);
+	/* COLO: neither side runs before both have the checkpoint. */
+	verdict = end_checkpoint(s, err);
+	if (verdict != GW_CHECKPOINT_GO_ON)
+		return verdict;
+	return resume(s, err) < 0 ? -1 : ts->wait_checkpoint(ts->owner, err);
 }
 
 static int write_checkpoints(struct gw_save *s, struct gw_error *err)
 {
 	const struct gw_save_guest_ops *ops = s->guest.ops;
-	int more;
+	int verdict;
 
 	for (bool first = true;; first = false) {
 		if (ops->start_of_checkpoint(&s->guest, &s->records, err) < 0 ||
@@ -178,9 +143,9 @@ static int write_checkpoints(struct gw_save *s, struct gw_error *err)
 			return write_state(s, GW_REC_END, err);
 		if (write_state(s, GW_REC_CHECKPOINT, err) < 0)
 			return -1;
-		more = between_checkpoints(s, err);
-		if (more <= 0)
-			return more;
+		verdict = between_checkpoints(s, err);
+		if (verdict != GW_CHECKPOINT_GO_ON)
+			return GW_MIN(verdict, 0);
 	}
 }
 
@@ -189,11 +154,10 @@ static int complete_toolstack(struct gw_save *s, struct gw_error *err)
 	enum gw_stream_type type = s->args->stream_type;
 	unsigned needed = GW_TOOLSTACK_SUSPENDS;
 
-	if (type == GW_STREAM_COLO)
-		return gw_fail(err, GW_UNSUPPORTED,
-			       "a save cannot use a back channel, COLO needs one");
-	if (type == GW_STREAM_REMUS)
+	if (type != GW_STREAM_PLAIN)
 		needed |= GW_TOOLSTACK_CHECKPOINTS;
+	if (type == GW_STREAM_COLO)
+		needed |= GW_TOOLSTACK_BACK_CHANNEL;
 	return gw_toolstack_complete(&s->toolstack, s->args->toolstack, needed, err);
 }
 

@@ -49,6 +49,9 @@ struct gw_save_args {
 	struct gw_operation *op;
 	const struct gw_cancel *cancel; /* instead of op's; NULL is fine */
 	bool live;
+	/* live and plain: a domain without log-dirty is suspended first, with a warning in the log.
+	 * Else its save fails with GW_UNSUPPORTED. */
+	bool suspend_if_not_logged;
 	bool verify; /* live and plain: send everything again after VERIFY */
 	enum gw_stream_type stream_type;
 	struct gw_precopy precopy;

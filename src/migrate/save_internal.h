@@ -7,6 +7,7 @@
 #define GW_MIGRATE_SAVE_INTERNAL_H
 
 #include "guest/guest.h"
+#include "migrate/lockstep.h"
 #include "migrate/page_sink.h"
 #include "migrate/save.h"
 #include "migrate/toolstack.h"
@@ -27,10 +28,11 @@ struct gw_save {
 	uint64_t *deferred; /* pfns that had no page, or could not be expressed, when their turn
 			       came */
 	uint64_t nr_deferred;
-	bool logging;	    /* log-dirty was started */
-	bool model_logging; /* the device model's, too */
-	bool live;	    /* the guest may run while memory is sent */
-	bool switched;	    /* the layers know of the switchover */
+	enum gw_list_form list_form; /* of the secondary's lists */
+	bool logging;		     /* log-dirty was started */
+	bool model_logging;	     /* the device model's, too */
+	bool live;		     /* the guest may run while memory is sent */
+	bool switched;		     /* the layers know of the switchover */
 	struct gw_report *report;
 	struct gw_pacing pacing;
 	uint64_t start_ns;
@@ -42,6 +44,10 @@ struct gw_save {
 	struct gw_progress progress;
 	uint64_t progress_ns;
 };
+
+/* The layers around the image, the innermost first. */
+#define gw_for_each_layer(l, s)                                                                    \
+	for (const struct gw_save_layer *l = (s)->args->layer; l; l = l->outer)
 
 /* Writes s->records and empties it. */
 int gw_save_write_records(struct gw_save *s, struct gw_error *err);

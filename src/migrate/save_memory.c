@@ -15,7 +15,6 @@
 #include "hypervisor/domain.h"
 
 #define POOL_BATCHES 1
-#define PROGRESS_NS  UINT64_C(100000000)
 
 int gw_save_memory_init(struct gw_save *s, struct gw_error *err)
 {
@@ -43,18 +42,6 @@ void gw_save_memory_free(struct gw_save *s)
 	free(s->due);
 	free(s->deferred);
 	free(s->sent);
-}
-
-void gw_save_progress(struct gw_save *s, bool now)
-{
-	uint64_t ns = gw_clock_ns();
-
-	if (!now && ns - s->progress_ns < PROGRESS_NS)
-		return;
-	s->progress_ns = ns;
-	s->progress.bytes = s->report->bytes;
-	gw_operation_set_progress(s->args->op, &s->progress);
-	s->toolstack.progress(s->toolstack.owner, &s->progress);
 }
 
 /* Live passes are paced; the final round never is. */
@@ -209,6 +196,7 @@ static int live_pass(struct gw_save *s, uint64_t nr_due, struct gw_error *err)
 		.bytes = s->round_bytes,
 		.wall_ns = wall,
 		.busy_ns = wall > s->round_waited_ns ? wall - s->round_waited_ns : 0,
+		.due = nr_due,
 		.dirty = dirty + s->nr_deferred,
 	};
 	return 0;
@@ -276,6 +264,7 @@ static int ask_to_stop(struct gw_save *s, struct gw_error *err)
 		.iteration = s->nr_passes,
 		.total_written = s->report->pages,
 		.dirty_count = s->passes[s->nr_passes - 1].dirty,
+		.last_due = s->passes[s->nr_passes - 1].due,
 		.bytes_per_s = v.bytes_per_s,
 		.expected_downtime_ns = v.expected_downtime_ns,
 		.advice = v.stop ? GW_PRECOPY_STOP : GW_PRECOPY_CONTINUE,
@@ -312,12 +301,18 @@ static int precopy(struct gw_save *s, struct gw_error *err)
 	}
 }
 
-/* Suspends, then sends what was written since the last look and what was put off. */
-static int final_round(struct gw_save *s, struct gw_error *err)
+/*
+ * Suspends, then sends what was written since the last look and what was put off; with others_too
+ * also what the secondary has written.
+ */
+static int final_round(struct gw_save *s, bool others_too, struct gw_error *err)
 {
 	uint64_t nr = s->guest.nr_pfns, dirty;
 
 	if (gw_save_suspend(s, err) < 0 || fetch_dirty(s, &dirty, err) < 0)
+		return -1;
+	if (others_too &&
+	    gw_dirty_list_read(s->toolstack.back_channel, &s->list_form, s->due, nr, err) < 0)
 		return -1;
 	gw_bitmap_or(s->due, s->deferred, nr);
 	memset(s->deferred, 0, GW_BITMAP_WORDS(nr) * sizeof(*s->deferred));
@@ -349,17 +344,44 @@ static int suspended_pass(struct gw_save *s, struct gw_error *err)
 	return round_of(s, GW_STAGE_MEMORY, nr_due, true, err);
 }
 
+/* 0: log-dirty is on. 1: the domain has none, and the save goes on without it. -1. */
+static int start_logging_or_not(struct gw_save *s, struct gw_error *err)
+{
+	struct gw_error why = GW_ERROR_INIT;
+
+	if (start_logging(s, &why) == 0)
+		return 0;
+	if (why.code != GW_UNSUPPORTED || !s->args->suspend_if_not_logged ||
+	    s->args->stream_type != GW_STREAM_PLAIN) {
+		if (err)
+			*err = why;
+		return -1;
+	}
+	gw_logf(&s->toolstack.log, GW_LOG_WARNING,
+		"the domain is suspended before its memory is sent, because it cannot be saved live: %s",
+		why.text);
+	return 1;
+}
+
 int gw_save_memory(struct gw_save *s, struct gw_error *err)
 {
 	if (!s->live)
 		return suspended_pass(s, err);
 	s->pacing.bytes_per_s = s->args->precopy.bandwidth;
-	if (start_logging(s, err) < 0 || precopy(s, err) < 0 || final_round(s, err) < 0)
+	switch (start_logging_or_not(s, err)) {
+	case 0:
+		break;
+	case 1:
+		return suspended_pass(s, err);
+	default:
+		return -1;
+	}
+	if (precopy(s, err) < 0 || final_round(s, false, err) < 0)
 		return -1;
 	return s->args->verify && s->args->stream_type == GW_STREAM_PLAIN ? verify(s, err) : 0;
 }
 
 int gw_save_memory_again(struct gw_save *s, struct gw_error *err)
 {
-	return final_round(s, err);
+	return final_round(s, s->args->stream_type == GW_STREAM_COLO, err);
 }

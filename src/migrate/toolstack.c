@@ -1,38 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The defaults of the toolstack table, and the names of the stages.
+ * The defaults of the toolstack table.
  */
 #include "migrate/toolstack.h"
 
 #include <string.h>
 
 #include "base/util.h"
-
-static const char *const stage_names[GW_NR_STAGES] = {
-	[GW_STAGE_NONE] = "",
-	[GW_STAGE_STATIC_DATA] = "static data",
-	[GW_STAGE_MEMORY] = "memory",
-	[GW_STAGE_SUSPEND] = "suspend",
-	[GW_STAGE_FINAL_ROUND] = "final round",
-	[GW_STAGE_VERIFY] = "verify",
-	[GW_STAGE_DEVICE_STATE] = "device state",
-	[GW_STAGE_READING] = "reading",
-	[GW_STAGE_CONVERTING] = "converting",
-	[GW_STAGE_COMPARING] = "comparing",
-};
-
-const char *gw_stage_name(enum gw_stage stage)
-{
-	return (unsigned)stage < GW_NR_STAGES ? stage_names[stage] : "";
-}
-
-enum gw_stage gw_stage_from_name(const char *name)
-{
-	for (unsigned i = 0; i < GW_NR_STAGES; i++)
-		if (strcmp(name, stage_names[i]) == 0)
-			return (enum gw_stage)i;
-	return GW_STAGE_NONE;
-}
 
 static void ignore_progress(void *owner, const struct gw_progress *progress)
 {
@@ -129,6 +103,8 @@ int gw_toolstack_complete(struct gw_toolstack *full, const struct gw_toolstack *
 	if ((needed & GW_TOOLSTACK_CHECKPOINTS) && (!full->postcopy || !full->checkpoint))
 		return gw_fail(err, GW_USAGE,
 			       "checkpoints need a toolstack that can resume and checkpoint");
+	if ((needed & GW_TOOLSTACK_BACK_CHANNEL) && !full->back_channel)
+		return gw_fail(err, GW_USAGE, "COLO needs a back channel");
 	supply_defaults(full);
 	return 0;
 }

@@ -8,8 +8,9 @@
 #include <godwit/toolstack.h>
 
 /* Bits: entries that an operation cannot do without. */
-#define GW_TOOLSTACK_SUSPENDS	 1u /* suspend */
-#define GW_TOOLSTACK_CHECKPOINTS 2u /* postcopy, checkpoint */
+#define GW_TOOLSTACK_SUSPENDS	  1u /* suspend */
+#define GW_TOOLSTACK_CHECKPOINTS  2u /* postcopy, checkpoint */
+#define GW_TOOLSTACK_BACK_CHANNEL 4u
 
 /*
  * Copies given (NULL: an empty table) to full and supplies the defaults of the entries that it

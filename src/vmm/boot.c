@@ -107,7 +107,7 @@ static int claim_name(struct gw_process *p, const char *kernel, struct gw_error 
 		if (gw_claim_take(&p->claim, &p->runtime, name, &why) == 0)
 			return 0;
 		if (why.code != GW_BUSY)
-			return gw_fail(err, why.code, "%s", why.text);
+			return gw_fail_as(err, &why);
 	}
 	return gw_fail(err, GW_BUSY, "%u domains named %s exist here already: give --name",
 		       NAMES_TRIED, base);

@@ -8,7 +8,6 @@
 #define GW_VMM_FRONT_H
 
 #include <godwit/channel.h>
-#include <godwit/toolstack.h>
 
 #include "vmm/state.h"
 
@@ -16,7 +15,6 @@ struct gw_front {
 	int layer;	 /* of what comes next: enum gw_layer */
 	uint64_t offset; /* of what comes next, in the input */
 	bool converted;	 /* a legacy image is converted on the way; offset is 0 then */
-	struct gw_toolstack convert_toolstack; /* receives the log of that conversion */
 };
 
 /*

@@ -12,7 +12,7 @@
 #include <godwit/log.h>
 #include <godwit/toolstack.h>
 
-#include "vmm/accept.h"
+#include "migrate/accept.h"
 
 struct gw_process_args {
 	const char *connect;		 /* the hypervisor's URI */

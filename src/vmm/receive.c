@@ -84,7 +84,7 @@ static int claim_name(struct receive_job *r, struct gw_claim *claim, const char 
 	return 0;
 }
 
-/* All reasons against the domain here, the name included: one a line. */
+/* All reasons against the domain here, the name included. */
 static int check_offer(struct receive_job *r, struct gw_claim *claim,
 		       const struct gw_migration_id *id, const struct gw_policy *policy,
 		       struct gw_error *err)
@@ -101,8 +101,15 @@ static int check_offer(struct receive_job *r, struct gw_claim *claim,
 	gw_preflight(p->host, &wanted, &host);
 	if (!name.code && !host.code)
 		return 0;
-	return gw_fail(err, GW_REFUSED, "%s%s%.900s", name.text, name.code && host.code ? "\n" : "",
-		       host.text);
+	if (!name.code || !host.code)
+		return gw_fail_as(err, name.code ? &name : &host);
+	gw_fail(err, GW_REFUSED, "this host cannot take the domain");
+	gw_fail_reason(err, "%s", name.text);
+	for (unsigned i = 0; i < host.nr_reasons; i++)
+		gw_fail_reason(err, "%s", gw_error_reason(&host, i));
+	if (host.nr_reasons == 0)
+		gw_fail_reason(err, "%s", host.text);
+	return -1;
 }
 
 static int parse_offer(struct gw_process *p, const char *text, size_t len, enum gw_guest_type type,

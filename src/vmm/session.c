@@ -203,13 +203,35 @@ void gw_session_reply(struct gw_session *s, const char *name, json_t *body)
 		s->gone = true;
 }
 
+/* A text with bytes that are no UTF-8 (a path, a peer's words) must not lose the reply. */
+static json_t *json_text(const char *text)
+{
+	json_t *string = json_string(text);
+
+	return string ? string : json_string("a reason that is not UTF-8 text");
+}
+
+static json_t *json_reasons(const struct gw_error *err)
+{
+	json_t *list = json_array();
+
+	for (unsigned i = 0; i < err->nr_reasons; i++)
+		json_array_append_new(list, json_text(gw_error_reason(err, i)));
+	return list;
+}
+
 void gw_session_fail(struct gw_session *s, const char *name, const struct gw_error *err)
 {
-	/* A text with bytes that are no UTF-8 (a path, a peer's words) must not lose the reply. */
-	json_t *text = json_string(err->text);
-	json_t *message = json_pack("{s:s, s:b, s:{s:s, s:o}}", "reply", name, "ok", 0, "error",
-				    "code", gw_code_name(err->code), "message",
-				    text ? text : json_string("a reason that is not UTF-8 text"));
+	json_t *error = json_pack("{s:s, s:o}", "code", gw_code_name(err->code), "message",
+				  json_text(err->text));
+	json_t *message = json_pack("{s:s, s:b, s:o}", "reply", name, "ok", 0, "error", error);
+
+	if (err->rule)
+		json_object_set_new(error, "rule", json_string(err->rule));
+	if (err->nr_reasons > 0)
+		json_object_set_new(error, "reasons", json_reasons(err));
+	if (err->reasons_left_out > 0)
+		json_object_set_new(error, "reasons_left_out", json_integer(err->reasons_left_out));
 
 	if (!s)
 		json_decref(message);

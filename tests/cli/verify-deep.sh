@@ -85,6 +85,12 @@ run_expect 1 "$GODWIT" verify --deep lie
 out_has "cr3: pfn 0x5 is of type 0x0, expected an L4 page table [pv-vcpu-root]"
 out_has "lie: 3 errors, 0 warnings"
 
+# The checks at the end go on after a fault, too: a vCPU, then a page of the P2M.
+xz -dc "$pv" | python3 "$here/lie.py" root-type | python3 "$here/lie.py" p2m-table >lie
+run_expect 1 "$GODWIT" verify --deep lie
+out_has "cr3: pfn 0x5 is of type 0x0, expected an L4 page table [pv-vcpu-root]"
+out_has "P2M frame 0: pfn 0x2c is of type 0x2, expected an ordinary page [pv-p2m-page]"
+
 # In JSON; and an image with errors is not restored.
 xz -dc "$pv" | python3 "$here/lie.py" root-type >lie
 run_expect 1 "$GODWIT" verify --deep --json lie

@@ -33,8 +33,7 @@ static struct gw_buffer spare;
 void convert_channels(struct outcome *o, struct gw_channel *in, struct gw_channel *out,
 		      const struct gw_convert_args *args)
 {
-	const struct gw_toolstack ts = {
-		.head = GW_TABLE_HEAD(struct gw_toolstack),
+	const struct gw_observer observer = {
 		.log = {.fn = on_remark, .opaque = o, .max = GW_LOG_DEBUG},
 	};
 	struct gw_convert_args all = args ? *args : (struct gw_convert_args){0};
@@ -44,7 +43,7 @@ void convert_channels(struct outcome *o, struct gw_channel *in, struct gw_channe
 	gw_buffer_reset(&o->out);
 	all.in = in;
 	all.out = out ? out : bytes_sink("memory", &o->out);
-	all.toolstack = &ts;
+	all.observer = &observer;
 	o->rc = gw_convert(&all, &o->done, &o->err);
 	assert_int_equal(gw_buffer_append(&o->warnings, "", 1, NULL), 0);
 	assert_true((o->rc < 0) == (o->err.code != GW_OK));

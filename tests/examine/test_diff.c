@@ -116,13 +116,14 @@ static void compare(struct told *t, const struct gw_buffer *a, const struct gw_b
 		.pages = on_pages,
 		.page_details = details,
 	};
-	const struct gw_toolstack ts = {.head = GW_TABLE_HEAD(struct gw_toolstack)};
+	const struct gw_observer observer = {0};
 	struct gw_channel *from_a = files & 1 ? file_channel(a) : pipe_channel(a);
 	struct gw_channel *from_b = files & 2 ? file_channel(b) : pipe_channel(b);
 
 	t->a = from_a;
 	t->rc = gw_diff(&(struct gw_diff_input){from_a, t->xend_a},
-			&(struct gw_diff_input){from_b, t->xend_b}, &sink, &ts, &t->found, &t->err);
+			&(struct gw_diff_input){from_b, t->xend_b}, &sink, &observer, &t->found,
+			&t->err);
 	assert_int_equal(gw_buffer_append(&t->lines, NULL, 1, NULL), 0);
 	gw_channel_close(from_a);
 	gw_channel_close(from_b);

@@ -62,7 +62,7 @@ static void test_hosts(void **state)
 		const char *uri, *says;
 		enum gw_code code;
 	} bad[] = {
-		{"xen:", "LIBXL_SAVE_HELPER", GW_UNSUPPORTED},
+		{"xen:", "/no/such/folder/xen.so", GW_UNSUPPORTED},
 		{"kvm:", "VMM", GW_UNSUPPORTED},
 		{"vmware:", "expected \"emu:\"", GW_USAGE},
 		{"memory:/x", "nothing or \"?key=value\"", GW_USAGE},
@@ -70,6 +70,7 @@ static void test_hosts(void **state)
 		{"memory:?pages=many", "is not a number", GW_USAGE},
 	};
 
+	setenv("GODWIT_PLUGINS", "/no/such/folder", 1);
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
 		assert_null(gw_host_open(bad[i].uri, &err));
 		assert_fails(-1, &err, bad[i].code, bad[i].says);

@@ -113,8 +113,7 @@ static void test_batches_in_any_order(void **state)
 		struct place place = {.fd = r.file, .offset = r.at[order[i]]};
 		const struct gw_page_source source = {.readv = read_place, .owner = &place};
 
-		assert_ok(gw_restore_judge_pages(&g, &memory.faults, &r.reader,
-						 order[i] * GW_BATCH_MAX, b, &err),
+		assert_ok(gw_restore_judge_pages(&g, &r.reader, order[i] * GW_BATCH_MAX, b, &err),
 			  &err);
 		assert_int_equal(b->nr,
 				 order[i] == 2 ? NR_ENTRIES - 2 * GW_BATCH_MAX : GW_BATCH_MAX);
@@ -136,8 +135,7 @@ static void test_batches_in_any_order(void **state)
 	struct place end = {.fd = r.file, .offset = r.at[2] + 100};
 	const struct gw_page_source source = {.readv = read_place, .owner = &end};
 
-	assert_ok(gw_restore_judge_pages(&g, &memory.faults, &r.reader, 2 * GW_BATCH_MAX, b, &err),
-		  &err);
+	assert_ok(gw_restore_judge_pages(&g, &r.reader, 2 * GW_BATCH_MAX, b, &err), &err);
 	assert_int_equal(gw_restore_apply(&memory, b, &source, &err), GW_READ_ENDED);
 	assert_false(b->mapped);
 	close(r.file);
@@ -168,9 +166,7 @@ static void test_leaves_pages_out(void **state)
 	struct gw_domain *d = stored_domain(GW_GUEST_X86_HVM, NR_PFNS);
 	struct gw_restore_guest g = make_guest(d);
 	struct faults faults = {0};
-	struct gw_restore_memory memory = {.guest = &g,
-					   .faults = {.report = on_fault, .owner = &faults}};
-	const struct gw_restore_faults none = {0};
+	struct gw_restore_memory memory = {.guest = &g};
 	struct gw_batch_pool pool;
 	struct gw_error err = GW_ERROR_INIT;
 	uint8_t expected[GW_PAGE_SIZE];
@@ -183,10 +179,12 @@ static void test_leaves_pages_out(void **state)
 	b = gw_batch_get(&pool);
 	make_record(&r);
 	g.max_pfns = NR_PFNS - nr_beyond;
-	assert_fails(gw_restore_judge_pages(&g, &none, &r.reader, 0, b, &err), &err, GW_INVALID,
+	assert_fails(gw_restore_judge_pages(&g, &r.reader, 0, b, &err), &err, GW_INVALID,
 		     "pfn 0xfff is beyond domain");
 	assert_string_equal(g.rule, "domain-size");
-	assert_ok(gw_restore_judge_pages(&g, &memory.faults, &r.reader, 0, b, &err), &err);
+	gw_error_clear(&err);
+	g.faults = (struct gw_restore_faults){.report = on_fault, .owner = &faults};
+	assert_ok(gw_restore_judge_pages(&g, &r.reader, 0, b, &err), &err);
 	assert_int_equal(faults.nr, nr_beyond);
 	assert_non_null(strstr(faults.last.text, "pfn 0xf9c is beyond domain"));
 	assert_null(g.rule);
@@ -196,8 +194,7 @@ static void test_leaves_pages_out(void **state)
 	/* A batch of which no page is taken: its contents are read, and nothing changes. */
 	faults.nr = 0;
 	g.max_pfns = 1;
-	assert_ok(gw_restore_judge_pages(&g, &memory.faults, &r.reader, GW_BATCH_MAX, b, &err),
-		  &err);
+	assert_ok(gw_restore_judge_pages(&g, &r.reader, GW_BATCH_MAX, b, &err), &err);
 	assert_int_equal(faults.nr, GW_BATCH_MAX);
 	assert_int_equal(gw_restore_apply(&memory, b, &source, &err), GW_READ_OK);
 	assert_int_equal(place.offset, r.at[2]);
@@ -205,7 +202,7 @@ static void test_leaves_pages_out(void **state)
 	g.max_pfns = NR_PFNS;
 	r.reader.nr_entries = 1;
 	r.entries[0] = gw_page_entry(3, GW_PAGE_XTAB);
-	assert_ok(gw_restore_judge_pages(&g, &memory.faults, &r.reader, 0, b, &err), &err);
+	assert_ok(gw_restore_judge_pages(&g, &r.reader, 0, b, &err), &err);
 	assert_int_equal(gw_restore_apply(&memory, b, &source, &err), GW_READ_OK);
 	assert_int_equal(place.offset, r.at[2]);
 	for (size_t i = 1; i < GW_BATCH_MAX; i++) {

@@ -35,8 +35,8 @@ struct migration {
 	bool live;
 	int silence_ms;
 	uint64_t bandwidth;
-	const char *refuse; /* the receiver's reasons */
-	bool lack;	    /* it has a host without a feature of the guest's */
+	const char *const *refuse; /* the receiver's reasons, up to a NULL */
+	bool lack;		   /* it has a host without a feature of the guest's */
 	bool mine_fails, run_fails;
 	unsigned receiver_call_fails; /* number + 1 of a call into its domain; 0: none */
 	bool cancel_in_window;	      /* both sides try, when the receiver says MINE */
@@ -106,6 +106,13 @@ static uint64_t much_room(struct gw_host *host)
 	return 1 << 20;
 }
 
+static void refuse(const char *const *reasons, struct gw_error *err)
+{
+	gw_fail(err, GW_REFUSED, "it cannot be taken");
+	for (; *reasons; reasons++)
+		gw_fail_reason(err, "%s", *reasons);
+}
+
 static struct gw_domain *accept_it(void *opaque, const struct gw_migration_id *id, const char *text,
 				   size_t len, enum gw_guest_type type,
 				   const struct gw_policy *policy, struct gw_error *err)
@@ -121,7 +128,7 @@ static struct gw_domain *accept_it(void *opaque, const struct gw_migration_id *i
 	if (len != strlen(config) || memcmp(text, config, len) != 0 || id->bytes[3] != 33)
 		gw_fail(err, GW_INVALID, "the config did not arrive as it was sent");
 	else if (m->refuse)
-		gw_fail(err, GW_REFUSED, "%s", m->refuse);
+		refuse(m->refuse, err);
 	else if (!m->lack || gw_preflight(&host, &wanted, err) == 0) {
 		m->accepted = true;
 		m->copy = faulty_new(stored_domain(type, 8192));
@@ -317,17 +324,31 @@ static void test_success(void **state)
 	}
 }
 
+static void check_reasons(const struct gw_error *err, const char *const *reasons)
+{
+	unsigned n = 0;
+
+	for (; reasons[n]; n++) {
+		assert_true(n < err->nr_reasons);
+		assert_string_equal(gw_error_reason(err, n), reasons[n]);
+	}
+	assert_int_equal(err->nr_reasons, n);
+	assert_int_equal(err->reasons_left_out, 0);
+}
+
 static void test_refused(void **state)
 {
-	struct migration m = {
-		.relay = {.cut_at = RELAY_NEVER}, .live = true, .refuse = "no room\nno name"};
+	static const char *const reasons[] = {"no room", "no name", NULL};
+	struct migration m = {.relay = {.cut_at = RELAY_NEVER}, .live = true, .refuse = reasons};
 
 	start(&m);
 	finish(&m);
 	assert_int_equal(m.sent, GW_OUTCOME_SOURCE);
 	assert_false(m.source_suspended);
-	assert_fails(m.send_rc, &m.send_err, GW_REFUSED, "refuses: no room\nno name");
-	assert_fails(m.receive_rc, &m.receive_err, GW_REFUSED, "no room");
+	check_reasons(&m.send_err, reasons);
+	assert_fails(m.send_rc, &m.send_err, GW_REFUSED, "refuses the domain");
+	check_reasons(&m.receive_err, reasons);
+	assert_fails(m.receive_rc, &m.receive_err, GW_REFUSED, "it cannot be taken");
 	/* Headers and static data, not one page. */
 	assert_true(m.relay.data_bytes < GW_PAGE_SIZE);
 	discard(&m);
@@ -341,7 +362,8 @@ static void test_refused_for_a_feature(void **state)
 	set_policy(m.source);
 	start(&m);
 	finish(&m);
-	assert_fails(m.send_rc, &m.send_err, GW_REFUSED, "sse4_2");
+	assert_fails(m.send_rc, &m.send_err, GW_REFUSED,
+		     "refuses: this host lacks CPU feature sse4_2");
 	assert_false(m.source_suspended);
 	assert_false(m.accepted);
 	discard(&m);

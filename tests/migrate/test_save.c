@@ -504,6 +504,12 @@ static void test_no_suspend(void **state)
 	gw_control_destroy(d->control);
 }
 
+static int never_called(void *owner, struct gw_error *err)
+{
+	fail();
+	return -1;
+}
+
 static void test_usage(void **state)
 {
 	struct gw_error err = GW_ERROR_INIT;
@@ -516,8 +522,10 @@ static void test_usage(void **state)
 	args.toolstack = &ts;
 	args.stream_type = GW_STREAM_REMUS;
 	assert_fails(gw_save_image(&args, NULL, &err), &err, GW_USAGE, "checkpoint");
+	ts.postcopy = never_called;
+	ts.checkpoint = never_called;
 	args.stream_type = GW_STREAM_COLO;
-	assert_fails(gw_save_image(&args, NULL, &err), &err, GW_UNSUPPORTED, "back channel");
+	assert_fails(gw_save_image(&args, NULL, &err), &err, GW_USAGE, "back channel");
 	gw_channel_close(&out->ch);
 	gw_control_destroy(d->control);
 }

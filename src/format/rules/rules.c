@@ -99,14 +99,17 @@ static enum gw_code code_of(const struct gw_rule *rule)
 static int deliver(const struct gw_findings *out, const struct gw_finding *finding,
 		   struct gw_error *err)
 {
+	struct gw_error broken = GW_ERROR_INIT;
 	char text[600];
 
 	if (out && out->report)
 		out->report(out->opaque, finding);
 	if (finding->level < GW_LEVEL_ERROR)
 		return 0;
-	return gw_fail(err, code_of(finding->rule), "%s",
-		       gw_finding_format(finding, text, sizeof(text)));
+	gw_fail(&broken, code_of(finding->rule), "%s",
+		gw_finding_format(finding, text, sizeof(text)));
+	broken.rule = finding->rule->id;
+	return gw_fail_as(err, &broken);
 }
 
 int gw_broken(struct gw_reporter *reporter, enum gw_rule_number number, uint64_t offset,
@@ -150,16 +153,22 @@ int gw_cut(struct gw_reporter *reporter, enum gw_rule_number number, const struc
 			 (unsigned long long)(reporter->layer_start + offset));
 }
 
+const struct gw_rule *gw_rule_find(const char *id)
+{
+	size_t i = 0;
+
+	while (i < GW_NR_RULES && strcmp(gw_rules_table[i].id, id) != 0)
+		i++;
+	assert(i < GW_NR_RULES);
+	return &gw_rules_table[i];
+}
+
 int gw_rules_report(const struct gw_findings *out, const char *id, uint64_t offset,
 		    struct gw_error *err, const char *fmt, ...)
 {
-	struct gw_finding finding = {.offset = offset};
+	struct gw_finding finding = {.rule = gw_rule_find(id), .offset = offset};
 	va_list ap;
 
-	for (size_t i = 0; i < GW_NR_RULES; i++)
-		if (!strcmp(gw_rules_table[i].id, id))
-			finding.rule = &gw_rules_table[i];
-	assert(finding.rule);
 	finding.level = finding.rule->level;
 	va_start(ap, fmt);
 	vsnprintf(finding.text, sizeof(finding.text), fmt, ap);

@@ -44,6 +44,8 @@ struct gw_rule {
 };
 
 const struct gw_rule *gw_rules(size_t *count);
+/* The rule of that id, which exists. */
+const struct gw_rule *gw_rule_find(const char *id);
 const char *gw_level_name(enum gw_level level);
 /* "file", "xl header", "xend header", "libxl stream", "libxc image", "legacy image" */
 const char *gw_layer_name(enum gw_layer layer);

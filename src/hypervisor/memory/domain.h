@@ -22,12 +22,25 @@
 /* Frames of a PV machine below this are Xen's own. */
 #define GW_MEMORY_XEN_FRAMES 0x400u
 
+struct gw_memory_guest;
+
+/* Domains of a test that come into being when they are attached (attach.c). */
+struct gw_memory_born {
+	enum gw_guest_type type; /* GW_GUEST_NONE: there are none */
+	uint64_t vcpus;
+	uint64_t pfns; /* at most; 0: what attach says */
+};
+
 struct gw_memory_host {
 	struct gw_host base;
 	uint64_t limit; /* pages */
 	uint64_t seed;
 	_Atomic uint64_t used; /* pages of all its domains */
 	struct gw_held_list domains;
+	struct gw_memory_born born;
+	bool no_logdirty;    /* its domains have none */
+	uint64_t guest_rate; /* its steps in a millisecond; 0: as fast as it can */
+	uint64_t guest_seed; /* a guest (guest.h) runs in every domain; 0: in none */
 };
 
 /*
@@ -91,6 +104,7 @@ struct gw_memory_domain {
 	/* The guest, told with the lock held that it shall get ready to be saved. */
 	void (*on_suspend)(void *opaque);
 	void *on_suspend_opaque;
+	struct gw_memory_guest *guest; /* the one of guest_seed, once it runs */
 };
 
 static inline struct gw_memory_domain *gw_memory_of(struct gw_domain *d)
@@ -159,6 +173,15 @@ int gw_memory_logdirty_fetch_and_clear(struct gw_domain *d, uint64_t *bitmap, ui
 				       uint64_t *dirty, struct gw_error *err);
 int gw_memory_logdirty_peek(struct gw_domain *d, uint64_t *dirty, struct gw_error *err);
 void gw_memory_logdirty_stop(struct gw_domain *d);
+
+/* attach.c */
+int gw_memory_read_options(struct gw_memory_host *h, const char *query, struct gw_error *err);
+/* What a domain that is attached for the first time is created from. GW_UNSUPPORTED: it is not. */
+int gw_memory_born_config(const struct gw_memory_host *h, uint64_t max_pfns,
+			  struct gw_domain_config *config, struct gw_error *err);
+/* Lets the host's kind of guest run in the domain, if it has one and it does not run yet. Without
+ * the lock. */
+int gw_memory_start_guest(struct gw_memory_domain *m, struct gw_error *err);
 
 /* mfn.c: mfns and what the machine knows of them. */
 int gw_memory_mfn_init(struct gw_memory_domain *m, uint64_t seed, struct gw_error *err);

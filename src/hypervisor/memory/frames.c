@@ -294,8 +294,11 @@ int gw_memory_depopulate(struct gw_domain *d, size_t n, const uint64_t *gfns, st
 int gw_memory_logdirty_start(struct gw_domain *d, struct gw_error *err)
 {
 	struct gw_memory_domain *m = gw_memory_of(d);
-	uint64_t *map = gw_bitmap_new(m->max_pfns);
+	uint64_t *map;
 
+	if (m->host->no_logdirty)
+		return gw_fail(err, GW_UNSUPPORTED, "domain %u has no log-dirty mode", d->domid);
+	map = gw_bitmap_new(m->max_pfns);
 	if (!map)
 		return gw_fail(err, GW_NO_MEMORY, "a log-dirty bitmap of %" PRIu64 " pages",
 			       m->max_pfns);

@@ -12,7 +12,7 @@
 
 #include "base/util.h"
 #include "hypervisor/memory/domain.h"
-#include "hypervisor/uri.h"
+#include "hypervisor/memory/guest.h"
 
 /* What a domain here can have at most: frame numbers of Xen's interfaces end there anyway. */
 #define MAX_PFNS    (UINT64_C(1) << 32)
@@ -149,7 +149,7 @@ static int unpause(struct gw_control *c, struct gw_error *err)
 		r = gw_fail(err, GW_USAGE, "domain %u is not paused", c->domain->domid);
 	pthread_cond_broadcast(&m->changed);
 	gw_memory_unlock(m);
-	return r;
+	return r < 0 ? r : gw_memory_start_guest(m, err);
 }
 
 static int suspend(struct gw_control *c, int timeout_ms, const struct gw_cancel *cancel,
@@ -200,6 +200,7 @@ static void destroy(struct gw_control *c)
 {
 	struct gw_memory_domain *m = gw_memory_of(c->domain);
 
+	gw_memory_guest_stop(m->guest);
 	if (gw_memory_is_pv(m))
 		gw_memory_pv_free(m);
 	gw_memory_hvm_free(m);
@@ -317,7 +318,7 @@ static uint64_t seed_of(const struct gw_memory_host *h, const struct gw_domain_c
 	return gw_get_le64(c->uuid) ^ gw_get_le64(c->uuid + 8) ^ h->seed;
 }
 
-static int fill_domain(struct gw_memory_domain *m, const struct gw_domain_config *c,
+static int fill_domain(struct gw_memory_domain *m, uint32_t domid, const struct gw_domain_config *c,
 		       struct gw_error *err)
 {
 	struct gw_memory_host *h = m->host;
@@ -328,18 +329,16 @@ static int fill_domain(struct gw_memory_domain *m, const struct gw_domain_config
 	m->vcpus = c->vcpus;
 	m->paused = 1;
 	m->shutdown = GW_SHUTDOWN_NONE;
-	if (gw_domain_init(&m->base, c->type, gw_held_domid(&h->domains), &tables, err) < 0 ||
+	if (gw_domain_init(&m->base, c->type, domid, &tables, err) < 0 ||
 	    gw_control_init(&m->control, &m->base, &control_ops, err) < 0 ||
 	    gw_memory_frames_init(m, err) < 0)
 		return -1;
 	return pv ? gw_memory_pv_init(m, c->pv_width, seed_of(h, c), err) : 0;
 }
 
-static struct gw_domain *create(struct gw_host *host, const struct gw_domain_config *c,
-				struct gw_error *err)
+static struct gw_domain *create_as(struct gw_memory_host *h, uint32_t domid,
+				   const struct gw_domain_config *c, struct gw_error *err)
 {
-	struct gw_memory_host *h = host_of(host);
-
 	if (check_config(c, err) < 0)
 		return NULL;
 	struct gw_memory_domain *m = calloc(1, sizeof(*m));
@@ -352,7 +351,7 @@ static struct gw_domain *create(struct gw_host *host, const struct gw_domain_con
 	pthread_mutex_init(&m->lock, NULL);
 	pthread_cond_init(&m->changed, NULL);
 	m->control.domain = &m->base; /* for destroy */
-	if (fill_domain(m, c, err) < 0) {
+	if (fill_domain(m, domid, c, err) < 0) {
 		destroy(&m->control);
 		return NULL;
 	}
@@ -360,10 +359,30 @@ static struct gw_domain *create(struct gw_host *host, const struct gw_domain_con
 	return &m->base;
 }
 
+static struct gw_domain *create(struct gw_host *host, const struct gw_domain_config *c,
+				struct gw_error *err)
+{
+	struct gw_memory_host *h = host_of(host);
+
+	return create_as(h, gw_held_domid(&h->domains), c, err);
+}
+
 static struct gw_domain *attach(struct gw_host *host, uint32_t domid, uint64_t max_pfns,
 				struct gw_error *err)
 {
-	return gw_held_attach(&host_of(host)->domains, domid, err);
+	struct gw_memory_host *h = host_of(host);
+	struct gw_error not_held = GW_ERROR_INIT;
+	struct gw_domain *d = gw_held_attach(&h->domains, domid, &not_held);
+	struct gw_domain_config config;
+
+	if (d || h->born.type == GW_GUEST_NONE) {
+		if (!d)
+			gw_fail(err, not_held.code, "%s", not_held.text);
+		return d;
+	}
+	if (gw_memory_born_config(h, max_pfns, &config, err) < 0)
+		return NULL;
+	return create_as(h, domid, &config, err);
 }
 
 static void close_host(struct gw_host *host)
@@ -389,29 +408,6 @@ static const struct gw_host_ops host_ops = {
 	.close = close_host,
 };
 
-static int read_options(struct gw_memory_host *h, const char *query, struct gw_error *err)
-{
-	struct gw_uri_pair pair;
-	int more;
-
-	while ((more = gw_uri_next(&query, &pair, err)) > 0) {
-		int r;
-
-		if (strcmp(pair.key, "pages") == 0)
-			r = gw_uri_number(&pair, UINT64_MAX, &h->limit, err);
-		else if (strcmp(pair.key, "seed") == 0)
-			r = gw_uri_number(&pair, UINT64_MAX, &h->seed, err);
-		else
-			r = gw_fail(
-				err, GW_USAGE,
-				"host option \"%s\": memory: has options \"pages\" and \"seed\"",
-				pair.key);
-		if (r < 0)
-			return -1;
-	}
-	return more;
-}
-
 struct gw_host *gw_memory_host_open(const char *query, struct gw_error *err)
 {
 	struct gw_memory_host *h = calloc(1, sizeof(*h));
@@ -424,7 +420,8 @@ struct gw_host *gw_memory_host_open(const char *query, struct gw_error *err)
 
 	h->limit = pages > 0 ? (uint64_t)pages : UINT64_MAX;
 	gw_held_init(&h->domains);
-	if (gw_host_init(&h->base, &host_ops, err) < 0 || read_options(h, query, err) < 0) {
+	if (gw_host_init(&h->base, &host_ops, err) < 0 ||
+	    gw_memory_read_options(h, query, err) < 0) {
 		free_host(h);
 		return NULL;
 	}

@@ -5,7 +5,12 @@
  * for real: mfns by a seeded permutation with gaps, an M2P, typed page tables, pinning.
  *
  * Keys of its uri: "pages=N" (most pages all its domains may have together; default: what the
- * machine has free), "seed=N" (of the mfn permutation of domains whose config gives none).
+ * machine has free), "seed=N" (of the mfn permutation of domains whose config gives none). Keys for
+ * tests of programs whose domain is created by another one: "attach=pv|hvm" (attach creates an
+ * empty domain of this type where there is none of the number), "vcpus=N" (it has; default 1),
+ * "pfns=N" (it may have at most), "logdirty=no" (no domain has a log-dirty mode), "guest=SEED"
+ * (guest.h: it writes in every domain that is unpaused), "rate=N" (its steps in a millisecond;
+ * default 2, 0: as fast as it can).
  *
  * It has no vCPU, yet a PV kernel must do something before it is saved and after it was restored;
  * those few steps are played here: suspend turns the frames in start_info into pfns, resume back

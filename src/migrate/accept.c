@@ -2,7 +2,7 @@
  *
  * Reading lists of generations and the site's file, and judging an image by them.
  */
-#include "vmm/accept.h"
+#include "migrate/accept.h"
 
 #include <errno.h>
 #include <stdio.h>

@@ -6,7 +6,7 @@
 
 #include <unistd.h>
 
-#include "vmm/accept.h"
+#include "migrate/accept.h"
 
 #define BIT(g) (1u << GW_GENERATION_##g)
 

@@ -3,8 +3,8 @@
  * Acceptance of images: the generations that this host restores, and those it warns of. They come
  * from the command line, or from the site's /etc/godwit/godwit.conf. This file reads no image.
  */
-#ifndef GW_VMM_ACCEPT_H
-#define GW_VMM_ACCEPT_H
+#ifndef GW_MIGRATE_ACCEPT_H
+#define GW_MIGRATE_ACCEPT_H
 
 #include <godwit/error.h>
 #include <godwit/log.h>

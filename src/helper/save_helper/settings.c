@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * Reads the settings of the save helper (settings.h).
+ */
+#include "helper/save_helper/settings.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/util.h"
+
+#define LINE_MAX_LEN 1200
+
+enum setting { DOWNTIME, TIMEOUT, MAX_ROUNDS, BANDWIDTH, REPORT, NR_SETTINGS };
+
+static const struct {
+	const char *key, *variable;
+	uint64_t max;
+} table[NR_SETTINGS] = {
+	[DOWNTIME] = {"downtime", "GODWIT_DOWNTIME", 3600000},
+	[TIMEOUT] = {"timeout", "GODWIT_TIMEOUT", 1000000},
+	[MAX_ROUNDS] = {"max-rounds", "GODWIT_MAX_ROUNDS", 1000000},
+	[BANDWIDTH] = {"bandwidth", "GODWIT_BANDWIDTH", UINT64_C(1) << 60},
+	[REPORT] = {"report", "GODWIT_REPORT", 0},
+};
+
+/* A number, of bytes with K, M or G (powers of 1024) after it. */
+static int parse_number(enum setting setting, const char *text, uint64_t *value,
+			struct gw_error *err)
+{
+	static const char units[] = "KMG";
+	unsigned long long number;
+	const char *unit;
+	char *end;
+
+	errno = 0;
+	number = strtoull(text, &end, 10);
+	unit = setting == BANDWIDTH && *end ? strchr(units, toupper((unsigned char)*end)) : NULL;
+	if (unit && !gw_mul_overflows(number, UINT64_C(1) << 10 * (unit - units + 1), &number))
+		end++;
+	if (!isdigit((unsigned char)*text) || *end || errno || number == 0 ||
+	    number > table[setting].max)
+		return gw_fail(err, GW_USAGE, "%s is \"%.40s\", expected a number from 1 to %llu%s",
+			       table[setting].key, text, (unsigned long long)table[setting].max,
+			       setting == BANDWIDTH ? ", or one with K, M or G" : "");
+	*value = number;
+	return 0;
+}
+
+static int set_report(struct gw_helper_settings *s, const char *text, struct gw_error *err)
+{
+	if (*text != '/' || strlen(text) >= sizeof(s->report))
+		return gw_fail(err, GW_USAGE, "report is \"%.40s\", expected an absolute path",
+			       text);
+	strcpy(s->report, text);
+	return 0;
+}
+
+static int set(struct gw_helper_settings *s, enum setting setting, const char *text,
+	       struct gw_error *err)
+{
+	uint64_t value = 0;
+
+	if (setting == REPORT)
+		return set_report(s, text, err);
+	if (parse_number(setting, text, &value, err) < 0)
+		return -1;
+	switch (setting) {
+	case DOWNTIME:
+		s->precopy.downtime_ms = (unsigned)value;
+		break;
+	case TIMEOUT:
+		s->precopy.timeout_ms = value * 1000;
+		break;
+	case MAX_ROUNDS:
+		s->precopy.max_rounds = (unsigned)value;
+		break;
+	default:
+		s->precopy.bandwidth = value;
+	}
+	return 0;
+}
+
+/* Takes blanks off both ends, in place. */
+static char *trim(char *text)
+{
+	size_t len;
+
+	text += strspn(text, " \t\r\n");
+	len = strlen(text);
+	while (len > 0 && strchr(" \t\r\n", text[len - 1]))
+		text[--len] = '\0';
+	return text;
+}
+
+/* One line: "key = value", a comment, or nothing. */
+static int read_line(struct gw_helper_settings *s, char *line, struct gw_error *err)
+{
+	char *key, *value;
+
+	line[strcspn(line, "#")] = '\0';
+	key = trim(line);
+	if (!*key)
+		return 0;
+	value = strchr(key, '=');
+	if (!value)
+		return gw_fail(err, GW_USAGE, "expected \"setting = value\"");
+	*value++ = '\0';
+	key = trim(key);
+	for (unsigned i = 0; i < NR_SETTINGS; i++)
+		if (strcmp(table[i].key, key) == 0)
+			return set(s, (enum setting)i, trim(value), err);
+	return gw_fail(err, GW_USAGE, "unknown setting \"%.40s\"", key);
+}
+
+static int read_file(struct gw_helper_settings *s, struct gw_error *err)
+{
+	const char *named = getenv("GODWIT_HELPER_CONF");
+	const char *path = named && *named ? named : GW_HELPER_CONF;
+	char line[LINE_MAX_LEN];
+	FILE *file = fopen(path, "re");
+	int rc = 0;
+
+	if (!file && errno == ENOENT && path != named)
+		return 0;
+	if (!file)
+		return gw_fail_errno(err, "%s", path);
+	for (unsigned number = 1; rc == 0 && fgets(line, sizeof(line), file); number++) {
+		rc = strchr(line, '\n') || feof(file)
+			     ? read_line(s, line, err)
+			     : gw_fail(err, GW_USAGE, "a line of more than %zu characters",
+				       sizeof(line) - 2);
+		if (rc < 0)
+			gw_fail_in(err, "%s, line %u", path, number);
+	}
+	if (rc == 0 && ferror(file))
+		rc = gw_fail_errno(err, "reading %s", path);
+	fclose(file);
+	return rc;
+}
+
+static int read_environment(struct gw_helper_settings *s, struct gw_error *err)
+{
+	for (unsigned i = 0; i < NR_SETTINGS; i++) {
+		const char *value = getenv(table[i].variable);
+
+		if (value && *value && set(s, (enum setting)i, value, err) < 0)
+			return gw_fail_in(err, "the environment's %s", table[i].variable);
+	}
+	return 0;
+}
+
+int gw_helper_settings_load(struct gw_helper_settings *settings, struct gw_error *err)
+{
+	*settings = (struct gw_helper_settings){0};
+	if (read_file(settings, err) < 0 || read_environment(settings, err) < 0)
+		return -1;
+	return gw_acceptance_load(&settings->acceptance, err);
+}
+
+bool gw_helper_settings_have_target(const struct gw_helper_settings *settings)
+{
+	return settings->precopy.downtime_ms || settings->precopy.max_rounds;
+}

@@ -139,17 +139,17 @@ class Share:
     def serve(self):
         """One request of on_host in dom0's lib.sh, run in the background; True while there is one."""
         request = self.path / "ask.now"
-        if self.job is None and request.exists():
+        if not self.job and request.exists():
             script, *arguments = request.read_text().split()
             request.unlink()
             with open(self.path / "ask.output", "wb") as output:
                 self.job = subprocess.Popen(["bash", HERE / "host" / (script + ".sh"), *arguments], cwd=self.path, env=self.env,
                                             stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT)
-        if self.job is not None and self.job.poll() is not None:
+        if self.job and self.job.poll() is not None:
             (self.path / "ask.status.new").write_text("%d\n" % self.job.returncode)
             (self.path / "ask.status.new").rename(self.path / "ask.status")
             self.job = None
-        return self.job is not None
+        return bool(self.job)
 
 
 def follow(machine, share, wanted):

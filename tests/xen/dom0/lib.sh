@@ -68,9 +68,15 @@ try()
 	say "$*"
 	"$@" >said 2>&1 </dev/null
 	status=$?
-	cat said
+	show
 	say "exit status $status"
 	return $status
+}
+
+# What the last command printed, without each step of its progress.
+show()
+{
+	grep -v ' Frames: ' said
 }
 
 # must WHAT COMMAND...: the row fails if the command does, with the first error that it printed.

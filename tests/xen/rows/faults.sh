@@ -26,7 +26,7 @@ term_in_migration()
 	touch go
 	wait $!
 	status=$?
-	cat said
+	show
 	[ $status != 0 ] || fail "xl migrate succeeds without its helper"
 	until_true 20 only_one || fail "there are $(count_domains) domains"
 	counts_on "$before"

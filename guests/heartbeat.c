@@ -1,54 +1,34 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The heartbeat guest, 32-bit and 64-bit: a PVH kernel that rewrites a working set, checks it all
- * the time and says so. It notices a page that was lost, is an older copy of itself or is another
- * page, names it and stops. It answers suspend requests (docs/guest-abi.md) as often as they come.
+ * The heartbeat guest, PVH (32-bit and 64-bit) and PV: a kernel that rewrites a working set, checks
+ * it all the time and says so. It notices a page that was lost, is an older copy of itself or is
+ * another page, names it and stops. It answers suspend requests (docs/guest-abi.md) as often as
+ * they come.
  *
- * Command line: seed=1 pages=64 rate=1 check=1 period=1000 idle=1 light=0. A step rewrites rate
- * pages, checks check pages, yields idle times and looks for a request; every period steps there is
- * a line.
+ * Command line: seed=1 pages=64 rate=1 check=1 period=1000 idle=1 light=0 listen=1. A step rewrites
+ * rate pages, checks check pages, yields idle times and looks for a request; every period steps
+ * there is a line.
  */
 #include <stdint.h>
 
 #include "layout.h"
-#include "start.h"
-
-#define SCHED_OP	 29
-#define EVENT_CHANNEL_OP 32
-#define MEMORY_OP	 12
-
-#define SHUTDOWN_SUSPEND 2
-#define SHUTDOWN_CRASH	 3
-#define DOMID_SELF	 0x7ff0
-
-#define MSR_LEAF 0x40000002u
-
-#define PAGE 4096u
-
-typedef unsigned long word;
+#include "machine.h"
 
 static struct hb_header header __attribute__((section(".header"), aligned(4096)));
 /* A second copy of what the header says, in another page: a stale header does not fit it. */
 static struct hb_header shadow __attribute__((aligned(4096)));
-static uint8_t shared_info[PAGE] __attribute__((aligned(4096)));
-uint8_t hypercall_page[PAGE] __attribute__((aligned(4096)));
 uint8_t stack[16384] __attribute__((aligned(4096)));
 
 static struct {
 	uint32_t rate, check, period, idle;
 } pace;
 
-extern uint8_t image_end[];
-
-static void put_char(char c)
-{
-	__asm__ volatile("outb %b0, %w1" ::"a"(c), "Nd"(0xe9));
-}
+static uint32_t listens;
 
 static void put_text(const char *s)
 {
 	while (*s)
-		put_char(*s++);
+		machine_put_char(*s++);
 }
 
 static void put_number(uint32_t v)
@@ -60,26 +40,7 @@ static void put_number(uint32_t v)
 		digits[n++] = (char)('0' + v % 10);
 	while (v /= 10);
 	while (n)
-		put_char(digits[--n]);
-}
-
-static word hypercall(word nr, word a, word b)
-{
-	word result;
-	const uint8_t *entry = hypercall_page + nr * 32;
-
-#ifdef __x86_64__
-	__asm__ volatile("call *%[entry]"
-			 : "=a"(result), "+D"(a), "+S"(b)
-			 : [entry] "r"(entry)
-			 : "rcx", "rdx", "r8", "r9", "r10", "r11", "memory", "cc");
-#else
-	__asm__ volatile("call *%[entry]"
-			 : "=a"(result), "+b"(a), "+c"(b)
-			 : [entry] "r"(entry)
-			 : "edx", "memory", "cc");
-#endif
-	return result;
+		machine_put_char(digits[--n]);
 }
 
 static uint32_t *page_at(uint32_t page)
@@ -91,17 +52,17 @@ static void __attribute__((noreturn)) stop(void)
 {
 	uint32_t reason = SHUTDOWN_CRASH;
 
-	put_char('\n');
-	hypercall(SCHED_OP, 2, (word)&reason);
+	machine_put_char('\n');
+	hypercall(SCHED_OP, 2, (word)&reason, 0);
 	for (;;)
-		__asm__ volatile("cli; hlt");
+		hypercall(SCHED_OP, 0, 0, 0);
 }
 
 static void corrupt(uint32_t page, const char *how)
 {
 	put_text("CORRUPT page ");
 	put_number(page);
-	put_char(' ');
+	machine_put_char(' ');
 	put_text(how);
 }
 
@@ -218,35 +179,22 @@ static void beat(void)
 	put_text(" ok\n");
 }
 
-static void set_hypercall_page(void)
-{
-	uint32_t a = MSR_LEAF, msr, c = 0, d;
-
-	__asm__ volatile("cpuid" : "+a"(a), "=b"(msr), "+c"(c), "=d"(d));
-	__asm__ volatile("wrmsr" ::"c"(msr), "a"((uint32_t)(word)hypercall_page), "d"(0)
-			 : "memory");
-}
-
 /* Everything Xen forgets about a guest that was restored. */
 static void register_with_xen(void)
 {
-	struct {
-		uint16_t domid, size;
-		uint32_t space;
-		word index, gpfn;
-	} map = {DOMID_SELF, 0, 0, 0, (word)shared_info / PAGE};
 	struct {
 		uint16_t domid, remote;
 		uint32_t port;
 	} port = {DOMID_SELF, 0, 0};
 
-	set_hypercall_page();
 	header.suspend_port = 0;
-	if (hypercall(MEMORY_OP, 7, (word)&map)) {
+	if (!listens)
+		return;
+	if (machine_connect()) {
 		put_text("godwit-guest: no shared info\n");
 		return;
 	}
-	if (hypercall(EVENT_CHANNEL_OP, 6, (word)&port)) {
+	if (hypercall(EVENT_CHANNEL_OP, 6, (word)&port, 0)) {
 		put_text("godwit-guest: no event channel\n");
 		return;
 	}
@@ -269,11 +217,10 @@ static int take_request(void)
 
 static void answer_request(void)
 {
-	uint32_t reason = SHUTDOWN_SUSPEND;
 	word answer;
 
 	put_text("godwit-guest: suspend\n");
-	answer = hypercall(SCHED_OP, 2, (word)&reason);
+	answer = machine_suspend();
 	/* 0: restored elsewhere; 1: cancelled, everything is as it was. */
 	if (answer == 0)
 		register_with_xen();
@@ -301,55 +248,21 @@ static uint32_t option(const char *line, const char *name, uint32_t otherwise)
 	return otherwise;
 }
 
-static word after(word a, uint64_t b)
+static void begin(const void *info)
 {
-	return b > a && b < UINT32_MAX ? (word)b : a;
-}
-
-/* The first pfn that neither the image nor what the loader passes uses. */
-static uint32_t first_free_pfn(const struct start_info *info)
-{
-	word end = (word)image_end;
-
-	end = after(end, (uint64_t)(word)info + PAGE);
-	end = after(end, info->cmdline + PAGE);
-	if (info->version >= 1)
-		end = after(end, info->memmap + 24 * (uint64_t)info->memmap_entries);
-	return (uint32_t)((end + PAGE - 1) / PAGE);
-}
-
-/* The RAM that begins at this pfn, in pages; as many as wanted if the loader does not say. */
-static uint32_t ram_from(const struct start_info *info, uint32_t pfn, uint32_t wanted)
-{
-	const struct memmap_entry *map = (const struct memmap_entry *)(word)info->memmap;
-
-	if (info->version < 1 || !info->memmap)
-		return wanted;
-	for (uint32_t i = 0; i < info->memmap_entries; i++) {
-		uint64_t start = map[i].addr / PAGE, end = (map[i].addr + map[i].size) / PAGE;
-
-		if (map[i].type == 1 && start <= pfn && pfn < end && end - pfn < wanted)
-			return (uint32_t)(end - pfn);
-	}
-	return wanted;
-}
-
-static void begin(const struct start_info *info)
-{
-	const char *line = (const char *)(word)info->cmdline;
-	uint32_t wanted = option(line, "pages", 64);
+	const char *line = machine_start(info);
 
 	for (int i = 0; i < 8; i++)
 		header.magic[i] = HB_MAGIC[i];
 	header.version = 1;
 	header.seed = option(line, "seed", 1);
-	header.first_pfn = first_free_pfn(info);
-	header.pages = ram_from(info, header.first_pfn, wanted);
+	header.pages = machine_room(option(line, "pages", 64), &header.first_pfn);
 	header.light = option(line, "light", 0) != 0;
 	pace.rate = option(line, "rate", 1);
 	pace.check = option(line, "check", 1);
 	pace.period = option(line, "period", 1000);
 	pace.idle = option(line, "idle", 1);
+	listens = option(line, "listen", 1);
 	register_with_xen();
 	put_text("godwit-guest: up, seed ");
 	put_number(header.seed);
@@ -357,12 +270,12 @@ static void begin(const struct start_info *info)
 	put_number(header.pages);
 	put_text(" port ");
 	put_number(header.suspend_port);
-	put_char('\n');
+	machine_put_char('\n');
 	for (uint32_t p = 0; p < header.pages; p++)
 		write_page(p, 0);
 }
 
-void __attribute__((noreturn)) guest_main(const struct start_info *info)
+void __attribute__((noreturn)) guest_main(const void *info)
 {
 	uint32_t steps = 0;
 
@@ -378,7 +291,7 @@ void __attribute__((noreturn)) guest_main(const struct start_info *info)
 			beat();
 		}
 		for (uint32_t i = 0; i < pace.idle; i++)
-			hypercall(SCHED_OP, 0, 0);
+			hypercall(SCHED_OP, 0, 0, 0);
 		if (take_request())
 			answer_request();
 	}

@@ -1,0 +1,38 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+#
+# xl remus to nowhere, for 20 checkpoints: remus-KIND-HELPER. The guest counts its suspensions. Then the helper is ended, and
+# the guest runs on.
+
+# has_resumed N PID: or the process has ended.
+has_resumed()
+{
+	read_header
+	[ "$resumes" -ge "$1" ] || ! kill -0 "$2" 2>/dev/null
+}
+
+protect()
+{
+	local before pid
+	use_helper "$2"
+	make_guest "$1"
+	arm
+	before=$(beats)
+	# The host is not used, but xl asks for one.
+	timeout 200 xl -v remus -F -b -n -d -i 100 "$domain" nowhere >said 2>&1 </dev/null &
+	until_true 150 has_resumed 20 $!
+	[ "$resumes" -ge 20 ] || {
+		show
+		fail "only $resumes checkpoints: $(why)"
+	}
+	for pid in $(pidof libxl-save-helper godwit-save-helper); do
+		kill -TERM "$pid"
+	done
+	wait $!
+	show
+	[ -z "$(complaint)" ] || fail "the guest found a bad page: $(complaint)"
+	counts_on "$before"
+}
+
+for helper in stock godwit; do
+	row remus-pvh64-$helper protect pvh64 $helper
+done

@@ -34,7 +34,7 @@ struct gw_xen_host {
 struct gw_xen_pv {
 	uint64_t *m2p;
 	uint64_t max_mfn;
-	size_t m2p_bytes;
+	size_t m2p_pages;
 	void *shared;
 	uint64_t shared_mfn;
 };

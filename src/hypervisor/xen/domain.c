@@ -6,6 +6,7 @@
 
 #include "base/util.h"
 #include "hypervisor/xen/domain.h"
+#include "hypervisor/xen/ranges.h"
 
 /* An HVM guest has room for devices below 4 GiB; what finds no place there stands above. */
 #define PFNS_BELOW_4G UINT64_C(0x100000)
@@ -61,6 +62,7 @@ static void close_domain(struct gw_domain *d)
 	gw_xen_pv_free(x);
 	gw_xen_buffer_free(x->host, x->spare, GW_PAGE_TYPES_MAX * sizeof(uint64_t));
 	gw_xen_buffer_free(x->host, x->dirty, x->dirty_pages / 8);
+	free(x->known.present);
 	gw_domain_fini(d);
 	gw_xen_host_put(x->host);
 	free(x);

@@ -6,7 +6,6 @@
 
 #include <errno.h>
 #include <stdio.h>
-#include <string.h>
 
 #include "base/util.h"
 
@@ -59,18 +58,12 @@ bool gw_libxc_progress(struct gw_libxc_progress *last, bool restore, const struc
 	return true;
 }
 
-/* Of a long text the end is lost, never what has become of the domain. */
 int gw_libxc_save_failed(uint32_t domid, bool suspended, const char *who, struct gw_error *err)
 {
-	char state[100];
-	size_t room;
-
 	if (suspended)
-		snprintf(state, sizeof(state), "; the domain is suspended, %s may resume it", who);
+		gw_fail_more(err, "; the domain is suspended, %s may resume it", who);
 	else
-		snprintf(state, sizeof(state), "; the domain was not suspended");
-	room = sizeof(err->text) - strlen(state) - 1;
-	strcpy(err->text + GW_MIN(strlen(err->text), room), state);
+		gw_fail_more(err, "; the domain was not suspended");
 	return gw_fail_in(err, "saving domain %u", domid);
 }
 

@@ -12,9 +12,6 @@
 #include <godwit/error.h>
 #include <godwit/toolstack.h>
 
-/* The pfns of a domain that libxl has just created are below 1 TiB of memory. */
-#define GW_LIBXC_MAX_PFNS (UINT64_C(1) << 28)
-
 /*
  * The policy of libxc (simple_precopy_policy() in xg_sr_save.c): five live passes at most, and none
  * after one that began with fewer than 50 dirty pages.

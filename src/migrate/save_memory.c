@@ -352,11 +352,8 @@ static int start_logging_or_not(struct gw_save *s, struct gw_error *err)
 	if (start_logging(s, &why) == 0)
 		return 0;
 	if (why.code != GW_UNSUPPORTED || !s->args->suspend_if_not_logged ||
-	    s->args->stream_type != GW_STREAM_PLAIN) {
-		if (err)
-			*err = why;
-		return -1;
-	}
+	    s->args->stream_type != GW_STREAM_PLAIN)
+		return gw_fail_as(err, &why);
 	gw_logf(&s->toolstack.log, GW_LOG_WARNING,
 		"the domain is suspended before its memory is sent, because it cannot be saved live: %s",
 		why.text);

@@ -27,11 +27,11 @@ static int open_channels(struct gw_xenguest *g, int io_fd, int back_fd, struct g
 	return g->back ? 0 : -1;
 }
 
-static int open_domain(struct gw_xenguest *g, uint64_t max_pfns, struct gw_error *err)
+static int open_domain(struct gw_xenguest *g, struct gw_error *err)
 {
 	g->host = gw_xen_host_open("", err);
 	if (g->host)
-		g->domain = gw_host_attach(g->host, g->domid, max_pfns, err);
+		g->domain = gw_host_attach(g->host, g->domid, 0, err);
 	return g->domain ? 0 : -1;
 }
 
@@ -113,7 +113,7 @@ int xc_domain_save(xc_interface *xch, int io_fd, uint32_t dom, uint32_t flags,
 	if (rc == 0)
 		rc = open_channels(&g, io_fd, recv_fd, &err);
 	if (rc == 0)
-		rc = open_domain(&g, 0, &err);
+		rc = open_domain(&g, &err);
 	if (rc == 0)
 		rc = save_domain(&g, flags, &err);
 	release(&g);
@@ -185,7 +185,7 @@ int xc_domain_restore(xc_interface *xch, int io_fd, uint32_t dom, unsigned int s
 	if (rc == 0)
 		rc = open_channels(&g, io_fd, send_back_fd, &err);
 	if (rc == 0)
-		rc = open_domain(&g, GW_LIBXC_MAX_PFNS, &err);
+		rc = open_domain(&g, &err);
 	if (rc == 0)
 		rc = restore_domain(&g, store, console, &err);
 	release(&g);

@@ -76,6 +76,9 @@ static int xc_code(enum gw_code code)
 
 int gw_xenguest_fail(struct gw_xenguest *g, const struct gw_error *failure)
 {
+	for (unsigned i = 0; i < failure->nr_reasons; i++)
+		xc_report_error(g->xch, XC_INTERNAL_ERROR, "%s", gw_error_reason(failure, i));
+	/* The last one is what xc_get_last_error() returns. */
 	xc_report_error(g->xch, xc_code(failure->code), "%s", failure->text);
 	errno = gw_libxc_errno(failure);
 	return -1;

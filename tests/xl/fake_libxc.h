@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * What libgodwit-xenguest needs of libxenctrl and of the Xen backend, for tests without them: the
- * reports are kept, and domains are those of a host in memory.
+ * What libgodwit-xenguest needs of libxenctrl (fake_reports.c) and of the Xen backend
+ * (fake_libxc.c), for tests without them: the reports are kept, and domains are those of a host in
+ * memory.
  */
 #ifndef GW_TESTS_XL_FAKE_LIBXC_H
 #define GW_TESTS_XL_FAKE_LIBXC_H

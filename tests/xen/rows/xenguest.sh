@@ -8,10 +8,9 @@ preloaded()
 	local library
 	library=$(find $prefix/lib -name libgodwit-xenguest.so)
 	[ -n "$library" ] || skip "no libgodwit-xenguest in this build"
-	must "$3 with libgodwit-xenguest" timeout 150 env LD_PRELOAD="$library" "$@"
-	# What Xen's functions say, and what godwit's say.
-	! grep -q -e "info: Saving domain" -e "info: Found .* domain" said || fail "Xen's own functions were called"
-	grep -q "$evidence" said || fail "no sign of godwit's functions: no \"$evidence\""
+	must "$1 $3 with libgodwit-xenguest" timeout 150 env LD_PRELOAD="$library" "$@"
+	# What Xen's functions say of themselves with these options.
+	! grep -q -e "info: Saving domain" -e "info: Restoring domain" said || fail "Xen's own functions were called"
 }
 
 xenguest_save()
@@ -21,14 +20,13 @@ xenguest_save()
 	make_guest "$1"
 	arm
 	before=$(beats)
-	evidence="device state" preloaded xl -vvv save "$domain" image
-	cp image /tmp/row/first
+	preloaded xl -vvv save "$domain" image
 	must "Xen's restore of it" timeout 100 xl -v restore image
 	counts_on "$before"
 	arm
 	before=$(beats)
 	must "Xen's save" timeout 100 xl -v save "$domain" image
-	evidence="xc: .*reading" preloaded xl -vvv restore image
+	preloaded xl -vvv restore image
 	counts_on "$before"
 }
 
@@ -39,7 +37,7 @@ xenguest_live()
 	make_guest "$1"
 	arm
 	before=$(beats)
-	evidence="device state" preloaded xl -vvv migrate -s "/rig/dom0/receive.sh stock" "$domain" localhost
+	preloaded xl -vvv migrate -s "/rig/dom0/receive.sh stock" "$domain" localhost
 	[ "$(count_domains)" = 1 ] || fail "there are $(count_domains) domains after the migration"
 	counts_on "$before"
 }

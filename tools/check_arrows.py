@@ -32,7 +32,7 @@ ROOMS = {
     "vmm": ["migrate", "examine", "convert"],
     "helper": ["migrate", "examine", "convert"],
     "xl": ["helper"],
-    "cli": ["vmm"],
+    "cli": ["vmm", "xl"],
 }
 # The room of each public header.
 PUBLIC = {

@@ -3,6 +3,7 @@
  * godwit destroy.
  */
 #include "cli/domain.h"
+#include "cli/xl.h"
 
 static int run(struct gw_cli *cli, const struct gw_args *args)
 {
@@ -33,4 +34,5 @@ const struct gw_verb gw_verb_destroy = {
 			{0},
 		},
 	.run = run,
+	.run_xen = gw_xl_verb_destroy,
 };

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "cli/domain.h"
+#include "cli/xl.h"
 #include "vmm/config.h"
 
 #define ANSWER_MS 2000
@@ -113,4 +114,5 @@ const struct gw_verb gw_verb_list = {
 			{0},
 		},
 	.run = run,
+	.run_xen = gw_xl_verb_list,
 };

@@ -96,6 +96,8 @@ static int run_verb(struct gw_cli *cli, struct gw_args *args, int argc, char **a
 	cli->cancel = gw_cancel_new(&err);
 	if (!cli->cancel || gw_interrupt_start(cli->cancel, &err) < 0)
 		return gw_cli_fail(cli, &err);
+	if (cli->verb->run_xen && strncmp(cli->connect, "xen:", 4) == 0)
+		return cli->verb->run_xen(cli, args);
 	return cli->verb->run(cli, args);
 }
 

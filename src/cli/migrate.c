@@ -6,6 +6,7 @@
 
 #include "cli/domain.h"
 #include "cli/save_options.h"
+#include "cli/xl.h"
 
 static int migrate(struct gw_cli *cli, const struct gw_args *args, struct gw_client *client,
 		   json_t **reply, struct gw_error *err)
@@ -89,4 +90,5 @@ const struct gw_verb gw_verb_migrate = {
 		},
 	.bad = "the receiver refuses the domain",
 	.run = run,
+	.run_xen = gw_xl_verb_migrate,
 };

@@ -3,6 +3,7 @@
  * godwit pause.
  */
 #include "cli/domain.h"
+#include "cli/xl.h"
 
 static int run(struct gw_cli *cli, const struct gw_args *args)
 {
@@ -30,4 +31,5 @@ const struct gw_verb gw_verb_pause = {
 			{0},
 		},
 	.run = run,
+	.run_xen = gw_xl_verb_pause,
 };

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "cli/domain.h"
+#include "cli/xl.h"
 
 #define ARRIVING_MAX	16 /* connections at a time on which no domain has arrived yet */
 #define ARRIVING_ASK_MS 100
@@ -215,4 +216,5 @@ const struct gw_verb gw_verb_receive = {
 			{0},
 		},
 	.run = run,
+	.run_xen = gw_xl_verb_receive,
 };

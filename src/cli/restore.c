@@ -3,6 +3,7 @@
  * godwit restore: starts a domain from a saved image.
  */
 #include "cli/domain.h"
+#include "cli/xl.h"
 
 static struct gw_channel *open_image(struct gw_cli *cli, const char *path, struct gw_error *err)
 {
@@ -78,4 +79,5 @@ const struct gw_verb gw_verb_restore = {
 		},
 	.bad = "the image cannot be restored: it breaks a rule, is truncated, or is of a generation that this host does not accept",
 	.run = run,
+	.run_xen = gw_xl_verb_restore,
 };

@@ -3,6 +3,7 @@
  * godwit resume.
  */
 #include "cli/domain.h"
+#include "cli/xl.h"
 
 static int run(struct gw_cli *cli, const struct gw_args *args)
 {
@@ -40,4 +41,5 @@ const struct gw_verb gw_verb_resume = {
 			{0},
 		},
 	.run = run,
+	.run_xen = gw_xl_verb_resume,
 };

@@ -11,6 +11,7 @@
 
 #include "cli/domain.h"
 #include "cli/save_options.h"
+#include "cli/xl.h"
 
 #define FIFO_ASK_MS 20
 
@@ -144,4 +145,5 @@ const struct gw_verb gw_verb_save = {
 			{0},
 		},
 	.run = run,
+	.run_xen = gw_xl_verb_save,
 };

@@ -104,6 +104,9 @@ struct gw_verb {
 			    never */
 	/* Does the work: enum gw_exit. Failures are shown with gw_cli_fail. */
 	int (*run)(struct gw_cli *cli, const struct gw_args *args);
+	/* The same with "-c xen:", for domains that libxl owns. NULL: run does both, or knows no
+	 * domains. */
+	int (*run_xen)(struct gw_cli *cli, const struct gw_args *args);
 };
 
 extern const struct gw_option gw_global_options[];

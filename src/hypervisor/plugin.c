@@ -13,9 +13,9 @@
 
 typedef struct gw_host *open_fn(const char *query, struct gw_error *err);
 
-static struct gw_host *unsupported(const char *name, const char *why, struct gw_error *err)
+static void *unsupported(const char *name, const char *why, struct gw_error *err)
 {
-	gw_fail(err, GW_UNSUPPORTED, "host \"%s:\": its plugin cannot be used: %s", name, why);
+	gw_fail(err, GW_UNSUPPORTED, "the plugin %s cannot be used: %s", name, why);
 	return NULL;
 }
 
@@ -29,19 +29,29 @@ static void *load(const char *name)
 	return dlopen(path, RTLD_NOW | RTLD_LOCAL);
 }
 
-struct gw_host *gw_plugin_host_open(const char *name, const char *query, struct gw_error *err)
+void *gw_plugin_find(const char *name, const char *symbol, struct gw_error *err)
 {
-	char symbol[64];
-	void *plugin = load(name);
+	void *plugin = load(name), *found;
 	const char *version;
-	open_fn *open;
 
 	if (!plugin)
 		return unsupported(name, dlerror(), err);
 	version = dlsym(plugin, "gw_plugin_version");
 	if (!version || strcmp(version, GW_VERSION) != 0)
 		return unsupported(name, "it is of another version of godwit", err);
+	found = dlsym(plugin, symbol);
+	return found ? found : unsupported(name, dlerror(), err);
+}
+
+struct gw_host *gw_plugin_host_open(const char *name, const char *query, struct gw_error *err)
+{
+	char symbol[64];
+	open_fn *open;
+
 	snprintf(symbol, sizeof(symbol), "gw_%s_host_open", name);
-	open = (open_fn *)dlsym(plugin, symbol);
-	return open ? open(query, err) : unsupported(name, dlerror(), err);
+	open = (open_fn *)gw_plugin_find(name, symbol, err);
+	if (open)
+		return open(query, err);
+	gw_fail_in(err, "host \"%s:\"", name);
+	return NULL;
 }

@@ -21,12 +21,24 @@ struct gw_migration_id {
 	uint8_t bytes[16];
 };
 
+/* A stream that another program's save writes, carried by the caller. */
+struct gw_stream_writer {
+	void *opaque;
+	/*
+	 * Writes one libxl stream to out. Calls layer->static_data_written and layer->switchover at
+	 * their places in it, as the engine does. report receives what is known. 0 or -1.
+	 */
+	int (*write)(void *opaque, struct gw_channel *out, const struct gw_save_layer *layer,
+		     struct gw_report *report, struct gw_error *err);
+};
+
 /* What the sender sends of the domain before its stream. */
 struct gw_migration_offer {
 	struct gw_migration_id id;
 	const char *config; /* JSON, as in an xl save file; borrowed */
 	size_t config_len;
 	bool live;
+	const struct gw_stream_writer *stream; /* NULL: the engine saves save->domain */
 	int silence_ms; /* the longest silence of the receiver in a handshake; 0: 30 s */
 };
 
@@ -60,6 +72,17 @@ struct gw_receiver {
 	struct gw_domain *(*accept)(void *opaque, const struct gw_migration_id *id,
 				    const char *config, size_t config_len, enum gw_guest_type type,
 				    const struct gw_policy *policy, struct gw_error *err);
+	/* With stream, instead of accept: creates nothing. 0, or -1 with GW_REFUSED. */
+	int (*check)(void *opaque, const struct gw_migration_id *id, const char *config,
+		     size_t config_len, enum gw_guest_type type, const struct gw_policy *policy,
+		     struct gw_error *err);
+	/*
+	 * Reads one libxl stream from in, for another program's restore. Calls args->header and
+	 * args->static_data as gw_restore_stream() does, before that program creates the domain;
+	 * the latter's domain stays NULL. NULL: the engine restores the domain of accept.
+	 */
+	int (*stream)(void *opaque, struct gw_channel *in, const struct gw_restore_args *args,
+		      struct gw_error *err);
 	/* Checks the header of the image before any record is read. May be NULL. */
 	int (*header)(void *opaque, const struct gw_image_header *header, struct gw_error *err);
 	/*

@@ -56,6 +56,22 @@ static void send_refusal(struct receiver *r, const struct gw_error *why)
 	gw_frames_send(&r->frames, GW_FRAME_REFUSE, lines, (size_t)n, NULL);
 }
 
+/* Asks the owner. 0 if it takes the domain, else -1. */
+static int ask_owner(struct receiver *r, struct gw_domain **domain, enum gw_guest_type type,
+		     const struct gw_policy *policy, struct gw_error *why)
+{
+	const char *config = (const char *)r->config.data + GW_CONFIG_HEAD;
+	size_t len = r->config.len - GW_CONFIG_HEAD;
+
+	if (r->header.code)
+		return gw_fail_as(why, &r->header);
+	if (r->owner->stream)
+		return r->owner->check(r->owner->opaque, &r->hello.id, config, len, type, policy,
+				       why);
+	*domain = r->owner->accept(r->owner->opaque, &r->hello.id, config, len, type, policy, why);
+	return *domain ? 0 : -1;
+}
+
 /* Answers the static data, which STATIC_END must follow, with ACCEPT or REFUSE. */
 static int decide(void *opaque, struct gw_domain **domain, enum gw_guest_type type,
 		  const struct gw_policy *policy, struct gw_error *err)
@@ -68,13 +84,7 @@ static int decide(void *opaque, struct gw_domain **domain, enum gw_guest_type ty
 			       r->frames.peer, (unsigned long long)r->frames.data_left);
 	if (gw_frames_expect(&r->frames, GW_FRAME_STATIC_END, NULL, err) < 0)
 		return -1;
-	if (r->header.code)
-		why = r->header;
-	else
-		*domain = r->owner->accept(r->owner->opaque, &r->hello.id,
-					   (const char *)r->config.data + GW_CONFIG_HEAD,
-					   r->config.len - GW_CONFIG_HEAD, type, policy, &why);
-	if (!*domain) {
+	if (ask_owner(r, domain, type, policy, &why) < 0) {
 		r->refused = true;
 		gw_fail(&why, GW_REFUSED, "the domain is refused");
 		send_refusal(r, &why);
@@ -129,13 +139,16 @@ static int receive_stream(struct receiver *r, struct gw_report *report, struct g
 		.static_data = decide,
 		.header = judge_header,
 	};
-	struct gw_restore_result result;
+	struct gw_restore_result result = {0};
 	int rc;
 
 	args.in = gw_frames_channel(&r->frames, err);
 	if (!args.in)
 		return -1;
-	rc = gw_restore_stream(&args, NULL, &result, err);
+	if (r->owner->stream)
+		rc = r->owner->stream(r->owner->opaque, args.in, &args, err);
+	else
+		rc = gw_restore_stream(&args, NULL, &result, err);
 	if (rc == 0 && report)
 		*report = result.report;
 	gw_channel_close(args.in);

@@ -16,6 +16,7 @@
 struct sender {
 	struct gw_frames frames;
 	const struct gw_save_args *save; /* the caller's */
+	const struct gw_stream_writer *writer;
 	struct gw_report *report;
 	struct gw_operation *op;
 	int silence_ms;		/* the limit on the receiver's silence in a handshake */
@@ -125,7 +126,10 @@ static int send_stream(struct sender *s, struct gw_error *err)
 	args.out = gw_frames_channel(&s->frames, err);
 	if (!args.out)
 		return -1;
-	rc = gw_save_stream(&args, s->report, err);
+	if (s->writer)
+		rc = s->writer->write(s->writer->opaque, args.out, &frames, s->report, err);
+	else
+		rc = gw_save_stream(&args, s->report, err);
 	gw_channel_close(args.out);
 	s->stream_end_ns = gw_clock_ns();
 	return rc;
@@ -208,6 +212,7 @@ int gw_migrate_send(struct gw_channel *ch, const struct gw_migration_offer *offe
 	struct sender s = {
 		.frames = {.ch = ch, .peer = "the receiver"},
 		.save = save,
+		.writer = offer->stream,
 		.report = report,
 		.op = op,
 		.silence_ms = offer->silence_ms ? offer->silence_ms : GW_SILENCE_MS,

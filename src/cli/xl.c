@@ -1,0 +1,322 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * The verbs about domains that libxl owns (xl.h).
+ */
+#include "cli/xl.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <jansson.h>
+
+#include "base/util.h"
+#include "cli/domain.h"
+#include "config.h"
+#include "hypervisor/plugin.h"
+#include "xl/plugin.h"
+
+static const struct gw_xl_plugin *load(struct gw_cli *cli, struct gw_xl_request *req,
+				       struct gw_error *err)
+{
+	*req = (struct gw_xl_request){
+		.cancel = cli->cancel,
+		.log = cli->out.log,
+		.progress = gw_output_progress,
+		.opaque = &cli->out,
+		.helper = access(GW_SAVE_HELPER, X_OK) == 0 ? GW_SAVE_HELPER : NULL,
+	};
+	return gw_plugin_find(GW_XL_PLUGIN, GW_XL_SYMBOL, err);
+}
+
+/* Options that only godwit's own domains have. */
+static int refuse(const struct gw_args *args, const char *const *options, struct gw_error *err)
+{
+	for (; *options; options++)
+		if (gw_args_flag(args, *options) || gw_args_text(args, *options))
+			return gw_fail(err, GW_USAGE,
+				       "--%s does not apply to domains of xen:", *options);
+	return 0;
+}
+
+static json_t *list_entry(const struct gw_xl_domain *domain)
+{
+	return json_pack("{s:s, s:I, s:I, s:s}", "name", domain->name, "id",
+			 (json_int_t)domain->domid, "memory_kb", (json_int_t)domain->memory_kb,
+			 "state", domain->state);
+}
+
+static void add_to_list(void *opaque, const struct gw_xl_domain *domain)
+{
+	json_array_append_new(opaque, list_entry(domain));
+}
+
+/* The first one of any list is the domain that controls Xen. */
+static void print_domain(void *opaque, const struct gw_xl_domain *domain)
+{
+	if (domain->domid == 0)
+		printf("%-30s %5s %8s %9s  %s\n", "NAME", "ID", "MEMORY", "CPU", "STATE");
+	printf("%-30s %5u %7lluM %8llus  %s\n", domain->name, domain->domid,
+	       (unsigned long long)domain->memory_kb / 1024,
+	       (unsigned long long)(domain->cpu_ns / 1000000000), domain->state);
+}
+
+int gw_xl_verb_list(struct gw_cli *cli, const struct gw_args *args)
+{
+	bool as_json = gw_args_flag(args, "json") > 0;
+	struct gw_error err = GW_ERROR_INIT;
+	struct gw_xl_request req;
+	const struct gw_xl_plugin *xl = load(cli, &req, &err);
+	json_t *all = json_array();
+	int rc = -1;
+
+	if (xl)
+		rc = xl->list(&req, as_json ? add_to_list : print_domain, all, &err);
+	if (rc == 0 && as_json) {
+		json_dumpf(all, stdout, JSON_INDENT(2) | JSON_PRESERVE_ORDER);
+		printf("\n");
+	}
+	json_decref(all);
+	return rc < 0 ? gw_domain_fail(cli, &err) : GW_EXIT_OK;
+}
+
+int gw_xl_verb_pause(struct gw_cli *cli, const struct gw_args *args)
+{
+	struct gw_error err = GW_ERROR_INIT;
+	struct gw_xl_request req;
+	const struct gw_xl_plugin *xl = load(cli, &req, &err);
+
+	if (xl && xl->pause(&req, gw_args_positional(args, 0), &err) == 0)
+		return GW_EXIT_OK;
+	return gw_domain_fail(cli, &err);
+}
+
+int gw_xl_verb_resume(struct gw_cli *cli, const struct gw_args *args)
+{
+	struct gw_error err = GW_ERROR_INIT;
+	struct gw_xl_request req;
+	const struct gw_xl_plugin *xl = load(cli, &req, &err);
+
+	if (xl && xl->resume(&req, gw_args_positional(args, 0), gw_args_flag(args, "claim") > 0,
+			     &err) == 0)
+		return GW_EXIT_OK;
+	return gw_domain_fail(cli, &err);
+}
+
+int gw_xl_verb_destroy(struct gw_cli *cli, const struct gw_args *args)
+{
+	struct gw_error err = GW_ERROR_INIT;
+	struct gw_xl_request req;
+	const struct gw_xl_plugin *xl = load(cli, &req, &err);
+
+	if (xl && xl->destroy(&req, gw_args_positional(args, 0), &err) == 0)
+		return GW_EXIT_OK;
+	return gw_domain_fail(cli, &err);
+}
+
+/* The settings of godwit-save-helper, which libxl starts. */
+static void pass_to_helper(const struct gw_args *args)
+{
+	static const struct {
+		const char *option, *variable;
+	} settings[] = {
+		{"downtime", "GODWIT_DOWNTIME"},
+		{"timeout", "GODWIT_TIMEOUT"},
+		{"max-rounds", "GODWIT_MAX_ROUNDS"},
+		{"bandwidth", "GODWIT_BANDWIDTH"},
+	};
+
+	for (size_t i = 0; i < GW_ARRAY_SIZE(settings); i++) {
+		char number[32];
+
+		if (!gw_args_text(args, settings[i].option))
+			continue;
+		snprintf(number, sizeof(number), "%llu",
+			 (unsigned long long)gw_args_number(args, settings[i].option, 0));
+		setenv(settings[i].variable, number, 1);
+	}
+}
+
+static int write_report(const struct gw_xl_request *req, const char *operation, const char *path,
+			struct gw_error *err)
+{
+	struct gw_buffer text = {0};
+	json_t *report;
+	int rc = gw_report_json(&req->report, operation, &text, err);
+
+	if (rc == 0) {
+		report = json_loadb((const char *)text.data, text.len, 0, NULL);
+		if (req->id[0])
+			json_object_set_new(report, "migration", json_string(req->id));
+		rc = gw_domain_write_report(path, report, err);
+		json_decref(report);
+	}
+	gw_buffer_free(&text);
+	return rc;
+}
+
+static const char *const suspend_options[] = {"suspend-timeout", "force-pause", NULL};
+
+int gw_xl_verb_save(struct gw_cli *cli, const struct gw_args *args)
+{
+	struct gw_error err = GW_ERROR_INIT;
+	struct gw_xl_request req;
+	const struct gw_xl_plugin *xl = load(cli, &req, &err);
+	struct gw_channel *out = NULL;
+	int rc = -1;
+
+	if (xl && refuse(args, suspend_options, &err) == 0)
+		out = gw_channel_create(gw_args_positional(args, 1), &err);
+	if (out) {
+		pass_to_helper(args);
+		gw_channel_set_cancel(out, cli->cancel);
+		req.live = gw_args_flag(args, "live") > 0;
+		req.then = gw_args_flag(args, "keep-running") ? GW_XL_RUN
+			   : gw_args_flag(args, "paused")     ? GW_XL_PAUSE
+							      : GW_XL_DESTROY;
+		rc = xl->save(&req, gw_args_positional(args, 0), out, &err);
+		gw_channel_close(out);
+	}
+	gw_output_erase(&cli->out);
+	if (rc == 0)
+		rc = write_report(&req, "save", gw_args_text(args, "report"), &err);
+	return rc < 0 ? gw_domain_fail(cli, &err) : GW_EXIT_OK;
+}
+
+static int accept_option(const struct gw_args *args, struct gw_acceptance *acceptance,
+			 struct gw_error *err)
+{
+	if (gw_acceptance_load(acceptance, err) < 0)
+		return -1;
+	return gw_acceptance_override(acceptance, gw_args_text(args, "accept"), err);
+}
+
+static const char *const own_process[] = {"detach", NULL};
+
+int gw_xl_verb_restore(struct gw_cli *cli, const struct gw_args *args)
+{
+	struct gw_error err = GW_ERROR_INIT;
+	struct gw_acceptance acceptance;
+	struct gw_xl_request req;
+	const struct gw_xl_plugin *xl = load(cli, &req, &err);
+	struct gw_channel *in = NULL;
+	int rc = -1;
+
+	if (xl && refuse(args, own_process, &err) == 0 &&
+	    accept_option(args, &acceptance, &err) == 0)
+		in = gw_channel_open(gw_args_positional(args, 0), &err);
+	if (in) {
+		gw_channel_set_cancel(in, cli->cancel);
+		in = gw_channel_decompress(in, &err);
+	}
+	if (in) {
+		req.acceptance = &acceptance;
+		req.name = gw_args_text(args, "name");
+		req.paused = gw_args_flag(args, "paused") > 0;
+		rc = xl->restore(&req, in, &err);
+		gw_channel_close(in);
+	}
+	gw_output_erase(&cli->out);
+	if (rc < 0)
+		return gw_cli_fail(cli, &err);
+	printf("%s\n", req.arrived);
+	return GW_EXIT_OK;
+}
+
+static void print_summary(const struct gw_report *report)
+{
+	struct gw_buffer text = {0};
+
+	if (gw_report_text(report, &text, NULL) == 0)
+		printf("%.*s", (int)text.len, (const char *)text.data);
+	gw_buffer_free(&text);
+}
+
+int gw_xl_verb_migrate(struct gw_cli *cli, const struct gw_args *args)
+{
+	const char *domain = gw_args_positional(args, 0), *to = gw_args_positional(args, 1);
+	struct gw_error err = GW_ERROR_INIT;
+	struct gw_xl_request req;
+	const struct gw_xl_plugin *xl = load(cli, &req, &err);
+	struct gw_channel *ch = NULL;
+	int rc = -1;
+
+	if (xl && refuse(args, suspend_options, &err) == 0)
+		ch = gw_channel_connect(to, cli->cancel, &err);
+	if (ch) {
+		pass_to_helper(args);
+		req.live = !gw_args_flag(args, "no-live");
+		rc = xl->migrate(&req, domain, ch, &err);
+		gw_channel_close(ch);
+	}
+	gw_output_erase(&cli->out);
+	if (rc < 0)
+		return gw_cli_fail(cli, &err);
+	printf("%s has moved to %s\n", domain, to);
+	print_summary(&req.report);
+	rc = write_report(&req, "migrate", gw_args_text(args, "report"), &err);
+	return rc < 0 ? gw_domain_fail(cli, &err) : GW_EXIT_OK;
+}
+
+/* One connection after the other. True if a domain came. */
+static bool serve(struct gw_cli *cli, const struct gw_xl_plugin *xl, struct gw_xl_request *req,
+		  struct gw_channel *ch, int *status)
+{
+	struct gw_error err = GW_ERROR_INIT;
+	int rc = xl->receive(req, ch, &err);
+
+	gw_channel_close(ch);
+	gw_output_erase(&cli->out);
+	if (rc < 0) {
+		*status = gw_cli_fail(cli, &err);
+		return false;
+	}
+	printf("%s\n", req->arrived);
+	fflush(stdout);
+	*status = GW_EXIT_OK;
+	return true;
+}
+
+static int listen_on(struct gw_cli *cli, const struct gw_args *args, const struct gw_xl_plugin *xl,
+		     struct gw_xl_request *req, struct gw_listener *listener)
+{
+	bool keep = gw_args_flag(args, "keep") > 0;
+	struct gw_error err = GW_ERROR_INIT;
+	int status = GW_EXIT_FAILED;
+
+	printf("%s\n", gw_listener_address(listener));
+	fflush(stdout);
+	for (;;) {
+		struct gw_channel *ch = gw_listener_accept(listener, cli->cancel, &err);
+
+		if (!ch)
+			return gw_cli_fail(cli, &err);
+		if (serve(cli, xl, req, ch, &status) && !keep)
+			return status;
+		if (gw_cancel_is_set(cli->cancel))
+			return GW_EXIT_CANCELLED;
+	}
+}
+
+int gw_xl_verb_receive(struct gw_cli *cli, const struct gw_args *args)
+{
+	struct gw_error err = GW_ERROR_INIT;
+	struct gw_acceptance acceptance;
+	struct gw_xl_request req;
+	const struct gw_xl_plugin *xl = load(cli, &req, &err);
+	struct gw_listener *listener = NULL;
+	int status;
+
+	if (xl && refuse(args, own_process, &err) == 0 &&
+	    accept_option(args, &acceptance, &err) == 0)
+		listener = gw_listener_open(gw_args_positional(args, 0), &err);
+	if (!listener)
+		return gw_cli_fail(cli, &err);
+	req.acceptance = &acceptance;
+	req.name = gw_args_text(args, "name");
+	req.paused = gw_args_flag(args, "paused") > 0;
+	status = listen_on(cli, args, xl, &req, listener);
+	gw_listener_close(listener);
+	return status;
+}

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * The plugin xl: domains that libxl owns, for the verbs of "godwit -c xen:". It links libxenlight;
- * whoever calls it loads it (hypervisor/plugin.h) and needs none of Xen's libraries.
+ * a program loads it (hypervisor/plugin.h) and needs none of Xen's libraries itself.
  */
 #ifndef GW_XL_PLUGIN_H
 #define GW_XL_PLUGIN_H

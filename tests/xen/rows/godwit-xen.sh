@@ -61,7 +61,7 @@ gx_migrate()
 	counts_on "$before"
 }
 
-# SIGINT while memory is sent: the domain runs on at the source, and the receiver has nothing.
+# SIGTERM while memory is sent: the domain runs on at the source, and the receiver has nothing.
 gx_cancel()
 {
 	local before
@@ -70,9 +70,9 @@ gx_cancel()
 	arm
 	before=$(beats)
 	receive_here
-	GODWIT_BANDWIDTH=100K timeout 150 "$prefix/bin/godwit" -c xen: migrate --bandwidth 100K "$domain" "$address" >said 2>&1 </dev/null &
+	timeout 150 "$prefix/bin/godwit" -c xen: migrate --bandwidth 100K "$domain" "$address" >said 2>&1 </dev/null &
 	until_true 60 xl domid "$domain--incoming" || fail "no domain comes into being at the receiver"
-	kill -INT $(pidof godwit | tr ' ' '\n' | grep -v -x $receiver)
+	kill -TERM $(pidof godwit | tr ' ' '\n' | grep -v -x $receiver)
 	wait $!
 	status=$?
 	cat said
@@ -108,5 +108,6 @@ gx_refuse()
 row godwit-xen-save gx_save_restore pvh64
 row godwit-xen-save-pv gx_save_restore pv
 row godwit-xen-migrate gx_migrate pvh64
+row godwit-xen-migrate-hvm gx_migrate hvm
 row godwit-xen-cancel gx_cancel pvh64
 row godwit-xen-refuse gx_refuse pvh64

@@ -78,7 +78,6 @@ static enum gw_code code_of(int rc)
 		return GW_NO_MEMORY;
 	case ERROR_GUEST_TIMEDOUT:
 		return GW_GUEST;
-	case ERROR_INVAL:
 	case ERROR_DOMAIN_NOTFOUND:
 		return GW_USAGE;
 	default:

@@ -53,6 +53,14 @@ on_host()
 	return "$(cat $ask.status)"
 }
 
+# verify FILE: Xen's own verifier and godwit's take it, on the host.
+verify()
+{
+	cp "$1" /out/image
+	on_host verify image || fail "a verifier does not take the image: $(tail -n 1 /out/ask.output)"
+	rm /out/image
+}
+
 # use_helper stock|godwit: who saves and restores for the xl commands from here on.
 use_helper()
 {

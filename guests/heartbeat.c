@@ -5,8 +5,8 @@
  * another page, names it and stops. It answers suspend requests (docs/guest-abi.md) as often as
  * they come.
  *
- * Command line: seed=1 pages=64 rate=1 check=1 period=1000 idle=1 light=0 listen=1. A step rewrites
- * rate pages, checks check pages, yields idle times and looks for a request; every period steps
+ * Command line: seed=1 pages=64 rate=1 check=1 period=1000 idle=1 light=0 listen=1. A step checks
+ * check pages, rewrites rate pages, yields idle times and looks for a request; every period steps
  * there is a line.
  */
 #include <stdint.h>
@@ -281,10 +281,11 @@ void __attribute__((noreturn)) guest_main(const void *info)
 
 	begin(info);
 	for (;;) {
-		for (uint32_t i = 0; i < pace.rate && header.pages; i++)
-			rewrite_next();
+		/* Checked first: a page that was lost must not be rewritten unseen. */
 		for (uint32_t i = 0; i < pace.check && header.pages; i++)
 			check_next();
+		for (uint32_t i = 0; i < pace.rate && header.pages; i++)
+			rewrite_next();
 		check_header();
 		if (++steps >= pace.period) {
 			steps = 0;

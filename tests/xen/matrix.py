@@ -56,7 +56,8 @@ def patterns(path):
 def choose(rows, names):
     for name in names:
         if not fnmatch.filter(rows, name):
-            sys.exit("there is no row %s; --list prints them" % name)
+            print("there is no row %s; --list prints them" % name, file=sys.stderr)
+            sys.exit(2)
     return [row for row in rows if any(fnmatch.fnmatchcase(row, name) for name in names)]
 
 

@@ -152,7 +152,7 @@ static int write_checkpoints(struct gw_save *s, struct gw_error *err)
 static int complete_toolstack(struct gw_save *s, struct gw_error *err)
 {
 	enum gw_stream_type type = s->args->stream_type;
-	unsigned needed = GW_TOOLSTACK_SUSPENDS;
+	unsigned needed = s->args->static_only ? 0 : GW_TOOLSTACK_SUSPENDS;
 
 	if (type != GW_STREAM_PLAIN)
 		needed |= GW_TOOLSTACK_CHECKPOINTS;
@@ -187,7 +187,8 @@ static int save(struct gw_save *s, struct gw_error *err)
 	if (ops->setup(&s->guest, err) < 0 || gw_save_memory_init(s, err) < 0 ||
 	    write_static_data(s, err) < 0)
 		return -1;
-	return write_checkpoints(s, err);
+	return s->args->static_only ? gw_channel_drain(s->args->out, err)
+				    : write_checkpoints(s, err);
 }
 
 static void sum_up(struct gw_save *s)

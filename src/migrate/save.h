@@ -52,7 +52,8 @@ struct gw_save_args {
 	/* live and plain: a domain without log-dirty is suspended first, with a warning in the log.
 	 * Else its save fails with GW_UNSUPPORTED. */
 	bool suspend_if_not_logged;
-	bool verify; /* live and plain: send everything again after VERIFY */
+	bool static_only; /* end after STATIC_DATA_END: the domain is never suspended */
+	bool verify;	  /* live and plain: send everything again after VERIFY */
 	enum gw_stream_type stream_type;
 	struct gw_precopy precopy;
 	const struct gw_save_layer *layer; /* around the stream; NULL: none */

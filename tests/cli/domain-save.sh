@@ -28,6 +28,20 @@ run_expect 0 "$GODWIT" resume tpvh
 assert_state tpvh running
 run_expect 2 "$GODWIT" save --paused --keep-running tpvh a.save
 
+# The static data alone: the domain is not even suspended, and verify misses nothing but the rest.
+run_expect 0 "$GODWIT" save --static-only tpvh static.save
+assert_state tpvh running
+"$GODWIT" save --static-only tpvh - | cmp - static.save || fail "the static data changes"
+[ "$(stat -c %s static.save)" -lt 20000 ] || fail "$(stat -c %s static.save) bytes of static data"
+run_expect 1 "$GODWIT" verify static.save
+[ "$(grep -c ^error: out)" = 1 ] || fail "more than one error"
+out_has "the input ends between two records, before END [image-truncated]"
+run_expect 0 "$GODWIT" inspect --policy a.save
+tail -n +2 out >whole
+run_expect 1 "$GODWIT" inspect --policy static.save
+tail -n +2 out | cmp - whole || fail "another policy than the image's"
+run_expect 2 "$GODWIT" save --static-only --live tpvh static.save
+
 # There is no room, or no folder: the domain runs on, the old file is as it was.
 cp a.save before
 run_expect 3 "$GODWIT" save tpvh /dev/full

@@ -5,6 +5,8 @@
  */
 #include "lib/gwtest.h"
 
+#include <unistd.h>
+
 #include "base/bytes.h"
 #include "base/util.h"
 #include "lib/bytes.h"
@@ -312,6 +314,62 @@ static void test_damaged_record(void **state)
 	gw_buffer_free(&image.file);
 }
 
+/* Where an image's first PAGE_DATA begins. */
+static size_t first_pages(const struct image *image)
+{
+	size_t at = image->start + 40;
+
+	while (gw_get_le32(image->file.data + at) != GW_REC_PAGE_DATA)
+		at += 8 + ((gw_get_le32(image->file.data + at + 4) + 7u) & ~7u);
+	return at;
+}
+
+/* The image with 8 bytes more in its first PAGE_DATA than its pages need. */
+static struct image with_long_pages(const char *name)
+{
+	struct image image = load(name), longer = {0};
+	size_t at = first_pages(&image);
+	uint32_t len = gw_get_le32(image.file.data + at + 4);
+	size_t end = at + 8 + len;
+	struct gw_error err = GW_ERROR_INIT;
+
+	assert_int_equal(len % 8, 0);
+	gw_put_le32(image.file.data + at + 4, len + 8);
+	assert_ok(gw_buffer_append(&longer.file, image.file.data, end, &err), &err);
+	assert_ok(gw_buffer_append(&longer.file, "8 bytes.", 8, &err), &err);
+	assert_ok(gw_buffer_append(&longer.file, image.file.data + end, image.file.len - end, &err),
+		  &err);
+	longer.start = image.start;
+	gw_buffer_free(&image.file);
+	return longer;
+}
+
+/* A length that is not that of the entries and pages: a listener never gets such page data. */
+static void test_malformed_pages(void **state)
+{
+	struct image plain = load("xen-code/v3_422_hvm_1024.xz");
+	struct image image = with_long_pages("xen-code/v3_422_hvm_1024.xz");
+	struct heard whole = {0}, obeys = {0}, reports = {.reading.all_errors = true};
+	struct heard unjudged = {.reading.is_judged = true};
+	size_t len = image.file.len - image.start;
+	struct gw_error err = GW_ERROR_INIT;
+
+	assert_int_equal(read_all(&plain, &whole), GW_READ_OK);
+	assert_fails(read_part(&image, len, &obeys, &err), &err, GW_INVALID, " bytes, record has ");
+	assert_int_equal(obeys.pages, 0);
+	/* No rule looks at an input that was judged before: what is malformed there is still
+	 * refused. */
+	assert_fails(read_part(&image, len, &unjudged, &err), &err, GW_INVALID,
+		     "(PAGE_DATA): malformed");
+	assert_int_equal(unjudged.pages, 0);
+	assert_int_equal(read_part(&image, len, &reports, &err), GW_READ_OK);
+	assert_int_equal(reports.errors, 1);
+	assert_int_equal(reports.pages, whole.pages - 1);
+	assert_int_equal(reports.records, whole.records);
+	gw_buffer_free(&image.file);
+	gw_buffer_free(&plain.file);
+}
+
 /* Everything of an image but its END, put into a spool, is heard again from there. */
 struct spooling {
 	struct heard h;
@@ -379,12 +437,46 @@ static void test_round_spool(void **state)
 	gw_buffer_free(&image.file);
 }
 
+/* A spool file that lost its last bytes: those of a whole record, then a part of one. */
+static void test_round_spool_lost(void **state)
+{
+	static const struct gw_image_header header = {
+		.version = 3, .type = GW_GUEST_X86_HVM, .page_shift = 12};
+	static const struct gw_read_listener deaf = {0};
+	const struct gw_record rec = {.type = GW_RECORD_OPTIONAL | 0x55,
+				      .length = 13,
+				      .data = (const uint8_t *)"0123456789abc"};
+	struct gw_reading reading = {.listener = &deaf};
+	struct gw_round_spool spool = {0};
+	struct gw_error err = GW_ERROR_INIT;
+
+	assert_ok(gw_round_spool_begin(&spool, &header, 0, &err), &err);
+	for (int i = 0; i < 3; i++)
+		assert_ok(gw_round_spool_record(&spool, &rec, &err), &err);
+	assert_int_equal(spool.spool.bytes, 40 + 3 * 24);
+	assert_ok(gw_round_spool_replay(&spool, &reading, &err), &err);
+	for (int lost = 24; lost < 30; lost += 5) {
+		assert_int_equal(ftruncate(spool.spool.fd, 40 + 3 * 24 - lost), 0);
+		reading = (struct gw_reading){.listener = &deaf};
+		assert_fails(gw_round_spool_replay(&spool, &reading, &err), &err, GW_SYSTEM,
+			     "the spooled round lost bytes after");
+	}
+	/* All that was put, and still no whole record. */
+	spool.spool.bytes = 40 + 24 + 8;
+	assert_int_equal(ftruncate(spool.spool.fd, 40 + 24 + 8), 0);
+	reading = (struct gw_reading){.listener = &deaf};
+	assert_fails(gw_round_spool_replay(&spool, &reading, &err), &err, GW_SYSTEM,
+		     "the spooled round lost bytes after");
+	gw_round_spool_close(&spool);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_plain),	       cmocka_unit_test(test_rounds),
 		cmocka_unit_test(test_colo),	       cmocka_unit_test(test_cut_anywhere),
-		cmocka_unit_test(test_damaged_record), cmocka_unit_test(test_round_spool),
+		cmocka_unit_test(test_damaged_record), cmocka_unit_test(test_malformed_pages),
+		cmocka_unit_test(test_round_spool),    cmocka_unit_test(test_round_spool_lost),
 	};
 
 	return cmocka_run_group_tests_name("reading", tests, NULL, NULL);

@@ -222,6 +222,38 @@ static void test_leaves_pages_out(void **state)
 	gw_control_destroy(d->control);
 }
 
+static bool any_pfn(struct gw_restore_guest *g, uint64_t pfn)
+{
+	return true;
+}
+
+/* The domain's bound holds whatever its kind of guest thinks of a pfn. */
+static void test_bound_of_the_domain(void **state)
+{
+	struct gw_domain *d = stored_domain(GW_GUEST_X86_HVM, NR_PFNS);
+	struct gw_restore_guest g = make_guest(d);
+	struct gw_restore_guest_ops lenient = *g.ops;
+	uint64_t entry = gw_page_entry(g.max_pfns - 1, GW_PAGE_NOTAB);
+	const struct gw_image_reader record = {.entries = &entry, .nr_entries = 1};
+	struct gw_error err = GW_ERROR_INIT;
+	struct gw_batch_pool pool;
+	struct gw_batch *b;
+
+	lenient.pfn_is_valid = any_pfn;
+	g.ops = &lenient;
+	assert_ok(gw_batch_pool_init(&pool, 1, &err), &err);
+	b = gw_batch_get(&pool);
+	assert_ok(gw_restore_judge_pages(&g, &record, 0, b, &err), &err);
+	entry++;
+	assert_fails(gw_restore_judge_pages(&g, &record, 0, b, &err), &err, GW_INVALID,
+		     "is beyond domain");
+	assert_string_equal(g.rule, "domain-size");
+	g.ops->cleanup(&g);
+	gw_policy_free(&g.policy);
+	gw_batch_pool_free(&pool);
+	gw_control_destroy(d->control);
+}
+
 /* The contents of the first copy of a page in a stored image. */
 static uint8_t *page_of(struct stored *s, uint64_t wanted)
 {
@@ -375,6 +407,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_batches_in_any_order),
 		cmocka_unit_test(test_leaves_pages_out),
+		cmocka_unit_test(test_bound_of_the_domain),
 		cmocka_unit_test(test_rehearsal_reports_all),
 		cmocka_unit_test(test_ports_of_pv),
 		cmocka_unit_test(test_ports_of_hvm),

@@ -12,6 +12,7 @@
 #include "format/libxc/image.h"
 #include "format/libxl/stream.h"
 #include "hypervisor/control.h"
+#include "hypervisor/domain.h"
 #include "hypervisor/memory/memory.h"
 #include "lib/manifest.h"
 #include "lib/random.h"
@@ -310,6 +311,88 @@ static void test_device_model(void **state)
 	stored_free(&s);
 }
 
+/* The HVM_CONTEXT of a round (0 first), whose body is at the return value in s->file. */
+static size_t context_of_round(const struct stored *s, const struct map *m, size_t round)
+{
+	for (size_t i = 0; i < m->nr_records; i++) {
+		size_t at = s->at + m->records[i];
+
+		if ((round == 0 || m->records[i] >= m->complete[round - 1]) &&
+		    gw_get_le32(s->file.data + at) == GW_REC_HVM_CONTEXT)
+			return at + 8;
+	}
+	fail_msg("round %zu has no HVM_CONTEXT", round);
+	return 0;
+}
+
+static void check_context(struct gw_domain *d, const uint8_t *expected, size_t len)
+{
+	struct gw_error err = GW_ERROR_INIT;
+	void *blob;
+	size_t got;
+
+	assert_ok(gw_domain_get_context(d, &blob, &got, &err), &err);
+	assert_int_equal(got, len);
+	assert_memory_equal(blob, expected, len);
+	free(blob);
+}
+
+/* The vCPUs are those of the last complete checkpoint, too, although a later state came. */
+static void test_state_of_the_checkpoint(void **state)
+{
+	struct stored s = load(*state);
+	struct map m = map_stream(&s);
+	size_t before = context_of_round(&s, &m, 1), after = context_of_round(&s, &m, 2);
+	size_t len = gw_get_le32(s.file.data + before - 4);
+
+	s.file.data[after + 100] ^= 0x55;
+	assert_int_equal(gw_get_le32(s.file.data + after - 4), len);
+	assert_memory_not_equal(s.file.data + before, s.file.data + after, len);
+	for (size_t cut = m.complete[2] - 1; cut <= m.complete[2]; cut++) {
+		struct gw_restore_args args = {0};
+		struct gw_error err = GW_ERROR_INIT;
+		struct gw_domain *d;
+
+		assert_ok(stored_restore(&s, cut, &d, &args, NULL, &err), &err);
+		check_context(d, s.file.data + (cut < m.complete[2] ? before : after), len);
+		gw_control_destroy(d->control);
+	}
+	stored_free(&s);
+}
+
+/* The stream up to where round 2 is complete, and with the first record of round 3 if it is to have
+ * more; then the image's END. */
+static struct stored ended_after_checkpoint(const char *name, bool more)
+{
+	static const uint8_t end[8] = {GW_REC_END};
+	struct gw_error err = GW_ERROR_INIT;
+	struct stored s = load(name);
+	struct map m = map_stream(&s);
+
+	s.file.len = s.at + (more ? m.records[record_of_round(&m, 2) + 1] : m.complete[1]);
+	assert_ok(gw_buffer_append(&s.file, end, sizeof(end), &err), &err);
+	return s;
+}
+
+/* END after a checkpoint ends the image, and what came since the checkpoint is given up. */
+static void test_end_after_checkpoint(void **state)
+{
+	for (int more = 0; more < 2; more++) {
+		struct stored s = ended_after_checkpoint(names[0], more);
+		struct gw_restore_args args = {0};
+		struct gw_restore_result result;
+		struct gw_error err = GW_ERROR_INIT;
+		struct gw_domain *d;
+
+		assert_ok(stored_restore(&s, s.file.len - s.at, &d, &args, &result, &err), &err);
+		assert_int_equal(result.checkpoints, 2);
+		assert_false(result.failed_over);
+		check_memory(names[0], 1, d);
+		gw_control_destroy(d->control);
+		stored_free(&s);
+	}
+}
+
 #define FOR_EACH_NAME(test)                                                                        \
 	cmocka_unit_test_prestate(test, (void *)(uintptr_t)names[0]),                              \
 		cmocka_unit_test_prestate(test, (void *)(uintptr_t)names[1])
@@ -322,6 +405,8 @@ int main(void)
 		FOR_EACH_NAME(test_toolstack_decides),
 		FOR_EACH_NAME(test_broken_connection),
 		FOR_EACH_NAME(test_checkpoint_unannounced),
+		FOR_EACH_NAME(test_state_of_the_checkpoint),
+		cmocka_unit_test(test_end_after_checkpoint),
 		cmocka_unit_test(test_device_model),
 	};
 

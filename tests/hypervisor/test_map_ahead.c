@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Mapping ahead: one thread maps batches, another unmaps them, a third asks for types and fetches
+ * Tests mapping ahead: one thread maps batches, another unmaps them, a third asks for types, fetches
  * the dirty pages and copies them, as a save does, with and without a running guest. No write is
  * lost and no mapping stays open.
  */
@@ -30,8 +30,8 @@ struct batch {
 
 struct race {
 	struct gw_domain *d;
-	uint64_t gfns[PAGES]; /* of pages that stay */
-	bool writes;	      /* no guest runs: the second thread may write */
+	uint64_t gfns[PAGES]; /* gfns of pages that are never removed */
+	bool writes;	      /* no guest runs, so the second thread may write */
 	uint64_t nr_pfns;
 	uint64_t *fetched;
 	uint8_t *pages[PAGES];	    /* as the mappings show them, for good */
@@ -185,7 +185,7 @@ static void run_threads(struct race *r)
 		pthread_join(threads[i], NULL);
 }
 
-/* Nobody writes any more: a mapping left open would be dirty again and again. */
+/* After the last write, a mapping left open would be reported dirty again and again. */
 static void check(struct race *r)
 {
 	fetch(r);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Every real stream restores, and the memory is what its manifest says; what is restored, saved
- * and restored again is the same.
+ * Tests that every real stream restores to the memory of its manifest, and that a restored guest
+ * can be saved and restored again unchanged.
  */
 #include "lib/gwtest.h"
 
@@ -17,7 +17,7 @@
 static const struct {
 	const char *stream, *manifest;
 	uint64_t checkpoints;
-	size_t behind; /* bytes behind the stream: xl's words of the handover */
+	size_t behind; /* bytes after the stream: xl's messages of the handover */
 } real[] = {
 	{"xen-code/v2_46_hvm_w64_1024.xz", "xen-code/v2_46_hvm_w64_1024.manifest.xz", 0},
 	{"xen-code/v2_46_pv64_w64_live_1024.xz", "xen-code/v2_46_pv64_w64_live_1024.manifest.xz",
@@ -42,8 +42,8 @@ static const struct {
 };
 
 /*
- * The recorded domains have page tables that no other refers to; here such a page is an ordinary
- * one until somebody uses it. Brings its contents into the form in which a table travels.
+ * The recorded domains have page tables that nothing refers to; here such a page is an ordinary one
+ * until it is used. Converts its contents to the form in which a table is sent.
  */
 static void as_table(struct gw_domain *d, const struct manifest_page *page, uint8_t *contents)
 {
@@ -156,7 +156,7 @@ static void test_real_stream(void **state)
 	stored_free(&s);
 }
 
-/* Everything but END came: the state is there, and still nothing says that it is all of it. */
+/* Everything but END was read: the state is there, but nothing proves that it is complete. */
 static void test_cut_before_end(void **state)
 {
 	struct stored s = stored_load("xen-code/v3_422_hvm_1024.xz");

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Checkpointed streams on the receiving side: cut anywhere they restore to the last complete
- * checkpoint, or fail before the first; what is malformed is no failover.
+ * Tests restores of checkpointed streams: cut anywhere, they restore to the last complete
+ * checkpoint, or fail before the first; a malformed stream is not a failover.
  */
 #include "lib/gwtest.h"
 
@@ -22,8 +22,8 @@ static const char *const names[] = {"hvm_remus3_1024", "libxl_hvm_remus3_1024"};
 
 #define POINTS_MAX 512
 
-/* Where the records of a stream begin, and where its checkpoints are complete, as offsets from its
- * first byte. */
+/* Where the records of a stream begin and its checkpoints are complete, as offsets from its first
+ * byte. */
 struct map {
 	size_t records[POINTS_MAX], nr_records;
 	size_t complete[8], nr_complete;
@@ -37,7 +37,7 @@ static struct stored load(const char *name)
 	return stored_load(path);
 }
 
-/* Walks both layers: behind an image's CHECKPOINT come libxl records until CHECKPOINT_END. */
+/* Walks both layers: after an image's CHECKPOINT come libxl records until CHECKPOINT_END. */
 static struct map map_stream(const struct stored *s)
 {
 	struct map m = {0};
@@ -75,7 +75,7 @@ static void check_memory(const char *name, uint64_t checkpoint, struct gw_domain
 		const uint8_t *page = gw_memory_page(d, m.pages[i].pfn);
 
 		assert_non_null(page);
-		/* Rings are emptied: tested in test_restore.c. */
+		/* The restore empties rings, which test_restore.c checks. */
 		if (page[0] == 0 && memcmp(page, page + 1, GW_PAGE_SIZE - 1) == 0)
 			continue;
 		manifest_hash(page, hash);
@@ -87,7 +87,7 @@ static void check_memory(const char *name, uint64_t checkpoint, struct gw_domain
 	manifest_free(&m);
 }
 
-/* Restores the first len bytes and checks what became of them. */
+/* Restores the first len bytes and checks the result. */
 static void check_cut(const char *name, const struct stored *s, const struct map *m, size_t len)
 {
 	struct gw_error err = GW_ERROR_INIT;
@@ -128,7 +128,7 @@ static void test_cut_anywhere(void **state)
 	stored_free(&s);
 }
 
-/* Which record of round n (0 first) to spoil: an index into the map. */
+/* The record of round n (from 0) to damage, as an index into the map. */
 static size_t record_of_round(const struct map *m, size_t round)
 {
 	for (size_t i = 0; i < m->nr_records; i++)
@@ -153,7 +153,7 @@ static void test_malformed_is_no_failover(void **state)
 		     GW_INVALID, "type 0x00000077");
 	assert_false(result.failed_over);
 	gw_control_destroy(d->control);
-	/* The lost framing of a record that is longer than any may be. */
+	/* A record longer than the limit: the framing is lost. */
 	gw_put_le32(s.file.data + at, GW_REC_PAGE_DATA);
 	gw_put_le32(s.file.data + at + 4, 0x70000000);
 	assert_fails(stored_restore(&s, s.file.len - s.at, &d, &args, &result, &err), &err,
@@ -162,7 +162,7 @@ static void test_malformed_is_no_failover(void **state)
 	stored_free(&s);
 }
 
-/* A verdict for each checkpoint in turn. */
+/* A decision for each checkpoint in turn. */
 struct verdicts {
 	const char *list; /* g: go on, f: failover, s: stop */
 	unsigned asked;
@@ -231,7 +231,7 @@ static int restore_faulty(const struct stored *s, const struct gw_fault_plan *pl
 	return rc;
 }
 
-/* A connection that breaks is a lost sender; a cancel by the owner is not. */
+/* A broken connection is a lost sender; a cancel by the owner is not. */
 static void test_broken_connection(void **state)
 {
 	const char *name = *state;
@@ -265,7 +265,7 @@ static void test_broken_connection(void **state)
 	stored_free(&s);
 }
 
-/* A stored file may have checkpoints that nobody announced; a sender under way may not. */
+/* A stored file may have checkpoints that were not announced; a running sender may not. */
 static void test_checkpoint_unannounced(void **state)
 {
 	struct stored s = load(*state);
@@ -288,7 +288,7 @@ static void test_checkpoint_unannounced(void **state)
 	stored_free(&s);
 }
 
-/* The device model's state of the last complete checkpoint: 5 bytes longer in each. */
+/* The device model's state is that of the last complete checkpoint: each is 5 bytes longer. */
 static void test_device_model(void **state)
 {
 	struct stored s = load("libxl_hvm_remus3_1024");

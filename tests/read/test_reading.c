@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The reading of real images: what a listener hears, in which order, and when a round counts; cut
- * anywhere, with and without going on after errors; and a round out of its spool.
+ * Tests the reading of real images: which events a listener gets, in which order, and when a round
+ * counts; cut anywhere, with and without all_errors; and a round from its spool.
  */
 #include "lib/gwtest.h"
 
@@ -14,13 +14,13 @@
 #include "lib/realdata.h"
 #include "read/round_spool.h"
 
-/* What a listener heard. */
+/* The events that a listener got. */
 struct heard {
 	struct gw_reading reading;
 	struct gw_input in;
 	uint64_t arrived, records, pages, bodies, rounds, contents;
 	uint32_t last_stream_record, last_at_round;
-	uint64_t records_at_round; /* of the image, then */
+	uint64_t records_at_round; /* records of the image at that time */
 	uint64_t stop_at_round;	   /* 0: never */
 	unsigned errors;
 	uint64_t digest; /* of all bytes of records and pages, in order */
@@ -48,7 +48,7 @@ static enum gw_read_result on_record(void *owner, struct gw_error *err)
 
 	h->records++;
 	digest(h, rec->data, rec->length);
-	/* The offsets of the image count what stands between its parts. */
+	/* Offsets of the image include what lies between its parts. */
 	assert_int_equal(gw_input_offset(h->reading.in),
 			 h->reading.image_offset + h->reading.image.offset);
 	return GW_READ_OK;
@@ -122,7 +122,7 @@ static struct image load(const char *name)
 	return image;
 }
 
-/* Reads the first len bytes of it; h has what the caller wants. */
+/* Reads the first len bytes of the image; the caller sets the options in h. */
 static enum gw_read_result read_part(const struct image *image, size_t len, struct heard *h,
 				     struct gw_error *err)
 {
@@ -170,13 +170,14 @@ static void test_plain(void **state)
 	gw_buffer_free(&libxl.file);
 }
 
-/* A round is complete with CHECKPOINT, CHECKPOINT_END or, of COLO, as the caller says. */
+/* A round is complete with CHECKPOINT, CHECKPOINT_END or, for COLO, the record that the caller
+ * chose. */
 static void test_rounds(void **state)
 {
 	static const struct {
 		const char *name;
 		enum gw_read_colo colo;
-		uint32_t completes; /* the record of the libxl stream */
+		uint32_t completes; /* of the libxl stream */
 	} cases[] = {
 		{"xen-code/v3_422_hvm_remus3_1024.xz", GW_READ_COLO_LOOK, 0},
 		{"xen-code/v3_422_libxl_hvm_remus3_1024.xz", GW_READ_COLO_NO,
@@ -201,7 +202,7 @@ static void test_rounds(void **state)
 	}
 }
 
-/* Where in the input each CHECKPOINT_END ends. */
+/* Offsets at which each CHECKPOINT_END ends. */
 struct ends {
 	struct gw_reading reading;
 	uint64_t at[3];
@@ -244,8 +245,8 @@ static struct image colo_image(void)
 	return colo;
 }
 
-/* CHECKPOINT_STATE comes after CHECKPOINT_END: the round waits for it only if the caller says so.
- */
+/* CHECKPOINT_STATE comes after CHECKPOINT_END: the round waits for it only if the caller asks for
+ * that. */
 static void test_colo(void **state)
 {
 	struct image image = colo_image();
@@ -261,7 +262,8 @@ static void test_colo(void **state)
 	gw_buffer_free(&image.file);
 }
 
-/* Where the rules find an error, an obedient reading fails, and elsewhere the two hear the same. */
+/* Where the rules find an error, a reading without all_errors fails; otherwise both readings get
+ * the same events. */
 static void cut_anywhere(const char *name)
 {
 	struct image image = load(name);
@@ -281,7 +283,7 @@ static void cut_anywhere(const char *name)
 		assert_int_equal(all_rc, rc == GW_READ_OK ? GW_READ_OK : GW_READ_ENDED);
 		assert_int_equal(obeys.rounds, reports.rounds);
 		assert_true(obeys.digest == reports.digest);
-		/* What came after a complete checkpoint may be cut. */
+		/* Data after a complete checkpoint may be cut. */
 		assert_true(rc != GW_READ_FAILED || obeys.rounds == 0);
 	}
 	gw_buffer_free(&image.file);
@@ -423,13 +425,13 @@ static void test_round_spool(void **state)
 	assert_int_equal(gw_read_image(&s.h.reading, &err), GW_READ_OK);
 	gw_reading_free(&s.h.reading);
 	gw_channel_close(s.h.in.ch);
-	/* One more, with padding; whatever comes after it is found. */
+	/* One more record, with padding; the record after it is found. */
 	assert_ok(gw_round_spool_record(&s.spool, &odd, &err), &err);
 	assert_ok(gw_round_spool_record(&s.spool, &odd, &err), &err);
 	digest(&whole, odd.data, odd.length);
 	digest(&whole, odd.data, odd.length);
 	assert_ok(gw_round_spool_replay(&s.spool, &again.reading, &err), &err);
-	/* All but END, which has no bytes, and those two. */
+	/* All but END, which was not spooled, and those two. */
 	assert_int_equal(again.records, whole.records + 1);
 	assert_int_equal(again.contents, whole.contents);
 	assert_true(again.digest == whole.digest);

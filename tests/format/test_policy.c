@@ -119,7 +119,7 @@ static void lack_of_features_is_named(void **state)
 	assert_ok(gw_policy_set_feature(&offered, &f, true, &err), &err);
 	assert_int_equal(gw_policy_compare(&wanted, &offered, note, &seen), 0);
 
-	/* A feature that the emulator has: smep. */
+	/* A feature that this emulated AMD machine has: smep. */
 	seen = (struct seen){0};
 	assert_true(gw_cpu_feature_find("smep", &f));
 	assert_true(gw_policy_has_feature(&wanted, &f) ==

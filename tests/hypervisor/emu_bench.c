@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Helpers for the tests of the emulator.
+ * Helpers for the tests of the built-in machine.
  */
 #include "emu_bench.h"
 

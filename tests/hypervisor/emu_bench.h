@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Helpers for the tests of the emulator: a host, a booted heartbeat guest, its console's text, its
- * memory, and a second domain made from a first one's state.
+ * Helpers for the tests of the built-in machine: a host, a booted heartbeat guest, its console's
+ * text, its memory, and a second domain made from a first one's state.
  */
 #ifndef GW_TESTS_EMU_BENCH_H
 #define GW_TESTS_EMU_BENCH_H
@@ -23,7 +23,7 @@ struct guest {
 	size_t len;
 };
 
-/* Prints a reason and exits with 77 where the emulator cannot run. */
+/* Prints a reason and exits with 77 where the built-in machine cannot run. */
 void bench_require(void);
 
 /* The whole file godwit-guestWIDTH.elf; *len its size. */
@@ -46,7 +46,7 @@ size_t guest_console_len(struct guest *g);
 
 /* The guest's page, for reading, whether it runs or not. */
 void *guest_page(struct guest *g, uint64_t gfn);
-/* Writes into a page as a toolstack would, so that the emulator notices. */
+/* Writes into a page as a toolstack would, so that the built-in machine notices. */
 void guest_write(struct guest *g, uint64_t gfn, size_t offset, const void *bytes, size_t len);
 
 /* Copies all state of a stopped domain into a new one through the tables. */

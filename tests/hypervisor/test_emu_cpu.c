@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Tests the emulator's processor: it executes what its policy has, a policy loses the features that
- * are taken away, CPUID shows the domain's policy, and all registers survive a move.
+ * Tests the built-in machine's processor: it executes what its policy has, a policy loses the
+ * features that are taken away, CPUID shows the domain's policy, and all registers survive a move.
  */
 #include "emu_bench.h"
 

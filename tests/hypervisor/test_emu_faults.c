@@ -55,7 +55,7 @@ static void finish(struct bench *b, const char *expected)
 		assert_ok(gw_domain_info(b->g->d, &info, &err), &err);
 	while (info.shutdown == GW_SHUTDOWN_NONE);
 	assert_int_equal(info.shutdown, GW_SHUTDOWN_CRASH);
-	/* The guest stopped itself; the emulator did not fail. */
+	/* The guest stopped itself; the built-in machine did not fail. */
 	assert_string_equal(gw_control_crash_text(b->g->d->control), "");
 	guest_free(b->g);
 }

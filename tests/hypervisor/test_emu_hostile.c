@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Tests hostile input to the emulator: streams and files that it must refuse, and guests whose
- * actions must only harm themselves.
+ * Tests hostile input to the built-in machine: streams and files that it must refuse, and guests
+ * whose actions must only harm themselves.
  */
 #include "emu_bench.h"
 
@@ -151,7 +151,7 @@ static void contexts_are_checked(void **state)
 	guest_free(g);
 }
 
-/* Runs code until the emulator stops it with this reason. */
+/* Runs code until the built-in machine stops it with this reason. */
 static void crashes(const char *code, size_t len, const char *why)
 {
 	struct guest *g = guest_raw("", code, len, 512);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Tests running guests in the emulator: boot, console, pause, suspend and resume.
+ * Tests running guests in the built-in machine: boot, console, pause, suspend and resume.
  */
 #include "emu_bench.h"
 

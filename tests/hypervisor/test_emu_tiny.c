@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Tests that a PVH guest saved by Xen 4.17 itself runs on in the emulator.
+ * Tests that a PVH guest saved by Xen 4.17 itself runs on in the built-in machine.
  */
 #include "emu_bench.h"
 

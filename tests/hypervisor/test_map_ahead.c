@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Tests mapping ahead: one thread maps batches, another unmaps them, a third asks for types, fetches
- * the dirty pages and copies them, as a save does, with and without a running guest. No write is
- * lost and no mapping stays open.
+ * Tests mapping ahead: one thread maps batches, another unmaps them, a third asks for types,
+ * fetches the dirty pages and copies them, as a save does, with and without a running guest. No
+ * write is lost and no mapping stays open.
  */
 #include "emu_bench.h"
 

@@ -35,8 +35,7 @@ static uint64_t size_of_fields(const json_t *fields)
 	size_t i;
 	json_t *field;
 
-	json_array_foreach(fields, i, field)
-	{
+	json_array_foreach (fields, i, field) {
 		uint64_t one = number(field, "size", 0);
 
 		size += GW_MIN(one * number(field, "array_len", 1), (uint64_t)UINT32_MAX);
@@ -55,8 +54,7 @@ static uint64_t size_of(const json_t *what, unsigned depth)
 
 	if (depth > DEPTH_MAX)
 		return UINT32_MAX;
-	json_array_foreach(subsections, i, sub)
-	{
+	json_array_foreach (subsections, i, sub) {
 		const char *name = json_string_value(json_object_get(sub, "vmsd_name"));
 
 		/* 0x05, length and name, version */
@@ -133,14 +131,12 @@ bool gw_qemu_describe(struct gw_qemu_sections *q)
 	json_t *device;
 
 	/* The devices are the last sections; memory, which is not described, comes before them. */
-	json_array_foreach(devices, i, device)
-	{
+	json_array_foreach (devices, i, device) {
 		uint64_t size = size_of_section(q, device);
 
 		expected = expected > size ? expected - size : 0;
 	}
-	json_array_foreach(devices, i, device)
-	{
+	json_array_foreach (devices, i, device) {
 		good = good && list_device(q, device, &from, &expected);
 	}
 	json_decref(json);

@@ -22,7 +22,7 @@ struct gw_hello {
 
 /*
  * True if a connection that begins with these bytes (at most 24) can be a godwit's: its first frame
- * is HELLO, or ERROR or CANCEL in its place.
+ * is HELLO, or instead ERROR or CANCEL.
  */
 bool gw_hello_is_possible(const uint8_t *first, size_t len);
 

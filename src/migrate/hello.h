@@ -10,7 +10,7 @@
 
 #define GW_HELLO_SIZE 48
 
-/* Feature bits: none are defined yet (docs/protocol.md, "What is to come"). */
+/* Feature bits: none are defined yet (docs/protocol.md, "Planned extensions"). */
 #define GW_PROTOCOL_FEATURES UINT64_C(0)
 
 struct gw_hello {

@@ -47,6 +47,20 @@ static void second_test(void **state)
 	assert_memory_equal(of_first, again, sizeof(again));
 }
 
+/* Every letter of a name counts, and not only how many there are. */
+static void every_letter_counts(void **state)
+{
+	static const char *const names[] = {"test_a", "test_b", "uest_a", "test_ab"};
+	uint64_t drawn[4][DRAWN];
+
+	for (size_t i = 0; i < 4; i++) {
+		random_start(7, names[i]);
+		draw(drawn[i]);
+		for (size_t j = 0; j < i; j++)
+			assert_unrelated(drawn[i], drawn[j]);
+	}
+}
+
 static void any_seed_works(void **state)
 {
 	static const uint64_t seeds[] = {0, 1, UINT64_MAX, UINT64_C(1) << 63};
@@ -120,9 +134,10 @@ static void seed_is_read(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(first_test),	  cmocka_unit_test(second_test),
-		cmocka_unit_test(any_seed_works), cmocka_unit_test(states_are_apart),
-		cmocka_unit_test(below_is_less),  cmocka_unit_test(seed_is_read),
+		cmocka_unit_test(first_test),	       cmocka_unit_test(second_test),
+		cmocka_unit_test(every_letter_counts), cmocka_unit_test(any_seed_works),
+		cmocka_unit_test(states_are_apart),    cmocka_unit_test(below_is_less),
+		cmocka_unit_test(seed_is_read),
 	};
 
 	return cmocka_run_group_tests_name("random", tests, NULL, NULL);

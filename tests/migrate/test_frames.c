@@ -227,14 +227,24 @@ static void test_input_above_the_descriptor(void **state)
 {
 	struct gw_error err = GW_ERROR_INIT;
 	uint8_t raw[GW_FRAME_HEADER_SIZE + 4];
+	struct gw_channel *in;
 	struct pair p;
 
 	open_pair(&p);
+	in = gw_frames_channel(&p.b, &err);
 	assert_ok(gw_frames_send(&p.a, GW_FRAME_ERROR, "busy", 4, &err), &err);
 	assert_int_equal(gw_channel_read(p.b.ch, raw, sizeof(raw), &err), 1);
 	assert_ok(gw_frames_check_peer(&p.b, &err), &err);
 	gw_channel_unread(p.b.ch, raw, sizeof(raw));
 	assert_fails(gw_frames_check_peer(&p.b, &err), &err, GW_PEER, "a: busy");
+	/* Bytes of a DATA frame there come before those of the descriptor. */
+	put_header(&p, GW_FRAME_DATA, 0, 8);
+	put_raw(&p, "01234567", 8);
+	assert_int_equal(gw_channel_read(p.b.ch, raw, sizeof(raw), &err), 1);
+	gw_channel_unread(p.b.ch, raw, sizeof(raw));
+	assert_int_equal(gw_channel_read(in, raw, 8, &err), 1);
+	assert_memory_equal(raw, "01234567", 8);
+	gw_channel_close(in);
 	close_pair(&p);
 }
 
@@ -392,9 +402,9 @@ static void test_no_hello(void **state)
 		{"xl migration receiver ready, send binary domain data.\n", 54, "xl migration"},
 		{"\x01\0\0\0\0\0\0\0\x30\0\0\0\0\0\0\0GODWIT99", 24, "GODWIT99"},
 		{"\x01\0\0\0\0\0\0\0\x20\0\0\0\0\0\0\0GODWIT01", 24, "one of 32 bytes"},
-		{"\x02", 1, "no godwit hello"},
+		{"\x02", 1, "no godwit hello: a sent \".\""},
 		{"SSH-2.0-OpenSSH_9.2\r\n", 21, "SSH-2.0"},
-		{"\x16\x03\x01", 3, "no godwit hello"},
+		{"\x16\x03\x01", 3, "no godwit hello: a sent \"...\""},
 	};
 
 	for (size_t i = 0; i < sizeof(other) / sizeof(other[0]); i++) {

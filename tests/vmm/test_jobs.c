@@ -168,8 +168,12 @@ static void test_image_in_pieces(void **state)
 /* Neither a godwit nor an image: refused with a message of the protocol, however few bytes came. */
 static void test_no_image(void **state)
 {
-	static const char *const words[] = {"", "\x16\x03\x01", "GET / HTTP/1.0\r\n\r\n",
-					    "SSH-2.0-OpenSSH_9.2\r\n"};
+	static const char *const words[][2] = {
+		{"", "the sender closed the connection after 0 bytes"},
+		{"\x16\x03\x01", "the sender sent \"...\""},
+		{"GET / HTTP/1.0\r\n\r\n", "the sender sent \"GET / HTTP/1.0"},
+		{"SSH-2.0-OpenSSH_9.2\r\n", "the sender sent \"SSH-2.0-OpenSSH"},
+	};
 	struct fixture *f = *state;
 
 	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
@@ -181,8 +185,8 @@ static void test_no_image(void **state)
 
 		assert_return_code(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), 0);
 		domain = start_receive(f, NULL, fds[1]);
-		assert_int_equal(send(fds[0], words[i], strlen(words[i]), MSG_NOSIGNAL),
-				 strlen(words[i]));
+		assert_int_equal(send(fds[0], words[i][0], strlen(words[i][0]), MSG_NOSIGNAL),
+				 strlen(words[i][0]));
 		shutdown(fds[0], SHUT_WR);
 		while ((n = recv(fds[0], answer + have, sizeof(answer) - 1 - have, 0)) > 0)
 			have += (size_t)n;
@@ -190,6 +194,8 @@ static void test_no_image(void **state)
 		assert_true(have > 16);
 		answer[have] = '\0';
 		assert_non_null(strstr(answer + 16, "no godwit hello"));
+		if (!strstr(answer + 16, words[i][1]))
+			fail_msg("\"%s\" does not contain \"%s\"", answer + 16, words[i][1]);
 		close(fds[0]);
 		assert_end(f, domain, GW_END_NONE);
 	}

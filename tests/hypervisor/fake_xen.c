@@ -470,11 +470,14 @@ void *xenforeignmemory_map(xenforeignmemory_handle *fmem, uint32_t dom, int prot
 		v->from = NULL;
 	} else {
 		v->base = aligned_alloc(GW_PAGE_SIZE, pages * GW_PAGE_SIZE);
-		memset(v->base, 0xdd, pages * GW_PAGE_SIZE);
-		for (size_t i = 0; i < pages; i++)
+		for (size_t i = 0; i < pages; i++) {
+			uint8_t *to = (uint8_t *)v->base + i * GW_PAGE_SIZE;
+
 			if (v->from[i])
-				memcpy((uint8_t *)v->base + i * GW_PAGE_SIZE, v->from[i],
-				       GW_PAGE_SIZE);
+				memcpy(to, v->from[i], GW_PAGE_SIZE);
+			else
+				memset(to, 0xdd, GW_PAGE_SIZE);
+		}
 	}
 	v->next = views;
 	views = v;

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * The heartbeat guest, 32-bit and 64-bit: a PVH kernel that rewrites a working set, checks it all
- * the time and says so. It notices a page that was lost, is an older copy of itself or is another
- * page, names it and stops. It answers suspend requests (docs/guest-abi.md) as often as they come.
+ * the time and prints the result. If a page is lost, is an older copy of itself or is another page,
+ * the guest names it and stops. It answers every suspend request (docs/guest-abi.md).
  *
  * Command line: seed=1 pages=64 rate=1 check=1 period=1000 idle=1 light=0. A step rewrites rate
- * pages, checks check pages, yields idle times and looks for a request; every period steps there is
- * a line.
+ * pages, checks check pages, yields idle times and looks for a request; every period steps a line
+ * is printed.
  */
 #include <stdint.h>
 
@@ -28,7 +28,7 @@
 typedef unsigned long word;
 
 static struct hb_header header __attribute__((section(".header"), aligned(4096)));
-/* A second copy of what the header says, in another page: a stale header does not fit it. */
+/* A copy of the header in another page: a stale header differs from it. */
 static struct hb_header shadow __attribute__((aligned(4096)));
 static uint8_t shared_info[PAGE] __attribute__((aligned(4096)));
 uint8_t hypercall_page[PAGE] __attribute__((aligned(4096)));
@@ -132,7 +132,7 @@ name_fault(uint32_t page, uint32_t want, const uint32_t *at, uint32_t word_index
 	stop();
 }
 
-/* What the pattern of a page counts up from, where its first words have this key. */
+/* The start value of a page's pattern, if its first words have this key. */
 static uint32_t pattern_base(uint32_t page, uint32_t key)
 {
 	return header.light ? hb_key(header.seed, page, 0) : key;
@@ -227,7 +227,7 @@ static void set_hypercall_page(void)
 			 : "memory");
 }
 
-/* Everything Xen forgets about a guest that was restored. */
+/* Registers everything that Xen forgets about a restored guest. */
 static void register_with_xen(void)
 {
 	struct {
@@ -253,7 +253,7 @@ static void register_with_xen(void)
 	header.suspend_port = port.port;
 }
 
-/* Takes the port's pending bit, 0 if it was not set. */
+/* Takes the port's pending bit; 0 if it was not set. */
 static int take_request(void)
 {
 	volatile word *pending = (volatile word *)(shared_info + 0x800);
@@ -274,7 +274,7 @@ static void answer_request(void)
 
 	put_text("godwit-guest: suspend\n");
 	answer = hypercall(SCHED_OP, 2, (word)&reason);
-	/* 0: restored elsewhere; 1: cancelled, everything is as it was. */
+	/* 0: restored elsewhere; 1: cancelled, nothing has changed. */
 	if (answer == 0)
 		register_with_xen();
 	header.resumes++;
@@ -282,7 +282,7 @@ static void answer_request(void)
 	put_text(answer == 0 ? "godwit-guest: restored\n" : "godwit-guest: cancelled\n");
 }
 
-/* The number behind "name=" in the command line. */
+/* The number after "name=" in the command line. */
 static uint32_t option(const char *line, const char *name, uint32_t otherwise)
 {
 	uint32_t value = 0;
@@ -306,7 +306,7 @@ static word after(word a, uint64_t b)
 	return b > a && b < UINT32_MAX ? (word)b : a;
 }
 
-/* The first pfn that neither the image nor what the loader passes uses. */
+/* The first pfn after the image and the loader's data. */
 static uint32_t first_free_pfn(const struct start_info *info)
 {
 	word end = (word)image_end;
@@ -318,7 +318,7 @@ static uint32_t first_free_pfn(const struct start_info *info)
 	return (uint32_t)((end + PAGE - 1) / PAGE);
 }
 
-/* The RAM that begins at this pfn, in pages; as many as wanted if the loader does not say. */
+/* The pages of RAM that begin at this pfn; as many as wanted if the loader gives no map. */
 static uint32_t ram_from(const struct start_info *info, uint32_t pfn, uint32_t wanted)
 {
 	const struct memmap_entry *map = (const struct memmap_entry *)(word)info->memmap;

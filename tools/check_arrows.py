@@ -44,11 +44,14 @@ PUBLIC = {
     "hypervisor.h": "hypervisor",
     "log.h": "base",
     "policy.h": "format",
+    "progress.h": "base",
     "toolstack.h": "migrate",
 }
 # Room, pattern of what it may not include although the room is below it, what it may have instead.
 NARROW = [
     ("hypervisor", "format/*", ["format/x86/*"], "of format a backend uses only the x86 codecs"),
+    ("guest", "*control.h", [], "only the owner of a domain controls it"),
+    ("migrate", "*control.h", [], "only the owner of a domain controls it"),
     ("*", "hypervisor/emu/*", [], "only the backend itself and tests name a backend"),
     ("*", "hypervisor/memory/*", [], "only the backend itself and tests name a backend"),
     ("*", "hypervisor/kvm/*", [], "only the backend itself and tests name a backend"),

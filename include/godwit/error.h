@@ -42,8 +42,12 @@ enum gw_code {
  */
 struct gw_error {
 	enum gw_code code;
-	int errnum;	 /* errno for GW_SYSTEM, else 0 */
-	char text[1000]; /* one sentence, no newline, UTF-8, always terminated */
+	int errnum;		   /* errno for GW_SYSTEM, else 0 */
+	const char *rule;	   /* the id of the rule that the input breaks; NULL: no rule's */
+	unsigned nr_reasons;	   /* gw_error_reason() */
+	unsigned reasons_left_out; /* for lack of room */
+	/* One sentence, no newline, UTF-8, always terminated; the reasons are stored after it. */
+	char text[1000];
 };
 
 #ifdef __cplusplus
@@ -69,6 +73,23 @@ int gw_fail_errno(struct gw_error *err, const char *fmt, ...) GW_PRINTF(2, 3);
 
 /* Puts "context: " before the text of a recorded error; does nothing without one. Returns -1. */
 int gw_fail_in(struct gw_error *err, const char *fmt, ...) GW_PRINTF(2, 3);
+
+/*
+ * Records why as the failure, with its reasons and its rule. Returns -1; the first error wins.
+ */
+int gw_fail_as(struct gw_error *err, const struct gw_error *why);
+
+/*
+ * Adds a reason to a recorded error whose sentence alone does not say enough ("the host cannot take
+ * the guest"): one sentence, no newline. One that does not fit is counted. Returns -1.
+ */
+int gw_fail_reason(struct gw_error *err, const char *fmt, ...) GW_PRINTF(2, 3);
+
+/* Appends to the sentence of a recorded error. A long sentence loses its end, never this text. */
+int gw_fail_more(struct gw_error *err, const char *fmt, ...) GW_PRINTF(2, 3);
+
+/* Reason number i, from 0 to nr_reasons - 1. Borrowed from err. */
+const char *gw_error_reason(const struct gw_error *err, unsigned i);
 
 /* The short word for a code ("invalid", "cancelled", ...), for JSON and logs. */
 const char *gw_code_name(enum gw_code code);

@@ -14,6 +14,7 @@
 #include <godwit/error.h>
 #include <godwit/hypervisor.h>
 #include <godwit/log.h>
+#include <godwit/progress.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -26,36 +27,6 @@ enum gw_checkpoint_verdict {
 	GW_CHECKPOINT_STOP = 0,	    /* save: end here */
 	GW_CHECKPOINT_GO_ON = 1,    /* next round */
 	GW_CHECKPOINT_FAILOVER = 2, /* restore: the sender is gone, run the last complete state */
-};
-
-/* What an operation is doing. New stages are added at the end. */
-enum gw_stage {
-	GW_STAGE_NONE, /* nothing was published yet */
-	GW_STAGE_STATIC_DATA,
-	GW_STAGE_MEMORY,
-	GW_STAGE_SUSPEND,
-	GW_STAGE_FINAL_ROUND,
-	GW_STAGE_VERIFY,
-	GW_STAGE_DEVICE_STATE,
-	GW_STAGE_READING,
-	GW_STAGE_CONVERTING,
-	GW_STAGE_COMPARING,
-	GW_NR_STAGES,
-};
-
-/* "memory", "final round", ...; of NONE and of anything else "". */
-const char *gw_stage_name(enum gw_stage stage);
-/* The stage of that name, or NONE. */
-enum gw_stage gw_stage_from_name(const char *name);
-
-struct gw_progress {
-	enum gw_stage stage;
-	unsigned round;	      /* 0 first */
-	uint64_t pages_done;  /* of this round */
-	uint64_t pages_total; /* of this round; 0 unknown */
-	uint64_t bytes;	      /* of the whole operation */
-	uint64_t bytes_per_s; /* measured lately; 0 unknown */
-	uint64_t dirty_pages; /* at the start of this round */
 };
 
 enum gw_precopy_decision {

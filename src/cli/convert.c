@@ -97,8 +97,7 @@ static void tell_unfinished(struct gw_cli *cli, const struct gw_channel *out, co
 static int convert_to(struct gw_cli *cli, const struct gw_args *args, struct gw_channel *in,
 		      const char *path, struct gw_conversion_result *done, struct gw_error *err)
 {
-	const struct gw_toolstack ts = {
-		.head = GW_TABLE_HEAD(struct gw_toolstack),
+	const struct gw_observer observer = {
 		.owner = &cli->out,
 		.progress = gw_output_progress,
 		.log = cli->out.log,
@@ -110,7 +109,7 @@ static int convert_to(struct gw_cli *cli, const struct gw_args *args, struct gw_
 		.from = source_of(args),
 		.legacy = kind_of(args),
 		.cancel = cli->cancel,
-		.toolstack = &ts,
+		.observer = &observer,
 	};
 	int rc;
 

@@ -12,8 +12,7 @@
 static int compare(struct gw_diff_run *run, const struct gw_diff_input *a,
 		   const struct gw_diff_input *b)
 {
-	const struct gw_toolstack ts = {
-		.head = GW_TABLE_HEAD(struct gw_toolstack),
+	const struct gw_observer observer = {
 		.owner = &run->cli->out,
 		.progress = gw_output_progress,
 		.log = run->cli->out.log,
@@ -27,7 +26,7 @@ static int compare(struct gw_diff_run *run, const struct gw_diff_input *a,
 	sink.page_details = run->details;
 	if (run->json)
 		gw_diff_json_begin(run);
-	rc = gw_diff(a, b, &sink, &ts, &found, &err);
+	rc = gw_diff(a, b, &sink, &observer, &found, &err);
 	gw_output_erase(&run->cli->out);
 	if (run->json)
 		gw_diff_json_end(run, &found, rc < 0 ? err.text : NULL);
@@ -63,7 +62,7 @@ static int run(struct gw_cli *cli, const struct gw_args *args)
 	int status;
 
 	if (strcmp(run.file_a, "-") == 0 && strcmp(run.file_b, "-") == 0)
-		return gw_cli_say(cli, GW_EXIT_USAGE, "A and B cannot both be standard input");
+		return gw_cli_error(cli, GW_EXIT_USAGE, "A and B cannot both be standard input");
 	if (open_image(cli, run.file_a, &a, &xend_a, &err) < 0 ||
 	    open_image(cli, run.file_b, &b, &xend_b, &err) < 0)
 		status = gw_cli_fail(cli, &err);

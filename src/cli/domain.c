@@ -67,19 +67,6 @@ int gw_domain_verb_accept(struct gw_domain_verb *dv, const struct gw_args *args,
 	return gw_acceptance_override(&dv->acceptance, gw_args_text(args, "accept"), err);
 }
 
-int gw_domain_fail_lines(struct gw_cli *cli, const struct gw_error *err)
-{
-	struct gw_error last = *err;
-	const char *line = err->text, *end;
-
-	for (; (end = strchr(line, '\n')); line = end + 1) {
-		snprintf(last.text, sizeof(last.text), "%.*s", (int)(end - line), line);
-		gw_output_error(&cli->out, last.text);
-	}
-	snprintf(last.text, sizeof(last.text), "%s", line);
-	return gw_cli_fail(cli, &last);
-}
-
 static int say_end(struct gw_cli *cli, enum gw_process_end end, const struct gw_error *err)
 {
 	static const char *const words[] = {
@@ -93,10 +80,10 @@ static int say_end(struct gw_cli *cli, enum gw_process_end end, const struct gw_
 
 	gw_output_erase(&cli->out);
 	if (end == GW_END_NONE)
-		return gw_domain_fail_lines(cli, err);
+		return gw_cli_fail(cli, err);
 	if (end == GW_END_CRASHED)
-		return gw_cli_say(cli, GW_EXIT_FAILED, "%s%s%s", words[end], err->code ? ": " : "",
-				  err->text);
+		return gw_cli_error(cli, GW_EXIT_FAILED, "%s%s%s", words[end],
+				    err->code ? ": " : "", err->text);
 	if (!cli->quiet)
 		gw_output_error(&cli->out, words[end]);
 	return GW_EXIT_OK;

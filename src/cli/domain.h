@@ -55,9 +55,6 @@ int gw_domain_ask(struct gw_cli *cli, const char *domain, json_t *request, json_
 /* Prints a failure that is no negative answer. Returns 2, 3 or 4. */
 int gw_domain_fail(struct gw_cli *cli, const struct gw_error *err);
 
-/* gw_cli_fail for an error with several reasons, one a line. */
-int gw_domain_fail_lines(struct gw_cli *cli, const struct gw_error *err);
-
 /* Connects to a domain; -1 with *status after printing the failure. */
 int gw_domain_connect(struct gw_cli *cli, const char *domain, struct gw_client *client,
 		      int *status);

@@ -14,8 +14,7 @@ static int export_to(struct gw_cli *cli, struct gw_channel *in, const char *path
 		     enum gw_export_form form, struct gw_export_result *exported,
 		     struct gw_error *err)
 {
-	const struct gw_toolstack ts = {
-		.head = GW_TABLE_HEAD(struct gw_toolstack),
+	const struct gw_observer observer = {
 		.owner = &cli->out,
 		.progress = gw_output_progress,
 		.log = cli->out.log,
@@ -26,7 +25,7 @@ static int export_to(struct gw_cli *cli, struct gw_channel *in, const char *path
 	if (!out)
 		return -1;
 	gw_channel_set_cancel(out, cli->cancel);
-	rc = gw_export(in, out, form, &ts, exported, err);
+	rc = gw_export(in, out, form, &observer, exported, err);
 	gw_channel_close(out);
 	return rc;
 }
@@ -41,9 +40,9 @@ static int run(struct gw_cli *cli, const struct gw_args *args)
 	int rc;
 
 	if (core == raw)
-		return gw_cli_say(cli, GW_EXIT_USAGE, "%s",
-				  core ? "--raw and --core exclude each other"
-				       : "one of --raw or --core is required");
+		return gw_cli_error(cli, GW_EXIT_USAGE, "%s",
+				    core ? "--raw and --core exclude each other"
+					 : "one of --raw or --core is required");
 	in = gw_cli_open_current(cli, from, NULL, &err);
 	rc = in ? export_to(cli, in, to, core ? GW_EXPORT_CORE : GW_EXPORT_RAW, &exported, &err)
 		: -1;

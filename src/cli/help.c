@@ -18,7 +18,7 @@ static int run(struct gw_cli *cli, const struct gw_args *args)
 	const struct gw_verb *verb = name ? gw_verb_find(name) : NULL;
 
 	if (name && !verb)
-		return gw_cli_say(cli, GW_EXIT_USAGE, "there is no verb \"%s\"", name);
+		return gw_cli_error(cli, GW_EXIT_USAGE, "there is no verb \"%s\"", name);
 	if (shell && !strcmp(shell, "bash"))
 		gw_completion_bash(stdout);
 	else if (shell)

@@ -54,14 +54,13 @@ static int detect_legacy(struct gw_channel *in, enum gw_file_format *format, str
 
 static struct gw_channel *converted(struct gw_cli *cli, struct gw_channel *in, struct gw_error *err)
 {
-	const struct gw_toolstack toolstack = {.head = GW_TABLE_HEAD(struct gw_toolstack),
-					       .log = cli->out.log};
+	const struct gw_observer observer = {.log = cli->out.log};
 	const struct gw_convert_args args = {
 		.in = in,
 		.from = GW_CONVERT_LEGACY,
 		.to = GW_CONVERT_SAME,
 		.cancel = cli->cancel,
-		.toolstack = &toolstack,
+		.observer = &observer,
 	};
 	struct gw_channel *ch = gw_convert_channel(&args, NULL, err);
 

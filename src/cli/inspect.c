@@ -245,11 +245,11 @@ static int inspect_channel(struct gw_inspect *inspect, struct gw_channel *in)
 		return gw_cli_fail(inspect->cli, &err);
 	if (!inspect->examination.errors)
 		return GW_EXIT_OK;
-	return gw_cli_say(inspect->cli, GW_EXIT_BAD,
-			  "%s breaks rules of its format %" PRIu64
-			  " time%s: \"godwit verify\" reports them",
-			  inspect->file, inspect->examination.errors,
-			  inspect->examination.errors == 1 ? "" : "s");
+	return gw_cli_error(inspect->cli, GW_EXIT_BAD,
+			    "%s breaks rules of its format %" PRIu64
+			    " time%s: \"godwit verify\" reports them",
+			    inspect->file, inspect->examination.errors,
+			    inspect->examination.errors == 1 ? "" : "s");
 }
 
 static int run(struct gw_cli *cli, const struct gw_args *args)

@@ -84,7 +84,8 @@ static int run(struct gw_cli *cli, const struct gw_args *args)
 		printf("\n");
 	} else {
 		printf("%-20s %8s %8s %10s  %s\n", "NAME", "ID", "MEMORY", "UPTIME", "STATE");
-		json_array_foreach(all, i, info) print_line(info);
+		json_array_foreach (all, i, info)
+			print_line(info);
 	}
 	json_decref(all);
 	return GW_EXIT_OK;

@@ -38,7 +38,7 @@ static int run(struct gw_cli *cli, const struct gw_args *args)
 	if (gw_domain_connect(cli, domain, &client, &status) < 0)
 		return status;
 	if (migrate(cli, args, &client, &reply, &err) < 0) {
-		status = gw_domain_fail_lines(cli, &err);
+		status = gw_cli_fail(cli, &err);
 	} else {
 		report = json_object_get(reply, "report");
 		json_object_set(report, "migration", json_object_get(reply, "migration"));

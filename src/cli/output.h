@@ -13,7 +13,7 @@
 
 #include <godwit/error.h>
 #include <godwit/log.h>
-#include <godwit/toolstack.h>
+#include <godwit/progress.h>
 
 enum gw_progress_mode {
 	GW_PROGRESS_AUTO,  /* a line on a terminal, else nothing */

@@ -159,8 +159,8 @@ static int run(struct gw_cli *cli, const struct gw_args *args)
 	int status;
 
 	if (keep && gw_args_text(args, "name"))
-		return gw_cli_say(cli, GW_EXIT_USAGE,
-				  "--keep receives many domains, --name names only one");
+		return gw_cli_error(cli, GW_EXIT_USAGE,
+				    "--keep receives many domains, --name names only one");
 	if (gw_domain_verb_accept(&r.dv, args, &err) < 0)
 		return gw_cli_fail(cli, &err);
 	r.dv.own_log = gw_args_flag(args, "detach") > 0;

@@ -94,8 +94,8 @@ static int run(struct gw_cli *cli, const struct gw_args *args)
 	int status = GW_EXIT_OK;
 
 	if (gw_args_flag(args, "keep-running") && gw_args_flag(args, "paused"))
-		return gw_cli_say(cli, GW_EXIT_USAGE,
-				  "--keep-running and --paused exclude each other");
+		return gw_cli_error(cli, GW_EXIT_USAGE,
+				    "--keep-running and --paused exclude each other");
 	if (gw_domain_connect(cli, gw_args_positional(args, 0), &client, &status) < 0)
 		return status;
 	file = create(cli, gw_args_positional(args, 1), &err);

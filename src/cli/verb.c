@@ -92,9 +92,22 @@ const char *gw_option_suggest(const struct gw_verb *verb, const char *name)
 	return best;
 }
 
+static void print_reasons(struct gw_cli *cli, const struct gw_error *err)
+{
+	char more[40];
+
+	for (unsigned i = 0; i < err->nr_reasons; i++)
+		gw_output_error(&cli->out, gw_error_reason(err, i));
+	if (err->reasons_left_out == 0)
+		return;
+	snprintf(more, sizeof(more), "and %u more", err->reasons_left_out);
+	gw_output_error(&cli->out, more);
+}
+
 int gw_cli_fail(struct gw_cli *cli, const struct gw_error *err)
 {
 	gw_output_error(&cli->out, err->text);
+	print_reasons(cli, err);
 	switch (err->code) {
 	case GW_INVALID:
 	case GW_TRUNCATED:
@@ -109,7 +122,7 @@ int gw_cli_fail(struct gw_cli *cli, const struct gw_error *err)
 	}
 }
 
-int gw_cli_say(struct gw_cli *cli, enum gw_exit status, const char *fmt, ...)
+int gw_cli_error(struct gw_cli *cli, enum gw_exit status, const char *fmt, ...)
 {
 	char text[1000];
 	va_list ap;

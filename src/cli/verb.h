@@ -132,6 +132,6 @@ const char *gw_option_suggest(const struct gw_verb *verb, const char *name);
  */
 int gw_cli_fail(struct gw_cli *cli, const struct gw_error *err);
 /* The same for a message of the verb's own, with its status. */
-int gw_cli_say(struct gw_cli *cli, enum gw_exit status, const char *fmt, ...) GW_PRINTF(3, 4);
+int gw_cli_error(struct gw_cli *cli, enum gw_exit status, const char *fmt, ...) GW_PRINTF(3, 4);
 
 #endif

@@ -233,16 +233,14 @@ static void on_rehearsal_progress(void *opaque, const struct gw_progress *progre
 static int rehearse(struct verify *v, struct gw_examination *examination, struct gw_error *err)
 {
 	const struct gw_findings findings = {.report = on_deep_finding, .opaque = v};
-	const struct gw_toolstack toolstack = {.head = GW_TABLE_HEAD(struct gw_toolstack),
-					       .owner = v->cli,
-					       .progress = on_rehearsal_progress};
+	const struct gw_observer observer = {.owner = v->cli, .progress = on_rehearsal_progress};
 	struct gw_rehearsal_args args = {
 		.guest = (enum gw_guest_type)examination->image.type,
 		.in = reopen_input(v, err),
 		.in_stream = examination->has_stream,
 		.origin = v->layer,
 		.converted = examination->has_legacy,
-		.toolstack = &toolstack,
+		.observer = &observer,
 		.cancel = v->cli->cancel,
 		.findings = &findings,
 	};

@@ -18,7 +18,7 @@ struct converting {
 	struct gw_channel ch;
 	struct gw_channel *from; /* the pipe's end that is read */
 	struct gw_convert_args args;
-	struct gw_toolstack toolstack;
+	struct gw_observer observer;
 	struct gw_cancel *stop; /* ends the thread; the reader has another token */
 	pthread_t thread;
 	bool running; /* it was started, and nobody has waited for its end yet */
@@ -170,9 +170,9 @@ struct gw_channel *gw_convert_channel(const struct gw_convert_args *args,
 		return NULL;
 	}
 	c->args = *args;
-	if (args->toolstack) {
-		c->toolstack = *args->toolstack;
-		c->args.toolstack = &c->toolstack;
+	if (args->observer) {
+		c->observer = *args->observer;
+		c->args.observer = &c->observer;
 	}
 	c->ch.cancel = args->cancel ? args->cancel : args->in->cancel;
 	if (start(c, err) < 0) {

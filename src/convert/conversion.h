@@ -18,8 +18,8 @@
 
 /* The libxl records after the image, of the current round and of the last complete one: unchanged
  * records, or the device model state of a legacy image. */
-struct gw_conv_held {
-	struct gw_spool now, complete;
+struct gw_conv_deferred {
+	struct gw_spool current, complete;
 };
 
 struct gw_conv {
@@ -37,14 +37,14 @@ struct gw_conv {
 	uint32_t xend_config_len;
 	struct gw_stream_header stream;
 
-	/* Later rounds wait until they are complete: their pages here, the records after them in
-	 * the member of each image format. */
-	bool later;	/* the round at hand is such a one */
+	/* Rounds after the first are stored until they are complete: their pages here, the records
+	 * after them in the member of each image format. */
+	bool later;	/* the current round is one of them */
 	bool verifying; /* pages to come were sent before: they are only compared */
 	struct gw_page_store pages;
-	struct gw_conv_held held;
+	struct gw_conv_deferred deferred;
 
-	bool told_model, told_xenstore; /* that they are dropped */
+	bool reported_model, reported_xenstore; /* that they are dropped */
 };
 
 /* input.c. Reading is read/input.h's; these move what is read. */
@@ -86,13 +86,13 @@ int gw_conv_put_spool(struct gw_conv *c, struct gw_spool *spool, struct gw_error
 /* Entries with contents, from the first of n on, whose pfns follow one another: at most so many. */
 size_t gw_conv_run(const uint64_t *entries, size_t n, size_t most);
 
-/* The entries of a PAGE_DATA, whose contents come next in the input. */
+/* Stores the pages of a PAGE_DATA until its round is complete; their contents come next. */
 enum gw_read_result gw_conv_wait_pages(struct gw_conv *c, const uint64_t *entries, size_t n,
 				       struct gw_error *err);
-/* What waits is written, and no longer waits. */
+/* Writes the stored pages of a complete round, and forgets them. */
 int gw_conv_put_waiting(struct gw_conv *c, struct gw_error *err);
 /* Marks the records after the image as complete; later ones belong to the next round. */
-int gw_conv_held_complete(struct gw_conv *c, struct gw_error *err);
+int gw_conv_deferred_complete(struct gw_conv *c, struct gw_error *err);
 
 /* The kinds of image, each to its end: one of version 2 or 3, bare or in a libxl stream; a legacy
  * one. 0 or -1. */

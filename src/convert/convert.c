@@ -12,7 +12,7 @@
 #include "convert/xend.h"
 
 /* The optional data, in pieces: its length is only a claim. 1, 0, -1 as gw_input_read(). */
-static int bring_optional(struct gw_conv *c, struct gw_error *err)
+static int read_optional(struct gw_conv *c, struct gw_error *err)
 {
 	uint64_t left = c->xl.optional_len;
 
@@ -46,7 +46,7 @@ static int read_xl(struct gw_conv *c, struct gw_error *err)
 	if (rc < 0 || gw_xlfile_header_decode(raw, &c->xl, err) < 0)
 		return -1;
 	c->has_xl = true;
-	rc = bring_optional(c, err);
+	rc = read_optional(c, err);
 	if (rc == 0)
 		return xl_truncated(c, err);
 	return rc < 0 ? -1 : gw_xlfile_rules(&c->xl, &c->findings, c->in_start, err);
@@ -194,8 +194,8 @@ int gw_convert(const struct gw_convert_args *args, struct gw_conversion_result *
 	};
 	int rc;
 
-	if (args->toolstack)
-		c.log = args->toolstack->log;
+	if (args->observer)
+		c.log = args->observer->log;
 	if (args->cancel) {
 		gw_channel_set_cancel(c.in.ch, args->cancel);
 		gw_channel_set_cancel(c.out, args->cancel);
@@ -205,8 +205,8 @@ int gw_convert(const struct gw_convert_args *args, struct gw_conversion_result *
 	done->in_bytes = c.in.ch->read_pos - c.in_start;
 	done->out_bytes = c.out->write_pos - c.out_start;
 	gw_page_store_free(&c.pages);
-	gw_spool_close(&c.held.now);
-	gw_spool_close(&c.held.complete);
+	gw_spool_close(&c.deferred.current);
+	gw_spool_close(&c.deferred.complete);
 	gw_xlfile_free(&c.xl);
 	return rc;
 }

@@ -19,7 +19,7 @@
 #include <godwit/cancel.h>
 #include <godwit/channel.h>
 #include <godwit/error.h>
-#include <godwit/toolstack.h>
+#include <godwit/progress.h>
 
 #include "format/legacy/legacy.h"
 
@@ -45,7 +45,7 @@ struct gw_convert_args {
 	bool bare;	      /* no device model record ends the image (HVM) */
 	const struct gw_cancel *cancel; /* NULL: that of the channels stays */
 	/* NULL is fine. progress; log: what is dropped on purpose is a WARNING each. */
-	const struct gw_toolstack *toolstack;
+	const struct gw_observer *observer;
 };
 
 /* What a conversion read and wrote. */
@@ -70,7 +70,7 @@ int gw_convert(const struct gw_convert_args *args, struct gw_conversion_result *
 
 /*
  * Returns a channel that reads the output of gw_convert() on args->in. The conversion runs in its
- * own thread, which also calls the toolstack (*args and its toolstack are copied). On success the
+ * own thread, which also calls the observer (*args and its observer are copied). On success the
  * channel owns args->in and sets its own cancel token on it; args->out is not used, args->cancel
  * becomes the channel's token. A failure of the conversion fails the read that reaches it, with the
  * same text (GW_INVALID for a truncated input, because the converted image is not the truncated

@@ -55,7 +55,7 @@ static enum gw_read_result on_round_complete(void *owner, struct gw_error *err)
 
 	if (gw_conv_image_round(i, err) < 0)
 		return GW_READ_FAILED;
-	return i->c->has_stream ? result(gw_conv_held_complete(i->c, err)) : GW_READ_OK;
+	return i->c->has_stream ? result(gw_conv_deferred_complete(i->c, err)) : GW_READ_OK;
 }
 
 static const struct gw_read_listener listener = {
@@ -101,7 +101,7 @@ int gw_conv_current(struct gw_conv *c, enum gw_layer outermost, struct gw_error 
 	};
 	enum gw_read_result rc;
 
-	c->held.now.limit = c->held.complete.limit = 2 * (uint64_t)GW_EMULATOR_MAX;
+	c->deferred.current.limit = c->deferred.complete.limit = 2 * (uint64_t)GW_EMULATOR_MAX;
 	rc = outermost == GW_LAYER_LIBXL ? gw_read_stream(&i.reading, err)
 					 : gw_read_image(&i.reading, err);
 	if (rc != GW_READ_FAILED && finish(&i, err) < 0)

@@ -85,12 +85,12 @@ void gw_conv_progress(struct gw_conv *c)
 		.bytes = c->in.ch->read_pos - c->in_start,
 	};
 
-	if (!c->args->toolstack || !c->args->toolstack->progress)
+	if (!c->args->observer || !c->args->observer->progress)
 		return;
 	/* A rate of the first instant says nothing. */
 	if (ns > 100000000u)
 		progress.bytes_per_s = (uint64_t)((double)progress.bytes * 1e9 / (double)ns);
-	c->args->toolstack->progress(c->args->toolstack->owner, &progress);
+	c->args->observer->progress(c->args->observer->owner, &progress);
 }
 
 void gw_conv_dropped(struct gw_conv *c, const char *fmt, ...)

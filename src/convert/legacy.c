@@ -41,15 +41,15 @@ static int take_verify(struct gw_conv_legacy *l, struct gw_error *err)
 }
 
 /* A PV guest has no device model. libxl 4.5 always sends this record, without entries. */
-static void tell_toolstack(struct gw_conv_legacy *l)
+static void report_toolstack(struct gw_conv_legacy *l)
 {
 	struct gw_buffer body = {0};
 	uint32_t entries = 0;
 	int rc = gw_legacy_map_xenstore(l->r->data, l->r->len, l->r->header.kind.width, &body,
 					&entries, NULL);
 
-	if ((rc < 0 || entries) && !l->c->told_xenstore) {
-		l->c->told_xenstore = true;
+	if ((rc < 0 || entries) && !l->c->reported_xenstore) {
+		l->c->reported_xenstore = true;
 		gw_conv_dropped(l->c,
 				"TOOLSTACK of %u bytes is dropped: a PV guest has no device model",
 				l->r->len);
@@ -69,16 +69,16 @@ static int take_chunk(struct gw_conv_legacy *l, struct gw_error *err)
 		return 0;
 	case GW_LEG_TMEM:
 	case GW_LEG_TMEM_EXTRA:
-		if (!l->told_tmem)
+		if (!l->reported_tmem)
 			gw_conv_dropped(
 				l->c,
 				"%s is dropped: current Xen has no transcendent memory, and this one holds none of the guest's data",
 				gw_legacy_id_name(l->r->id));
-		l->told_tmem = true;
+		l->reported_tmem = true;
 		return 0;
 	case GW_LEG_TOOLSTACK:
 		if (l->r->header.kind.guest == GW_GUEST_X86_PV)
-			tell_toolstack(l);
+			report_toolstack(l);
 		return 0;
 	default:
 		return 0;
@@ -176,7 +176,7 @@ static enum gw_read_result pass_model(struct gw_conv_legacy *l, struct gw_error 
 /* To the end of the input. */
 static enum gw_read_result spool_rest(struct gw_conv_legacy *l, struct gw_error *err)
 {
-	struct gw_spool *spool = &l->c->held.now;
+	struct gw_spool *spool = &l->c->deferred.current;
 	ssize_t n;
 
 	do {
@@ -206,8 +206,8 @@ static enum gw_read_result drop_model(struct gw_conv_legacy *l, struct gw_error 
 	while (rc == GW_READ_OK && to_the_end);
 	if (rc == GW_READ_ENDED && to_the_end)
 		rc = GW_READ_OK;
-	if (rc == GW_READ_OK && !l->c->told_model) {
-		l->c->told_model = true;
+	if (rc == GW_READ_OK && !l->c->reported_model) {
+		l->c->reported_model = true;
 		gw_conv_dropped(
 			l->c,
 			"the device model state of %llu bytes is dropped: a bare image cannot contain it",
@@ -222,11 +222,11 @@ static enum gw_read_result take_model(struct gw_conv_legacy *l, struct gw_error 
 		return drop_model(l, err);
 	if (l->r->last_checkpoint && !l->c->later && l->r->data_len != UINT64_MAX)
 		return pass_model(l, err);
-	if (gw_spool_begin(&l->c->held.now, err) < 0)
+	if (gw_spool_begin(&l->c->deferred.current, err) < 0)
 		return GW_READ_FAILED;
 	if (l->r->data_len == UINT64_MAX)
 		return spool_rest(l, err);
-	return gw_conv_spool(l->c, &l->c->held.now, l->r->data_len, err);
+	return gw_conv_spool(l->c, &l->c->deferred.current, l->r->data_len, err);
 }
 
 /* With the device model skipped, the next bytes are unknown. */
@@ -239,7 +239,7 @@ static enum gw_read_result take_checkpoint(struct gw_conv_legacy *l, struct gw_e
 {
 	if (l->model_put)
 		return GW_READ_ENDED;
-	if (complete_round(l, err) < 0 || gw_conv_held_complete(l->c, err) < 0)
+	if (complete_round(l, err) < 0 || gw_conv_deferred_complete(l->c, err) < 0)
 		return GW_READ_FAILED;
 	if (l->r->rounds > 1)
 		l->c->done->checkpoints = l->r->rounds;
@@ -291,7 +291,7 @@ static const struct gw_legacy_listener listener = {.event = on_event};
 /* The last complete round: what of it waits. */
 static int finish(struct gw_conv_legacy *l, struct gw_error *err)
 {
-	struct gw_spool *model = &l->c->held.complete;
+	struct gw_spool *model = &l->c->deferred.complete;
 
 	if (!l->model_put && put_tail(l, err) < 0)
 		return -1;

@@ -22,7 +22,7 @@ struct gw_conv_legacy {
 	uint64_t result;		  /* where what it becomes begins in the output */
 	struct gw_legacy_map map;
 	bool has_tsc; /* one came: before the first batch it says that nothing was live */
-	bool told_tmem;
+	bool reported_tmem;
 
 	/* of the last complete round: records after the pages, the body of xenstore data */
 	struct gw_buffer tail, xenstore;

@@ -77,14 +77,14 @@ int gw_conv_put_waiting(struct gw_conv *c, struct gw_error *err)
 	return 0;
 }
 
-int gw_conv_held_complete(struct gw_conv *c, struct gw_error *err)
+int gw_conv_deferred_complete(struct gw_conv *c, struct gw_error *err)
 {
-	struct gw_spool now = c->held.now;
+	struct gw_spool now = c->deferred.current;
 
 	/* Nothing came: what the last round brought stays. */
 	if (!now.open || !now.bytes)
 		return 0;
-	c->held.now = c->held.complete;
-	c->held.complete = now;
-	return gw_spool_begin(&c->held.now, err);
+	c->deferred.current = c->deferred.complete;
+	c->deferred.complete = now;
+	return gw_spool_begin(&c->deferred.current, err);
 }

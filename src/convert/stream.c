@@ -13,7 +13,7 @@
 static void report_dropped(struct gw_conv *c, const struct gw_record *rec)
 {
 	bool is_model = rec->type == GW_STREAM_EMULATOR_CONTEXT;
-	bool *reported = is_model ? &c->told_model : &c->told_xenstore;
+	bool *reported = is_model ? &c->reported_model : &c->reported_xenstore;
 
 	if (*reported)
 		return;
@@ -40,7 +40,7 @@ static bool waits(const struct gw_conv_image *i)
 static int take_emulator(struct gw_conv_image *i, struct gw_error *err)
 {
 	const struct gw_record *rec = &i->reading.stream.rec;
-	struct gw_spool *spool = &i->c->held.now;
+	struct gw_spool *spool = &i->c->deferred.current;
 	uint8_t head[GW_RECORD_HEADER_SIZE];
 
 	if (!gw_conv_has_stream(i->c)) {
@@ -72,9 +72,9 @@ enum gw_read_result gw_conv_stream_body(struct gw_conv_image *i, struct gw_error
 	gw_record_header_encode(head, r->rec.type, r->rec.length);
 	memcpy(head + GW_RECORD_HEADER_SIZE, r->body_head, sizeof(r->body_head));
 	if (waits(i)) {
-		if (gw_spool_put(&c->held.now, head, have, err) < 0)
+		if (gw_spool_put(&c->deferred.current, head, have, err) < 0)
 			return GW_READ_FAILED;
-		return gw_conv_spool(c, &c->held.now, r->body_left, err);
+		return gw_conv_spool(c, &c->deferred.current, r->body_left, err);
 	}
 	if (gw_conv_put(c, head, have, err) < 0)
 		return GW_READ_FAILED;
@@ -98,12 +98,12 @@ int gw_conv_stream_record(struct gw_conv_image *i, struct gw_error *err)
 
 int gw_conv_stream_checkpoint(struct gw_conv_image *i, struct gw_error *err)
 {
-	return gw_spool_begin(&i->c->held.now, err);
+	return gw_spool_begin(&i->c->deferred.current, err);
 }
 
 int gw_conv_stream_finish(struct gw_conv_image *i, struct gw_error *err)
 {
-	struct gw_spool *complete = &i->c->held.complete;
+	struct gw_spool *complete = &i->c->deferred.complete;
 
 	if (complete->open && gw_conv_put_spool(i->c, complete, err) < 0)
 		return -1;

@@ -17,7 +17,7 @@ static const char handshake[] = "domain is yours, you are cleared to unpause";
 
 /* Reads the optional data in pieces, because its length is not trusted. Data over the limit is
  * skipped. Returns the values of gw_input_read(). */
-static int bring_optional(struct gw_walk *w, struct gw_xlfile *xl, struct gw_error *err)
+static int read_optional(struct gw_walk *w, struct gw_xlfile *xl, struct gw_error *err)
 {
 	uint64_t left = xl->optional_len;
 
@@ -55,7 +55,7 @@ static enum gw_walk_outcome walk_xlfile(struct gw_walk *w, struct gw_xlfile *xl,
 		return GW_WALK_LOST;
 	}
 	w->sum->has_xl = true;
-	rc = bring_optional(w, xl, err);
+	rc = read_optional(w, xl, err);
 	if (rc < 0)
 		return GW_WALK_FAILED;
 	if (w->sink->xlfile)
@@ -86,8 +86,8 @@ static void xend_cut(struct gw_walk *w, const struct gw_xend *xend)
 
 /* Header and config, as far as they are there. 1, 0, -1 as gw_input_read(); 0 also if the magic is
  * wrong, which is then reported. */
-static int bring_xend(struct gw_walk *w, struct gw_xend *xend, uint64_t layer_start,
-		      struct gw_error *err)
+static int read_xend(struct gw_walk *w, struct gw_xend *xend, uint64_t layer_start,
+		     struct gw_error *err)
 {
 	struct gw_error failure = GW_ERROR_INIT;
 	size_t len;
@@ -115,7 +115,7 @@ static int bring_xend(struct gw_walk *w, struct gw_xend *xend, uint64_t layer_st
 static enum gw_walk_outcome walk_xend(struct gw_walk *w, struct gw_xend *xend, struct gw_error *err)
 {
 	uint64_t layer_start = gw_input_offset(&w->in);
-	int rc = bring_xend(w, xend, layer_start, err);
+	int rc = read_xend(w, xend, layer_start, err);
 
 	if (rc < 0)
 		return GW_WALK_FAILED;

@@ -18,7 +18,7 @@
 #include <godwit/channel.h>
 #include <godwit/error.h>
 #include <godwit/log.h>
-#include <godwit/toolstack.h>
+#include <godwit/progress.h>
 
 #include "examine/detect.h"
 #include "format/libxc/image.h"

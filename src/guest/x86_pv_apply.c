@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/util.h"
+#include "guest/faults.h"
 #include "guest/x86_pv.h"
 #include "hypervisor/domain.h"
 
@@ -193,6 +194,7 @@ static int apply_vcpu(struct gw_restore_guest *g, uint32_t vcpu, struct gw_error
 	struct gw_pv_restore *r = g->priv;
 	struct gw_buffer *blobs = &r->vcpus[(size_t)vcpu * GW_PV_VCPU_KINDS];
 
+	g->rule = "pv-vcpu-state";
 	if (blobs[0].len == 0) {
 		if (vcpu == 0)
 			return gw_fail(err, GW_INVALID, "the stream has no context of it");
@@ -212,6 +214,24 @@ static int apply_vcpu(struct gw_restore_guest *g, uint32_t vcpu, struct gw_error
 	return 0;
 }
 
+/* A restore that goes on after faults pins a refused batch one by one, to find each bad table. */
+static int pin_batch(struct gw_restore_guest *g, size_t n, const uint64_t *mfns,
+		     const uint8_t *types, struct gw_error *err)
+{
+	if (gw_domain_pin(g->domain, n, mfns, types, err) == 0)
+		return 0;
+	if (!g->faults.report || err->code != GW_INVALID)
+		return -1;
+	gw_error_clear(err);
+	for (size_t i = 0; i < n; i++) {
+		g->rule = "pv-table-tree";
+		if (gw_domain_pin(g->domain, 1, mfns + i, types + i, err) < 0 &&
+		    !gw_restore_survives(g, err))
+			return -1;
+	}
+	return 0;
+}
+
 static int pin_tables(struct gw_restore_guest *g, struct gw_error *err)
 {
 	struct gw_pv_restore *r = g->priv;
@@ -224,16 +244,21 @@ static int pin_tables(struct gw_restore_guest *g, struct gw_error *err)
 			continue;
 		mfns[n] = gw_pv_new_mfn(r, pfn);
 		types[n] = r->types[pfn];
-		if (mfns[n] == GW_INVALID_PFN)
-			return gw_fail(err, GW_INVALID,
-				       "page table pfn 0x%" PRIx64 " has no page to pin", pfn);
+		if (mfns[n] == GW_INVALID_PFN) {
+			g->rule = "pv-table-tree";
+			gw_fail(err, GW_INVALID, "page table pfn 0x%" PRIx64 " has no page to pin",
+				pfn);
+			if (!gw_restore_survives(g, err))
+				return -1;
+			continue;
+		}
 		if (++n == PIN_BATCH) {
-			if (gw_domain_pin(g->domain, n, mfns, types, err) < 0)
+			if (pin_batch(g, n, mfns, types, err) < 0)
 				return -1;
 			n = 0;
 		}
 	}
-	return n ? gw_domain_pin(g->domain, n, mfns, types, err) : 0;
+	return n ? pin_batch(g, n, mfns, types, err) : 0;
 }
 
 /* Writes one page of the new P2M. */
@@ -266,15 +291,19 @@ int gw_pv_apply(struct gw_restore_guest *g, struct gw_error *err)
 	if (apply_shared_info(g, err) < 0 || gw_x86_apply_state(&r->x86, g, err) < 0)
 		return -1;
 	for (uint32_t vcpu = 0; vcpu < r->nr_vcpus; vcpu++)
-		if (apply_vcpu(g, vcpu, err) < 0)
-			return gw_fail_in(err, "vCPU %u", vcpu);
+		if (apply_vcpu(g, vcpu, err) < 0) {
+			gw_fail_in(err, "vCPU %u", vcpu);
+			if (!gw_restore_survives(g, err))
+				return -1;
+		}
 	g->rule = "pv-table-tree";
 	if (pin_tables(g, err) < 0)
 		return -1;
-	g->rule = "pv-p2m-page";
-	for (size_t i = 0; i < r->nr_frames; i++)
-		if (write_leaf(g, i, err) < 0)
+	for (size_t i = 0; i < r->nr_frames; i++) {
+		g->rule = "pv-p2m-page";
+		if (write_leaf(g, i, err) < 0 && !gw_restore_survives(g, err))
 			return -1;
+	}
 	g->rule = NULL;
 	return gw_restore_seed_grants(g, err);
 }

@@ -226,8 +226,7 @@ static enum gw_convert_form form_of(const struct options *o, const struct gw_log
 static int convert(const struct options *o, struct gw_channel *in, struct gw_channel *out,
 		   struct gw_error *err)
 {
-	const struct gw_toolstack ts = {
-		.head = GW_TABLE_HEAD(struct gw_toolstack),
+	const struct gw_observer observer = {
 		.log = {.fn = say,
 			.opaque = (void *)(uintptr_t)o,
 			.max = o->verbose ? GW_LOG_INFO : GW_LOG_WARNING},
@@ -236,21 +235,21 @@ static int convert(const struct options *o, struct gw_channel *in, struct gw_cha
 		.in = in,
 		.out = out,
 		.from = GW_CONVERT_LEGACY,
-		.to = form_of(o, &ts.log),
+		.to = form_of(o, &observer.log),
 		.legacy = {.width = strcmp(o->width, "32") == 0 ? 4 : 8,
 			   .guest = strcmp(o->guest, "pv") == 0 ? GW_GUEST_X86_PV
 								: GW_GUEST_X86_HVM},
 		.legacy_is_guess = true,
 		.bare = o->skip_qemu,
 		.cancel = interrupted,
-		.toolstack = &ts,
+		.observer = &observer,
 	};
 	struct gw_conversion_result done;
 
 	if (check_xl(o, in, err) < 0 || gw_convert(&args, &done, err) < 0 ||
 	    gw_channel_finish(out, err) < 0)
 		return -1;
-	gw_logf(&ts.log, GW_LOG_INFO, "%llu pages of %s guest, saved by %u-bit tools",
+	gw_logf(&observer.log, GW_LOG_INFO, "%llu pages of %s guest, saved by %u-bit tools",
 		(unsigned long long)done.pages,
 		done.legacy.guest == GW_GUEST_X86_PV ? "a PV" : "an HVM", done.legacy.width * 8);
 	return 0;

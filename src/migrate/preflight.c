@@ -11,29 +11,6 @@
 #include "format/x86/policy.h"
 #include "hypervisor/host.h"
 
-/* Room for the line that counts what did not fit. */
-#define TAIL 40
-
-struct reasons {
-	char text[sizeof(((struct gw_error *)0)->text)];
-	size_t len;
-	unsigned nr, left_out;
-};
-
-static void add(struct reasons *r, const char *line)
-{
-	size_t n = strlen(line);
-
-	if (r->left_out > 0 || r->len + n + 1 + TAIL > sizeof(r->text)) {
-		r->left_out++;
-		return;
-	}
-	if (r->nr++ > 0)
-		r->text[r->len++] = '\n';
-	memcpy(r->text + r->len, line, n + 1);
-	r->len += n;
-}
-
 static const char *type_name(enum gw_guest_type type)
 {
 	return type == GW_GUEST_X86_PV	  ? "x86 PV"
@@ -41,16 +18,27 @@ static const char *type_name(enum gw_guest_type type)
 					  : "unknown";
 }
 
-static void report_lack(void *opaque, const struct gw_policy_lack *lack)
+/* Adds a reason against the guest. */
+GW_PRINTF(2, 3)
+static void refuse(struct gw_error *refusal, const char *fmt, ...)
 {
-	char line[sizeof(lack->text) + 20];
+	char reason[400];
+	va_list ap;
 
-	snprintf(line, sizeof(line), "this host lacks %s", lack->text);
-	add(opaque, line);
+	va_start(ap, fmt);
+	vsnprintf(reason, sizeof(reason), fmt, ap);
+	va_end(ap);
+	gw_fail(refusal, GW_REFUSED, "this host cannot take the guest");
+	gw_fail_reason(refusal, "%s", reason);
 }
 
-static int check_policy(struct gw_host *host, const struct gw_preflight *wanted, struct reasons *r,
-			struct gw_error *err)
+static void report_lack(void *opaque, const struct gw_policy_lack *lack)
+{
+	refuse(opaque, "this host lacks %s", lack->text);
+}
+
+static int check_policy(struct gw_host *host, const struct gw_preflight *wanted,
+			struct gw_error *refusal, struct gw_error *err)
 {
 	struct gw_policy offered = {0};
 
@@ -58,34 +46,25 @@ static int check_policy(struct gw_host *host, const struct gw_preflight *wanted,
 		return 0;
 	if (gw_host_policy(host, wanted->type, &offered, err) < 0)
 		return -1;
-	gw_policy_compare(wanted->policy, &offered, report_lack, r);
+	gw_policy_compare(wanted->policy, &offered, report_lack, refusal);
 	gw_policy_free(&offered);
 	return 0;
 }
 
 int gw_preflight(struct gw_host *host, const struct gw_preflight *wanted, struct gw_error *err)
 {
-	struct reasons r = {0};
+	struct gw_error refusal = GW_ERROR_INIT;
 	uint64_t room = gw_host_free_pages(host);
-	char line[200];
 
-	if (!(gw_host_guest_types(host) & (1u << wanted->type))) {
-		snprintf(line, sizeof(line), "this host (%s) does not run %s guests",
-			 host->ops->name, type_name(wanted->type));
-		add(&r, line);
-	}
-	if (wanted->pages > room) {
-		snprintf(line, sizeof(line),
-			 "the guest needs %" PRIu64
-			 " pages of memory, this host has room for %" PRIu64,
-			 wanted->pages, room);
-		add(&r, line);
-	}
-	if (check_policy(host, wanted, &r, err) < 0)
+	if (!(gw_host_guest_types(host) & (1u << wanted->type)))
+		refuse(&refusal, "this host (%s) does not run %s guests", host->ops->name,
+		       type_name(wanted->type));
+	if (wanted->pages > room)
+		refuse(&refusal,
+		       "the guest needs %" PRIu64
+		       " pages of memory, this host has room for %" PRIu64,
+		       wanted->pages, room);
+	if (check_policy(host, wanted, &refusal, err) < 0)
 		return -1;
-	if (r.nr == 0 && r.left_out == 0)
-		return 0;
-	if (r.left_out > 0)
-		snprintf(r.text + r.len, sizeof(r.text) - r.len, "\nand %u more", r.left_out);
-	return gw_fail(err, GW_REFUSED, "%s", r.text);
+	return refusal.code == GW_OK ? 0 : gw_fail_as(err, &refusal);
 }

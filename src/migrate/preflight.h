@@ -15,9 +15,8 @@ struct gw_preflight {
 };
 
 /*
- * 0 if the host can take the guest. -1 with GW_REFUSED and all reasons in err, one a line (what
- * does not fit into err's text is counted in its last line), or with whatever asking the host
- * failed with.
+ * 0 if the host can take the guest. -1 with GW_REFUSED and all reasons in err
+ * (gw_error_reason()), or with whatever asking the host failed with.
  */
 int gw_preflight(struct gw_host *host, const struct gw_preflight *wanted, struct gw_error *err);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * A migration between two godwits (docs/protocol.md). Both sides send frames {u32 type, u32 flags,
- * u64 length}, little-endian; the stream travels in DATA frames. These functions know the frames
+ * u64 length}, little-endian; the stream is sent in DATA frames. These functions handle the frames
  * and their order. The caller owns the domains.
  */
 #ifndef GW_MIGRATE_PROTOCOL_H
@@ -21,7 +21,7 @@ struct gw_migration_id {
 	uint8_t bytes[16];
 };
 
-/* What the sender sends of the domain before its stream. */
+/* The sender's data about the domain, which is sent before the stream. */
 struct gw_migration_offer {
 	struct gw_migration_id id;
 	const char *config; /* JSON, as in an xl save file; borrowed */
@@ -49,12 +49,13 @@ int gw_migrate_send(struct gw_channel *ch, const struct gw_migration_offer *offe
 		    const struct gw_save_args *save, struct gw_operation *op,
 		    struct gw_report *report, enum gw_outcome *outcome, struct gw_error *err);
 
-/* The calls of the receiving side to its owner. */
+/* The receiving side calls its owner through this table. */
 struct gw_receiver {
 	void *opaque;
 	/*
 	 * Static data and config have arrived. Creates the domain, paused, and returns it; or
-	 * returns NULL with GW_REFUSED. The sender gets the text of err (one reason a line).
+	 * returns NULL with GW_REFUSED. The sender gets the reasons of err, or its sentence if
+	 * it has none.
 	 */
 	struct gw_domain *(*accept)(void *opaque, const struct gw_migration_id *id,
 				    const char *config, size_t config_len, enum gw_guest_type type,

@@ -5,6 +5,8 @@
  */
 #include "migrate/protocol.h"
 
+#include <stdio.h>
+
 #include "base/bytes.h"
 #include "base/clock.h"
 #include "migrate/frames_internal.h"
@@ -37,6 +39,23 @@ static int handshake(struct receiver *r, struct gw_error *err)
 	return 0;
 }
 
+/* The reasons of why, one a line; without any its sentence. */
+static void send_refusal(struct receiver *r, const struct gw_error *why)
+{
+	char lines[sizeof(why->text) + 32];
+	int n = 0;
+
+	if (why->nr_reasons == 0)
+		n = snprintf(lines, sizeof(lines), "%s", why->text);
+	for (unsigned i = 0; i < why->nr_reasons; i++)
+		n += snprintf(lines + n, sizeof(lines) - (size_t)n, "%s%s", i > 0 ? "\n" : "",
+			      gw_error_reason(why, i));
+	if (why->reasons_left_out > 0)
+		n += snprintf(lines + n, sizeof(lines) - (size_t)n, "\nand %u more",
+			      why->reasons_left_out);
+	gw_frames_send(&r->frames, GW_FRAME_REFUSE, lines, (size_t)n, NULL);
+}
+
 /* Answers the static data, which STATIC_END must follow, with ACCEPT or REFUSE. */
 static int decide(void *opaque, struct gw_domain **domain, enum gw_guest_type type,
 		  const struct gw_policy *policy, struct gw_error *err)
@@ -57,8 +76,9 @@ static int decide(void *opaque, struct gw_domain **domain, enum gw_guest_type ty
 					   r->config.len - GW_CONFIG_HEAD, type, policy, &why);
 	if (!*domain) {
 		r->refused = true;
-		gw_frames_send(&r->frames, GW_FRAME_REFUSE, why.text, strlen(why.text), NULL);
-		return gw_fail(err, why.code ? why.code : GW_REFUSED, "%s", why.text);
+		gw_fail(&why, GW_REFUSED, "the domain is refused");
+		send_refusal(r, &why);
+		return gw_fail_as(err, &why);
 	}
 	if (gw_frames_send(&r->frames, GW_FRAME_ACCEPT, NULL, 0, err) < 0)
 		return -1;

@@ -15,7 +15,7 @@
 
 struct sender {
 	struct gw_frames frames;
-	const struct gw_save_args *save; /* the caller's */
+	const struct gw_save_args *save; /* owned by the caller */
 	struct gw_report *report;
 	struct gw_operation *op;
 	int silence_ms;		/* the limit on the receiver's silence in a handshake */
@@ -53,21 +53,34 @@ static int handshake(struct sender *s, const struct gw_migration_offer *offer, s
 	return send_config(s, offer, err);
 }
 
+/* The body of REFUSE has a reason in each line. A single one becomes part of the sentence. */
+static int fail_refused(struct sender *s, const struct gw_buffer *body, struct gw_error *err)
+{
+	char text[sizeof(err->text)];
+	char *line, *rest = text;
+
+	s->frames.peer_aborted = true;
+	gw_frames_text(body, text, sizeof(text));
+	if (!strchr(text, '\n'))
+		return gw_fail(err, GW_REFUSED, "%s refuses: %s", s->frames.peer, text);
+	gw_fail(err, GW_REFUSED, "%s refuses the domain", s->frames.peer);
+	while ((line = strsep(&rest, "\n")))
+		gw_fail_reason(err, "%s", line);
+	return -1;
+}
+
 /* Waits for ACCEPT; fails with the reasons of REFUSE. */
 static int wait_for_accept(struct sender *s, struct gw_error *err)
 {
 	struct gw_buffer body = {0};
 	struct gw_frame frame;
-	char reasons[900];
 	int rc = gw_frames_receive(&s->frames, &frame, &body, err);
 
 	if (rc == 0)
 		rc = gw_fail(err, GW_PEER, "%s closed the connection, expected its ACCEPT",
 			     s->frames.peer);
 	if (rc > 0 && frame.type == GW_FRAME_REFUSE) {
-		gw_frames_text(&body, reasons, sizeof(reasons));
-		s->frames.peer_aborted = true;
-		rc = gw_fail(err, GW_REFUSED, "%s refuses: %s", s->frames.peer, reasons);
+		rc = fail_refused(s, &body, err);
 	} else if (rc > 0 && frame.type != GW_FRAME_ACCEPT) {
 		rc = gw_fail(err, GW_PEER, "%s sent %s, expected ACCEPT or REFUSE", s->frames.peer,
 			     gw_frame_name(frame.type));
@@ -160,8 +173,8 @@ static void complete_report(const struct sender *s, const struct gw_running *run
 }
 
 /*
- * The commit window. If ERROR or CANCEL comes in place of MINE, the receiver has destroyed its
- * copy. After any other failure the owner is not known.
+ * The commit window. If ERROR or CANCEL comes instead of MINE, the receiver has destroyed its copy.
+ * After any other failure the owner is not known.
  */
 static int commit(struct sender *s, enum gw_outcome *outcome, struct gw_error *err)
 {
@@ -180,7 +193,7 @@ static int commit(struct sender *s, enum gw_outcome *outcome, struct gw_error *e
 	if (s->frames.peer_aborted && !s->acknowledged) {
 		*outcome = GW_OUTCOME_SOURCE;
 		gw_operation_commit_window(s->op, false, NULL);
-		return gw_fail(err, why.code, "%s", why.text);
+		return gw_fail_as(err, &why);
 	}
 	return gw_fail(
 		err, why.code == GW_CANCELLED ? GW_PEER : why.code,

@@ -111,17 +111,6 @@ struct stage {
 	size_t nr_times;
 };
 
-static const struct gw_rule *find_rule(const char *id)
-{
-	size_t n;
-	const struct gw_rule *rules = gw_rules(&n);
-
-	for (size_t i = 0; i < n; i++)
-		if (!strcmp(rules[i].id, id))
-			return &rules[i];
-	return NULL;
-}
-
 /* How often the rule was broken, this time included. */
 static unsigned count(struct stage *s, const struct gw_rule *rule)
 {
@@ -140,7 +129,7 @@ static void on_refused(void *owner, const struct gw_refusal *refusal)
 	struct stage *s = owner;
 	bool has_record = refusal->has_record && !s->args->converted;
 	struct gw_finding finding = {
-		.rule = find_rule(refusal->rule),
+		.rule = gw_rule_find(refusal->rule),
 		.offset = has_record ? refusal->offset : s->args->origin,
 		.has_record = has_record,
 		.record_number = has_record ? refusal->record_number : 0,
@@ -199,11 +188,17 @@ static int restore(const struct gw_rehearsal *r, struct stage *s, struct gw_doma
 		   struct gw_error *err)
 {
 	const struct gw_rehearsal_args *args = s->args;
+	const struct gw_observer *observer = args->observer;
+	const struct gw_toolstack toolstack = {
+		.head = GW_TABLE_HEAD(struct gw_toolstack),
+		.owner = observer ? observer->owner : NULL,
+		.progress = observer ? observer->progress : NULL,
+	};
 	const struct gw_restore_args restore_args = {
 		.domain = d,
 		.in = args->in,
 		.origin = args->origin,
-		.toolstack = args->toolstack,
+		.toolstack = &toolstack,
 		.cancel = args->cancel,
 		.stream_type = r->colo ? GW_STREAM_COLO : GW_STREAM_PLAIN,
 		.owner = s,

@@ -9,7 +9,7 @@
 
 #include <godwit/cancel.h>
 #include <godwit/channel.h>
-#include <godwit/toolstack.h>
+#include <godwit/progress.h>
 
 #include "format/rules/rules.h"
 
@@ -29,7 +29,7 @@ struct gw_rehearsal_args {
 	/* in is what a legacy image becomes: its records are named by their numbers in version 3.
 	 */
 	bool converted;
-	const struct gw_toolstack *toolstack; /* NULL is fine. progress */
+	const struct gw_observer *observer; /* NULL is fine. progress */
 	const struct gw_cancel *cancel;
 	const struct gw_findings *findings;
 };

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Entries of a record, each held against the domain.
+ * Checks the entries of a record against the domain.
  */
 #include "migrate/restore_judge.h"
 
 #include "base/util.h"
+#include "guest/faults.h"
 
 static int check_pfn(struct gw_restore_guest *g, uint64_t pfn, struct gw_error *err)
 {
@@ -15,9 +16,8 @@ static int check_pfn(struct gw_restore_guest *g, uint64_t pfn, struct gw_error *
 		       (unsigned long long)pfn, g->domain->domid, (unsigned long long)g->max_pfns);
 }
 
-int gw_restore_judge_pages(struct gw_restore_guest *g, const struct gw_restore_faults *faults,
-			   const struct gw_image_reader *record, size_t first, struct gw_batch *b,
-			   struct gw_error *err)
+int gw_restore_judge_pages(struct gw_restore_guest *g, const struct gw_image_reader *record,
+			   size_t first, struct gw_batch *b, struct gw_error *err)
 {
 	b->nr = GW_MIN(record->nr_entries - first, (size_t)GW_BATCH_MAX);
 	b->nr_pages = 0;
@@ -30,7 +30,7 @@ int gw_restore_judge_pages(struct gw_restore_guest *g, const struct gw_restore_f
 		b->nr_pages += gw_page_has_data(type);
 		if (check_pfn(g, b->pfns[i], err) == 0)
 			continue;
-		if (!gw_restore_survives(faults, g, err))
+		if (!gw_restore_survives(g, err))
 			return -1;
 		b->pfns[i] = GW_INVALID_PFN;
 	}

@@ -13,74 +13,19 @@
 #include "hypervisor/domain.h"
 
 /*
- * What the domain header calls the writer's Xen: the release whose image specification this is.
- * Nothing may be concluded from it, but 0 would say "converted from a legacy stream".
+ * The writer's Xen version in the domain header: the release of this image specification. No reader
+ * may conclude anything from it, but 0 would mean "converted from a legacy stream".
  */
 #define WRITER_MAJOR 4
 #define WRITER_MINOR 22
 
-int gw_save_write_records(struct gw_save *s, struct gw_error *err)
-{
-	s->report->bytes += s->records.len;
-	if (s->records.len > 0 &&
-	    gw_channel_write(s->args->out, s->records.data, s->records.len, err) < 0)
-		return -1;
-	gw_buffer_reset(&s->records);
-	return 0;
-}
-
-/* A guest that is neither suspended nor held still would be torn: its memory and its vCPUs of
- * different moments. */
-static int check_suspended(struct gw_save *s, struct gw_error *err)
-{
-	struct gw_domain_info info;
-
-	if (gw_domain_info(s->domain, &info, err) < 0)
-		return -1;
-	if (info.shutdown == GW_SHUTDOWN_SUSPEND ||
-	    (info.shutdown == GW_SHUTDOWN_NONE && info.paused))
-		return 0;
-	if (info.shutdown == GW_SHUTDOWN_NONE)
-		return gw_fail(err, GW_GUEST, "domain %u still runs after it was suspended",
-			       s->domain->domid);
-	return gw_fail(err, GW_GUEST, "domain %u shut down for reason %d, expected %d (suspend)",
-		       s->domain->domid, info.shutdown, GW_SHUTDOWN_SUSPEND);
-}
-
-/* The layers around the image, the innermost first. */
-#define for_each_layer(l, s) for (const struct gw_save_layer *l = (s)->args->layer; l; l = l->outer)
-
-static int switch_over(struct gw_save *s, struct gw_error *err)
-{
-	if (s->switched)
-		return 0;
-	s->switched = true;
-	for_each_layer(l, s) if (l->switchover && l->switchover(l->opaque, err) < 0) return -1;
-	return 0;
-}
-
-int gw_save_suspend(struct gw_save *s, struct gw_error *err)
-{
-	const struct gw_toolstack *ts = &s->toolstack;
-	uint64_t start;
-
-	if (switch_over(s, err) < 0)
-		return -1;
-	s->progress.stage = GW_STAGE_SUSPEND;
-	gw_save_progress(s, true);
-	start = gw_clock_ns();
-	if (ts->suspend(ts->owner, err) < 0)
-		return gw_fail_in(err, "suspending domain %u", s->domain->domid);
-	s->report->pause_ns = gw_clock_ns() - start;
-	return check_suspended(s, err);
-}
-
 /* The static data is on its way: a layer that waits for an answer to it needs it to have left. */
 static int static_data_written(struct gw_save *s, struct gw_error *err)
 {
-	for_each_layer(l, s) if (l->static_data_written &&
-				 (gw_channel_drain(s->args->out, err) < 0 ||
-				  l->static_data_written(l->opaque, err) < 0)) return -1;
+	gw_for_each_layer (l, s)
+		if (l->static_data_written && (gw_channel_drain(s->args->out, err) < 0 ||
+					       l->static_data_written(l->opaque, err) < 0))
+			return -1;
 	return 0;
 }
 
@@ -108,11 +53,12 @@ static int write_static_data(struct gw_save *s, struct gw_error *err)
 	return gw_save_write_records(s, err);
 }
 
-/* The image stands at a CHECKPOINT or, if last, at END. */
+/* Writes the layers' records for a CHECKPOINT or, if last, for END. */
 static int close_layers(struct gw_save *s, bool last, struct gw_error *err)
 {
-	for_each_layer(l,
-		       s) if (l->checkpoint && l->checkpoint(l->opaque, last, err) < 0) return -1;
+	gw_for_each_layer (l, s)
+		if (l->checkpoint && l->checkpoint(l->opaque, last, err) < 0)
+			return -1;
 	return 0;
 }
 
@@ -120,12 +66,13 @@ static int take_device_state(struct gw_save *s, struct gw_error *err)
 {
 	if (s->guest.ops->end_of_checkpoint(&s->guest, &s->records, err) < 0)
 		return -1;
-	for_each_layer(l, s) if (l->take_device_state &&
-				 l->take_device_state(l->opaque, &s->toolstack, err) < 0) return -1;
+	gw_for_each_layer (l, s)
+		if (l->take_device_state && l->take_device_state(l->opaque, &s->toolstack, err) < 0)
+			return -1;
 	return 0;
 }
 
-/* The suspended guest's state, and last: the record that closes this round. */
+/* Writes the suspended guest's state, and then last: the record that ends this round. */
 static int write_state(struct gw_save *s, uint32_t last, struct gw_error *err)
 {
 	uint64_t start = gw_clock_ns(), gathered;
@@ -144,8 +91,8 @@ static int write_state(struct gw_save *s, uint32_t last, struct gw_error *err)
 	return 0;
 }
 
-/* A checkpoint stands on the channel: lets the guest run and asks whether there shall be another.
- * 1, 0 to end, -1. */
+/* The checkpoint is on the channel: lets the guest run and asks the toolstack whether another one
+ * follows. 1: yes, 0: no, -1. */
 static int between_checkpoints(struct gw_save *s, struct gw_error *err)
 {
 	const struct gw_toolstack *ts = &s->toolstack;
@@ -197,7 +144,8 @@ static int complete_toolstack(struct gw_save *s, struct gw_error *err)
 	return gw_toolstack_complete(&s->toolstack, s->args->toolstack, needed, err);
 }
 
-/* Undoes what a save does to a domain. It stays suspended if it was: resuming it is its owner's. */
+/* Undoes the changes that a save makes to a domain. A suspended domain stays suspended: its owner
+ * resumes it. */
 static void clean_up(struct gw_save *s)
 {
 	const struct gw_toolstack *ts = &s->toolstack;

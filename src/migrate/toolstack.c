@@ -1,38 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The defaults of the toolstack table, and the names of the stages.
+ * The defaults of the toolstack table.
  */
 #include "migrate/toolstack.h"
 
 #include <string.h>
 
 #include "base/util.h"
-
-static const char *const stage_names[GW_NR_STAGES] = {
-	[GW_STAGE_NONE] = "",
-	[GW_STAGE_STATIC_DATA] = "static data",
-	[GW_STAGE_MEMORY] = "memory",
-	[GW_STAGE_SUSPEND] = "suspend",
-	[GW_STAGE_FINAL_ROUND] = "final round",
-	[GW_STAGE_VERIFY] = "verify",
-	[GW_STAGE_DEVICE_STATE] = "device state",
-	[GW_STAGE_READING] = "reading",
-	[GW_STAGE_CONVERTING] = "converting",
-	[GW_STAGE_COMPARING] = "comparing",
-};
-
-const char *gw_stage_name(enum gw_stage stage)
-{
-	return (unsigned)stage < GW_NR_STAGES ? stage_names[stage] : "";
-}
-
-enum gw_stage gw_stage_from_name(const char *name)
-{
-	for (unsigned i = 0; i < GW_NR_STAGES; i++)
-		if (strcmp(name, stage_names[i]) == 0)
-			return (enum gw_stage)i;
-	return GW_STAGE_NONE;
-}
 
 static void ignore_progress(void *owner, const struct gw_progress *progress)
 {
@@ -100,7 +74,7 @@ static void supply_defaults(struct gw_toolstack *ts)
 	SUPPLY(ts, restore_results, ignore_results);
 }
 
-/* A table that ends before its entries do cannot have been filled by anybody. */
+/* A valid table has at least these entries. */
 #define MIN_SIZE offsetof(struct gw_toolstack, progress)
 
 static int copy(struct gw_toolstack *full, const struct gw_toolstack *given, struct gw_error *err)

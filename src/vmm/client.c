@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Requests to a domain's process, one at a time.
+ * Sends requests to a domain's process, one at a time.
  */
 #include "vmm/client.h"
 
@@ -52,8 +52,8 @@ static int connect_by_id(struct gw_client *client, struct gw_runtime *rt, const 
 	return found ? 0 : gw_fail(err, GW_REFUSED, "no domain with id %s exists here", wanted);
 }
 
-/* True if a domain of that name has just arrived beside its source, which has still to give it up.
- */
+/* True if a domain of that name has just arrived on its source's host, and the source has not
+ * released the name yet. */
 static bool is_arriving(struct gw_runtime *rt, const char *name)
 {
 	char beside[GW_NAME_MAX + 16];
@@ -90,7 +90,7 @@ int gw_client_connect(struct gw_client *client, struct gw_runtime *rt, const cha
 	if (fd < 0 && by_name.code == GW_REFUSED && is_number(name))
 		return connect_by_id(client, rt, name, err);
 	if (fd < 0)
-		return gw_fail(err, by_name.code, "%s", by_name.text);
+		return gw_fail_as(err, &by_name);
 	gw_conn_init(&client->conn, fd);
 	return 0;
 }
@@ -108,16 +108,33 @@ static enum gw_code code_of(const char *name)
 	return GW_PEER;
 }
 
+static void read_reasons(const json_t *error, struct gw_error *err)
+{
+	const json_t *reasons = json_object_get(error, "reasons");
+	json_int_t left_out = json_integer_value(json_object_get(error, "reasons_left_out"));
+	const json_t *reason;
+	size_t i;
+
+	json_array_foreach (reasons, i, reason)
+		if (json_is_string(reason))
+			gw_fail_reason(err, "%s", json_string_value(reason));
+	if (left_out > 0)
+		err->reasons_left_out += (unsigned)left_out;
+}
+
 static int read_reply(const json_t *message, struct gw_error *err)
 {
 	const json_t *error = json_object_get(message, "error");
 	const char *text = json_string_value(json_object_get(error, "message"));
 	enum gw_code code = code_of(json_string_value(json_object_get(error, "code")));
+	struct gw_error why = GW_ERROR_INIT;
 
 	if (json_is_true(json_object_get(message, "ok")))
 		return 0;
-	return gw_fail(err, code == GW_OK ? GW_PEER : code, "%s",
-		       text ? text : "the domain's process gave no reason");
+	gw_fail(&why, code == GW_OK ? GW_PEER : code, "%s",
+		text ? text : "the domain's process gave no reason");
+	read_reasons(error, &why);
+	return gw_fail_as(err, &why);
 }
 
 /*

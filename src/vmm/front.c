@@ -20,7 +20,7 @@
 #include "hypervisor/host.h"
 #include "vmm/domain.h"
 
-/* While the front is read. */
+/* The state while the front is read. */
 struct reader {
 	struct gw_process *p;
 	struct gw_front *front;
@@ -28,7 +28,7 @@ struct reader {
 	struct gw_config *config;
 };
 
-/* Input that ends inside xl's header is reported with the words of verify. */
+/* Input that ends inside xl's header is reported with the message of verify. */
 static int read_front_part(struct gw_channel *in, void *to, size_t len, const char *what,
 			   struct gw_error *err)
 {
@@ -38,7 +38,7 @@ static int read_front_part(struct gw_channel *in, void *to, size_t len, const ch
 	if (rc > 0)
 		return 0;
 	if (rc < 0 && why.code != GW_TRUNCATED)
-		return gw_fail(err, why.code, "%s", why.text);
+		return gw_fail_as(err, &why);
 	return gw_rules_report(NULL, "xl-truncated", in->read_pos, err,
 			       "the input ends inside the %s", what);
 }
@@ -79,18 +79,18 @@ static int read_config(const struct gw_xlfile *xl, struct gw_config *config, str
 static int convert_legacy(const struct reader *r, enum gw_guest_type guest, struct gw_error *err)
 {
 	const struct gw_process_args *args = &r->p->args;
+	const struct gw_observer observer = {.log = args->log};
 	struct gw_convert_args convert = {
 		.in = *r->ch,
 		.from = GW_CONVERT_LEGACY,
 		.to = GW_CONVERT_LIBXL,
 		.legacy = {.guest = guest},
-		.toolstack = &r->front->convert_toolstack,
+		.observer = &observer,
 	};
 	struct gw_channel *ch;
 
 	if (gw_acceptance_check(&args->acceptance, GW_GENERATION_LEGACY, &args->log, err) < 0)
 		return -1;
-	r->front->convert_toolstack.log = args->log;
 	ch = gw_convert_channel(&convert, NULL, err);
 	if (!ch)
 		return -1;
@@ -150,8 +150,8 @@ static uint64_t video_memkb(const struct gw_xend_config *xend)
 	return (xend->videoram ? GW_MIN(xend->videoram, (uint64_t)1024) : 4) * 1024;
 }
 
-/* The config of xend, but the kind of guest is the image's. A config that cannot be read counts as
- * none. */
+/* Takes the config of xend, but the guest type of the image. A config that cannot be parsed counts
+ * as none. */
 static int convert_config(const struct reader *r, const struct gw_xend *xend,
 			  enum gw_guest_type type, struct gw_error *err)
 {
@@ -185,7 +185,7 @@ static int read_legacy(const struct reader *r, const struct gw_xend *xend, struc
 	int got = gw_channel_read(*r->ch, first, sizeof(first), &why);
 
 	if (got < 0 && why.code != GW_TRUNCATED)
-		return gw_fail(err, why.code, "%s", why.text);
+		return gw_fail_as(err, &why);
 	if (got <= 0 || gw_detect(first, sizeof(first)) != GW_FILE_LEGACY)
 		return gw_fail(
 			err, GW_INVALID,

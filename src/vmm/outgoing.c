@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Jobs that save the domain over a client's descriptor: from the request to the arguments of the
+ * Jobs that save the domain to a client's descriptor: converts the request to the arguments of the
  * engine.
  */
 #include "vmm/outgoing.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The clients of a control socket: who may connect, messages in and out, the console's bytes.
+ * The clients of a control socket: access, messages in and out, the console's bytes.
  */
 #include "vmm/session.h"
 
@@ -102,7 +102,7 @@ static void send_output(struct gw_sessions *all, struct gw_session *s)
 		send_console(all, s);
 }
 
-/* The client of a console sends nothing more; its end of input means that it leaves. */
+/* The client of a console sends nothing more; its end of input means that it disconnects. */
 static void discard_input(struct gw_session *s)
 {
 	char sink[4096];
@@ -128,7 +128,7 @@ static void receive_input(struct gw_sessions *all, struct gw_session *s)
 	}
 	while (!s->console && !s->closing && (got = gw_conn_next(&s->conn, &message, &err)) != 0) {
 		if (got < 0) {
-			/* The client does not speak the protocol. It may still read why. */
+			/* The client does not speak the protocol, but may still read the reason. */
 			gw_session_fail(s, "", &err);
 			s->closing = true;
 			break;
@@ -203,13 +203,35 @@ void gw_session_reply(struct gw_session *s, const char *name, json_t *body)
 		s->gone = true;
 }
 
+/* A text with bytes that are no UTF-8 (a path, a peer's words) must not lose the reply. */
+static json_t *json_text(const char *text)
+{
+	json_t *string = json_string(text);
+
+	return string ? string : json_string("a reason that is not UTF-8 text");
+}
+
+static json_t *json_reasons(const struct gw_error *err)
+{
+	json_t *list = json_array();
+
+	for (unsigned i = 0; i < err->nr_reasons; i++)
+		json_array_append_new(list, json_text(gw_error_reason(err, i)));
+	return list;
+}
+
 void gw_session_fail(struct gw_session *s, const char *name, const struct gw_error *err)
 {
-	/* A text with bytes that are no UTF-8 (a path, a peer's words) must not lose the reply. */
-	json_t *text = json_string(err->text);
-	json_t *message = json_pack("{s:s, s:b, s:{s:s, s:o}}", "reply", name, "ok", 0, "error",
-				    "code", gw_code_name(err->code), "message",
-				    text ? text : json_string("a reason that is not UTF-8 text"));
+	json_t *error = json_pack("{s:s, s:o}", "code", gw_code_name(err->code), "message",
+				  json_text(err->text));
+	json_t *message = json_pack("{s:s, s:b, s:o}", "reply", name, "ok", 0, "error", error);
+
+	if (err->rule)
+		json_object_set_new(error, "rule", json_string(err->rule));
+	if (err->nr_reasons > 0)
+		json_object_set_new(error, "reasons", json_reasons(err));
+	if (err->reasons_left_out > 0)
+		json_object_set_new(error, "reasons_left_out", json_integer(err->reasons_left_out));
 
 	if (!s)
 		json_decref(message);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Suspending and resuming a domain that this process holds.
+ * Suspends and resumes a domain that this process holds.
  */
 #include "vmm/toolstack.h"
 
@@ -71,11 +71,7 @@ void gw_domain_toolstack_init(struct gw_domain_toolstack *ts, struct gw_toolstac
 
 void gw_domain_error_add(struct gw_error *err, const char *what)
 {
-	size_t room = sizeof(err->text) - strlen(what) - 1;
-	size_t at = GW_MIN(strlen(err->text), room);
-
-	/* Of a long text the end is lost, never what has become of the domain. */
-	strcpy(err->text + at, what);
+	gw_fail_more(err, "%s", what);
 }
 
 void gw_domain_error_add_state(struct gw_error *err, bool paused)

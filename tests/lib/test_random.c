@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The generator of the tests: what a test draws depends on the seed and the test's name alone.
+ * Tests the generator of the tests: the numbers of a test depend only on the seed and the test's
+ * name.
  */
 #include "lib/gwtest.h"
 
@@ -14,7 +15,7 @@ static void draw(uint64_t *to)
 		to[i] = random64();
 }
 
-/* No number in common, at any place. */
+/* The two lists have no number in common. */
 static void assert_unrelated(const uint64_t *a, const uint64_t *b)
 {
 	for (size_t i = 0; i < DRAWN; i++)
@@ -30,7 +31,7 @@ static void first_test(void **state)
 	seed_of_first = random_seed();
 }
 
-/* A test before it drew numbers; this one has a sequence of its own, from its start. */
+/* An earlier test drew numbers; this one still starts its own sequence. */
 static void second_test(void **state)
 {
 	uint64_t again[DRAWN];
@@ -65,7 +66,7 @@ static void any_seed_works(void **state)
 	}
 }
 
-/* A state of the caller's own does not disturb the test's. */
+/* A state of the caller's own has no effect on the test's. */
 static void states_are_apart(void **state)
 {
 	uint64_t own = 0, expected[DRAWN], drawn[DRAWN];

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Frames over a socketpair: what is sent arrives, what is malformed is refused by name, the
- * data channel keeps bytes in order, a hello tells a godwit from whatever else connects.
+ * Tests frames over a socketpair: they arrive unchanged, malformed ones are refused by name, the
+ * data channel keeps bytes in order, and HELLO tells a godwit from any other peer.
  */
 #include "lib/gwtest.h"
 
@@ -195,7 +195,7 @@ static void test_slow_peer(void **state)
 	close_pair(&p);
 }
 
-/* The frames' channel passes its limit down, in both directions. */
+/* The frames' channel applies its limit to the channel below, in both directions. */
 static void test_silence_of_the_data_channel(void **state)
 {
 	static uint8_t bytes[1 << 20];
@@ -222,7 +222,7 @@ static void test_silence_of_the_data_channel(void **state)
 	close_pair(&p);
 }
 
-/* What the peer said waits above the descriptor, where poll does not see it. */
+/* A message of the peer is in a buffer above the descriptor, where poll() does not see it. */
 static void test_input_above_the_descriptor(void **state)
 {
 	struct gw_error err = GW_ERROR_INIT;
@@ -238,7 +238,7 @@ static void test_input_above_the_descriptor(void **state)
 	close_pair(&p);
 }
 
-/* The writer's pieces and the reader's are cut differently; control frames stand between. */
+/* Reads and writes have different sizes, with control frames in between. */
 static void test_data_channel(void **state)
 {
 	struct gw_error err = GW_ERROR_INIT;
@@ -280,7 +280,7 @@ static void test_data_channel(void **state)
 	close_pair(&p);
 }
 
-/* A connection that closes inside a DATA frame is no end of the stream. */
+/* A connection that closes inside a DATA frame is not an end of the stream. */
 static void test_cut_inside_data(void **state)
 {
 	struct gw_error err = GW_ERROR_INIT;
@@ -311,7 +311,7 @@ static size_t take_all(int fd)
 	return total;
 }
 
-/* The peer still expects the rest of a frame that was cut off: an ERROR would be taken for it. */
+/* After a cut frame the peer still expects the rest of it, and would take an ERROR for that. */
 static void test_nothing_follows_a_torn_frame(void **state)
 {
 	static uint8_t body[4 << 20];
@@ -329,7 +329,7 @@ static void test_nothing_follows_a_torn_frame(void **state)
 	close_pair(&p);
 }
 
-/* The answer to a HELLO names the same migration. */
+/* The answer to a HELLO must have the same migration id. */
 static void test_answer_about_another_migration(void **state)
 {
 	const struct gw_migration_offer offer = {.id = {{1, 2, 3}}};
@@ -347,7 +347,7 @@ static void test_answer_about_another_migration(void **state)
 	close_pair(&p);
 }
 
-/* A sender listens between its frames. */
+/* A sender checks for the peer's frames between its own. */
 static void test_cancel_while_writing(void **state)
 {
 	struct gw_error err = GW_ERROR_INIT;
@@ -380,8 +380,7 @@ static void test_hello(void **state)
 	close_pair(&p);
 }
 
-/* Each is refused as soon as its first wrong byte is there: nobody closes, nothing is waited for.
- */
+/* Each is refused at its first wrong byte, without waiting for more input or for a close. */
 static void test_no_hello(void **state)
 {
 	static const struct {

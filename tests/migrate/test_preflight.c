@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The preflight against a host in memory: the last page that fits, guest types, several reasons.
+ * Tests the preflight against a host in memory: the last page that fits, guest types, several
+ * reasons.
  */
 #include "lib/gwtest.h"
 
@@ -24,8 +25,10 @@ static void the_last_page_fits(void **state)
 
 	assert_ok(gw_preflight(host, &wanted, &err), &err);
 	wanted.pages = 901;
-	assert_fails(gw_preflight(host, &wanted, &err), &err, GW_REFUSED,
-		     "needs 901 pages of memory, this host has room for 900");
+	assert_int_equal(gw_preflight(host, &wanted, &err), -1);
+	assert_int_equal(err.code, GW_REFUSED);
+	assert_string_equal(gw_error_reason(&err, 0),
+			    "the guest needs 901 pages of memory, this host has room for 900");
 	gw_host_close(host);
 }
 
@@ -37,8 +40,10 @@ static void unknown_types_are_refused(void **state)
 
 	assert_ok(gw_preflight(host, &wanted, &err), &err);
 	wanted.type = (enum gw_guest_type)7;
-	assert_fails(gw_preflight(host, &wanted, &err), &err, GW_REFUSED,
-		     "does not run unknown guests");
+	assert_int_equal(gw_preflight(host, &wanted, &err), -1);
+	assert_int_equal(err.code, GW_REFUSED);
+	assert_int_equal(err.nr_reasons, 1);
+	assert_non_null(strstr(gw_error_reason(&err, 0), "does not run unknown guests"));
 	gw_host_close(host);
 }
 
@@ -49,7 +54,10 @@ static void all_reasons_are_reported(void **state)
 	struct gw_preflight wanted = {.type = (enum gw_guest_type)7, .pages = 1000};
 
 	assert_int_equal(gw_preflight(host, &wanted, &err), -1);
-	assert_non_null(strstr(err.text, "does not run unknown guests\nthe guest needs 1000"));
+	assert_string_equal(err.text, "this host cannot take the guest");
+	assert_int_equal(err.nr_reasons, 2);
+	assert_non_null(strstr(gw_error_reason(&err, 0), "does not run unknown guests"));
+	assert_non_null(strstr(gw_error_reason(&err, 1), "the guest needs 1000 pages"));
 	gw_host_close(host);
 }
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * A migration between two godwits, both sides in threads with a relay between them: the domain's
- * owner after success, refusals, cancels, failures, and a connection cut at every frame.
+ * Tests a migration between two godwits, each side in a thread, with a relay between them: which
+ * side owns the domain after success, refusals, cancels and failures, and after a cut at every
+ * frame.
  */
 #include "lib/gwtest.h"
 
@@ -28,18 +29,18 @@
 
 static const char config[] = "{\"c_info\":{\"type\":\"pvh\",\"name\":\"tiny\"}}";
 
-/* One migration: both sides and what became of them. */
+/* A migration: both sides and their results. */
 struct migration {
 	/* the plan */
 	struct relay relay;
 	bool live;
 	int silence_ms;
 	uint64_t bandwidth;
-	const char *refuse; /* the receiver's reasons */
-	bool lack;	    /* it has a host without a feature of the guest's */
+	const char *const *refuse; /* the receiver's reasons, up to a NULL */
+	bool lack;		   /* its host lacks a feature of the guest */
 	bool mine_fails, run_fails;
 	unsigned receiver_call_fails; /* number + 1 of a call into its domain; 0: none */
-	bool cancel_in_window;	      /* both sides try, when the receiver says MINE */
+	bool cancel_in_window;	      /* by both sides, when the receiver says MINE */
 	bool sender_cancels_at_ready, receiver_cancels_before_yours;
 
 	/* the sender */
@@ -49,7 +50,7 @@ struct migration {
 	int send_rc;
 	struct gw_error send_err;
 	struct gw_report report;
-	bool source_suspended; /* when gw_migrate_send returned */
+	bool source_suspended; /* at the end of gw_migrate_send() */
 
 	/* the receiver */
 	struct faulty *copy;
@@ -57,7 +58,7 @@ struct migration {
 	int receive_rc;
 	struct gw_error receive_err;
 	bool accepted, noted, runs;
-	enum gw_code cancel_code[2]; /* what a cancel in the window was answered */
+	enum gw_code cancel_code[2]; /* results of the cancels in the window */
 	bool unpublished; /* the receiver's owner saw progress that its operation does not show */
 };
 
@@ -73,7 +74,7 @@ static struct gw_domain *real_domain(void)
 	return d;
 }
 
-/* A guest's policy for the refusals, a host's that has one feature less. */
+/* Sets a guest's policy for the refusals, and for the host one that lacks a feature. */
 static void set_policy(struct gw_domain *d)
 {
 	struct gw_error err = GW_ERROR_INIT;
@@ -106,6 +107,13 @@ static uint64_t much_room(struct gw_host *host)
 	return 1 << 20;
 }
 
+static void refuse(const char *const *reasons, struct gw_error *err)
+{
+	gw_fail(err, GW_REFUSED, "it cannot be taken");
+	for (; *reasons; reasons++)
+		gw_fail_reason(err, "%s", *reasons);
+}
+
 static struct gw_domain *accept_it(void *opaque, const struct gw_migration_id *id, const char *text,
 				   size_t len, enum gw_guest_type type,
 				   const struct gw_policy *policy, struct gw_error *err)
@@ -121,7 +129,7 @@ static struct gw_domain *accept_it(void *opaque, const struct gw_migration_id *i
 	if (len != strlen(config) || memcmp(text, config, len) != 0 || id->bytes[3] != 33)
 		gw_fail(err, GW_INVALID, "the config did not arrive as it was sent");
 	else if (m->refuse)
-		gw_fail(err, GW_REFUSED, "%s", m->refuse);
+		refuse(m->refuse, err);
 	else if (!m->lack || gw_preflight(&host, &wanted, err) == 0) {
 		m->accepted = true;
 		m->copy = faulty_new(stored_domain(type, 8192));
@@ -234,7 +242,7 @@ static int receive_it(void *opaque, struct gw_operation *op, struct gw_error *er
 	};
 	int rc;
 
-	/* Both operations are known to both threads. */
+	/* Waits until both threads can see both operations. */
 	while (!__atomic_load_n(&m->send_op, __ATOMIC_ACQUIRE) ||
 	       !__atomic_load_n(&m->receive_op, __ATOMIC_ACQUIRE))
 		gw_cancel_wait(NULL, -1, 0, 1, NULL);
@@ -258,13 +266,13 @@ static void start(struct migration *m)
 	assert_true(m->send_op && m->receive_op);
 }
 
-/* Waits for both; then each owner does what its outcome says, and at most one domain runs. */
+/* Waits for both sides; then each owner acts on its outcome, and at most one domain runs. */
 static void finish(struct migration *m)
 {
 	m->send_rc = gw_operation_wait(m->send_op, &m->send_err);
 	m->receive_rc = gw_operation_wait(m->receive_op, &m->receive_err);
 	relay_join(&m->relay);
-	/* It ran there only if that side says so, and never while this one thinks it may. */
+	/* The copy ran only if the receiver says so, and never while the source may run. */
 	assert_int_equal(m->runs, m->received == GW_OUTCOME_MOVED);
 	assert_false(m->runs && m->sent == GW_OUTCOME_SOURCE);
 	assert_int_equal(m->send_rc == 0, m->sent == GW_OUTCOME_MOVED);
@@ -317,18 +325,32 @@ static void test_success(void **state)
 	}
 }
 
+static void check_reasons(const struct gw_error *err, const char *const *reasons)
+{
+	unsigned n = 0;
+
+	for (; reasons[n]; n++) {
+		assert_true(n < err->nr_reasons);
+		assert_string_equal(gw_error_reason(err, n), reasons[n]);
+	}
+	assert_int_equal(err->nr_reasons, n);
+	assert_int_equal(err->reasons_left_out, 0);
+}
+
 static void test_refused(void **state)
 {
-	struct migration m = {
-		.relay = {.cut_at = RELAY_NEVER}, .live = true, .refuse = "no room\nno name"};
+	static const char *const reasons[] = {"no room", "no name", NULL};
+	struct migration m = {.relay = {.cut_at = RELAY_NEVER}, .live = true, .refuse = reasons};
 
 	start(&m);
 	finish(&m);
 	assert_int_equal(m.sent, GW_OUTCOME_SOURCE);
 	assert_false(m.source_suspended);
-	assert_fails(m.send_rc, &m.send_err, GW_REFUSED, "refuses: no room\nno name");
-	assert_fails(m.receive_rc, &m.receive_err, GW_REFUSED, "no room");
-	/* Headers and static data, not one page. */
+	check_reasons(&m.send_err, reasons);
+	assert_fails(m.send_rc, &m.send_err, GW_REFUSED, "refuses the domain");
+	check_reasons(&m.receive_err, reasons);
+	assert_fails(m.receive_rc, &m.receive_err, GW_REFUSED, "it cannot be taken");
+	/* Headers and static data, but no page. */
 	assert_true(m.relay.data_bytes < GW_PAGE_SIZE);
 	discard(&m);
 }
@@ -341,13 +363,14 @@ static void test_refused_for_a_feature(void **state)
 	set_policy(m.source);
 	start(&m);
 	finish(&m);
-	assert_fails(m.send_rc, &m.send_err, GW_REFUSED, "sse4_2");
+	assert_fails(m.send_rc, &m.send_err, GW_REFUSED,
+		     "refuses: this host lacks CPU feature sse4_2");
 	assert_false(m.source_suspended);
 	assert_false(m.accepted);
 	discard(&m);
 }
 
-/* The receiver fails in the middle: both sides tell the cause, the source has the domain. */
+/* The receiver fails in the middle: both sides report the cause, and the source has the domain. */
 static void test_receiver_fails(void **state)
 {
 	static const unsigned calls[] = {1, 2, 5, 8, 12};
@@ -371,7 +394,7 @@ static void test_window_failures(void **state)
 {
 	struct migration m = {.relay = {.cut_at = RELAY_NEVER}, .mine_fails = true};
 
-	/* A definite no. */
+	/* The receiver reports that it does not take the domain: the source keeps it. */
 	start(&m);
 	finish(&m);
 	assert_int_equal(m.sent, GW_OUTCOME_SOURCE);
@@ -401,7 +424,7 @@ static void test_cancel_before(void **state)
 	assert_int_equal(m.received, GW_OUTCOME_SOURCE);
 	assert_false(m.source_suspended);
 	assert_fails(m.send_rc, &m.send_err, GW_CANCELLED, "");
-	/* In the middle of a frame CANCEL cannot be sent: the sender only closes. */
+	/* CANCEL cannot be sent in the middle of a frame: the sender only closes. */
 	assert_true(m.receive_err.code == GW_CANCELLED || m.receive_err.code == GW_PEER);
 	assert_non_null(strstr(m.receive_err.text, "the sender "));
 	discard(&m);
@@ -420,7 +443,7 @@ static void test_cancel_inside(void **state)
 	discard(&m);
 }
 
-/* After the stream and before YOURS: a cancel of either side leaves the domain to the source. */
+/* After the stream and before YOURS: a cancel by either side leaves the domain with the source. */
 static void test_cancel_at_the_edge(void **state)
 {
 	for (int who = 0; who < 2; who++) {
@@ -442,7 +465,7 @@ struct expected {
 	enum gw_outcome sent, received;
 };
 
-/* docs/protocol.md, "Who owns the domain": by the frame that was lost. */
+/* The outcomes of docs/protocol.md, "Who owns the domain", by the frame that was lost. */
 static struct expected expected_after(uint32_t type)
 {
 	switch (type) {
@@ -460,8 +483,8 @@ static struct expected expected_after(uint32_t type)
 	}
 }
 
-/* One run with a connection that breaks; the type of the frame that was lost, 0 if there was none.
- */
+/* A run with a broken connection. Returns the type of the frame that was lost, 0 if there was
+ * none. */
 static uint32_t cut_run(struct relay relay, bool live, int silence_ms)
 {
 	struct migration m = {.relay = relay, .live = live, .silence_ms = silence_ms};
@@ -499,7 +522,7 @@ static void test_long_cut_at_every_frame(void **state)
 	assert_int_equal(count_fds(), fds);
 }
 
-/* A peer that falls silent is given up, with the same outcomes. */
+/* The other side gives up on a silent peer, with the same outcomes. */
 static void test_long_silence(void **state)
 {
 	for (uint32_t type = GW_FRAME_HELLO; type <= GW_FRAME_RUNNING; type++) {
@@ -535,7 +558,7 @@ static void *accept_and_hang(void *opaque)
 	return NULL;
 }
 
-/* The sender waits for ten times the handshake's limit while memory is sent. */
+/* While memory is sent, the sender waits ten times as long as in the handshake. */
 static void test_receiver_hangs(void **state)
 {
 	struct gw_domain *source = real_domain();
@@ -591,7 +614,7 @@ static void test_no_godwit(void **state)
 	}
 }
 
-/* "cuts": the long matrices; "words": all else; without: everything. */
+/* "cuts": the long matrices; "words": all other tests; no argument: everything. */
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {

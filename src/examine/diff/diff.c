@@ -71,7 +71,7 @@ static int read_both(struct gw_diff *d, struct gw_error *err)
 }
 
 int gw_diff(const struct gw_diff_input *a, const struct gw_diff_input *b,
-	    const struct gw_diff_sink *sink, const struct gw_toolstack *ts,
+	    const struct gw_diff_sink *sink, const struct gw_observer *observer,
 	    struct gw_comparison *found, struct gw_error *err)
 {
 	/* A summary is too large for the stack. */
@@ -87,7 +87,7 @@ int gw_diff(const struct gw_diff_input *a, const struct gw_diff_input *b,
 		gw_summary_xend(&d->a.summary, 0, a->xend);
 	if (b->xend)
 		gw_summary_xend(&d->b.summary, 0, b->xend);
-	d->a.ts = d->b.ts = d->ts = ts;
+	d->a.observer = d->b.observer = d->observer = observer;
 	d->sink = sink;
 	d->found = found;
 	rc = read_both(d, err) < 0 ? -1 : compare(d, err);

@@ -13,7 +13,7 @@
 
 #include <godwit/channel.h>
 #include <godwit/error.h>
-#include <godwit/toolstack.h>
+#include <godwit/progress.h>
 
 #include "examine/examine.h"
 
@@ -112,11 +112,11 @@ static inline bool gw_diff_is_equal(const struct gw_comparison *found)
  * are compared byte for byte: those of a file that can be sought in are read by place, only where
  * they count; those of anything else wait in an unlinked file, of the domain's size at most and
  * sparse where they are zero (a round of checkpoints in another). In memory there are at most some
- * bytes per page. A cut-off round is a warning to ts->log, other broken rules are information;
- * progress goes to ts->progress.
+ * bytes per page. A cut-off round is a warning to observer->log, other broken rules are
+ * information; progress goes to observer->progress.
  */
 int gw_diff(const struct gw_diff_input *a, const struct gw_diff_input *b,
-	    const struct gw_diff_sink *sink, const struct gw_toolstack *ts,
+	    const struct gw_diff_sink *sink, const struct gw_observer *observer,
 	    struct gw_comparison *found, struct gw_error *err);
 
 #endif

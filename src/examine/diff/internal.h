@@ -13,10 +13,10 @@
 #include "examine/summary/summary.h"
 #include "format/fields.h"
 
-/* One image. Zeroed, then in and ts; gw_diff_side_free. */
+/* One image. Zeroed, then in and observer; gw_diff_side_free. */
 struct gw_diff_side {
 	struct gw_channel *in; /* borrowed */
-	const struct gw_toolstack *ts;
+	const struct gw_observer *observer;
 	/* What counts: as restored. */
 	struct gw_examination examination;
 	struct gw_summary summary; /* its own map of memory is not filled */
@@ -46,7 +46,7 @@ void gw_diff_side_free(struct gw_diff_side *side);
 struct gw_diff {
 	struct gw_diff_side a, b;
 	const struct gw_diff_sink *sink;
-	const struct gw_toolstack *ts;
+	const struct gw_observer *observer;
 	struct gw_comparison *found;
 };
 

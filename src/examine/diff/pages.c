@@ -141,7 +141,7 @@ static void compare_page(struct comparison *c, uint64_t pfn, unsigned i, bool lo
 
 static void progress(struct comparison *c)
 {
-	const struct gw_toolstack *ts = c->d->ts;
+	const struct gw_observer *observer = c->d->observer;
 	uint64_t ns = gw_clock_ns() - c->started_ns;
 	struct gw_progress p = {
 		.stage = GW_STAGE_COMPARING,
@@ -150,11 +150,11 @@ static void progress(struct comparison *c)
 		.bytes = c->done * GW_PAGE_SIZE,
 	};
 
-	if (!ts->progress)
+	if (!observer->progress)
 		return;
 	if (ns > 100000000u)
 		p.bytes_per_s = (uint64_t)((double)p.bytes * 1e9 / (double)ns);
-	ts->progress(ts->owner, &p);
+	observer->progress(observer->owner, &p);
 }
 
 static int compare_block(struct comparison *c, uint64_t pfn)

@@ -287,15 +287,15 @@ static void on_finding(void *opaque, const struct gw_finding *finding)
 {
 	struct gw_diff_side *side = opaque;
 
-	gw_examine_obey(finding, &side->ts->log, &side->bad);
+	gw_examine_obey(finding, &side->observer->log, &side->bad);
 }
 
 static void on_progress(void *opaque, const struct gw_progress *progress)
 {
 	struct gw_diff_side *side = opaque;
 
-	if (side->ts->progress)
-		side->ts->progress(side->ts->owner, progress);
+	if (side->observer->progress)
+		side->observer->progress(side->observer->owner, progress);
 }
 
 /* What was found on the way, the gravest first. */

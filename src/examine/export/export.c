@@ -19,7 +19,7 @@
 
 struct export
 {
-	const struct gw_toolstack *ts;
+	const struct gw_observer *observer;
 	enum gw_export_form form;
 	struct gw_export_memory memory;
 	/* Of the round at hand, and of the last complete state. */
@@ -76,7 +76,7 @@ static void on_finding(void *opaque, const struct gw_finding *finding)
 {
 	struct export *x = opaque;
 
-	gw_examine_obey(finding, &x->ts->log, &x->bad);
+	gw_examine_obey(finding, &x->observer->log, &x->bad);
 }
 
 static int on_page(void *opaque, uint64_t pfn, unsigned type, const uint8_t *contents,
@@ -94,8 +94,8 @@ static void on_progress(void *opaque, const struct gw_progress *progress)
 {
 	struct export *x = opaque;
 
-	if (x->ts->progress)
-		x->ts->progress(x->ts->owner, progress);
+	if (x->observer->progress)
+		x->observer->progress(x->observer->owner, progress);
 }
 
 static int read_image(struct export *x, struct gw_channel *in, struct gw_error *err)
@@ -194,11 +194,11 @@ static int deliver(struct gw_channel *out, struct gw_spool *scratch, uint64_t si
 }
 
 int gw_export(struct gw_channel *in, struct gw_channel *out, enum gw_export_form form,
-	      const struct gw_toolstack *ts, struct gw_export_result *exported,
+	      const struct gw_observer *observer, struct gw_export_result *exported,
 	      struct gw_error *err)
 {
 	struct export x = {
-		.ts = ts,
+		.observer = observer,
 		.form = form,
 		.memory.start = form == GW_EXPORT_CORE ? GW_CORE_MEMORY_START : 0,
 	};

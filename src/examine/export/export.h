@@ -9,7 +9,7 @@
 
 #include <godwit/channel.h>
 #include <godwit/error.h>
-#include <godwit/toolstack.h>
+#include <godwit/progress.h>
 
 enum gw_export_form {
 	/*
@@ -40,11 +40,11 @@ struct gw_export_result {
  * and on any other failure, out must be closed without gw_channel_finish, as it holds part of the
  * memory. out must be fresh; gw_channel_create's on a regular file is written at random places and
  * sparse, anything else in order, from an unlinked file of the same size. On success out is
- * finished. A cut-off round is a warning to ts->log, other broken rules are information; progress
- * goes to ts->progress.
+ * finished. A cut-off round is a warning to observer->log, other broken rules are information;
+ * progress goes to observer->progress.
  */
 int gw_export(struct gw_channel *in, struct gw_channel *out, enum gw_export_form form,
-	      const struct gw_toolstack *ts, struct gw_export_result *exported,
+	      const struct gw_observer *observer, struct gw_export_result *exported,
 	      struct gw_error *err);
 
 #endif

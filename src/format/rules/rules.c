@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Reporting: how a broken rule becomes a finding, a text and an error. The rules
- * are in table.c, the checkers in the other files of this folder.
+ * Turns a broken rule into a finding, a text and an error. The rules are in table.c, the checkers
+ * in the other files of this folder.
  */
 #include "format/rules/internal.h"
 
@@ -55,7 +55,7 @@ static const char *type_name(enum gw_layer layer, uint32_t type, char unknown[24
 	return unknown;
 }
 
-/* What a part of the layer is called. */
+/* The name of a part of the layer. */
 static const char *part_name(enum gw_layer layer)
 {
 	switch (layer) {
@@ -84,7 +84,7 @@ char *gw_finding_format(const struct gw_finding *finding, char *text, size_t siz
 	return text;
 }
 
-/* What ended too early is another kind of failure than what is wrong. */
+/* Truncated input has another error code than invalid input. */
 static enum gw_code code_of(const struct gw_rule *rule)
 {
 	size_t number = (size_t)(rule - gw_rules_table);
@@ -99,14 +99,17 @@ static enum gw_code code_of(const struct gw_rule *rule)
 static int deliver(const struct gw_findings *out, const struct gw_finding *finding,
 		   struct gw_error *err)
 {
+	struct gw_error broken = GW_ERROR_INIT;
 	char text[600];
 
 	if (out && out->report)
 		out->report(out->opaque, finding);
 	if (finding->level < GW_LEVEL_ERROR)
 		return 0;
-	return gw_fail(err, code_of(finding->rule), "%s",
-		       gw_finding_format(finding, text, sizeof(text)));
+	gw_fail(&broken, code_of(finding->rule), "%s",
+		gw_finding_format(finding, text, sizeof(text)));
+	broken.rule = finding->rule->id;
+	return gw_fail_as(err, &broken);
 }
 
 int gw_broken(struct gw_reporter *reporter, enum gw_rule_number number, uint64_t offset,
@@ -150,16 +153,22 @@ int gw_cut(struct gw_reporter *reporter, enum gw_rule_number number, const struc
 			 (unsigned long long)(reporter->layer_start + offset));
 }
 
+const struct gw_rule *gw_rule_find(const char *id)
+{
+	size_t i = 0;
+
+	while (i < GW_NR_RULES && strcmp(gw_rules_table[i].id, id) != 0)
+		i++;
+	assert(i < GW_NR_RULES);
+	return &gw_rules_table[i];
+}
+
 int gw_rules_report(const struct gw_findings *out, const char *id, uint64_t offset,
 		    struct gw_error *err, const char *fmt, ...)
 {
-	struct gw_finding finding = {.offset = offset};
+	struct gw_finding finding = {.rule = gw_rule_find(id), .offset = offset};
 	va_list ap;
 
-	for (size_t i = 0; i < GW_NR_RULES; i++)
-		if (!strcmp(gw_rules_table[i].id, id))
-			finding.rule = &gw_rules_table[i];
-	assert(finding.rule);
 	finding.level = finding.rule->level;
 	va_start(ap, fmt);
 	vsnprintf(finding.text, sizeof(finding.text), fmt, ap);

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * The steps that the order of an image (save.c) and its memory (save_memory.c) share: writing
+ * records, suspending the domain, publishing progress.
+ */
+#include "migrate/save_internal.h"
+
+#include "base/clock.h"
+#include "hypervisor/domain.h"
+
+#define PROGRESS_NS UINT64_C(100000000)
+
+int gw_save_write_records(struct gw_save *s, struct gw_error *err)
+{
+	s->report->bytes += s->records.len;
+	if (s->records.len > 0 &&
+	    gw_channel_write(s->args->out, s->records.data, s->records.len, err) < 0)
+		return -1;
+	gw_buffer_reset(&s->records);
+	return 0;
+}
+
+/* A guest that is neither suspended nor held still would be torn: its memory and its vCPUs of
+ * different moments. */
+static int check_suspended(struct gw_save *s, struct gw_error *err)
+{
+	struct gw_domain_info info;
+
+	if (gw_domain_info(s->domain, &info, err) < 0)
+		return -1;
+	if (info.shutdown == GW_SHUTDOWN_SUSPEND ||
+	    (info.shutdown == GW_SHUTDOWN_NONE && info.paused))
+		return 0;
+	if (info.shutdown == GW_SHUTDOWN_NONE)
+		return gw_fail(err, GW_GUEST, "domain %u still runs after it was suspended",
+			       s->domain->domid);
+	return gw_fail(err, GW_GUEST, "domain %u shut down for reason %d, expected %d (suspend)",
+		       s->domain->domid, info.shutdown, GW_SHUTDOWN_SUSPEND);
+}
+
+static int switch_over(struct gw_save *s, struct gw_error *err)
+{
+	if (s->switched)
+		return 0;
+	s->switched = true;
+	gw_for_each_layer (l, s)
+		if (l->switchover && l->switchover(l->opaque, err) < 0)
+			return -1;
+	return 0;
+}
+
+int gw_save_suspend(struct gw_save *s, struct gw_error *err)
+{
+	const struct gw_toolstack *ts = &s->toolstack;
+	uint64_t start;
+
+	if (switch_over(s, err) < 0)
+		return -1;
+	s->progress.stage = GW_STAGE_SUSPEND;
+	gw_save_progress(s, true);
+	start = gw_clock_ns();
+	if (ts->suspend(ts->owner, err) < 0)
+		return gw_fail_in(err, "suspending domain %u", s->domain->domid);
+	s->report->pause_ns = gw_clock_ns() - start;
+	return check_suspended(s, err);
+}
+
+void gw_save_progress(struct gw_save *s, bool now)
+{
+	uint64_t ns = gw_clock_ns();
+
+	if (!now && ns - s->progress_ns < PROGRESS_NS)
+		return;
+	s->progress_ns = ns;
+	s->progress.bytes = s->report->bytes;
+	gw_operation_set_progress(s->args->op, &s->progress);
+	s->toolstack.progress(s->toolstack.owner, &s->progress);
+}

@@ -380,7 +380,8 @@ static bool give_superpage(struct fake_domain *f, uint64_t first)
 	uint64_t gfn;
 
 	gw_domain_info(f->memory, &info, NULL);
-	if (fake.no_superpages || first % 512)
+	assert_int_equal(first % 512, 0);
+	if (fake.no_superpages)
 		return false;
 	for (unsigned i = 0; i < 512; i++)
 		if (!give_page(f, first + i, &gfn)) {

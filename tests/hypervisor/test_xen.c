@@ -451,6 +451,10 @@ static void test_policy(void **state)
 	f.fake->ran = true;
 	assert_fails(gw_domain_set_policy(f.d, &policy, &f.err), &f.err, GW_BUSY,
 		     "has run already");
+	f.fake->domid = 6; /* it is gone */
+	assert_fails(gw_domain_set_policy(f.d, &policy, &f.err), &f.err, GW_SYSTEM,
+		     "cannot give the CPU policy: No such process");
+	f.fake->domid = 5;
 	gw_policy_free(&policy);
 	close_all(&f);
 }
@@ -512,7 +516,7 @@ static void test_hvm_state(void **state)
 static void test_pv(void **state)
 {
 	struct fixture f = open_domain(GW_GUEST_X86_PV, 3000);
-	uint64_t pfns[2100], mfns[2100], max_mfn, mfn;
+	uint64_t pfns[2100], mfns[2100], max_mfn, last_mfn, mfn;
 	uint8_t types[2100], result;
 	struct gw_mapping mapping;
 	const uint64_t *m2p;
@@ -538,7 +542,9 @@ static void test_pv(void **state)
 	}
 	assert_ok(gw_domain_populate(f.d, 2100, pfns, mfns, &f.err), &f.err);
 	assert_int_equal(fake.superpages, 0);
+	assert_ok(gw_domain_m2p(f.fake->memory, &m2p, &last_mfn, &f.err), &f.err);
 	assert_ok(gw_domain_m2p(f.d, &m2p, &max_mfn, &f.err), &f.err);
+	assert_int_equal(max_mfn, last_mfn);
 	for (unsigned i = 0; i < 2100; i++) {
 		assert_in_range(mfns[i], 1, max_mfn);
 		assert_int_equal(m2p[mfns[i]], i);

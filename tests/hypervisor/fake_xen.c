@@ -248,7 +248,8 @@ static int get_info(uint32_t domid, struct xen_domctl_getdomaininfo *out)
 	assert_int_equal(gw_domain_info(f->memory, &info, NULL), 0);
 	*out = (struct xen_domctl_getdomaininfo){
 		.domain = (domid_t)f->domid,
-		.tot_pages = info.nr_pages,
+		.tot_pages = info.nr_pages - f->shared,
+		.shr_pages = f->shared,
 		.max_pages = 1u << 20,
 		.max_vcpu_id = info.max_vcpu_id,
 		.shared_info_frame = ~UINT64_C(0),

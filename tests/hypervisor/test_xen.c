@@ -375,6 +375,14 @@ static void test_new_pages(void **state)
 	fake_populate(f.fake, 0x6000, 2);
 	assert_int_equal(fetch(&f, bitmap), 2);
 	assert_true(gw_bitmap_test(bitmap, 0x6001) && !gw_bitmap_test(bitmap, 0x300));
+	/* As many go as come while Xen's number is not theirs. */
+	f.fake->shared = 2;
+	assert_int_equal(fetch(&f, bitmap), 0);
+	assert_ok(gw_memory_depopulate(f.fake->memory, 1, &(uint64_t){0x301}, &f.err), &f.err);
+	fake_populate(f.fake, 0x7011, 1);
+	assert_int_equal(fetch(&f, bitmap), 1);
+	assert_true(gw_bitmap_test(bitmap, 0x7011));
+	f.fake->shared = 0;
 	free(bitmap);
 	close_all(&f);
 }

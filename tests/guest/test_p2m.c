@@ -258,6 +258,35 @@ static void test_bad_tree(void **state)
 	close_domain(&f);
 }
 
+/* A linear P2M that changes and is as before again has changed: pages were sent in between. */
+static void test_generation(void **state)
+{
+	for (unsigned width = 4; width <= 8; width += 4) {
+		struct fixture f;
+		uint8_t *generation;
+
+		open_domain(&f, width);
+		generation = f.arch + f.l->arch_p2m_generation;
+		make_range(&f, width == 8 ? 0xffffc90000000000 : 0xc0000000);
+		gw_pv_put_word(f.l, generation, 6);
+		assert_ok(f.guest.ops->setup(&f.guest, &f.err), &f.err);
+		assert_ok(f.guest.ops->check_state(&f.guest, &f.err), &f.err);
+		gw_pv_put_word(f.l, generation, 8);
+		assert_fails(f.guest.ops->check_state(&f.guest, &f.err), &f.err, GW_GUEST,
+			     "generation 8, 6 at the start");
+		close_guest(&f);
+
+		/* A guest with a tree does not keep it. */
+		gw_pv_put_word(f.l, f.arch + f.l->arch_p2m_cr3, 0);
+		make_tree(&f);
+		assert_ok(f.guest.ops->setup(&f.guest, &f.err), &f.err);
+		gw_pv_put_word(f.l, generation, 9);
+		assert_ok(f.guest.ops->check_state(&f.guest, &f.err), &f.err);
+		close_guest(&f);
+		close_domain(&f);
+	}
+}
+
 static void test_bad_range(void **state)
 {
 	struct fixture f;
@@ -345,9 +374,8 @@ static void test_normalise(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_shapes),
-		cmocka_unit_test(test_bad_tree),
-		cmocka_unit_test(test_bad_range),
+		cmocka_unit_test(test_shapes),	  cmocka_unit_test(test_bad_tree),
+		cmocka_unit_test(test_bad_range), cmocka_unit_test(test_generation),
 		cmocka_unit_test(test_normalise),
 	};
 

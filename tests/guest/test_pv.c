@@ -404,6 +404,21 @@ static void test_msrs(void **state)
 	assert_int_equal(len, sizeof(msrs));
 	assert_memory_equal(blob, msrs, sizeof(msrs));
 	free(blob);
+
+	/* And they are saved again. */
+	struct pages expected = pages_of_image(&image, ~0u);
+	struct save_options save = {0};
+	struct gw_buffer out = {0};
+
+	use_all_tables(d, &expected);
+	assert_ok(save_loop(d, &out, &save, &err), &err);
+	struct image again = image_of(&out, GW_GUEST_X86_PV);
+	uint32_t length;
+
+	assert_non_null(find_record(&again, GW_REC_X86_PV_VCPU_MSRS, &length));
+	assert_same_state(&image, &again);
+	free_pages(&expected);
+	free_image(&again);
 	gw_control_destroy(d->control);
 	free_image(&image);
 	gw_host_close(host);

@@ -186,7 +186,7 @@ static void test_terminated_without_answer(void **state)
 	}
 }
 
-/* The handler stands before the first message: a signal from then on never kills. */
+/* The handler is in place before the first message: no later signal kills. */
 static void test_terminated_at_once(void **state)
 {
 	struct fake_libxl f;

@@ -372,7 +372,8 @@ struct gw_host_ops {
 				    struct gw_error *err);
 	/*
 	 * Opens a domain that exists already, perhaps another program's (libxl's): close lets go of
-	 * it. max_pfns: the bound for one that has no memory yet, as in the config (0: it has).
+	 * it. max_pfns: the bound for one that has no memory yet, as in the config (0: the backend
+	 * chooses, or it has memory).
 	 * NULL with err. Default: GW_UNSUPPORTED.
 	 */
 	struct gw_domain *(*attach)(struct gw_host *host, uint32_t domid, uint64_t max_pfns,

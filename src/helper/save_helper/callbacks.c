@@ -9,8 +9,8 @@
 #include "helper/save_helper/helper.h"
 #include "helper/save_helper/stand_in.h"
 
-/* The policy of Xen's own helper, which it cannot be told to change (simple_precopy_policy() in
- * xg_sr_save.c): so many passes at most, and none after one that began with fewer dirty pages. */
+/* The policy of Xen's own helper (simple_precopy_policy() in xg_sr_save.c): so many passes at most,
+ * and none after one that began with fewer dirty pages. */
 #define XEN_MAX_PASSES 5
 #define XEN_FEW_PAGES  50
 

@@ -80,7 +80,7 @@ static int wait_ready(struct gw_libxl_pipe *p, int fd, short events, struct gw_e
 	if (rc > 0)
 		return rc;
 	if (why.code != GW_CANCELLED)
-		return gw_fail(err, why.code, "%s", why.text);
+		return gw_fail_as(err, &why);
 	now = gw_clock_ms();
 	if (p->grace_end_ms == 0)
 		p->grace_end_ms = now + p->grace_ms;

@@ -25,9 +25,6 @@
 /* As Xen's helper; libxl takes any status but 0 for a failure of its own. */
 enum { EXIT_OK = 0, EXIT_GONE = 254, EXIT_BROKEN = 255 };
 
-/* What a domain that libxl has just created is held to: its pfns below 1 TiB of memory. */
-#define MAX_PFNS (UINT64_C(1) << 28)
-
 static struct gw_cancel *terminated;
 
 static void on_sigterm(int sig)
@@ -74,7 +71,7 @@ static int open_domain(struct gw_helper *h, struct gw_error *err)
 	h->host = gw_host_open(gw_stand_in_uri(), err);
 	if (!h->host)
 		return -1;
-	h->domain = gw_host_attach(h->host, h->args.domid, h->args.restore ? MAX_PFNS : 0, err);
+	h->domain = gw_host_attach(h->host, h->args.domid, 0, err);
 	if (!h->domain)
 		return -1;
 	return gw_stand_in_new(h, &h->stand_in, err);
@@ -125,6 +122,13 @@ static int errno_of(const struct gw_error *err)
 	}
 }
 
+static void say_failure(struct gw_helper *h, const struct gw_error *failure)
+{
+	say(h, GW_LIBXL_ERROR, failure->text);
+	for (unsigned i = 0; i < failure->nr_reasons; i++)
+		say(h, GW_LIBXL_ERROR, gw_error_reason(failure, i));
+}
+
 /* libxl reads no more after COMPLETE, and waits for the process to end. */
 static int complete(struct gw_helper *h, int rc, const struct gw_error *failure)
 {
@@ -132,7 +136,7 @@ static int complete(struct gw_helper *h, int rc, const struct gw_error *failure)
 	int32_t answer;
 
 	if (rc < 0)
-		say(h, GW_LIBXL_ERROR, failure->text);
+		say_failure(h, failure);
 	if (h->args.restore)
 		gw_libxl_restore_results(&h->pipe, rc < 0 ? 0 : h->store_gfn,
 					 rc < 0 ? 0 : h->console_gfn);

@@ -2,8 +2,6 @@
  *
  * --save-domain: writes the libxc image of a domain to libxl's descriptor.
  */
-#include <string.h>
-
 #include "base/util.h"
 #include "helper/save_helper/helper.h"
 #include "migrate/save.h"
@@ -42,14 +40,10 @@ static int save(struct gw_helper *h, struct gw_report *report, struct gw_error *
 	return gw_save_image(&args, report, err);
 }
 
-/* Of a long text the end is lost, never what has become of the domain. */
 static int fail_with_state(const struct gw_helper *h, struct gw_error *err)
 {
-	const char *state = h->suspended ? "; the domain is suspended, libxl may resume it"
-					 : "; the domain was not suspended";
-	size_t room = sizeof(err->text) - strlen(state) - 1;
-
-	strcpy(err->text + GW_MIN(strlen(err->text), room), state);
+	gw_fail_more(err, h->suspended ? "; the domain is suspended, libxl may resume it"
+				       : "; the domain was not suspended");
 	return gw_fail_in(err, "saving domain %u", h->args.domid);
 }
 

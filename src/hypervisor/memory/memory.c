@@ -377,7 +377,7 @@ static struct gw_domain *attach(struct gw_host *host, uint32_t domid, uint64_t m
 
 	if (d || h->born.type == GW_GUEST_NONE) {
 		if (!d)
-			gw_fail(err, not_held.code, "%s", not_held.text);
+			gw_fail_as(err, &not_held);
 		return d;
 	}
 	if (gw_memory_born_config(h, max_pfns, &config, err) < 0)

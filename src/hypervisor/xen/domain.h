@@ -34,9 +34,16 @@ struct gw_xen_host {
 struct gw_xen_pv {
 	uint64_t *m2p;
 	uint64_t max_mfn;
-	size_t m2p_bytes;
+	size_t m2p_pages;
 	void *shared;
 	uint64_t shared_mfn;
+};
+
+/* The pages of an HVM domain when its memory was last looked through (ranges.h). */
+struct gw_xen_known {
+	uint64_t *present; /* by pfn; NULL: it never was */
+	uint64_t nr;	   /* pfns */
+	uint64_t pages;	   /* the domain's number of pages then, or UINT64_MAX */
 };
 
 struct gw_xen_domain {
@@ -47,6 +54,7 @@ struct gw_xen_domain {
 	_Atomic(uint64_t *) spare;
 	uint8_t *dirty; /* the bitmap of the last fetch, kept for the next */
 	size_t dirty_pages;
+	struct gw_xen_known known;
 	struct gw_xen_pv pv;
 };
 
@@ -90,7 +98,7 @@ int gw_xen_nr_gpfns(struct gw_domain *d, uint64_t *nr, struct gw_error *err);
 /* Of a PV domain: an entry of gw_x86_pv_ops. */
 int gw_xen_get_width(struct gw_domain *d, unsigned *width, struct gw_error *err);
 
-/* memory.c, ranges.c, logdirty.c: entries of gw_domain_ops. */
+/* memory.c, logdirty.c: entries of gw_domain_ops. */
 int gw_xen_page_types(struct gw_domain *d, size_t n, const uint64_t *gfns, uint8_t *types,
 		      struct gw_error *err);
 int gw_xen_map(struct gw_domain *d, size_t n, const uint64_t *gfns, bool writable, void **pages,
@@ -98,8 +106,6 @@ int gw_xen_map(struct gw_domain *d, size_t n, const uint64_t *gfns, bool writabl
 void gw_xen_unmap(struct gw_domain *d, struct gw_mapping *mapping);
 int gw_xen_populate(struct gw_domain *d, size_t n, const uint64_t *pfns, uint64_t *gfns,
 		    size_t *done, struct gw_error *err);
-int gw_xen_ranges(struct gw_domain *d, struct gw_pfn_range **ranges, size_t *n,
-		  struct gw_error *err);
 int gw_xen_logdirty_start(struct gw_domain *d, struct gw_error *err);
 int gw_xen_logdirty_fetch_and_clear(struct gw_domain *d, uint64_t *bitmap, uint64_t nr,
 				    uint64_t *dirty, struct gw_error *err);

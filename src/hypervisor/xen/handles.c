@@ -9,7 +9,7 @@
 #include "base/util.h"
 #include "hypervisor/xen/domain.h"
 
-/* /dev/xen/privcmd is missing, or has no driver behind it. */
+/* /dev/xen/privcmd is missing, or no driver serves it. */
 static bool is_no_xen(int errnum)
 {
 	return errnum == ENOENT || errnum == ENODEV || errnum == ENXIO;

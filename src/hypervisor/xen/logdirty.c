@@ -9,6 +9,7 @@
 #include "base/bitmap.h"
 #include "base/util.h"
 #include "hypervisor/xen/domain.h"
+#include "hypervisor/xen/ranges.h"
 
 /*
  * A fetch asks for so many pfns more than the domain has. Xen forgets all that it knows, not only
@@ -89,7 +90,7 @@ static int fetch(struct gw_xen_domain *x, struct gw_error *err)
 		return gw_xen_fail(err, "domain %u: its dirty pages", d->domid);
 	if (gw_xen_nr_gpfns(d, &nr, err) < 0)
 		return -1;
-	if (covered < nr || nr > x->dirty_pages)
+	if (covered < nr)
 		return gw_fail(err, GW_SYSTEM,
 			       "domain %u: Xen reported the dirty pages of %" PRIu64
 			       " pfns, the domain has %" PRIu64 "; the others are lost",
@@ -114,6 +115,8 @@ int gw_xen_logdirty_fetch_and_clear(struct gw_domain *d, uint64_t *bitmap, uint6
 
 	uint64_t *found = (uint64_t *)(void *)x->dirty, counted = GW_MIN(nr, x->dirty_pages);
 
+	if (gw_xen_find_new_pages(d, found, counted, err) < 0)
+		return -1;
 	if (counted % 64)
 		found[counted / 64] &= (UINT64_C(1) << (counted % 64)) - 1;
 	gw_bitmap_or(bitmap, found, counted);

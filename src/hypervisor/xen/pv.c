@@ -46,7 +46,7 @@ static int map_m2p(struct gw_xen_domain *x, struct gw_error *err)
 				   nr_mfns);
 	/* Xen names one past the last frame, and that many entries are mapped. */
 	pv->max_mfn = nr_mfns - 1;
-	pv->m2p_bytes = GW_ROUND_UP((uint64_t)nr_mfns * sizeof(*pv->m2p), M2P_CHUNK);
+	pv->m2p_pages = GW_ROUND_UP((uint64_t)nr_mfns * sizeof(*pv->m2p), M2P_CHUNK) / GW_PAGE_SIZE;
 	return 0;
 }
 
@@ -168,7 +168,7 @@ static int pin(struct gw_domain *d, size_t n, const uint64_t *mfns, const uint8_
 void gw_xen_pv_free(struct gw_xen_domain *x)
 {
 	if (x->pv.m2p)
-		munmap(x->pv.m2p, x->pv.m2p_bytes);
+		xenforeignmemory_unmap(x->host->fmem, x->pv.m2p, x->pv.m2p_pages);
 	if (x->pv.shared)
 		xenforeignmemory_unmap(x->host->fmem, x->pv.shared, 1);
 }

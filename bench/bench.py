@@ -38,7 +38,7 @@ def engine(build, is_wanted):
 
 
 def run_once(command):
-    """Seconds, and bytes that it read."""
+    """Seconds, and the bytes that it read."""
     begin = time.perf_counter()
     pid = os.posix_spawn(command[0], command, os.environ,
                          file_actions=[(os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0)])

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The conversion of a legacy image of 1 GiB between files and pipes, beside cat over the same ends in the same
-run, and beside Xen's own converter where it is: the script that the environment's XEN_CONVERTER names, or Debian's.
-Files are in memory where there is room for them, so that no disk is measured. The best of several runs, taken in
-turns; processor time is that of the converter alone."""
+"""Measures the conversion of a legacy image of 1 GiB between files and pipes. Beside it, in the same run, it measures
+cat over the same ends and, if there is one, Xen's own converter: the script that XEN_CONVERTER names, or Debian's.
+Files are in memory if there is room, so that no disk is measured. The result is the best of several runs, which
+alternate; processor time is that of the converter alone."""
 import os
 import shutil
 import subprocess
@@ -15,7 +15,7 @@ RUNS = 5
 MIB = 1024
 DEBIANS = "/usr/lib/xen-4.17/bin/convert-legacy-stream"
 IMAGES = {
-    # Saved while it stood still; live: what a pipe brings has to be kept, in $TMPDIR.
+    # Saved while the guest was suspended, and live: then pages from a pipe have to be kept, in $TMPDIR.
     "convert": "leg45_hvm_w64_1024",
     "convert-live": "leg45_hvm_w64_live_4096",
 }
@@ -33,7 +33,7 @@ def xens():
 
 
 def once(command, env, ends, image, output):
-    """Seconds, and processor time of the command, which goes from its stdin to its stdout."""
+    """Seconds, and processor time of the command, which reads stdin and writes stdout."""
     source, sink = ends.split("-")
     begin = time.perf_counter()
     feeder = eater = None
@@ -64,7 +64,7 @@ def once(command, env, ends, image, output):
 
 
 def folder_with_room():
-    """In memory, if an image and what comes of it find room there."""
+    """A folder in memory, if it has room for an image and its conversion."""
     shm = "/dev/shm"
     if os.access(shm, os.W_OK) and shutil.disk_usage(shm).free > 4 * MIB << 20:
         return shm

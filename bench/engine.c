@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * How fast the engine saves and restores, beside what the same pipe, socket or file does with a
- * bare writev or readv of as many bytes in the same run. One JSON object a line: {"name", "bytes",
- * "seconds"}.
+ * Measures how fast the engine saves and restores. Beside it, in the same run, it measures plain
+ * writev() and readv() of as many bytes over the same pipe, socket or file. One JSON object a line:
+ * {"name", "bytes", "seconds"}.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -28,13 +28,13 @@
 #include "migrate/save.h"
 
 #define RUNS 3
-#define STEP (4u << 20) /* what one bare call is asked to move: as much as a batch */
+#define STEP (4u << 20) /* size of one plain call: as much as a batch */
 
 struct bench {
 	struct gw_host *host;
 	struct gw_domain *domain;
 	uint64_t pages;
-	uint8_t *image; /* of the domain, for the restores */
+	uint8_t *image; /* image of the domain, for the restores */
 	uint64_t len;
 	char file[200];
 };
@@ -64,7 +64,7 @@ static struct gw_domain *create(struct bench *b)
 	return d;
 }
 
-/* Pages of random looks: nothing on the way may profit from zeros. */
+/* Pages with random contents, because zeros could be handled faster somewhere. */
 static void fill(struct gw_domain *d, uint64_t pages)
 {
 	struct gw_error err = GW_ERROR_INIT;
@@ -91,7 +91,7 @@ static void fill(struct gw_domain *d, uint64_t pages)
 	}
 }
 
-/* The least state an HVM guest can be saved with. */
+/* The smallest state with which an HVM guest can be saved. */
 static void give_state(struct gw_domain *d)
 {
 	struct gw_hvm_header header = {.magic = GW_HVM_HEADER_MAGIC,
@@ -149,7 +149,7 @@ static void restore(struct bench *b, int fd)
 	gw_control_destroy(args.domain->control);
 }
 
-/* As many bytes as an image has, out of memory, with nothing else done. */
+/* Writes as many bytes as an image has from memory, and does nothing else. */
 static void raw_write(const struct bench *b, int fd)
 {
 	for (uint64_t at = 0; at < b->len;) {
@@ -163,7 +163,7 @@ static void raw_write(const struct bench *b, int fd)
 	}
 }
 
-/* Into fresh memory of small pages, as a restored domain's is. */
+/* Reads into fresh memory of small pages, like that of a restored domain. */
 static void raw_read(const struct bench *b, int fd)
 {
 	uint8_t *to =
@@ -191,7 +191,7 @@ struct far_end {
 	pthread_t thread;
 };
 
-/* The other end of a pipe or socket: takes all there is, or gives the image. */
+/* The other end of a pipe or socket: reads everything, or writes the image. */
 static void *run_far_end(void *opaque)
 {
 	struct far_end *f = opaque;
@@ -259,7 +259,7 @@ static bool has_far_end(enum sink sink)
 enum work { WORK_RAW_WRITE, WORK_SAVE, WORK_SAVE_LIVE, WORK_RAW_READ, WORK_RESTORE };
 static const char *const work_names[] = {"raw-write", "save", "save-live", "raw-read", "restore"};
 
-/* How long it takes until the far end has all as well; *bytes: what was moved. */
+/* The time until the far end has everything as well; *bytes: the number of bytes moved. */
 static uint64_t one_run(struct bench *b, enum work work, enum sink sink, uint64_t *bytes)
 {
 	struct far_end f = {.b = b};
@@ -282,7 +282,7 @@ static uint64_t one_run(struct bench *b, enum work work, enum sink sink, uint64_
 	return gw_clock_ns() - start;
 }
 
-/* The best of some runs: what else the machine does makes them slower only. */
+/* The best of several runs, because other load on the machine only makes a run slower. */
 static void measure(struct bench *b, enum work work, enum sink sink)
 {
 	uint64_t best = UINT64_MAX, bytes = 0;
@@ -297,7 +297,7 @@ static void measure(struct bench *b, enum work work, enum sink sink)
 	tell(name, bytes, best);
 }
 
-/* The image that the restores read, kept in memory. */
+/* Makes the image that the restores read, and keeps it in memory. */
 static void make_image(struct bench *b)
 {
 	int fd = memfd_create("image", MFD_CLOEXEC);
@@ -311,7 +311,7 @@ static void make_image(struct bench *b)
 	close(fd);
 }
 
-/* A guest of 4 GiB of pfns with next to nothing in it: what absent pfns cost. */
+/* A guest of 4 GiB of pfns with hardly a page: measures the cost of absent pfns. */
 static void measure_absent(struct bench *b)
 {
 	struct bench sparse = {.host = b->host, .pages = 1 << 20};

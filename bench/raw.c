@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * What a sink can take: the time of plain writev() and readv() of so many bytes over a pipe, a
- * socket or a file, as the measure for what godwit does over the same one in the same run. With
- * --channel the same transfer goes through libgodwit's channels. Knows no domain and no stream.
+ * Measures plain writev() and readv() over a pipe, a socket or a file, as a baseline for godwit
+ * over the same one in the same run. With --channel the same transfer goes through libgodwit's
+ * channels. Uses no domain and no stream.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -26,12 +26,12 @@
 
 #define IOV_PER_CALL 1024
 
-/* What is sent: memory like a guest's, and where runs of it begin and end. */
+/* The data to send: memory like a guest's, in runs of adjacent bytes. */
 struct job {
-	uint64_t bytes;	 /* in all */
-	uint64_t memory; /* of which so much is different; sent over and over */
-	size_t run;	 /* bytes that lie together */
-	size_t call;	 /* bytes handed over at a time */
+	uint64_t bytes;	 /* in total */
+	uint64_t memory; /* size of the buffer that is sent again and again */
+	size_t run;	 /* bytes that are adjacent */
+	size_t call;	 /* bytes in a call */
 	bool channel;
 	const char *folder; /* for the file */
 	uint8_t *mem;
@@ -88,7 +88,7 @@ static void move_channel(struct gw_channel *ch, bool out, struct iovec *iov, int
 		die("%s", err.text);
 }
 
-/* The runs of one call, which begins at pos of the stream. Neighbours are never merged. */
+/* The runs of one call, which begins at pos of the stream. Adjacent runs are never merged. */
 static int runs(const struct job *job, uint64_t pos, struct iovec *iov, int max)
 {
 	uint64_t left = GW_MIN(job->bytes - pos, (uint64_t)job->call);
@@ -138,7 +138,7 @@ static uint8_t *memory(uint64_t size)
 
 	if (mem == MAP_FAILED)
 		die("%" PRIu64 " bytes of memory: %s", size, strerror(errno));
-	/* Every page is there, and no two are alike. */
+	/* Every page is populated, and adjacent pages differ. */
 	for (uint64_t at = 0; at < size; at += 4096)
 		memset((uint8_t *)mem + at, (int)(at >> 12), GW_MIN(size - at, (uint64_t)4096));
 	return mem;
@@ -155,7 +155,7 @@ static void report(const struct job *job, const char *sink, uint64_t ns)
 	fflush(stdout);
 }
 
-/* From one process to another: until the reader has the last byte. */
+/* From one process to another, until the reader has the last byte. */
 static void measure_pair(struct job *job, const char *sink, int in, int out)
 {
 	int start[2], status;
@@ -226,7 +226,7 @@ static void measure_tcp(struct job *job)
 	measure_pair(job, "tcp", in, out);
 }
 
-/* Written, written and made durable, read back; each by itself. */
+/* Written, written with fsync(), and read back; each measured by itself. */
 static void measure_file(struct job *job)
 {
 	char path[4096];
@@ -289,7 +289,7 @@ static _Noreturn void usage(int status)
 	exit(status);
 }
 
-/* A size, with K, M or G behind it. */
+/* A size, with K, M or G after it. */
 static uint64_t size_of(const char *text)
 {
 	char *end;

@@ -21,7 +21,7 @@ struct drive {
 	struct gw_findings out;
 };
 
-/* Results of decoders end here, so that no compiler leaves the reads out. */
+/* Results of decoders are stored here, so that no compiler leaves the reads out. */
 static volatile uint64_t sink;
 
 static void report(void *opaque, const struct gw_finding *finding)
@@ -95,7 +95,7 @@ static void decode_policy(const struct gw_record *rec)
 	gw_policy_free(&policy);
 }
 
-/* As inspect does: every decoder, whatever the rules said. */
+/* Runs every decoder, whatever the rules found, as inspect does. */
 static void decode_record(const struct gw_record *rec, unsigned width)
 {
 	struct gw_pv_info info;
@@ -145,7 +145,7 @@ static void decode_record(const struct gw_record *rec, unsigned width)
 
 enum went { ENDED, CHECKPOINTED, STOPPED };
 
-/* An event of the image's reader. True while the input goes on. */
+/* Handles an event of the image's reader. True while the input goes on. */
 static int image_event(struct drive *d, struct gw_image_reader *r, struct gw_image_rules *rules,
 		       enum gw_image_event event)
 {
@@ -156,7 +156,7 @@ static int image_event(struct drive *d, struct gw_image_reader *r, struct gw_ima
 		gw_image_rules_header(rules, &r->header, NULL);
 		return 1;
 	case GW_IMAGE_RECORD_HEAD:
-		/* Some bodies are passed over, as a caller may do. */
+		/* Some bodies are skipped, as a caller may do. */
 		if (r->rec.type == (GW_RECORD_OPTIONAL | 0x5c)) {
 			gw_image_reader_skip_body(r, &skipped);
 			return bring(d, NULL, skipped);
@@ -237,7 +237,7 @@ struct layers {
 	int in_checkpoint;
 };
 
-/* The image, for the first time or behind a checkpoint. */
+/* The image, for the first time or after a checkpoint. */
 static int enter_image(struct drive *d, struct layers *l)
 {
 	size_t at = d->pos;
@@ -347,7 +347,7 @@ void drive_stream(const uint8_t *data, size_t len, struct drive_result *result)
 	stream_at(&d);
 }
 
-/* The header of xend, its config in all ways that it is looked at, and the image. */
+/* The header of xend, its config read in every way, and the image. */
 static void xend_at(struct drive *d)
 {
 	struct gw_error err = GW_ERROR_INIT;

@@ -19,10 +19,10 @@ struct drive {
 	struct gw_legacy_reader reader;
 	struct gw_legacy_rules *rules;
 	struct gw_legacy_delta delta;
-	uint8_t page[4096]; /* whatever a compressed page is based on */
+	uint8_t page[4096]; /* base of the compressed pages; its contents do not matter */
 };
 
-/* What was read ends here, so that no compiler leaves the reads out. */
+/* Bytes that were read are stored here, so that no compiler leaves the reads out. */
 static volatile uint64_t sink;
 
 static void report(void *opaque, const struct gw_finding *finding)
@@ -35,7 +35,7 @@ static void report(void *opaque, const struct gw_finding *finding)
 		gw_finding_format(finding, result->first_error, sizeof(result->first_error));
 }
 
-/* The first and the last byte of what an event points at. */
+/* Reads the first and the last byte of an event's data. */
 static void touch(const uint8_t *data, size_t len)
 {
 	if (len)
@@ -65,7 +65,7 @@ static bool decompress(struct drive *d)
 			gw_legacy_rules_framing(d->rules, &d->reader, err.text, NULL);
 			return false;
 		}
-		/* Each call gets on. */
+		/* Each call must use at least one byte. */
 		if (used == 0)
 			abort();
 		in += used;
@@ -74,7 +74,7 @@ static bool decompress(struct drive *d)
 	return true;
 }
 
-/* What follows an event and is the caller's. False: it is not all there. */
+/* Reads the data after an event, as the caller must. False: the input ends in it. */
 static bool take_data(struct drive *d, enum gw_legacy_event event)
 {
 	uint64_t len = d->reader.data_len;
@@ -181,7 +181,7 @@ void drive_legacy(const uint8_t *data, size_t len, struct drive_result *result)
 
 	memset(result, 0, sizeof(*result));
 	result->consumed = drive_legacy_at(data, len, result);
-	/* And as what detection did not take it for. */
+	/* The same bytes again as the type that was not detected. */
 	walk_as(data, len, GW_GUEST_X86_PV, false, &other);
 	walk_as(data, len, GW_GUEST_X86_HVM, true, &other);
 	result->most_memory = GW_MAX(result->most_memory, other.most_memory);

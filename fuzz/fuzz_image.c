@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Fuzz target: any bytes as a libxc image.
+ * Fuzz target: reads any bytes as a libxc image.
  */
 #include "drive.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Fuzz target: any bytes as a file of xl or xend, with all that is inside.
+ * Fuzz target: reads any bytes as a file of xl or xend, with the layers inside.
  */
 #include "drive.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Runs a fuzz target over files, without a fuzzer: the seeds, and what a fuzzer once
- * found. Arguments are files and folders (taken with all that is in them).
+ * Runs a fuzz target without a fuzzer, on the seeds and on inputs that a fuzzer once found.
+ * Arguments are files, and folders whose files are all read.
  */
 #define _XOPEN_SOURCE 700
 
@@ -15,7 +15,8 @@
 
 static unsigned files;
 
-/* The file's bytes in a block of exactly that size, so that a sanitizer sees any step beyond. */
+/* The file's bytes in a block of exactly that size, so that a sanitizer sees any access beyond
+ * it. */
 static uint8_t *load(const char *path, size_t size)
 {
 	FILE *f = fopen(path, "rb");

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Makes seeds for the fuzz targets of real streams: usage: thin.py STREAM... (plain or .xz), from the
+"""Makes seeds for the fuzz targets from real streams: usage: thin.py STREAM... (plain or .xz), from the
 top of the tree. Keeps every record; of a PAGE_DATA only the first two entries, one of them with its
 page, and of a run of PAGE_DATA only two. Long opaque bodies are cut where the format lets them be."""
 
@@ -31,7 +31,7 @@ def thin_pages(body):
 
 
 def thin_image(data, at):
-    """Returns what is kept of the image's records at at, where they stop, and the type of the last."""
+    """Returns the kept records of the image at offset at, the offset where they end, and the type of the last."""
     out, run = b"", 0
     while at + 8 <= len(data):
         kind, length = struct.unpack_from("<II", data, at)

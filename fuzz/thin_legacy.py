@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Thins legacy images for thin.py: of a batch the first few entries stay, one or two of them with their
-pages, and of a run of batches two. A compressed round keeps the data of the pages that stay."""
+"""Thins legacy images for thin.py: a batch keeps its first few entries, one or two of them with their
+pages, and a run of batches keeps two. A compressed round keeps the data of the pages that are kept."""
 
 import struct
 
@@ -50,7 +50,7 @@ class Legacy:
         self.keep(self.width * -(-size * self.guest // 4096))
 
     def batch(self, count, pages, wanted):
-        """Takes a batch; returns which of its pages (by number among those of the round) stay."""
+        """Takes a batch; returns the numbers, within the round, of its pages that are kept."""
         self.take(4)
         raw = [self.take(self.width) for _ in range(count)]
         kinds = [struct.unpack_from("<I", e)[0] >> 28 for e in raw]
@@ -71,7 +71,7 @@ class Legacy:
         return stay
 
     def delta(self, stay, first):
-        """Takes compressed data; keeps that of the pages that stay."""
+        """Takes compressed data; keeps that of the pages that are kept."""
         self.take(4)
         size = self.long()
         self.take(self.width)

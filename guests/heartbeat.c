@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * The heartbeat guest, PVH (32-bit and 64-bit) and PV: a kernel that rewrites a working set, checks
- * it all the time and says so. It notices a page that was lost, is an older copy of itself or is
- * another page, names it and stops. It answers suspend requests (docs/guest-abi.md) as often as
- * they come.
+ * it all the time and prints the result. If a page is lost, is an older copy of itself or is
+ * another page, the guest names it and stops. It answers every suspend request (docs/guest-abi.md).
  *
- * Command line: seed=1 pages=64 rate=1 check=1 period=1000 idle=1 light=0 listen=1. A step rewrites
- * rate pages, checks check pages, yields idle times and looks for a request; every period steps
- * there is a line.
+ * Command line: seed=1 pages=64 rate=1 check=1 period=1000 idle=1 light=0 listen=1. A step checks
+ * check pages, rewrites rate pages, yields idle times and looks for a request; every period steps
+ * a line is printed.
  */
 #include <stdint.h>
 
@@ -15,7 +14,7 @@
 #include "machine.h"
 
 static struct hb_header header __attribute__((section(".header"), aligned(4096)));
-/* A second copy of what the header says, in another page: a stale header does not fit it. */
+/* A copy of the header in another page: a stale header differs from it. */
 static struct hb_header shadow __attribute__((aligned(4096)));
 uint8_t stack[16384] __attribute__((aligned(4096)));
 
@@ -93,7 +92,7 @@ name_fault(uint32_t page, uint32_t want, const uint32_t *at, uint32_t word_index
 	stop();
 }
 
-/* What the pattern of a page counts up from, where its first words have this key. */
+/* The start value of a page's pattern, if its first words have this key. */
 static uint32_t pattern_base(uint32_t page, uint32_t key)
 {
 	return header.light ? hb_key(header.seed, page, 0) : key;
@@ -179,7 +178,7 @@ static void beat(void)
 	put_text(" ok\n");
 }
 
-/* Everything Xen forgets about a guest that was restored. */
+/* Registers everything that Xen forgets about a restored guest. */
 static void register_with_xen(void)
 {
 	struct {
@@ -201,7 +200,7 @@ static void register_with_xen(void)
 	header.suspend_port = port.port;
 }
 
-/* Takes the port's pending bit, 0 if it was not set. */
+/* Takes the port's pending bit; 0 if it was not set. */
 static int take_request(void)
 {
 	volatile word *pending = (volatile word *)(shared_info + 0x800);
@@ -221,7 +220,7 @@ static void answer_request(void)
 
 	put_text("godwit-guest: suspend\n");
 	answer = machine_suspend();
-	/* 0: restored elsewhere; 1: cancelled, everything is as it was. */
+	/* 0: restored elsewhere; 1: cancelled, nothing has changed. */
 	if (answer == 0)
 		register_with_xen();
 	header.resumes++;
@@ -229,7 +228,7 @@ static void answer_request(void)
 	put_text(answer == 0 ? "godwit-guest: restored\n" : "godwit-guest: cancelled\n");
 }
 
-/* The number behind "name=" in the command line. */
+/* The number after "name=" in the command line. */
 static uint32_t option(const char *line, const char *name, uint32_t otherwise)
 {
 	uint32_t value = 0;
@@ -281,10 +280,11 @@ void __attribute__((noreturn)) guest_main(const void *info)
 
 	begin(info);
 	for (;;) {
-		for (uint32_t i = 0; i < pace.rate && header.pages; i++)
-			rewrite_next();
+		/* Checked first: a page that was lost must not be rewritten unseen. */
 		for (uint32_t i = 0; i < pace.check && header.pages; i++)
 			check_next();
+		for (uint32_t i = 0; i < pace.rate && header.pages; i++)
+			rewrite_next();
 		check_header();
 		if (++steps >= pace.period) {
 			steps = 0;

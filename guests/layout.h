@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * What the heartbeat guests keep where, and what a page of their working set holds: shared by the
- * guests and by the tests that look into their memory. docs/guest-abi.md tells it to everyone else.
+ * The places of the heartbeat guests' data, and the contents of a page of their working set: shared
+ * by the guests and by the tests that read their memory. docs/guest-abi.md describes it.
  */
 #ifndef GODWIT_GUESTS_LAYOUT_H
 #define GODWIT_GUESTS_LAYOUT_H
@@ -11,7 +11,7 @@
 #define HB_HEADER_PFN 0x100u
 #define HB_MAGIC      "GODWITG1"
 #define HB_PAGE_WORDS 1024u
-#define HB_PERIOD     251u /* words after which the pattern repeats; prime, so that shifts show */
+#define HB_PERIOD     251u /* words before the pattern repeats; prime, to detect shifts */
 
 /* The page at HB_HEADER_PFN. */
 struct hb_header {
@@ -19,8 +19,8 @@ struct hb_header {
 	uint32_t version;      /* 1 */
 	uint32_t suspend_port; /* event channel at which it takes suspend requests; 0: none yet */
 	uint32_t beats;	       /* lines printed */
-	uint32_t resumes;      /* times a suspend call returned, with either answer */
-	uint32_t generation;   /* of pages position..pages-1; those before have one more */
+	uint32_t resumes;      /* number of suspend calls that returned, with either result */
+	uint32_t generation;   /* of pages position..pages-1; the pages before have one more */
 	uint32_t position;     /* next page to be rewritten */
 	uint32_t seed;
 	uint32_t pages;	      /* in the working set */
@@ -30,7 +30,7 @@ struct hb_header {
 	uint32_t light;	      /* 1: only the first four words of a page change, see hb_word */
 };
 
-/* What only this page has at this generation with this seed. */
+/* A value that only this page has at this generation with this seed. */
 static inline uint32_t hb_key(uint32_t seed, uint32_t page, uint32_t generation)
 {
 	uint32_t h = seed ^ page * 0x85ebca6bu ^ generation * 0xc2b2ae35u;
@@ -42,7 +42,7 @@ static inline uint32_t hb_key(uint32_t seed, uint32_t page, uint32_t generation)
 
 /*
  * Word i of a page: number, generation, key, its complement, then the pattern, which in a light
- * working set is that of generation 0 for ever.
+ * working set always is that of generation 0.
  */
 static inline uint32_t hb_word(uint32_t page, uint32_t generation, uint32_t key, uint32_t i)
 {

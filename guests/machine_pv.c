@@ -9,7 +9,6 @@
 #include "machine.h"
 
 #define UPDATE_VA_MAPPING 14
-#define CONSOLE_IO	  18
 #define FLUSH_PAGE	  2 /* UVMF_INVLPG */
 #define WRITABLE	  7 /* present, writable, user: a PV kernel runs in ring 3 */
 
@@ -27,6 +26,12 @@ struct pv_start_info {
 	char cmd_line[1024];
 };
 
+/* The console page: struct xencons_interface of public/io/console.h. */
+struct pv_console {
+	char in[1024], out[2048];
+	uint32_t in_cons, in_prod, out_cons, out_prod;
+};
+
 /* In the shared info page, after 32 vcpu_info, the event channels and the wall clock. */
 struct pv_arch_info {
 	uint64_t max_pfn, frame_list_list;
@@ -39,6 +44,7 @@ static uint8_t room[ROOM * PAGE] __attribute__((aligned(4096)));
 static uint64_t frame_list[512] __attribute__((aligned(4096)));
 static uint64_t frame_list_list[512] __attribute__((aligned(4096)));
 static struct pv_start_info *start;
+static volatile struct pv_console *console;
 
 word hypercall(word nr, word a, word b, word c)
 {
@@ -51,21 +57,18 @@ word hypercall(word nr, word a, word b, word c)
 	return result;
 }
 
+/* What does not fit is dropped: nobody may be reading. */
 void machine_put_char(char c)
 {
-	hypercall(CONSOLE_IO, 0, 1, (word)&c);
-}
+	uint32_t port = start->console_evtchn;
 
-const char *machine_start(const void *info)
-{
-	start = (struct pv_start_info *)info;
-	return start->cmd_line;
-}
-
-uint32_t machine_room(uint32_t wanted, uint32_t *first_pfn)
-{
-	*first_pfn = (uint32_t)((word)room / PAGE);
-	return wanted < ROOM ? wanted : ROOM;
+	if (console->out_prod - console->out_cons < sizeof(console->out)) {
+		console->out[console->out_prod % sizeof(console->out)] = c;
+		__sync_synchronize();
+		console->out_prod++;
+	}
+	if (c == '\n')
+		hypercall(EVENT_CHANNEL_OP, 4, (word)&port, 0);
 }
 
 static uint64_t mfn_of(const void *address)
@@ -83,6 +86,24 @@ static uint64_t pfn_of(uint64_t mfn)
 	return mfn;
 }
 
+static void find_console(void)
+{
+	console = (volatile struct pv_console *)(pfn_of(start->console_mfn) * PAGE);
+}
+
+const char *machine_start(const void *info)
+{
+	start = (struct pv_start_info *)info;
+	find_console();
+	return start->cmd_line;
+}
+
+uint32_t machine_room(uint32_t wanted, uint32_t *first_pfn)
+{
+	*first_pfn = (uint32_t)((word)room / PAGE);
+	return wanted < ROOM ? wanted : ROOM;
+}
+
 static word map_at(void *address, uint64_t mfn_address)
 {
 	return hypercall(UPDATE_VA_MAPPING, (word)address, mfn_address | WRITABLE, FLUSH_PAGE);
@@ -92,6 +113,7 @@ int machine_connect(void)
 {
 	struct pv_arch_info *arch = (struct pv_arch_info *)(shared_info + ARCH_INFO);
 
+	find_console();
 	if (map_at(shared_info, start->shared_info))
 		return 1;
 	for (uint64_t i = 0; i * 512 < start->nr_pages && i < 512; i++)
@@ -109,16 +131,16 @@ int machine_connect(void)
 word machine_suspend(void)
 {
 	uint32_t reason = SHUTDOWN_SUSPEND;
-	uint64_t store = start->store_mfn, console = start->console_mfn;
+	uint64_t store = start->store_mfn, console_mfn = start->console_mfn;
 	word answer;
 
 	map_at(shared_info, mfn_of(shared_info) * PAGE);
 	start->store_mfn = pfn_of(store);
-	start->console_mfn = pfn_of(console);
+	start->console_mfn = pfn_of(console_mfn);
 	answer = hypercall(SCHED_OP, 2, (word)&reason, mfn_of(start));
 	if (answer) {
 		start->store_mfn = store;
-		start->console_mfn = console;
+		start->console_mfn = console_mfn;
 		map_at(shared_info, start->shared_info);
 	}
 	return answer;

@@ -8,7 +8,9 @@
 #include "machine.h"
 #include "start.h"
 
-#define MSR_LEAF 0x40000002u
+#define HVM_OP		       34
+#define HVM_PARAM_CALLBACK_IRQ 0
+#define MSR_LEAF	       0x40000002u
 
 uint8_t shared_info[PAGE] __attribute__((aligned(4096)));
 static uint8_t hypercall_page[PAGE] __attribute__((aligned(4096)));
@@ -90,6 +92,21 @@ uint32_t machine_room(uint32_t wanted, uint32_t *first_pfn)
 	return wanted;
 }
 
+/*
+ * libxc lets the suspend call of an HVM guest return 1 only if the guest has asked for events. It
+ * asks for a vector that it never takes, because it runs with interrupts off.
+ */
+static void ask_for_events(void)
+{
+	struct {
+		uint16_t domid, pad;
+		uint32_t index;
+		uint64_t value;
+	} param = {DOMID_SELF, 0, HVM_PARAM_CALLBACK_IRQ, (uint64_t)2 << 56 | 0xf3};
+
+	hypercall(HVM_OP, 0, (word)&param, 0);
+}
+
 int machine_connect(void)
 {
 	struct {
@@ -99,6 +116,7 @@ int machine_connect(void)
 	} map = {DOMID_SELF, 0, 0, 0, (word)shared_info / PAGE};
 
 	set_hypercall_page();
+	ask_for_events();
 	return hypercall(MEMORY_OP, 7, (word)&map, 0) != 0;
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * What the loader hands to a PVH guest (struct hvm_start_info of Xen's
- * public/arch-x86/hvm/start_info.h) and where the entry code goes with it.
+ * The data that the loader passes to a PVH guest (struct hvm_start_info of Xen's
+ * public/arch-x86/hvm/start_info.h), and the C function that the entry code calls with it.
  */
 #ifndef GODWIT_GUESTS_START_H
 #define GODWIT_GUESTS_START_H
@@ -11,7 +11,7 @@
 struct start_info {
 	uint32_t magic, version, flags, nr_modules;
 	uint64_t modules, cmdline, rsdp;
-	uint64_t memmap; /* version 1 on, with the two below */
+	uint64_t memmap; /* from version 1 on, with the two below */
 	uint32_t memmap_entries, reserved;
 };
 

@@ -65,15 +65,17 @@ static int keep_image(struct gw_client *client, struct gw_channel *file, const c
 static int save(struct gw_cli *cli, const struct gw_args *args, struct gw_client *client,
 		struct gw_channel *file, struct gw_error *err)
 {
-	const char *then = gw_args_flag(args, "keep-running") ? "run"
-			   : gw_args_flag(args, "paused")     ? "pause"
-							      : "destroy";
+	bool static_only = gw_args_flag(args, "static-only") > 0;
+	const char *then = gw_args_flag(args, "keep-running") || static_only ? "run"
+			   : gw_args_flag(args, "paused")		     ? "pause"
+									     : "destroy";
+	json_t *request = gw_save_options_request(args, "save", gw_args_flag(args, "live") > 0);
 	json_t *reply = NULL, *report;
 	int ret;
 
-	ret = gw_client_call(client,
-			     gw_save_options_request(args, "save", gw_args_flag(args, "live") > 0),
-			     file->fd, gw_domain_event, cli, cli->cancel, -1, &reply, err);
+	json_object_set_new(request, "static_only", json_boolean(static_only));
+	ret = gw_client_call(client, request, file->fd, gw_domain_event, cli, cli->cancel, -1,
+			     &reply, err);
 	gw_output_erase(&cli->out);
 	if (ret == 0) {
 		report = json_object_get(reply, "report");
@@ -97,6 +99,11 @@ static int run(struct gw_cli *cli, const struct gw_args *args)
 	if (gw_args_flag(args, "keep-running") && gw_args_flag(args, "paused"))
 		return gw_cli_error(cli, GW_EXIT_USAGE,
 				    "--keep-running and --paused exclude each other");
+	if (gw_args_flag(args, "static-only") &&
+	    (gw_args_flag(args, "live") || gw_args_flag(args, "paused")))
+		return gw_cli_error(
+			cli, GW_EXIT_USAGE,
+			"--static-only excludes --live and --paused: nothing is copied that changes");
 	if (gw_domain_connect(cli, gw_args_positional(args, 0), &client, &status) < 0)
 		return status;
 	file = create(cli, gw_args_positional(args, 1), &err);
@@ -117,7 +124,11 @@ const struct gw_verb gw_verb_save = {
 		"\"godwit restore\" restore it. The guest is asked to suspend itself. A guest that never "
 		"announced how to ask it is paused by force, and only godwit can restore that image.\n\n"
 		"FILE appears under its name only when it is complete. After a failure or Ctrl-C there is "
-		"no file, and the domain runs on.",
+		"no file, and the domain runs on.\n\n"
+		"With --static-only the file is an xl header and a libxl stream whose libxc image ends after "
+		"STATIC_DATA_END. It holds what another host needs to know before a migration: \"godwit inspect "
+		"--policy\" shows it, \"godwit verify\" checks every record of it, and then reports that the "
+		"guest itself is missing. No restore accepts it.",
 	.options =
 		(const struct gw_option[]){
 			{"live", 0, GW_KIND_FLAG,
@@ -126,6 +137,9 @@ const struct gw_verb gw_verb_save = {
 			 .help = "resume the domain after the save"},
 			{"paused", 'p', GW_KIND_FLAG,
 			 .help = "leave the domain paused after the save"},
+			{"static-only", 0, GW_KIND_FLAG,
+			 .help = "write only what does not change (config and CPU policy, no memory), "
+				 "and let the domain run on"},
 			GW_SAVE_SUSPEND_OPTIONS,
 			GW_SAVE_PRECOPY_OPTIONS,
 			GW_SAVE_REPORT_OPTION,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The walk over tables of fields.
+ * Walks tables of fields.
  */
 #include "format/fields.h"
 
@@ -36,7 +36,7 @@ static uint64_t value_of(const struct gw_field_row *row, const uint8_t *bytes)
 	return v;
 }
 
-/* The row's name with the index in it. */
+/* Sets the field's name: the row's name with the index in it. */
 static void set_name(struct gw_field *field, const struct gw_field_row *row, uint32_t index)
 {
 	const char *mark = row->count ? strchr(row->name, '#') : NULL;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Records of the libxc image and the libxl stream: the header, and appending a whole record.
+ * Records of the libxc image and the libxl stream: encodes the header and appends whole records.
  */
 #include "format/record.h"
 
@@ -31,7 +31,7 @@ int gw_record_append(struct gw_buffer *buf, uint32_t type, const void *body, siz
 
 	size_t padded = length + gw_record_padding((uint32_t)length);
 
-	/* All or nothing: with the room made here the appends below cannot fail half-way. */
+	/* All or nothing: with the room reserved here the appends below cannot fail. */
 	if (!gw_buffer_reserve(buf, sizeof(raw) + padded, err))
 		return -1;
 	gw_record_header_encode(raw, type, (uint32_t)length);

@@ -16,10 +16,10 @@
 #include "base/util.h"
 
 #define GW_RECORD_HEADER_SIZE 8
-#define GW_RECORD_MAX	      UINT32_C(0x08000000) /* 128 MiB, of a body */
+#define GW_RECORD_MAX	      UINT32_C(0x08000000) /* 128 MiB, the longest body */
 #define GW_RECORD_OPTIONAL    UINT32_C(0x80000000) /* bit of a type: a reader may skip the record */
 
-/* A record, as a reader offers it or before it is written. data, its body, is borrowed. */
+/* A record that was read or is to be written. data is the body and is borrowed. */
 struct gw_record {
 	uint32_t type;
 	uint32_t length; /* of the body, without padding */
@@ -44,13 +44,13 @@ int gw_record_append(struct gw_buffer *buf, uint32_t type, const void *body, siz
 		     struct gw_error *err);
 
 /*
- * What the two readers share: bodies arrive in pieces, so that memory grows with the bytes that
- * came and never by the word of a length field.
+ * Shared by the two readers: bodies are read in pieces, so that memory grows with the bytes that
+ * arrive and not with a claimed length.
  */
 #define GW_FRAMING_PIECE ((size_t)64 << 10)
 #define GW_FRAMING_KEEP	 ((size_t)1 << 20) /* a larger buffer is given back after its record */
 
-/* Empties the buffer for the next thing to read. */
+/* Empties the buffer for the next item. */
 static inline void gw_framing_recycle(struct gw_buffer *buf)
 {
 	if (buf->cap > GW_FRAMING_KEEP)
@@ -60,8 +60,8 @@ static inline void gw_framing_recycle(struct gw_buffer *buf)
 }
 
 /*
- * Where the next piece of a body of total bytes goes, of which buf->len are in: at most as much
- * again as came so far. *len 0: nothing is missing.
+ * Returns where the next piece of a body of total bytes goes; buf->len bytes have arrived. A piece
+ * is at most as long as the part that came so far. *len 0: the body is complete.
  */
 static inline int gw_framing_want(struct gw_buffer *buf, uint64_t total, void **to, size_t *len,
 				  struct gw_error *err)

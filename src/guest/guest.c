@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Which hooks serve which kind of guest, and what all restores share.
+ * The hooks for each guest type, and the code that all restores share.
  */
 #include "guest/guest.h"
 
@@ -10,8 +10,8 @@
 #include "base/util.h"
 #include "hypervisor/domain.h"
 
-/* pfns looked at together: what is on the stack for them is small, and a populate call still worth
- * its cost. */
+/* pfns handled together: few enough for arrays on the stack, and enough for a populate call to pay
+ * off. */
 #define CHUNK 512
 
 const struct gw_save_guest_ops *gw_save_guest_ops(enum gw_guest_type type)
@@ -38,7 +38,7 @@ const struct gw_restore_guest_ops *gw_restore_guest_ops(enum gw_guest_type type)
 	}
 }
 
-/* A page to be given. */
+/* A page that is needed. */
 struct need {
 	uint64_t pfn;
 	bool filled; /* by the caller */
@@ -52,8 +52,8 @@ static int compare_needs(const void *a, const void *b)
 }
 
 /*
- * Sorts (most lists are sorted already) and drops pfns that are there twice: filled if the caller
- * fills one of them. Returns how many are left.
+ * Sorts (most lists are sorted already) and drops duplicates: an entry is filled if the caller
+ * fills one of its duplicates. Returns the number of entries left.
  */
 static size_t sort_unique(struct need *needs, size_t n)
 {
@@ -74,7 +74,7 @@ static size_t sort_unique(struct need *needs, size_t n)
 	return kept;
 }
 
-/* Pages without data, of a domain whose populate gives pages that may hold anything. */
+/* Zeroes the pages without data, in a domain whose populate does not zero pages. */
 static int zero_rest(struct gw_domain *d, size_t n, const struct need *needs, const uint64_t *gfns,
 		     struct gw_error *err)
 {

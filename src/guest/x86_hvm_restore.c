@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Restoring an HVM or PVH guest. Context and params are kept until the round is complete, so that
- * their order does not matter and a round can be taken over as a whole.
+ * Restores an HVM or PVH guest. Context and params are kept until the round is complete, so that
+ * their order makes no difference and a round is applied as a whole.
  */
 #include <inttypes.h>
 #include <stdlib.h>
@@ -29,7 +29,7 @@ struct hvm_restore {
 	struct gw_x86_stash x86;
 	uint64_t *populated; /* by pfn; NULL until static data is complete */
 	struct gw_buffer context;
-	uint64_t params[NR_PARAMS], have_params; /* the latter a bit each */
+	uint64_t params[NR_PARAMS], have_params; /* have_params: a bit for each */
 };
 
 static int setup(struct gw_restore_guest *g, struct gw_error *err)
@@ -89,7 +89,7 @@ static int localise(struct gw_restore_guest *g, uint64_t pfn, unsigned type, voi
 	return 0;
 }
 
-/* What may be set on the word of a stream: what savers send. */
+/* Params that a stream may set: those that a save sends. */
 static bool is_settable(uint64_t index)
 {
 	for (size_t i = 0; i < GW_ARRAY_SIZE(gw_hvm_params_saved); i++)
@@ -104,7 +104,7 @@ static void keep(struct hvm_restore *r, uint64_t index, uint64_t value)
 	r->have_params |= UINT64_C(1) << index;
 }
 
-/* The form of before Xen 4.11: an address only. The segment's size was always 128 bytes then. */
+/* The form before Xen 4.11: only an address. The segment's size was always 128 bytes then. */
 static int keep_vm86_tss(struct hvm_restore *r, uint64_t value, struct gw_error *err)
 {
 	if (value > UINT32_MAX)
@@ -117,7 +117,7 @@ static int keep_vm86_tss(struct hvm_restore *r, uint64_t value, struct gw_error 
 
 static int keep_param(struct hvm_restore *r, uint64_t index, uint64_t value, struct gw_error *err)
 {
-	if (index == PARAM_PAE_ENABLED) /* obsolete; old savers sent it */
+	if (index == PARAM_PAE_ENABLED) /* obsolete; old versions sent it */
 		return 0;
 	if (index == PARAM_VM86_TSS)
 		return keep_vm86_tss(r, value, err);
@@ -178,8 +178,8 @@ static int static_data_complete(struct gw_restore_guest *g, unsigned *missing, s
 }
 
 /*
- * The pages that Xen and the device model share with the guest start empty here: their other end is
- * a new one. must_exist: the ring that our own side will use.
+ * The pages that Xen and the device model share with the guest start empty, because their other end
+ * is new. must_exist: the ring is needed on this side.
  */
 static int clear_special(struct gw_restore_guest *g, unsigned param, bool must_exist,
 			 struct gw_error *err)
@@ -192,7 +192,7 @@ static int clear_special(struct gw_restore_guest *g, unsigned param, bool must_e
 	if (!(r->have_params >> param & 1) || pfn == 0)
 		return 0;
 	if (pfn_to_gfn(g, pfn) == GW_INVALID_PFN) {
-		/* Xen takes the ioreq pages out of the guest's memory while a device model uses
+		/* Xen removes the ioreq pages from the guest's memory while a device model uses
 		 * them. */
 		if (!must_exist)
 			return 0;
@@ -227,7 +227,7 @@ static int apply_params(struct gw_restore_guest *g, struct gw_error *err)
 	return 0;
 }
 
-/* A stream never carries them: they are this host's. */
+/* A stream never has these params: their values are this host's. */
 static int set_port(struct gw_restore_guest *g, unsigned param, const struct gw_ring_end *end,
 		    struct gw_error *err)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Saving an HVM or PVH guest: pages travel as they are, state is a context and params.
+ * Saves an HVM or PVH guest: pages are sent unchanged, its state is a context and params.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -10,7 +10,7 @@
 #include "hypervisor/domain.h"
 
 struct hvm_save {
-	bool later_round; /* an optional record may only stand before the first CHECKPOINT */
+	bool later_round; /* an optional record is only allowed before the first CHECKPOINT */
 };
 
 static int setup(struct gw_save_guest *g, struct gw_error *err)
@@ -87,8 +87,8 @@ static int save_context(struct gw_domain *d, struct gw_buffer *records, struct g
 	return r;
 }
 
-/* Params before the context: the specification's order, though Xen writes the other and reads both.
- */
+/* Params before the context: the specification's order. Xen writes the other order, and reads
+ * both. */
 static int end_of_checkpoint(struct gw_save_guest *g, struct gw_buffer *records,
 			     struct gw_error *err)
 {

@@ -17,6 +17,7 @@ struct gw_pv_p2m {
 	const uint64_t *m2p;
 	uint64_t max_mfn, compat_mfn0;
 	const uint8_t *shared_info;
+	uint64_t generation; /* the guest's count of changes of a linear P2M when it was opened */
 	/* Its pages. */
 	size_t nr_leaves;
 	uint64_t *leaf_mfns;

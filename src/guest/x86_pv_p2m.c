@@ -206,6 +206,14 @@ static int find_linear(struct finder *f, uint64_t cr3, struct gw_error *err)
 	return 0;
 }
 
+/* Of a linear P2M; 0 of a tree. */
+static uint64_t generation(const struct gw_pv_p2m *p2m)
+{
+	const struct gw_pv_layout *l = p2m->layout;
+
+	return arch_word(p2m, l->arch_p2m_cr3) ? arch_word(p2m, l->arch_p2m_generation) : 0;
+}
+
 static int find(struct finder *f, struct gw_error *err)
 {
 	const struct gw_pv_p2m *p2m = f->p2m;
@@ -269,6 +277,7 @@ int gw_pv_p2m_open(struct gw_pv_p2m *p2m, struct gw_domain *d, struct gw_error *
 
 	struct finder f = {.p2m = p2m};
 
+	p2m->generation = generation(p2m);
 	if (find(&f, err) < 0)
 		return -1;
 	p2m->nr_pfns = f.nr_pfns;
@@ -293,13 +302,21 @@ void gw_pv_p2m_close(struct gw_pv_p2m *p2m)
 }
 
 /*
- * Xen's toolstack asks the generation count here, which only guests with a linear P2M keep. Finding
- * the pages again costs little and holds for both shapes.
+ * Xen's toolstack asks only for the generation count, which guests with a tree of frame lists do
+ * not keep. Finding the pages again costs little and holds for both shapes; the count shows a
+ * change that was taken back.
  */
 int gw_pv_p2m_check(struct gw_pv_p2m *p2m, struct gw_error *err)
 {
 	struct finder f = {.p2m = p2m};
+	uint64_t now = generation(p2m);
 
+	if (now != p2m->generation)
+		return gw_fail(err, GW_GUEST,
+			       "the guest changed its P2M during the save (generation %" PRIu64
+			       ", %" PRIu64
+			       " at the start): the pages already sent do not match it",
+			       now, p2m->generation);
 	if (find(&f, err) < 0)
 		return gw_fail_in(err, "reading the guest's P2M again");
 	bool same = f.nr == p2m->nr_leaves && f.nr_pfns == p2m->nr_pfns &&

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Reading lists of generations and the site's file, and judging an image by them.
+ * Parses lists of generations and the site's file, and decides whether an image is accepted.
  */
 #include "migrate/accept.h"
 
@@ -67,7 +67,7 @@ int gw_generations_parse(const char *list, unsigned *set, struct gw_error *err)
 	return 0;
 }
 
-/* Takes blanks off both ends, in place. */
+/* Removes blanks at both ends, in place. */
 static char *trim(char *text)
 {
 	size_t len;

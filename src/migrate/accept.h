@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Acceptance of images: the generations that this host restores, and those it warns of. They come
- * from the command line, or from the site's /etc/godwit/godwit.conf. This file reads no image.
+ * Acceptance of images: the generations that this host restores, and those that it warns of. They
+ * come from the command line, or from the site's /etc/godwit/godwit.conf. This file reads no image.
  */
 #ifndef GW_MIGRATE_ACCEPT_H
 #define GW_MIGRATE_ACCEPT_H
@@ -13,7 +13,7 @@
 
 #define GW_SITE_CONF "/etc/godwit/godwit.conf"
 
-/* The writers of images, as far as an operator may want to retire them. Each image is of one. */
+/* The writers of images that an operator may want to exclude. Each image belongs to one. */
 enum gw_generation {
 	GW_GENERATION_V3,	 /* Xen 4.14 and later */
 	GW_GENERATION_V2,	 /* Xen 4.6 to 4.13 */
@@ -33,24 +33,24 @@ struct gw_acceptance {
 
 /* "v3", "v2", "legacy", "converted" */
 const char *gw_generation_name(enum gw_generation generation);
-/* Of an image that has a header. */
+/* The generation of an image with a header. */
 enum gw_generation gw_generation_of(const struct gw_image_header *header);
 
-/* "v3,v2": a list of names separated by commas and spaces, at least one. GW_USAGE names what is
- * wrong. */
+/* "v3,v2": a list of names separated by commas and spaces, at least one. GW_USAGE names the
+ * fault. */
 int gw_generations_parse(const char *list, unsigned *set, struct gw_error *err);
 
 /*
- * The site's settings: everything is accepted and nothing warned of where there is no file.
- * $GODWIT_CONF names another file, which then must be there. A line that makes no sense fails
- * (GW_USAGE), as it would otherwise let in what was to be kept out.
+ * The site's settings: without a file everything is accepted and nothing warned of. $GODWIT_CONF
+ * names another file, which then must exist. An invalid line fails (GW_USAGE), because it could
+ * otherwise admit images that it was meant to exclude.
  */
 int gw_acceptance_load(struct gw_acceptance *acceptance, struct gw_error *err);
 /* Replaces the host's setting by --accept (NULL: not given). */
 int gw_acceptance_override(struct gw_acceptance *acceptance, const char *list,
 			   struct gw_error *err);
 
-/* 0, with a warning to log if one is wanted; or -1 with GW_REFUSED. */
+/* Returns 0, and logs a warning if one is set; or -1 with GW_REFUSED. */
 int gw_acceptance_check(const struct gw_acceptance *acceptance, enum gw_generation generation,
 			const struct gw_log *log, struct gw_error *err);
 

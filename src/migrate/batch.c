@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The pool of batches, and what save and restore do to a batch alike.
+ * The pool of batches, and the operations on a batch that save and restore share.
  */
 #include "hypervisor/domain.h"
 #include "migrate/batch.h"

@@ -24,7 +24,7 @@ struct gw_batch {
 	size_t nr_deferred;
 	size_t nr_pages;		  /* entries with data */
 	uint64_t data_gfns[GW_BATCH_MAX]; /* of these, in order */
-	void *data[GW_BATCH_MAX];	  /* where each is, in guest memory or in bounce */
+	void *data[GW_BATCH_MAX];	  /* address of each, in guest memory or in bounce */
 	struct gw_mapping mapping;
 	bool mapped;
 	uint8_t *bounce; /* GW_BATCH_MAX pages after the first gw_batch_bounce(), or NULL */

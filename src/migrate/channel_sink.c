@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The default page sink: PAGE_DATA records straight from guest memory onto one channel.
+ * The default page sink: writes PAGE_DATA records straight from guest memory to one channel.
  */
 #include "migrate/page_sink.h"
 
@@ -26,7 +26,7 @@ static int sink_batch(void *opaque, struct gw_batch *b, struct gw_error *err)
 	return gw_channel_writev(s->out, b->iov, b->nr_iov, err);
 }
 
-/* A channel may send from the pages themselves: only after a drain nothing refers to them. */
+/* A channel may send directly from the pages: they are unused only after a drain. */
 static int sink_barrier(void *opaque, struct gw_error *err)
 {
 	struct gw_channel_sink *s = opaque;
@@ -42,7 +42,7 @@ static void sink_abandon(void *opaque)
 	struct gw_channel_sink *s = opaque;
 	const struct gw_cancel *cancel = s->out->cancel;
 
-	/* A cancelled save still has to wait until its pages are left alone. */
+	/* A cancelled save still has to wait until the channel no longer uses its pages. */
 	gw_channel_set_cancel(s->out, NULL);
 	gw_channel_drain(s->out, NULL);
 	gw_channel_set_cancel(s->out, cancel);

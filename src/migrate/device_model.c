@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The bodies of EMULATOR_CONTEXT records.
+ * Reads the bodies of EMULATOR_CONTEXT records.
  */
 #include "migrate/device_model.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * HELLO: its encoding, and the recognition of peers that are no godwit.
+ * HELLO: its encoding, and the detection of peers that are not a godwit.
  */
 #include "migrate/hello.h"
 
@@ -58,7 +58,7 @@ static int no_hello(const struct gw_frames *f, const uint8_t *raw, size_t n, str
 	return gw_fail(err, GW_INVALID, "no godwit hello: %s sent \"%s\"", f->peer, shown);
 }
 
-/* Reads the frame header, and the magic too if it is a HELLO: raw has 24 bytes. */
+/* Reads the frame header, and for a HELLO its magic as well: raw has 24 bytes. */
 static int read_first(struct gw_frames *f, uint8_t *raw, struct gw_error *err)
 {
 	size_t n = 0, want = GW_FRAME_HEADER_SIZE;

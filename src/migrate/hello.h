@@ -10,7 +10,7 @@
 
 #define GW_HELLO_SIZE 48
 
-/* Feature bits: none are defined yet (docs/protocol.md, "What is to come"). */
+/* Feature bits: none are defined yet (docs/protocol.md, "Planned extensions"). */
 #define GW_PROTOCOL_FEATURES UINT64_C(0)
 
 struct gw_hello {
@@ -22,7 +22,7 @@ struct gw_hello {
 
 /*
  * True if a connection that begins with these bytes (at most 24) can be a godwit's: its first frame
- * is HELLO, or ERROR or CANCEL in its place.
+ * is HELLO, or instead ERROR or CANCEL.
  */
 bool gw_hello_is_possible(const uint8_t *first, size_t len);
 

@@ -24,8 +24,8 @@ enum gw_list_form { GW_LIST_UNKNOWN, GW_LIST_8, GW_LIST_16 };
 
 /*
  * Reads one list and sets the pfns in bitmap, which has nr bits. *form is UNKNOWN before the first
- * list of a channel; it is found out where the bytes allow it. Only a list that fits both forms
- * waits a moment to see whether more of it comes.
+ * list of a channel, and detected from the bytes. Only a list that fits both forms waits a moment
+ * to see whether more of it comes.
  */
 int gw_dirty_list_read(struct gw_channel *in, enum gw_list_form *form, uint64_t *bitmap,
 		       uint64_t nr, struct gw_error *err);

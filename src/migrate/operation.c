@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * An operation: one function in one thread, with a cancel token, published progress and a
- * descriptor that says when it is over. What the function does is not of this file.
+ * An operation: runs one function in one thread, with a cancel token, published progress and a
+ * descriptor that is readable when it is over. The caller supplies the function.
  */
 #include "migrate/operation.h"
 
@@ -21,9 +21,9 @@ struct gw_operation {
 	int done_fd;
 	pthread_t thread;
 
-	pthread_mutex_t lock; /* of all below */
+	pthread_mutex_t lock; /* guards all members below */
 	struct gw_progress progress;
-	bool asked;	/* to cancel */
+	bool asked;	/* a cancel was requested */
 	bool committed; /* inside the commit window */
 	bool over;
 	int result;
@@ -42,7 +42,7 @@ static void *run(void *arg)
 	op->err = err;
 	op->over = true;
 	pthread_mutex_unlock(&op->lock);
-	/* An eventfd that was never written takes a 1 without waiting. */
+	/* A write of 1 to an eventfd with an empty counter does not wait. */
 	ssize_t n = write(op->done_fd, &one, sizeof(one));
 	(void)n;
 	return NULL;

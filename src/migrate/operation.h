@@ -25,10 +25,10 @@ void gw_operation_progress(struct gw_operation *op, struct gw_progress *progress
 /* For fn: publishes progress. */
 void gw_operation_set_progress(struct gw_operation *op, const struct gw_progress *progress);
 const struct gw_cancel *gw_operation_cancel_token(struct gw_operation *op);
-/* 0 asked for; -1 with GW_TOO_LATE inside the commit window. */
+/* 0: the cancel is requested; -1 with GW_TOO_LATE inside the commit window. */
 int gw_operation_cancel(struct gw_operation *op, struct gw_error *err);
-/* For fn: from now on cancel says "too late" (true), or may be asked again. -1 with GW_CANCELLED if
- * it was asked before. */
+/* For fn. open: from now on a cancel fails as too late; not open: it can be requested again. -1
+ * with GW_CANCELLED if it was requested before. */
 int gw_operation_commit_window(struct gw_operation *op, bool open, struct gw_error *err);
 /* Waits for the end, frees op, returns what fn returned. */
 int gw_operation_wait(struct gw_operation *op, struct gw_error *err);

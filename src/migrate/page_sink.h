@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The page sink: where the prepared batches of a save go.
+ * The page sink, which gets the prepared batches of a save and sends them.
  */
 #ifndef GW_MIGRATE_PAGE_SINK_H
 #define GW_MIGRATE_PAGE_SINK_H
@@ -10,24 +10,24 @@
 #include "migrate/batch.h"
 
 /*
- * A sink holds a batch as long as one of its pages is needed, then releases it and gives it back to
+ * A sink holds a batch as long as one of its pages is used, then releases it and gives it back to
  * the pool.
  */
 struct gw_page_sink {
 	void *opaque;
-	/* Takes b over, also when it fails. If the pool is empty afterwards, reclaim has to be
-	 * called before the next batch. */
+	/* Takes b over, also on failure. If the pool is then empty, reclaim must be called before
+	 * the next batch. */
 	int (*batch)(void *opaque, struct gw_batch *b, struct gw_error *err);
-	/* Gets at least one batch back into the pool. */
+	/* Waits until at least one batch is back in the pool. */
 	int (*reclaim)(void *opaque, struct gw_error *err);
-	/* The end of a round, or before other records are written: every batch handed over is on
-	 * its way and given back. */
+	/* Called at the end of a round, or before other records are written: sends every batch and
+	 * gives it back. */
 	int (*barrier)(void *opaque, struct gw_error *err);
 	/* Gives every batch back after an error or a cancel has ended the save. */
 	void (*abandon)(void *opaque);
 };
 
-/* The default sink: the records in their order on one channel. */
+/* The default sink: writes the records in order to one channel. */
 struct gw_channel_sink {
 	struct gw_page_sink sink;
 	struct gw_channel *out;

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The precopy policy and the pacing: arithmetic only, so that recorded measurements can be
- * put to it in a test.
+ * The precopy policy and the pacing: only arithmetic, so that a test can use recorded measurements.
  */
 #include "migrate/precopy.h"
 
@@ -11,7 +10,7 @@
 
 #define SECOND UINT64_C(1000000000)
 
-/* Bytes that must have moved before a rate is taken for the channel's own. */
+/* Bytes that must have moved before the rate counts as that of the channel. */
 #define BELIEVABLE_BYTES (UINT64_C(64) << 20)
 
 static const char *const stop_reason_names[GW_NR_STOP_REASONS] = {
@@ -25,7 +24,7 @@ const char *gw_stop_reason_name(enum gw_stop_reason reason)
 	return (unsigned)reason < GW_NR_STOP_REASONS ? stop_reason_names[reason] : NULL;
 }
 
-/* a * b / c without an overflow on the way; saturates. */
+/* a * b / c without an intermediate overflow; saturates. */
 static uint64_t scale(uint64_t a, uint64_t b, uint64_t c)
 {
 	unsigned __int128 v = (unsigned __int128)a * b / c;

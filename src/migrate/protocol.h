@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * A migration between two godwits (docs/protocol.md). Both sides send frames {u32 type, u32 flags,
- * u64 length}, little-endian; the stream travels in DATA frames. These functions know the frames
+ * u64 length}, little-endian; the stream is sent in DATA frames. These functions handle the frames
  * and their order. The caller owns the domains.
  */
 #ifndef GW_MIGRATE_PROTOCOL_H
@@ -32,7 +32,7 @@ struct gw_stream_writer {
 		     struct gw_report *report, struct gw_error *err);
 };
 
-/* What the sender sends of the domain before its stream. */
+/* The sender's data about the domain, which is sent before the stream. */
 struct gw_migration_offer {
 	struct gw_migration_id id;
 	const char *config; /* JSON, as in an xl save file; borrowed */
@@ -61,7 +61,7 @@ int gw_migrate_send(struct gw_channel *ch, const struct gw_migration_offer *offe
 		    const struct gw_save_args *save, struct gw_operation *op,
 		    struct gw_report *report, enum gw_outcome *outcome, struct gw_error *err);
 
-/* The calls of the receiving side to its owner. */
+/* The receiving side calls its owner through this table. */
 struct gw_receiver {
 	void *opaque;
 	/*

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * What both sides of the protocol share: limits on silence, the bodies of CONFIG and RUNNING.
+ * Shared by both sides of the protocol: limits on silence, the bodies of CONFIG and RUNNING.
  */
 #ifndef GW_MIGRATE_PROTOCOL_INTERNAL_H
 #define GW_MIGRATE_PROTOCOL_INTERNAL_H

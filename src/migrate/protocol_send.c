@@ -15,7 +15,7 @@
 
 struct sender {
 	struct gw_frames frames;
-	const struct gw_save_args *save; /* the caller's */
+	const struct gw_save_args *save; /* owned by the caller */
 	const struct gw_stream_writer *writer;
 	struct gw_report *report;
 	struct gw_operation *op;
@@ -177,8 +177,8 @@ static void complete_report(const struct sender *s, const struct gw_running *run
 }
 
 /*
- * The commit window. If ERROR or CANCEL comes in place of MINE, the receiver has destroyed its
- * copy. After any other failure the owner is not known.
+ * The commit window. If ERROR or CANCEL comes instead of MINE, the receiver has destroyed its copy.
+ * After any other failure the owner is not known.
  */
 static int commit(struct sender *s, enum gw_outcome *outcome, struct gw_error *err)
 {

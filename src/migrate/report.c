@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Reports in JSON and in words.
+ * Reports as JSON and as text.
  */
 #include "migrate/report.h"
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * The restore: a listener of a reading (read/reading.h) that applies each record to the domain.
- * Static data waits until it is complete. Memory goes in two halves, judge and apply. What comes
- * after the first checkpoint waits in a spool until its own checkpoint is complete.
+ * Static data waits until it is complete. Pages are restored in two halves, judge and apply.
+ * Records after the first checkpoint wait in a spool until their own checkpoint is complete.
  */
 #include "migrate/restore.h"
 
@@ -21,7 +21,7 @@
 #include "read/round_spool.h"
 
 #define PROGRESS_NS	 UINT64_C(100000000)
-#define ROUND_BYTES_MORE (UINT64_C(256) << 20) /* in a round beside its pages */
+#define ROUND_BYTES_MORE (UINT64_C(256) << 20) /* a round's bytes beside its pages */
 
 struct restore {
 	const struct gw_restore_args *args;
@@ -34,13 +34,13 @@ struct restore {
 
 	struct gw_static_data static_data;
 	bool static_done;
-	bool guest_ready; /* its setup was called */
+	bool guest_ready; /* the guest's setup was called */
 	struct gw_restore_guest guest;
 
 	struct gw_batch_pool pool;
 	struct gw_restore_memory memory;
 
-	bool spooling; /* after the first complete checkpoint */
+	bool spooling; /* set after the first complete checkpoint */
 	struct gw_round_spool round;
 	struct gw_device_model device_model;
 
@@ -68,7 +68,7 @@ static void progress(struct restore *r, bool now)
 	ts->progress(ts->owner, &r->progress);
 }
 
-/* After each record: a cancel that no read has noticed, and progress. */
+/* After each record: checks for a cancel that no read has noticed, and publishes progress. */
 static enum gw_read_result step(struct restore *r, struct gw_error *err)
 {
 	if (gw_cancel_is_set(r->args->cancel)) {
@@ -81,7 +81,7 @@ static enum gw_read_result step(struct restore *r, struct gw_error *err)
 
 /* Refusals */
 
-/* Only a record of the input has a place that means something to the user. */
+/* Only a record of the input has a number and an offset that the user can find. */
 static struct gw_refusal make_refusal(const struct restore *r, const char *rule,
 				      const struct gw_error *fault)
 {
@@ -99,7 +99,7 @@ static struct gw_refusal make_refusal(const struct restore *r, const char *rule,
 	return refusal;
 }
 
-/* gw_restore_faults.report: a fault that the restore survives. */
+/* gw_restore_faults.report: a fault after which the restore goes on. */
 static void report_fault(void *owner, const char *rule, const struct gw_error *fault)
 {
 	struct restore *r = owner;
@@ -121,7 +121,7 @@ static void note_refusal(struct restore *r, struct gw_error *err)
 
 /* Records */
 
-/* A record of the engine's own or of the guest's; not END, CHECKPOINT or PAGE_DATA. */
+/* Applies a record of the engine or the guest; not END, CHECKPOINT or PAGE_DATA. */
 static int apply_record(struct restore *r, const struct gw_record *rec, struct gw_error *err)
 {
 	const char *name = gw_record_name(rec->type);
@@ -143,7 +143,7 @@ static int apply_record(struct restore *r, const struct gw_record *rec, struct g
 			  name ? name : "unknown");
 }
 
-/* The pages of a record, batch by batch, from the input of the reading it came from. */
+/* Applies the pages of a record, batch by batch, from the input of its reading. */
 static enum gw_read_result apply_pages(struct restore *r, const struct gw_reading *reading,
 				       struct gw_error *err)
 {
@@ -235,8 +235,8 @@ static int complete_static_data(struct restore *r, struct gw_error *err)
 }
 
 /*
- * Static data ends with its record, or (version 2) where memory or the p2m begins: the rules know.
- * 1: the record was static data and is dealt with; 0: go on with it; -1.
+ * Static data ends with its record, or (version 2) where memory or the P2M begins; the rules
+ * decide. 1: the record was static data and is kept; 0: it has to be applied; -1.
  */
 static int take_static_data(struct restore *r, bool is_pages, struct gw_error *err)
 {
@@ -319,7 +319,7 @@ static enum gw_read_result on_replayed_pages(void *owner, struct gw_error *err)
 	return apply_pages(p->r, &p->reading, err);
 }
 
-/* Applies the round that was spooled. */
+/* Applies the spooled round. */
 static int apply_round(struct restore *r, struct gw_error *err)
 {
 	static const struct gw_read_listener listener = {
@@ -337,7 +337,7 @@ static int apply_round(struct restore *r, struct gw_error *err)
 		      : 0;
 }
 
-/* The domain's owner has a say in whether a checkpoint counts, too. */
+/* The domain's owner also decides whether a checkpoint counts. */
 static enum gw_read_result ask_owner(struct restore *r, struct gw_error *err)
 {
 	const struct gw_toolstack *ts = &r->toolstack;
@@ -386,7 +386,7 @@ static const struct gw_read_listener listener = {
 	.round_complete = on_round_complete,
 };
 
-/* The input is over: 0 if the domain can be completed. */
+/* Reads the whole input: 0 if the domain can be completed. */
 static int read_input(struct restore *r, enum gw_layer outermost, struct gw_error *err)
 {
 	enum gw_read_result rc = outermost == GW_LAYER_LIBXL ? gw_read_stream(&r->reading, err)
@@ -406,7 +406,7 @@ static int read_input(struct restore *r, enum gw_layer outermost, struct gw_erro
 	return 0;
 }
 
-/* The last complete state is in: what had to wait is put in place. */
+/* The last complete state was read: applies everything that had to wait. */
 static int complete_domain(struct restore *r, struct gw_error *err)
 {
 	const struct gw_toolstack *ts = &r->toolstack;
@@ -460,13 +460,13 @@ static void init(struct restore *r)
 	const struct gw_restore_args *args = r->args;
 
 	r->domain = args->domain;
-	/* A sender that is gone has sent all that it will. */
+	/* If the sender is lost, the input ends there. */
 	r->in = (struct gw_input){
 		.ch = args->in,
 		.origin = args->origin - args->in->read_pos,
 		.lost_is_end = true,
 	};
-	/* A finding that is no error goes nowhere: verify is the verb that reports them all. */
+	/* Findings that are not errors are dropped: the verb verify reports them all. */
 	r->reading = (struct gw_reading){
 		.in = &r->in,
 		.listener = &listener,

@@ -21,34 +21,34 @@
 struct gw_image_header;
 
 /*
- * A fault of the image that only a restore can see, because it needs the guest's memory or the
- * domain: the rule (format/rules/rules.h) it breaks, and the record where it was seen, if it was in
- * one of the input.
+ * A fault of the image that only a restore can check, because that needs the guest's memory or the
+ * domain. It has the broken rule (format/rules/rules.h) and the record where it was found, if it
+ * was in a record of the input.
  */
 struct gw_refusal {
-	const char *rule; /* id; NULL: the restore did not fail, or for another reason */
+	const char *rule; /* id; NULL: the restore succeeded, or failed for another reason */
 	bool has_record;
 	uint32_t record_type;
-	uint64_t record_number, offset; /* the latter from the first byte of the input */
+	uint64_t record_number, offset; /* offset from the first byte of the input */
 	char text[400];
 };
 
-/* What a restore is given. All pointers are borrowed until it returns. */
+/* The inputs of a restore. All pointers are borrowed until it returns. */
 struct gw_restore_args {
 	struct gw_domain *domain; /* paused, without memory; NULL: static_data creates it */
 	struct gw_channel *in;
-	uint64_t origin; /* what messages call the offset of the next byte of in */
-	/* The far ends of the guest's rings, as the domain's owner has bound them on this host. */
+	uint64_t origin; /* offset of the next byte of in, for messages */
+	/* The far ends of the guest's rings on this host, as bound by the domain's owner. */
 	struct gw_ring_end store, console;
 	const struct gw_toolstack *toolstack; /* NULL is fine */
-	struct gw_operation *op; /* receives the progress, as the toolstack does; NULL: none */
+	struct gw_operation *op; /* gets the progress, like the toolstack; NULL: none */
 	const struct gw_cancel *cancel;
-	/* What the container or the sender announced. PLAIN takes a stored image with checkpoints
-	 * in it, too: its last complete checkpoint. */
+	/* The type that the container or the sender announced. PLAIN also accepts a stored image
+	 * with checkpoints, and restores the last complete one. */
 	enum gw_stream_type stream_type;
-	/* The sender waits at the other end: a CHECKPOINT in a PLAIN stream is refused, as Xen
-	 * refuses it, and after each checkpoint of a COLO stream the domain runs as the secondary
-	 * (the toolstack's postcopy, wait_checkpoint, suspend, back channel). */
+	/* The sender waits at the other end: a CHECKPOINT in a PLAIN stream is refused, as in
+	 * Xen. After each checkpoint of a COLO stream the domain runs as the secondary (the
+	 * toolstack's postcopy, wait_checkpoint, suspend, back channel). */
 	bool under_way;
 	void *owner; /* passed to the three calls below, any of which may be NULL */
 	/* Called with the image's header, before any record of it is read; -1 ends the restore. */
@@ -61,27 +61,27 @@ struct gw_restore_args {
 	int (*static_data)(void *owner, struct gw_domain **domain, enum gw_guest_type type,
 			   const struct gw_policy *policy, struct gw_error *err);
 	/*
-	 * Called with every refusal. With it a refusal ends the restore only where going on is not
-	 * safe; else the record or the page is left out and the restore goes on, so that all of
-	 * them are found. Such a domain must never run.
+	 * Called with every refusal. If it is set, a refusal ends the restore only where it is not
+	 * safe to go on; otherwise the record or the page is left out, so that all faults are
+	 * found. Such a domain must never run.
 	 */
 	void (*refused)(void *owner, const struct gw_refusal *refusal);
 };
 
-/* What became of it. */
+/* The result of a restore. */
 struct gw_restore_result {
 	bool failed_over;	    /* the input ended after a complete checkpoint */
-	uint64_t checkpoints;	    /* complete ones that were applied */
-	uint64_t bytes;		    /* consumed */
-	uint64_t verify_mismatches; /* pages after VERIFY that are not what they were; each was
-				       logged */
-	struct gw_refusal refusal;  /* why it failed, if it is such a fault */
+	uint64_t checkpoints;	    /* complete checkpoints that were applied */
+	uint64_t bytes;		    /* of the input that were read */
+	uint64_t verify_mismatches; /* pages after VERIFY that differ from those sent before; each
+				       was logged */
+	struct gw_refusal refusal;  /* the cause, if the restore failed because of such a fault */
 	struct gw_report report;    /* filled if the restore succeeds */
 };
 
-/* Reads exactly one image. *result is filled either way; NULL is fine. 0: the domain's
- * owner calls gw_control_restored() before it lets the domain run. -1: the domain is half built,
- * and its owner destroys it. */
+/* Reads exactly one image. *result is always filled; NULL is fine. 0: the domain's owner calls
+ * gw_control_restored() before it lets the domain run. -1: the domain is incomplete, and its owner
+ * destroys it. */
 int gw_restore_image(const struct gw_restore_args *args, struct gw_restore_result *result,
 		     struct gw_error *err);
 /* Reads exactly one libxl stream. device_model receives the state of the device model in the last

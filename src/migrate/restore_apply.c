@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The bytes of a batch into guest memory: straight, or through a copy where a page has to be
+ * Writes the contents of a batch to guest memory: directly, or through a copy if a page has to be
  * localised, compared, or left out.
  */
 #include "migrate/restore_apply.h"
@@ -27,7 +27,7 @@ static bool is_left_out(const struct gw_batch *b, size_t i)
 	return b->pfns[i] == GW_INVALID_PFN;
 }
 
-/* True: the page's bytes go through the batch's own copy. */
+/* True if the page's contents go through the batch's own copy. */
 static bool is_copied(const struct gw_restore_memory *m, const struct gw_batch *b, size_t i)
 {
 	return m->verifying || is_left_out(b, i) || m->guest->ops->needs_localise(b->types[i]);
@@ -74,7 +74,7 @@ static int map(struct gw_restore_memory *m, struct gw_batch *b, struct gw_error 
 	return 0;
 }
 
-/* Where each page's bytes go: b->iov; neighbours are merged. */
+/* Fills b->iov with the address of each page's contents; adjacent pages are merged. */
 static int lay_out(const struct gw_restore_memory *m, struct gw_batch *b, struct gw_error *err)
 {
 	size_t mapped = 0, copy = 0;
@@ -99,7 +99,7 @@ static int lay_out(const struct gw_restore_memory *m, struct gw_batch *b, struct
 	return 0;
 }
 
-/* VERIFY: the page was sent before and must be what it was. */
+/* VERIFY: the page was sent before and must be unchanged. */
 static void compare(struct gw_restore_memory *m, const struct gw_batch *b, size_t i,
 		    const uint8_t *sent, const uint8_t *here)
 {
@@ -116,7 +116,7 @@ static void compare(struct gw_restore_memory *m, const struct gw_batch *b, size_
 			here[differs]);
 }
 
-/* The copy of an entry's page into its place in the guest. */
+/* Moves the copy of an entry's page to its address in the guest. */
 static int place(struct gw_restore_memory *m, struct gw_batch *b, size_t i, uint8_t *copy,
 		 void *page, struct gw_error *err)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Entries of a record, each held against the domain.
+ * Checks the entries of a record against the domain.
  */
 #include "migrate/restore_judge.h"
 

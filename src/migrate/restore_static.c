@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Records of static data, one after another in a buffer.
+ * Keeps records of static data, one after another in a buffer.
  */
 #include "migrate/restore_static.h"
 
 #include <inttypes.h>
 #include <string.h>
 
-/* Policies and PV_INFO are a few kilobytes; more is no static data. */
+/* Policies and PV_INFO are a few kilobytes; larger static data is refused. */
 #define STATIC_MAX (4u << 20)
 
 /* The header before the body of each record in the buffer. */

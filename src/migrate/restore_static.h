@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The static data of an image: kept until it is complete, since nothing exists before that.
+ * The static data of an image: kept until it is complete, because there is no domain before that.
  */
 #ifndef GW_MIGRATE_RESTORE_STATIC_H
 #define GW_MIGRATE_RESTORE_STATIC_H
@@ -16,11 +16,12 @@ struct gw_static_data {
 	struct gw_buffer records;
 };
 
-/* Keeps a record that came before the end of the static data. origin: what messages call the offset
- * of the image's first byte. 0 or -1. */
+/* Keeps a record that came before the end of the static data. origin: offset of the image's first
+ * byte, for messages. 0 or -1. */
 int gw_static_data_keep(struct gw_static_data *s, const struct gw_record *rec, uint64_t origin,
 			struct gw_error *err);
-/* The record at *pos, which moves to the next one; false: there is none. rec's data is borrowed. */
+/* Gets the record at *pos and moves *pos to the next one; false: there are no more. rec's data is
+ * borrowed. */
 bool gw_static_data_next(const struct gw_static_data *s, size_t *pos, struct gw_record *rec);
 void gw_static_data_free(struct gw_static_data *s);
 

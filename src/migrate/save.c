@@ -13,8 +13,8 @@
 #include "hypervisor/domain.h"
 
 /*
- * What the domain header calls the writer's Xen: the release whose image specification this is.
- * Nothing may be concluded from it, but 0 would say "converted from a legacy stream".
+ * The writer's Xen version in the domain header: the release of this image specification. No reader
+ * may conclude anything from it, but 0 would mean "converted from a legacy stream".
  */
 #define WRITER_MAJOR 4
 #define WRITER_MINOR 22
@@ -53,7 +53,7 @@ static int write_static_data(struct gw_save *s, struct gw_error *err)
 	return gw_save_write_records(s, err);
 }
 
-/* The image stands at a CHECKPOINT or, if last, at END. */
+/* Writes the layers' records for a CHECKPOINT or, if last, for END. */
 static int close_layers(struct gw_save *s, bool last, struct gw_error *err)
 {
 	gw_for_each_layer (l, s)
@@ -72,7 +72,7 @@ static int take_device_state(struct gw_save *s, struct gw_error *err)
 	return 0;
 }
 
-/* The suspended guest's state, and last: the record that closes this round. */
+/* Writes the suspended guest's state, and then last: the record that ends this round. */
 static int write_state(struct gw_save *s, uint32_t last, struct gw_error *err)
 {
 	uint64_t start = gw_clock_ns(), gathered;
@@ -152,7 +152,7 @@ static int write_checkpoints(struct gw_save *s, struct gw_error *err)
 static int complete_toolstack(struct gw_save *s, struct gw_error *err)
 {
 	enum gw_stream_type type = s->args->stream_type;
-	unsigned needed = GW_TOOLSTACK_SUSPENDS;
+	unsigned needed = s->args->static_only ? 0 : GW_TOOLSTACK_SUSPENDS;
 
 	if (type != GW_STREAM_PLAIN)
 		needed |= GW_TOOLSTACK_CHECKPOINTS;
@@ -161,7 +161,8 @@ static int complete_toolstack(struct gw_save *s, struct gw_error *err)
 	return gw_toolstack_complete(&s->toolstack, s->args->toolstack, needed, err);
 }
 
-/* Undoes what a save does to a domain. It stays suspended if it was: resuming it is its owner's. */
+/* Undoes the changes that a save makes to a domain. A suspended domain stays suspended: its owner
+ * resumes it. */
 static void clean_up(struct gw_save *s)
 {
 	const struct gw_toolstack *ts = &s->toolstack;
@@ -187,7 +188,8 @@ static int save(struct gw_save *s, struct gw_error *err)
 	if (ops->setup(&s->guest, err) < 0 || gw_save_memory_init(s, err) < 0 ||
 	    write_static_data(s, err) < 0)
 		return -1;
-	return write_checkpoints(s, err);
+	return s->args->static_only ? gw_channel_drain(s->args->out, err)
+				    : write_checkpoints(s, err);
 }
 
 static void sum_up(struct gw_save *s)

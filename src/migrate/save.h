@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Saving a domain: the libxc image, and the libxl stream around it. The engine asks the toolstack
- * for whatever concerns the domain's life; it never suspends or resumes one by itself.
+ * Saves a domain: the libxc image, and the libxl stream around it. The engine asks the toolstack
+ * for every change of the domain's state; it never suspends or resumes a domain itself.
  */
 #ifndef GW_MIGRATE_SAVE_H
 #define GW_MIGRATE_SAVE_H
@@ -25,17 +25,17 @@
 struct gw_save_layer {
 	void *opaque;
 	const struct gw_save_layer *outer; /* the layer around this one; NULL: none */
-	/* The static data (headers to STATIC_DATA_END) is on the channel, and no memory yet: the
-	 * place where a migration waits for ACCEPT. */
+	/* The static data (headers to STATIC_DATA_END) is on the channel, and no memory yet: here a
+	 * migration waits for ACCEPT. */
 	int (*static_data_written)(void *opaque, struct gw_error *err);
-	/* The decision to stop is taken; toolstack->suspend comes next. Once a save. */
+	/* The save will suspend the domain next (toolstack->suspend). Called once in a save. */
 	int (*switchover)(void *opaque, struct gw_error *err);
-	/* The domain is suspended and the state of its vCPUs was taken: takes what this layer
-	 * carries of the device model. */
+	/* The domain is suspended and its vCPUs' state was read: gets the device model's state, if
+	 * this layer carries it. */
 	int (*take_device_state)(void *opaque, const struct gw_toolstack *toolstack,
 				 struct gw_error *err);
-	/* The image stands at a CHECKPOINT (the domain may run again) or, if last, at END: writes
-	 * this layer's records of it. */
+	/* The image is at a CHECKPOINT (the domain may run again) or, if last, at END: writes this
+	 * layer's records for it. */
 	int (*checkpoint)(void *opaque, bool last, struct gw_error *err);
 };
 
@@ -44,26 +44,25 @@ struct gw_save_args {
 	struct gw_domain *domain;
 	struct gw_channel *out;
 	const struct gw_toolstack *toolstack;
-	/* Receives the progress, as the toolstack does, and its cancel token is honoured. NULL:
-	 * none. */
+	/* Gets the progress, like the toolstack; its cancel token is obeyed. NULL: none. */
 	struct gw_operation *op;
 	const struct gw_cancel *cancel; /* instead of op's; NULL is fine */
 	bool live;
 	/* live and plain: a domain without log-dirty is suspended first, with a warning in the log.
 	 * Else its save fails with GW_UNSUPPORTED. */
 	bool suspend_if_not_logged;
-	bool verify; /* live and plain: send everything again after VERIFY */
+	bool static_only; /* end after STATIC_DATA_END: the domain is never suspended */
+	bool verify;	  /* live and plain: send everything again after VERIFY */
 	enum gw_stream_type stream_type;
 	struct gw_precopy precopy;
 	const struct gw_save_layer *layer; /* around the stream; NULL: none */
 };
 
 /*
- * Writes the libxc image of args->domain to args->out, END included. report receives the result,
- * after a failure as well; NULL is fine. When it returns, whatever it returns, log-dirty is off,
- * nothing is mapped, and the channel refers to no byte of the domain's. It never resumes the domain
- * after the final round: if toolstack->suspend was called, that is left to the domain's owner, on
- * failure and cancel as well.
+ * Writes the libxc image of args->domain to args->out, including END. report gets the result, also
+ * after a failure; NULL is fine. In every case log-dirty is off on return, nothing is mapped, and
+ * the channel uses no memory of the domain. It never resumes the domain after the final round: if
+ * toolstack->suspend was called, the domain's owner resumes it, also after a failure or cancel.
  */
 int gw_save_image(const struct gw_save_args *args, struct gw_report *report, struct gw_error *err);
 /*

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The stages of a batch in a save, up to a record that can be written: types, map, normalise.
+ * The stages of a batch in a save, up to a record that is ready to be written: types, map,
+ * normalise.
  */
 #include "migrate/save_internal.h"
 
@@ -36,8 +37,8 @@ static void defer(struct gw_batch *b, size_t i)
 }
 
 /*
- * A running guest can give a page back between the look at its type and the mapping: such a page
- * leaves the batch, and its turn comes again. Of a suspended guest every page must be mapped.
+ * A running guest can give a page back after its type was read and before it is mapped: such a page
+ * leaves the batch and is tried again later. In a suspended guest every page must be mapped.
  */
 static int drop_unmapped(struct gw_batch *b, const uint8_t *results, bool final,
 			 struct gw_error *err)
@@ -78,7 +79,7 @@ static int map(struct gw_batch *b, struct gw_save_guest *g, bool final, struct g
 	return drop_unmapped(b, results, final, err);
 }
 
-/* Page tables travel in a form of their own; a page that has none at the moment drops out of the
+/* Page tables are sent in a form of their own; a page that has none at the moment leaves the
  * batch. */
 static int normalise(struct gw_batch *b, struct gw_save_guest *g, bool final, struct gw_error *err)
 {
@@ -116,7 +117,7 @@ static int normalise(struct gw_batch *b, struct gw_save_guest *g, bool final, st
 	return 0;
 }
 
-/* Pages that lie side by side become one iovec. */
+/* Adjacent pages become one iovec. */
 static void merge_pages(struct gw_batch *b)
 {
 	struct iovec *v = b->iov;
@@ -131,8 +132,8 @@ static void merge_pages(struct gw_batch *b)
 }
 
 /*
- * Is there something to say of entry i? A pfn without a page has an entry only if its page was sent
- * before: no restore, stock Xen's included, does anything for one that never was.
+ * Does entry i belong in the record? A pfn without a page has an entry only if its page was sent
+ * before: no restore, stock Xen's included, does anything with other ones.
  */
 static bool has_entry(const struct gw_save *s, const struct gw_batch *b, size_t i)
 {

@@ -23,23 +23,23 @@ struct gw_save {
 	struct gw_page_sink *sink;
 	struct gw_buffer records; /* whole records about to be written */
 	uint64_t *due;		  /* pfns of this round */
-	bool all_due;		  /* they are all pfns that can have a page */
+	bool all_due;		  /* due has all pfns that can have a page */
 	uint64_t *sent;		  /* pfns that have an entry on the channel */
-	uint64_t *deferred; /* pfns that had no page, or could not be expressed, when their turn
-			       came */
+	uint64_t *deferred; /* pfns that had no page, or no canonical form, when their batch was
+			       made */
 	uint64_t nr_deferred;
 	enum gw_list_form list_form; /* of the secondary's lists */
 	bool logging;		     /* log-dirty was started */
-	bool model_logging;	     /* the device model's, too */
+	bool model_logging;	     /* log-dirty of the device model was started */
 	bool live;		     /* the guest may run while memory is sent */
-	bool switched;		     /* the layers know of the switchover */
+	bool switched;		     /* the layers were informed of the switchover */
 	struct gw_report *report;
 	struct gw_pacing pacing;
 	uint64_t start_ns;
 	/* of the live passes */
 	struct gw_precopy_round *passes;
 	unsigned nr_passes;
-	/* of the round at hand */
+	/* of the current round */
 	uint64_t round_pages, round_bytes, round_waited_ns;
 	struct gw_progress progress;
 	uint64_t progress_ns;
@@ -53,14 +53,14 @@ struct gw_save {
 int gw_save_write_records(struct gw_save *s, struct gw_error *err);
 /* Asks the toolstack to suspend the domain and checks that it did. */
 int gw_save_suspend(struct gw_save *s, struct gw_error *err);
-/* Publishes s->progress; not more often than is useful unless now. */
+/* Publishes s->progress; at limited intervals unless now. */
 void gw_save_progress(struct gw_save *s, bool now);
 
 int gw_save_memory_init(struct gw_save *s, struct gw_error *err);
 void gw_save_memory_free(struct gw_save *s);
 /* All memory of the first or only checkpoint; the domain is suspended when it returns 0. */
 int gw_save_memory(struct gw_save *s, struct gw_error *err);
-/* What a later checkpoint sends: suspends, then what was written since the last one. */
+/* Memory of a later checkpoint: suspends, then sends the pages written since the last one. */
 int gw_save_memory_again(struct gw_save *s, struct gw_error *err);
 
 /*

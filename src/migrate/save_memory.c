@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The memory of a save: live passes, the final round after the suspend, VERIFY. The stages of a
- * batch are in save_batch.c, when to stop in precopy.c.
+ * The memory of a save: live passes, the final round after the suspend, VERIFY. save_batch.c has
+ * the stages of a batch, precopy.c the decision to stop.
  */
 #include "migrate/save_internal.h"
 
@@ -58,7 +58,7 @@ static int pace(struct gw_save *s, uint64_t bytes, struct gw_error *err)
 	return 0;
 }
 
-/* Pfns that a later round has to look at again. */
+/* Adds pfns that a later round has to try again. */
 static void note_deferred(struct gw_save *s, const struct gw_batch *b)
 {
 	for (size_t i = 0; i < b->nr; i++) {
@@ -86,7 +86,7 @@ static int send_batch(struct gw_save *s, struct gw_batch *b, bool final, struct 
 	s->round_bytes += bytes;
 	s->report->pages += b->nr_pages;
 	s->report->bytes += bytes;
-	/* b is the sink's from here on. */
+	/* From here on the sink owns b. */
 	if (s->sink->batch(s->sink->opaque, b, err) < 0)
 		return -1;
 	s->progress.pages_done += done;
@@ -108,9 +108,9 @@ static struct gw_batch *next_batch(struct gw_save *s, struct gw_error *err)
 static_assert((GW_BATCH_MAX & (GW_BATCH_MAX - 1)) == 0, "a window's end is found by its bits");
 
 /*
- * Takes due pfns from *pfn on, in ascending order. Where all are due a batch stays within a window
- * of GW_BATCH_MAX aligned pfns, because Xen makes superpages only of what one record holds;
- * otherwise it spans gaps.
+ * Takes due pfns from *pfn on, in ascending order. If all are due, a batch stays within an aligned
+ * window of GW_BATCH_MAX pfns, because Xen makes superpages only from one record; otherwise it
+ * continues across gaps.
  */
 static void take_due(const struct gw_save *s, struct gw_batch *b, uint64_t *pfn)
 {
@@ -145,7 +145,7 @@ static int send_due(struct gw_save *s, bool final, struct gw_error *err)
 	return s->sink->barrier(s->sink->opaque, err);
 }
 
-/* One round with its bookkeeping. */
+/* Runs one round, with its statistics. */
 static int round_of(struct gw_save *s, enum gw_stage stage, uint64_t nr_due, bool final,
 		    struct gw_error *err)
 {
@@ -177,7 +177,7 @@ static int round_of(struct gw_save *s, enum gw_stage stage, uint64_t nr_due, boo
 	return 0;
 }
 
-/* One live pass, measured for the policy. */
+/* Runs one live pass and measures it for the policy. */
 static int live_pass(struct gw_save *s, uint64_t nr_due, struct gw_error *err)
 {
 	uint64_t start = gw_clock_ns(), dirty = 0, wall;
@@ -208,7 +208,7 @@ static void none_due(struct gw_save *s)
 	s->all_due = false;
 }
 
-/* Makes due what was written since the last call, *nr_due pfns. */
+/* Makes the pages due that were written since the last call: *nr_due pfns. */
 static int fetch_dirty(struct gw_save *s, uint64_t *nr_due, struct gw_error *err)
 {
 	none_due(s);
@@ -216,8 +216,8 @@ static int fetch_dirty(struct gw_save *s, uint64_t *nr_due, struct gw_error *err
 }
 
 /*
- * Makes due every pfn that can have a page, *nr_due of them. Log-dirty is on or the domain is
- * suspended: a page that comes later elsewhere is reported as written.
+ * Makes due every pfn that can have a page: *nr_due of them. Log-dirty is on or the domain is
+ * suspended, so a page that is added later is reported as written.
  */
 static int make_all_due(struct gw_save *s, uint64_t *nr_due, struct gw_error *err)
 {
@@ -255,7 +255,7 @@ static int start_logging(struct gw_save *s, struct gw_error *err)
 	return 0;
 }
 
-/* Asks the domain's owner whether another live pass shall follow. 1: no, 0: yes, -1. */
+/* Asks the domain's owner whether to stop. 1: stop, 0: another live pass, -1. */
 static int ask_to_stop(struct gw_save *s, struct gw_error *err)
 {
 	const struct gw_toolstack *ts = &s->toolstack;
@@ -281,7 +281,7 @@ static int ask_to_stop(struct gw_save *s, struct gw_error *err)
 	return 1;
 }
 
-/* Passes beside the running guest until it is time to stop. */
+/* Live passes until it is time to stop. */
 static int precopy(struct gw_save *s, struct gw_error *err)
 {
 	uint64_t nr_due;
@@ -302,8 +302,8 @@ static int precopy(struct gw_save *s, struct gw_error *err)
 }
 
 /*
- * Suspends, then sends what was written since the last look and what was put off; with others_too
- * also what the secondary has written.
+ * Suspends, then sends the pages written since the last fetch, and the deferred ones; with
+ * others_too also those that the secondary has written.
  */
 static int final_round(struct gw_save *s, bool others_too, struct gw_error *err)
 {
@@ -320,7 +320,7 @@ static int final_round(struct gw_save *s, bool others_too, struct gw_error *err)
 	return round_of(s, GW_STAGE_FINAL_ROUND, gw_bitmap_count(s->due, nr), true, err);
 }
 
-/* Everything again, after VERIFY, for the receiver to compare. */
+/* Sends everything again after VERIFY, for the receiver to compare. */
 static int verify(struct gw_save *s, struct gw_error *err)
 {
 	uint64_t final_ns = s->report->final_round_ns, nr_due;
@@ -333,7 +333,7 @@ static int verify(struct gw_save *s, struct gw_error *err)
 	return 0;
 }
 
-/* The one pass of a save that is not live. */
+/* The only pass of a save that is not live. */
 static int suspended_pass(struct gw_save *s, struct gw_error *err)
 {
 	uint64_t nr_due;

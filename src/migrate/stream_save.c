@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * The libxl layer of a save: header and LIBXC_CONTEXT before the image, the state of the device
- * model after each checkpoint of it, END.
+ * model after each of its checkpoints, END.
  */
 #include "migrate/save.h"
 

@@ -74,7 +74,7 @@ static void supply_defaults(struct gw_toolstack *ts)
 	SUPPLY(ts, restore_results, ignore_results);
 }
 
-/* A table that ends before its entries do cannot have been filled by anybody. */
+/* A valid table has at least these entries. */
 #define MIN_SIZE offsetof(struct gw_toolstack, progress)
 
 static int copy(struct gw_toolstack *full, const struct gw_toolstack *given, struct gw_error *err)

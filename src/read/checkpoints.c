@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The CHECKPOINT of a bare image, the CHECKPOINT_END or CHECKPOINT_STATE of a libxl stream, and
- * END.
+ * Follows the checkpoints of an image: CHECKPOINT in a bare image, CHECKPOINT_END or
+ * CHECKPOINT_STATE in a libxl stream, and END.
  */
 #include "read/checkpoints.h"
 

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Reads of an input, and the one place that decides what a failed read means.
+ * Reads an input, and decides what a failed read means.
  */
 #include "read/input.h"
 
-/* The compression of the input is not valid. It stays so: one call is enough. */
+/* The compression of the input is invalid. That does not change, so one call is enough. */
 static enum gw_read_result damaged(struct gw_input *in, const struct gw_error *failure,
 				   struct gw_error *err)
 {
@@ -18,8 +18,8 @@ static enum gw_read_result damaged(struct gw_input *in, const struct gw_error *f
 	return GW_READ_ENDED;
 }
 
-/* Fewer bytes came than were wanted. A decompressor that is asked for nothing in particular says
- * whether that is the true end of its input. */
+/* Fewer bytes came than were wanted. One more read shows whether the input really ended there, as a
+ * decompressor then reports damage. */
 static enum gw_read_result ended_early(struct gw_input *in, struct gw_error *err)
 {
 	struct gw_error failure = GW_ERROR_INIT;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The input of a reading: bytes from a channel, and what it means when they do not come.
+ * The input of a reading: bytes from a channel, and the meaning of a read that fails.
  */
 #ifndef GW_READ_INPUT_H
 #define GW_READ_INPUT_H
@@ -11,9 +11,9 @@
 
 #include <godwit/channel.h>
 
-/* How something that was to be read went. */
+/* The result of a read. */
 enum gw_read_result {
-	GW_READ_FAILED = -1, /* err is set: reading cannot go on */
+	GW_READ_FAILED = -1, /* err is set: reading cannot continue */
 	GW_READ_ENDED = 0,   /* the input ended before the bytes or inside them */
 	GW_READ_OK = 1,
 };
@@ -26,43 +26,43 @@ enum gw_read_result {
  */
 struct gw_input {
 	struct gw_channel *ch; /* borrowed */
-	uint64_t origin;       /* what messages call the offset of the channel's first byte */
+	uint64_t origin;       /* offset of the channel's first byte, for messages */
 	/*
-	 * A lost input counts as ended; lost then says how it was lost. Such an input may have a
-	 * sender at the other end, so it is never read beyond what is needed: whether the end was
-	 * damage in its compression is not asked.
+	 * A lost input counts as ended; lost then has the cause. Such an input may have a waiting
+	 * sender, so it is never read further than needed: damage in its compression at the end is
+	 * not looked for.
 	 */
 	bool lost_is_end;
-	/* A damaged input counts as ended; this is called at the first time. NULL: it does not. */
+	/* A damaged input counts as ended; called the first time. NULL: damage is a failure. */
 	void (*damaged)(void *owner, const char *text);
 	void *owner;
 
 	/* results */
-	bool cut_inside; /* the last read took some bytes although it did not get all of them */
-	bool is_damaged; /* damaged() was called */
-	struct gw_error lost; /* how it was lost; GW_OK: it was not */
+	bool cut_inside;      /* the last read got some of its bytes, but not all */
+	bool is_damaged;      /* damaged() was called */
+	struct gw_error lost; /* the cause; GW_OK: the input was not lost */
 };
 
-/* The offset of the next byte, as messages count. */
+/* The offset of the next byte, for messages. */
 static inline uint64_t gw_input_offset(const struct gw_input *in)
 {
 	return in->origin + in->ch->read_pos;
 }
 
-/* Fills to with len bytes; with none it is OK. */
+/* Fills to with len bytes; len 0 always succeeds. */
 enum gw_read_result gw_input_read(struct gw_input *in, void *to, size_t len, struct gw_error *err);
-/* The same into many places; iov is used up. */
+/* The same into several buffers; modifies iov. */
 enum gw_read_result gw_input_readv(struct gw_input *in, struct iovec *iov, int n,
 				   struct gw_error *err);
 enum gw_read_result gw_input_skip(struct gw_input *in, uint64_t len, struct gw_error *err);
 /*
- * What a transfer means that the caller made on in->ch itself. before: in->ch->read_pos before it;
- * rc, failure: what gw_channel_read() and its like returned.
+ * The meaning of a transfer that the caller made on in->ch itself. before: in->ch->read_pos before
+ * it; rc, failure: the result of gw_channel_read() or a similar call.
  */
 enum gw_read_result gw_input_took(struct gw_input *in, uint64_t before, int rc,
 				  struct gw_error *failure, struct gw_error *err);
-/* The first bytes to come, as many as there are up to len (at most 64); they stay unread. Their
- * number; -1 with err. */
+/* Copies the next bytes to buf, as many as there are up to len (at most 64); they stay unread.
+ * Returns their number, or -1 with err. */
 ssize_t gw_input_peek(struct gw_input *in, uint8_t *buf, size_t len, struct gw_error *err);
 
 #endif

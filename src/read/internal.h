@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The image's loop for the loop of the stream around it.
+ * Declarations of the image's loop, for the loop of the stream around it.
  */
 #ifndef GW_READ_INTERNAL_H
 #define GW_READ_INTERNAL_H
@@ -9,23 +9,23 @@
 
 /* An image begins at the next byte. 0 or -1. */
 int gw_read_image_begin(struct gw_reading *r, struct gw_error *err);
-/* From where the image's reader stands to END, or to a CHECKPOINT: *at_checkpoint. */
+/* Reads on from the present record to END, or to a CHECKPOINT: *at_checkpoint. */
 enum gw_read_result gw_read_image_part(struct gw_reading *r, bool *at_checkpoint,
 				       struct gw_error *err);
 
-/* Where an error of the rules goes: only one that ends the reading is kept. */
+/* The err to pass to the rules: an error is only kept if it ends the reading. */
 static inline struct gw_error *gw_read_rules_err(const struct gw_reading *r, struct gw_error *err)
 {
 	return r->all_errors ? NULL : err;
 }
 
-/* What the rules' answer means to the reading. */
+/* Converts the rules' result to that of the reading. */
 static inline enum gw_read_result gw_read_judged(const struct gw_reading *r, int rc)
 {
 	return rc < 0 && !r->all_errors ? GW_READ_FAILED : GW_READ_OK;
 }
 
-/* Hands on a part that arrived. Returns what it counts for. */
+/* Reports a part that arrived to the listener. Returns how it counts. */
 static inline enum gw_counts gw_read_arrived(struct gw_reading *r, enum gw_read_part part,
 					     enum gw_counts counts)
 {
@@ -34,7 +34,7 @@ static inline enum gw_counts gw_read_arrived(struct gw_reading *r, enum gw_read_
 	return counts;
 }
 
-/* The end of an input that is lost: without a complete checkpoint that is a failure. */
+/* A lost input: without a complete checkpoint that is a failure. */
 static inline bool gw_read_is_lost(const struct gw_reading *r, struct gw_error *err)
 {
 	if (r->in->lost.code == GW_OK || r->checkpoints.complete)

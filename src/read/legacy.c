@@ -14,7 +14,7 @@ static enum gw_read_result judged(const struct gw_legacy_reading *r, int rc)
 	return rc < 0 && !r->all_errors ? GW_READ_FAILED : GW_READ_OK;
 }
 
-/* The image is over, or the input. between: not inside an item. */
+/* The image is over, or the input has ended. between: not inside an item. */
 static enum gw_read_result ended(struct gw_legacy_reading *r, bool between, struct gw_error *err)
 {
 	bool whole = between && gw_legacy_reader_at_boundary(&r->reader);
@@ -40,7 +40,7 @@ static enum gw_read_result broken(struct gw_legacy_reading *r, const struct gw_e
 	return GW_READ_FAILED;
 }
 
-/* The input ends where a device model's record may be missing: the image then ends without it. */
+/* The input ended where a device model's record may be missing: the image then ends without one. */
 static enum gw_read_result without_model(struct gw_legacy_reading *r, struct gw_error *err)
 {
 	return judged(r, r->rules
@@ -73,7 +73,7 @@ static enum gw_read_result on_event(struct gw_legacy_reading *r, enum gw_legacy_
 	return rc == GW_READ_ENDED ? ended(r, false, err) : rc;
 }
 
-/* One piece of the input. *over: the image is. */
+/* Reads one piece of the input. *over: the image is over. */
 static enum gw_read_result step(struct gw_legacy_reading *r, bool *over, struct gw_error *err)
 {
 	struct gw_error failure = GW_ERROR_INIT;

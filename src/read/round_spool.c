@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Records into an unlinked file, and out of it again.
+ * Writes records to an unlinked file, and reads them again.
  */
 #include "read/round_spool.h"
 
@@ -77,7 +77,7 @@ int gw_round_spool_replay(struct gw_round_spool *s, struct gw_reading *r, struct
 	r->in = &in;
 	r->is_judged = true;
 	rc = gw_read_image(r, err);
-	/* It has no END: it is read to the last byte that was put. */
+	/* The spool has no END: it is read up to its last byte. */
 	if (rc == GW_READ_ENDED && r->image.offset == s->spool.bytes &&
 	    gw_image_reader_at_boundary(&r->image))
 		rc = GW_READ_OK;

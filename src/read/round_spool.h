@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The spool of a round: an unlinked file that keeps what came since the last complete checkpoint,
+ * The spool of a round: an unlinked file that keeps the records since the last complete checkpoint,
  * as an image of its own, until the next one is complete.
  */
 #ifndef GW_READ_ROUND_SPOOL_H
@@ -14,8 +14,8 @@ struct gw_round_spool {
 	struct gw_spool spool;
 };
 
-/* A new round begins, of an image with this header; what was kept is dropped. A round of more than
- * limit bytes is refused (0: none is). 0 or -1. */
+/* A new round begins, in an image with this header; the round before is dropped. A round of more
+ * than limit bytes is refused (0: no limit). 0 or -1. */
 int gw_round_spool_begin(struct gw_round_spool *s, const struct gw_image_header *header,
 			 uint64_t limit, struct gw_error *err);
 /* Keeps a record that is neither PAGE_DATA, CHECKPOINT nor END. 0 or -1. */
@@ -26,9 +26,9 @@ enum gw_read_result gw_round_spool_pages(struct gw_round_spool *s,
 					 const struct gw_image_reader *record, struct gw_input *in,
 					 struct gw_error *err);
 /*
- * Reads the round from its start. The caller sets listener and owner of r, and nothing else in it;
- * r->in is valid until the call returns. The rules have seen it all. 0 or -1: whatever fails here
- * leaves a part of the round applied, so it is never a mere end of input.
+ * Reads the round from its start. The caller sets only listener and owner of r; r->in is valid
+ * until the call returns. The rules have judged everything already. 0 or -1: after a failure a part
+ * of the round is applied, so it is never only the end of the input.
  */
 int gw_round_spool_replay(struct gw_round_spool *s, struct gw_reading *r, struct gw_error *err);
 void gw_round_spool_close(struct gw_round_spool *s);

@@ -74,14 +74,14 @@ static int read_kernel(const char *path, struct gw_buffer *elf, struct gw_error 
 	return n < 0 ? -1 : 0;
 }
 
-/* "/boot/tiny.elf" is "tiny"; what cannot be in a name becomes a hyphen. */
+/* "/boot/tiny.elf" gives "tiny"; characters that a name cannot have become hyphens. */
 static void name_of(const char *path, char name[GW_NAME_MAX])
 {
 	const char *base = strrchr(path, '/') ? strrchr(path, '/') + 1 : path;
 	size_t len = strcspn(base, ".");
 	char one[2] = "";
 
-	/* Room for the number of a second one. */
+	/* Leaves room for a number at the end. */
 	snprintf(name, GW_NAME_MAX, "%.*s", (int)GW_MIN(len, (size_t)GW_NAME_MAX - 6), base);
 	for (char *p = name; *p; p++) {
 		one[0] = *p;
@@ -92,7 +92,7 @@ static void name_of(const char *path, char name[GW_NAME_MAX])
 		strcpy(name, "domain");
 }
 
-/* Takes the name asked for, or one made from the kernel's: tiny, tiny-2, tiny-3, ... */
+/* Claims the requested name, or one made from the kernel's: tiny, tiny-2, tiny-3, ... */
 static int claim_name(struct gw_process *p, const char *kernel, struct gw_error *err)
 {
 	char base[GW_NAME_MAX], name[GW_NAME_MAX + 12];

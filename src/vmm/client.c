@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Requests to a domain's process, one at a time.
+ * Sends requests to a domain's process, one at a time.
  */
 #include "vmm/client.h"
 
@@ -52,8 +52,8 @@ static int connect_by_id(struct gw_client *client, struct gw_runtime *rt, const 
 	return found ? 0 : gw_fail(err, GW_REFUSED, "no domain with id %s exists here", wanted);
 }
 
-/* True if a domain of that name has just arrived beside its source, which has still to give it up.
- */
+/* True if a domain of that name has just arrived on its source's host, and the source has not
+ * released the name yet. */
 static bool is_arriving(struct gw_runtime *rt, const char *name)
 {
 	char beside[GW_NAME_MAX + 16];

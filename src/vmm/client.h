@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The other end of a domain's control socket: what the verbs use to ask a domain's process for
- * something.
+ * The client of a domain's control socket: the verbs send their requests with it.
  */
 #ifndef GW_VMM_CLIENT_H
 #define GW_VMM_CLIENT_H
@@ -28,10 +27,10 @@ void gw_client_close(struct gw_client *client);
 typedef void (*gw_client_event_fn)(void *opaque, const json_t *event);
 
 /*
- * Sends request (its reference is taken over) with fd beside it (-1: none) and waits for the reply.
- * 0 with the reply, the caller's, in *reply (may be NULL); -1 with what the domain's process said.
- * Once cancel is set, asks the process to cancel and goes on waiting for its word. Other waits than
- * this one are bounded by timeout_ms (-1: none).
+ * Sends request (its reference is taken over) with fd (-1: none) and waits for the reply. 0 with
+ * the reply, owned by the caller, in *reply (may be NULL); -1 with the error of the domain's
+ * process. Once cancel is set, asks the process to cancel and waits on for its reply. All other
+ * waits are limited by timeout_ms (-1: none).
  */
 int gw_client_call(struct gw_client *client, json_t *request, int fd, gw_client_event_fn on_event,
 		   void *opaque, const struct gw_cancel *cancel, int timeout_ms, json_t **reply,

@@ -18,9 +18,9 @@
 #include "vmm/json_splice.h"
 
 #define DEFAULT_MEMKB (64u * 1024)
-#define MEMMIB_END    (UINT64_C(1) << 34) /* no config has so much memory */
-/* What a domain has beside its RAM: special pages at the end of the first 4 GiB, firmware, video
- * memory's padding. */
+#define MEMMIB_END    (UINT64_C(1) << 34) /* no config has that much memory */
+/* A domain's memory in addition to its RAM: special pages at the end of the first 4 GiB, firmware,
+ * padding of video memory. */
 #define SLACK_PAGES 1024u
 
 void gw_config_free(struct gw_config *config)
@@ -93,7 +93,7 @@ static int copy_string(char **to, const char *from, struct gw_error *err)
 	return 0;
 }
 
-/* A number of the JSON that must be in [min, max] when it is there. */
+/* A number of the JSON, which must be in [min, max] if it exists. */
 static int get_number(const json_t *object, const char *key, uint64_t min, uint64_t max,
 		      uint64_t *value, struct gw_error *err)
 {
@@ -332,7 +332,7 @@ int gw_config_build(struct gw_config *config, struct gw_error *err)
 	return ret;
 }
 
-/* The slow way, for a text whose keys are spelled with escapes: everything is written anew. */
+/* The slow way, for a text whose keys have escapes: everything is written anew. */
 static int rename_by_dump(struct gw_config *config, const char *name, struct gw_error *err)
 {
 	json_t *root = json_loadb(config->text, config->text_len, 0, NULL);

@@ -19,7 +19,7 @@
 
 #define GW_NAME_MAX 64 /* bytes of a name, terminator included */
 
-/* Zeroed is empty. Strings are owned; NULL when the config does not say. */
+/* Zeroed is empty. Strings are owned; NULL if the config does not have them. */
 struct gw_config {
 	char *text; /* JSON without its NUL, text_len bytes (a NUL follows all the same) */
 	size_t text_len;
@@ -46,21 +46,20 @@ int gw_config_parse_text(struct gw_config *config, const char *text, size_t len,
 			 struct gw_error *err);
 
 /*
- * Takes over what xend's config says (name, uuid, guest, memory, vCPUs, kernel), and leaves the
- * rest at its default where nothing was said. No text is built: the caller may know better, then
- * gw_config_build().
+ * Takes the values of xend's config (name, uuid, guest, memory, vCPUs, kernel); all others keep
+ * their defaults. Builds no text: the caller can change values first, then calls gw_config_build().
  */
 int gw_config_from_xend(struct gw_config *config, const struct gw_xend_config *xend,
 			struct gw_error *err);
 
-/* Builds text from the fields: what xl would save for such a domain. A zeroed uuid gets a random
+/* Builds text from the fields, as xl would save it for such a domain. A zeroed uuid gets a random
  * one. */
 int gw_config_build(struct gw_config *config, struct gw_error *err);
 
 /* Another name, in the field and in the text; nothing else of the text changes. */
 int gw_config_rename(struct gw_config *config, const char *name, struct gw_error *err);
 
-/* What a host creates the domain from. Borrows the name. */
+/* The config for creating the domain on a host. Borrows the name. */
 void gw_config_to_hypervisor(const struct gw_config *config, struct gw_domain_config *out);
 
 void gw_config_free(struct gw_config *config);

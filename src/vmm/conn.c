@@ -32,7 +32,7 @@ void gw_conn_close(struct gw_conn *conn)
 	gw_buffer_free(&conn->out);
 }
 
-/* Keeps the descriptors of one message, as far as there is room; the rest is closed. */
+/* Keeps the descriptors of one message as far as there is room; closes the others. */
 static void keep_fds(struct gw_conn *conn, struct msghdr *msg)
 {
 	for (struct cmsghdr *c = CMSG_FIRSTHDR(msg); c; c = CMSG_NXTHDR(msg, c)) {
@@ -181,7 +181,7 @@ int gw_conn_flush(struct gw_conn *conn, struct gw_error *err)
 	return 0;
 }
 
-/* The first bytes of what is queued, with the descriptor. */
+/* Sends the first bytes of the queue, with the descriptor. */
 static int send_with_fd(struct gw_conn *conn, int fd, struct gw_error *err)
 {
 	union {

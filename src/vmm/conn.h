@@ -32,19 +32,19 @@ void gw_conn_init(struct gw_conn *conn, int fd);
 /* Closes everything, descriptors that were not taken included. */
 void gw_conn_close(struct gw_conn *conn);
 
-/* What has arrived, without waiting: 1 some bytes, 0 the peer is gone, -1 with err. 1 as well when
- * nothing was there. */
+/* Reads everything that has arrived, without waiting: 1 (also when there was nothing), 0 if the
+ * peer has closed, -1 with err. */
 int gw_conn_receive(struct gw_conn *conn, struct gw_error *err);
-/* The next object: 1 (its reference is the caller's), 0 no whole line yet, -1 if the peer talks no
- * protocol. */
+/* The next object: 1 (its reference is the caller's), 0 if there is no complete line yet, -1 if the
+ * peer breaks the protocol. */
 int gw_conn_next(struct gw_conn *conn, json_t **message, struct gw_error *err);
-/* The oldest descriptor that came, now the caller's; -1 if there is none. */
+/* The oldest descriptor that was received, now the caller's; -1 if there is none. */
 int gw_conn_take_fd(struct gw_conn *conn);
 
-/* Queues an object (its reference is taken over). -1 if the peer reads nothing, or it is no JSON.
- */
+/* Queues an object (its reference is taken over). -1 if the peer does not read, or it cannot be
+ * encoded. */
 int gw_conn_queue(struct gw_conn *conn, json_t *message, struct gw_error *err);
-/* Sends what is queued, without waiting. -1 if the peer is gone. */
+/* Sends the queue, without waiting. -1 if the peer has closed. */
 int gw_conn_flush(struct gw_conn *conn, struct gw_error *err);
 bool gw_conn_has_output(const struct gw_conn *conn);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The console: a ring of the last 64 KiB that the guest printed, and readers that each follow it at
+ * The console: a ring of the last 64 KiB that the guest printed, and readers that follow it at
  * their own pace. A slow reader loses the oldest bytes; the guest never waits for a reader.
  */
 #ifndef GW_VMM_CONSOLE_H
@@ -21,7 +21,7 @@ void gw_console_free(struct gw_console *console);
 /* Any thread, and never waits. */
 void gw_console_put(struct gw_console *console, const void *bytes, size_t len);
 
-/* Readable whenever something was put since gw_console_quiet(). */
+/* Readable if something was put since gw_console_quiet(). */
 int gw_console_fd(const struct gw_console *console);
 void gw_console_quiet(struct gw_console *console);
 

@@ -75,7 +75,7 @@ int gw_process_create_domain(struct gw_process *p, struct gw_error *err)
 		gw_process_release_domain(p);
 		return -1;
 	}
-	gw_process_wake(p); /* there is a control socket now */
+	gw_process_wake(p); /* the control socket exists now */
 	return 0;
 }
 
@@ -109,7 +109,7 @@ void gw_process_refresh_info(struct gw_process *p)
 {
 	struct gw_domain_info info;
 
-	/* The operation's thread is the one that calls into the domain. */
+	/* While an operation runs, only its thread calls into the domain. */
 	if (p->job || !p->domain)
 		return;
 	if (gw_domain_info(p->domain, &info, NULL) == 0)

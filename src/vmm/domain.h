@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The domain of a process: its creation, its start, its release, and what was last read of it.
+ * The domain of a process: its creation, its start, its release, and its info as last read.
  */
 #ifndef GW_VMM_DOMAIN_H
 #define GW_VMM_DOMAIN_H

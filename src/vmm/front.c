@@ -20,7 +20,7 @@
 #include "hypervisor/host.h"
 #include "vmm/domain.h"
 
-/* While the front is read. */
+/* The state while the front is read. */
 struct reader {
 	struct gw_process *p;
 	struct gw_front *front;
@@ -28,7 +28,7 @@ struct reader {
 	struct gw_config *config;
 };
 
-/* Input that ends inside xl's header is reported with the words of verify. */
+/* Input that ends inside xl's header is reported with the message of verify. */
 static int read_front_part(struct gw_channel *in, void *to, size_t len, const char *what,
 			   struct gw_error *err)
 {
@@ -150,8 +150,8 @@ static uint64_t video_memkb(const struct gw_xend_config *xend)
 	return (xend->videoram ? GW_MIN(xend->videoram, (uint64_t)1024) : 4) * 1024;
 }
 
-/* The config of xend, but the kind of guest is the image's. A config that cannot be read counts as
- * none. */
+/* Takes the config of xend, but the guest type of the image. A config that cannot be parsed counts
+ * as none. */
 static int convert_config(const struct reader *r, const struct gw_xend *xend,
 			  enum gw_guest_type type, struct gw_error *err)
 {

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The front of a stored image: xl's or xend's header, or nothing, before a libxl stream, a libxc
- * image or a legacy image. From it come the config of the domain and the layer that is to be
- * restored.
+ * The front of a stored image: the header of xl or xend, or nothing, before a libxl stream, a libxc
+ * image or a legacy image. It gives the config of the domain and the layer to restore.
  */
 #ifndef GW_VMM_FRONT_H
 #define GW_VMM_FRONT_H
@@ -18,10 +17,10 @@ struct gw_front {
 };
 
 /*
- * Reads the front of *ch. What comes next on *ch is then an image of front->layer: if it was a
- * legacy one, *ch becomes a channel that converts it (and owns the one before). config is filled,
- * with the name that the process was asked to give the domain; the caller owns it. front has to
- * outlive *ch. 0, or -1 with config empty. Either thread.
+ * Reads the front of *ch. Then an image of front->layer comes next on *ch: for a legacy one, *ch
+ * becomes a channel that converts it (and owns the one before). config is filled, with the name
+ * that the process was asked to give the domain; the caller owns it. front must outlive *ch. 0, or
+ * -1 with config empty. Either thread.
  */
 int gw_front_read(struct gw_process *p, struct gw_front *front, struct gw_channel **ch,
 		  struct gw_config *config, struct gw_error *err);

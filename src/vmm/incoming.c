@@ -26,7 +26,7 @@ int gw_incoming_check_header(void *opaque, const struct gw_image_header *header,
 	const struct gw_incoming *in = opaque;
 	const struct gw_process_args *args = &in->job.process->args;
 
-	/* Of a converted image, the legacy one that came was checked. */
+	/* For a converted image, the legacy image was checked. */
 	if (in->front.converted)
 		return 0;
 	return gw_acceptance_check(&args->acceptance, gw_generation_of(header), &args->log, err);

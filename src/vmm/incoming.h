@@ -19,8 +19,8 @@ struct gw_incoming {
 int gw_incoming_create_domain(struct gw_incoming *in, struct gw_error *err);
 /* In run: fills that domain from the image that comes next on the job's channel. 0 or -1. */
 int gw_incoming_restore(struct gw_incoming *in, struct gw_error *err);
-/* Does the process accept images of this header? 0, or -1 with GW_REFUSED. opaque is the struct
- * gw_incoming. In run. */
+/* In run: 0 if the process accepts images with this header, or -1 with GW_REFUSED. opaque is the
+ * struct gw_incoming. */
 int gw_incoming_check_header(void *opaque, const struct gw_image_header *header,
 			     struct gw_error *err);
 

@@ -61,7 +61,7 @@ void gw_job_finish(struct gw_process *p)
 	struct gw_error err = GW_ERROR_INIT;
 	int ret = gw_operation_wait(GW_STEAL(job->op), &err);
 
-	/* The token went with the operation. */
+	/* The token was freed with the operation. */
 	gw_channel_set_cancel(job->ch, NULL);
 	job->kind->done(job, ret, &err);
 	gw_job_free(job);

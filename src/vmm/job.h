@@ -17,14 +17,14 @@
 struct gw_job;
 
 struct gw_job_kind {
-	const char *name;    /* as requests call it: "save" */
+	const char *name;    /* the request's name: "save" */
 	const char *state;   /* of the domain while it runs: "saving" */
-	const char *channel; /* what its channel is, for messages */
+	const char *channel; /* name of its channel, for messages */
 	size_t size;	     /* of the struct that embeds the job */
 	/* The operation itself, in its own thread. 0 or -1. */
 	int (*run)(struct gw_job *job, struct gw_error *err);
-	/* In the main thread, after run has returned ret, with err if that is -1. Decides what
-	 * becomes of the domain, and answers the owner. */
+	/* In the main thread, after run has returned ret, with err if that is -1. Decides the
+	 * domain's next state, and answers the owner. */
 	void (*done)(struct gw_job *job, int ret, struct gw_error *err);
 };
 
@@ -40,11 +40,12 @@ struct gw_job {
 
 	/* The main thread. */
 	struct gw_operation *op; /* the handle to poll, cancel and wait for */
-	/* The client that asked for it, and cancels it by going away; NULL: the process's start. */
+	/* The client that requested it, and cancels it by disconnecting; NULL: the process's
+	 * start. */
 	struct gw_session *owner;
 };
 
-/* A zeroed struct of kind->size with its job in front. Takes ch over, even when it fails (NULL with
+/* A zeroed struct of kind->size that begins with its job. Takes ch over, also on failure (NULL with
  * err). */
 struct gw_job *gw_job_new(struct gw_process *p, const struct gw_job_kind *kind,
 			  struct gw_channel *ch, struct gw_error *err);
@@ -59,8 +60,8 @@ int gw_job_cancel(struct gw_process *p, struct gw_error *err);
 /* Publishes the progress of p->job to its owner. */
 void gw_job_report_progress(struct gw_process *p);
 
-/* In run: a toolstack over the process's domain that honours cancel. The
- * job's channel gets the cancel token, too. */
+/* In run: a toolstack for the process's domain that obeys cancel. The job's channel gets the cancel
+ * token as well. */
 void gw_job_init_toolstack(struct gw_job *job, struct gw_toolstack *table);
 const struct gw_cancel *gw_job_cancel_token(const struct gw_job *job);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * A walk over JSON text that is known to be valid. It keeps no tree: only where values begin and
- * end matters.
+ * Walks over JSON text that is known to be valid. It builds no tree: only the start and end of
+ * values matter.
  */
 #include "vmm/json_splice.h"
 
@@ -65,7 +65,7 @@ static void skip_value(struct walk *w)
 	} while (depth);
 }
 
-/* w stands on an object: leaves it on the value of key. */
+/* w is at an object: moves it to the value of key. */
 static bool enter_member(struct walk *w, const char *key)
 {
 	size_t key_len = strlen(key);

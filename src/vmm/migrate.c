@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Sending the domain to another godwit, and what becomes of the copy here: at no time may two run.
+ * Sends the domain to another godwit, and decides the state of the copy here: two may never run.
  */
 #include "vmm/migrate.h"
 
@@ -36,7 +36,7 @@ static int run_migrate(struct gw_job *job, struct gw_error *err)
 			       err);
 }
 
-/* The destination has nothing: the domain goes on here. */
+/* The destination has nothing: the domain runs on here. */
 static void conclude_here(struct gw_process *p, struct gw_job *job, struct gw_error *err)
 {
 	struct gw_error why = GW_ERROR_INIT;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Sending the domain to another godwit over a connection that a client made.
+ * Sends the domain to another godwit over a connection that a client made.
  */
 #ifndef GW_VMM_MIGRATE_H
 #define GW_VMM_MIGRATE_H

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Members of a request.
+ * Reads members of a request.
  */
 #include "vmm/options.h"
 

@@ -12,7 +12,7 @@
 
 #include <godwit/error.h>
 
-/* *value stays as it is when there is no such member. 0 or -1. */
+/* *value is unchanged if there is no such member. 0 or -1. */
 int gw_option_bool(const json_t *message, const char *name, bool *value, struct gw_error *err);
 int gw_option_number(const json_t *message, const char *name, uint64_t max, uint64_t *value,
 		     struct gw_error *err);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Jobs that save the domain over a client's descriptor: from the request to the arguments of the
+ * Jobs that save the domain to a client's descriptor: converts the request to the arguments of the
  * engine.
  */
 #include "vmm/outgoing.h"
@@ -16,6 +16,7 @@ static int read_options(struct gw_outgoing *out, const json_t *message, struct g
 	uint64_t suspend_ms = GW_SUSPEND_TIMEOUT_MS, downtime = 0, rounds = 0;
 
 	if (gw_option_bool(message, "live", &out->live, err) < 0 ||
+	    gw_option_bool(message, "static_only", &out->static_only, err) < 0 ||
 	    gw_option_bool(message, "force_pause", &toolstack->force, err) < 0 ||
 	    gw_option_number(message, "suspend_timeout_ms", 3600000, &suspend_ms, err) < 0 ||
 	    gw_option_number(message, "downtime_ms", 3600000, &downtime, err) < 0 ||
@@ -69,6 +70,7 @@ struct gw_save_args gw_outgoing_save_args(struct gw_outgoing *out, struct gw_too
 		.op = out->job.running,
 		.cancel = gw_job_cancel_token(&out->job),
 		.live = out->live,
+		.static_only = out->static_only,
 		.precopy = out->precopy,
 	};
 }

@@ -13,6 +13,7 @@
 struct gw_outgoing {
 	struct gw_job job;
 	bool live;
+	bool static_only; /* the image ends with its static data */
 	struct gw_precopy precopy;
 };
 

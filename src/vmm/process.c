@@ -19,8 +19,8 @@
 #include "vmm/job.h"
 #include "vmm/request.h"
 
-#define TICK_MS	     200 /* for progress events and for the guest's shutdown */
-#define FAST_TICK_MS 10	 /* waiting for a name to become free */
+#define TICK_MS	     200 /* interval of progress events and of checks of the guest's shutdown */
+#define FAST_TICK_MS 10	 /* interval of waiting for a name to become free */
 /* A pipe that polls writable takes this much at once (pipe(7), PIPE_BUF). */
 #define COPY_CHUNK 4096
 
@@ -94,7 +94,7 @@ void gw_process_free(struct gw_process *p)
 	free(p);
 }
 
-/* A signal, or the caller's token, asks for the domain's end. */
+/* Called after a signal, or when the caller's token is set: the domain is to end. */
 static void request_end(struct gw_process *p)
 {
 	struct gw_error err = GW_ERROR_INIT;
@@ -120,7 +120,7 @@ static void read_signals(struct gw_process *p)
 	}
 }
 
-/* The guest shut itself down, or the machine stopped it. */
+/* Checks whether the guest shut itself down, or the hypervisor stopped it. */
 static void check_guest(struct gw_process *p)
 {
 	if (p->job || atomic_load(&p->phase) != GW_PHASE_LIVE || p->ended)
@@ -142,7 +142,8 @@ static void check_guest(struct gw_process *p)
 	}
 }
 
-/* The domain arrived beside its own source: takes over the name when the source has gone. */
+/* For a domain that arrived on its source's host: claims its name when the source has released
+ * it. */
 static void claim_wanted_name(struct gw_process *p)
 {
 	struct gw_claim claim = GW_CLAIM_NONE;
@@ -211,7 +212,7 @@ static nfds_t fill_polls(struct gw_process *p, struct pollfd *fds)
 	return AT_SESSIONS + gw_sessions_fill_poll(&p->sessions, fds + AT_SESSIONS);
 }
 
-/* The socket is looked up again: an operation's thread may have released the name meanwhile. */
+/* The socket is looked up each time, because an operation's thread may have released the name. */
 static void accept_client(struct gw_process *p)
 {
 	pthread_mutex_lock(&p->lock);
@@ -247,7 +248,7 @@ static void run_once(struct gw_process *p, uint64_t *last_tick)
 	}
 }
 
-/* The domain has arrived, under the name that it keeps. */
+/* True if the domain has arrived and has its final name. */
 static bool is_in_place(const struct gw_process *p)
 {
 	int phase = atomic_load(&p->phase);
@@ -270,7 +271,7 @@ enum gw_process_end gw_process_run(struct gw_process *p, struct gw_error *err)
 		}
 	}
 	finish_copy(p);
-	/* The name is free, and the domain gone, before any client reads that it is. */
+	/* Releases the domain and its name before any client reads that it is gone. */
 	gw_process_release_domain(p);
 	p->sessions.hold_output = false;
 	gw_sessions_close(&p->sessions);

@@ -39,7 +39,7 @@ enum gw_process_end {
 	GW_END_DESTROYED, /* a client or a signal asked for it */
 	GW_END_SAVED,	  /* the domain is in a file now */
 	GW_END_MOVED,	  /* the domain is in another process now */
-	GW_END_NONE,	  /* there never was a domain here: the error says why */
+	GW_END_NONE,	  /* there never was a domain here; the error has the reason */
 };
 
 #endif

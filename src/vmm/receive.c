@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Receiving a domain that another godwit sends: all reasons against it are reported before it
- * exists here, and it runs here only after its sender has released it. An image that comes without
- * a godwit is restored, as by "godwit restore".
+ * Receives a domain that another godwit sends. All reasons against it are reported before it exists
+ * here, and it runs here only after its sender has released it. An image that is sent without the
+ * protocol is restored, as by "godwit restore".
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,11 +21,11 @@
 
 #define INFO_TIMEOUT_MS 1000
 #define NAME_WAIT_NS	UINT64_C(5000000000) /* for the source to release its name */
-/* The first bytes of a connection: enough to detect a legacy image, and no more than a godwit's
- * shortest first frame has. */
+/* The first bytes of a connection: enough to detect a legacy image, and not more than the shortest
+ * first frame of a godwit. */
 #define PEEK_BYTES	 16
 #define HELLO_SILENCE_MS 30000
-/* A sender without our protocol may take long to suspend its guest. */
+/* A sender without godwit's protocol may take long to suspend its guest. */
 #define IMAGE_SILENCE_MS 300000
 
 struct receive_job {
@@ -203,7 +203,7 @@ static int find_image(struct gw_channel *ch, bool *image, struct gw_error *err)
 	return 0;
 }
 
-/* The sender gets no answer. */
+/* The sender of such an image gets no answer. */
 static int receive_image(struct receive_job *r, struct gw_error *err)
 {
 	gw_channel_set_silence(r->in.job.ch, IMAGE_SILENCE_MS);
@@ -246,7 +246,7 @@ static int run_receive(struct gw_job *job, struct gw_error *err)
 static void conclude_nothing(struct gw_process *p, struct gw_error *err)
 {
 	gw_fail(err, GW_PEER, "nothing arrived");
-	/* The verb ends after a cancel here, and listens again after one of the sender. */
+	/* After a cancel here the verb ends; after a cancel by the sender it listens again. */
 	if (p->destroy_wanted)
 		err->code = GW_CANCELLED;
 	else if (err->code == GW_CANCELLED)

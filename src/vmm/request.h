@@ -9,10 +9,10 @@
 
 #include "vmm/state.h"
 
-/* Does what the message of s asks for, and answers s at once or when it is done. Main thread. */
+/* Carries out the message of s, and answers s at once or when it is done. Main thread. */
 void gw_request(struct gw_process *p, struct gw_session *s, const json_t *message);
-/* s goes away: the operation that it asked for is cancelled, the image that it has not confirmed is
- * given up. Main thread. */
+/* s goes away: the operation that it requested is cancelled, and an image that it has not confirmed
+ * is dropped. Main thread. */
 void gw_request_abandon(struct gw_process *p, struct gw_session *s);
 
 #endif

@@ -104,7 +104,7 @@ int gw_name_check(const char *name, struct gw_error *err)
 		name, GW_NAME_MAX - 1);
 }
 
-/* Room for the longest file of a name. */
+/* Holds the longest file name of a domain's name. */
 struct file_name {
 	char text[GW_NAME_MAX + 8];
 };
@@ -117,8 +117,8 @@ static struct file_name file_of(const char *name, const char *suffix)
 	return f;
 }
 
-/* The longest path of a socket address is short, the folder's may be long: go through the open
- * folder. */
+/* The path in a socket's address is short and the folder's may be long, so the open folder's
+ * descriptor is used. */
 static int socket_address(const struct gw_runtime *rt, const char *name, struct sockaddr_un *sun,
 			  struct gw_error *err)
 {
@@ -135,8 +135,7 @@ static int socket_address(const struct gw_runtime *rt, const char *name, struct 
 	return gw_fail(err, GW_USAGE, "the name \"%s\" is too long for a socket's address", name);
 }
 
-/* True if fd is still what the folder has under that name: its last holder may have removed it
- * meanwhile. */
+/* True if the folder still has fd under that name: its last holder may have removed it. */
 static bool is_current(const struct gw_runtime *rt, int fd, const char *file)
 {
 	struct stat a, b;
@@ -145,7 +144,7 @@ static bool is_current(const struct gw_runtime *rt, int fd, const char *file)
 	       a.st_dev == b.st_dev && a.st_ino == b.st_ino;
 }
 
-/* Locks NAME.lock: its descriptor, -1 with err (GW_BUSY: a living process has it). */
+/* Locks NAME.lock: returns its descriptor, or -1 with err (GW_BUSY: a running process has it). */
 static int take_lock(const struct gw_runtime *rt, const char *name, bool create,
 		     struct gw_error *err)
 {
@@ -237,7 +236,7 @@ void gw_claim_release(struct gw_claim *claim, struct gw_runtime *rt)
 	*claim = (struct gw_claim)GW_CLAIM_NONE;
 }
 
-/* Removes the files of a name whose process is gone. True if it lives. */
+/* Removes the files of a name whose process is gone. True if the process is running. */
 static bool lives_or_clean(struct gw_runtime *rt, const char *name)
 {
 	struct gw_error err = GW_ERROR_INIT;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The runtime folder, where the living domains of a user are found: NAME.lock (held by flock as
- * long as the process lives), NAME.sock (its control socket), NAME.log. A file whose lock is
- * free belongs to a dead process and is removed; one of a living process is never touched.
+ * The runtime folder, where the running domains of a user are found: NAME.lock (held by flock as
+ * long as the process runs), NAME.sock (its control socket), NAME.log. A file whose lock is free
+ * belongs to a dead process and is removed; one of a running process is never touched.
  */
 #ifndef GW_VMM_RUNTIME_H
 #define GW_VMM_RUNTIME_H
@@ -19,7 +19,7 @@ struct gw_runtime {
 
 /*
  * $GODWIT_RUNTIME_DIR, else /run/godwit for root, else $XDG_RUNTIME_DIR/godwit. Created with mode
- * 0700; a folder that is another user's or that others may enter is refused.
+ * 0700; a folder of another user, or one that others may enter, is refused.
  */
 int gw_runtime_open(struct gw_runtime *rt, struct gw_error *err);
 void gw_runtime_close(struct gw_runtime *rt);
@@ -30,7 +30,7 @@ void gw_runtime_close(struct gw_runtime *rt);
 /* Letters, digits and ._+- with no dot or hyphen in front, shorter than GW_NAME_MAX: safe as a file
  * name. */
 bool gw_name_is_valid(const char *name);
-/* The same as a refusal that says what is wrong. */
+/* The same, but fails with the reason. */
 int gw_name_check(const char *name, struct gw_error *err);
 
 /* A name held by this process: its lock and its listening control socket. Zeroed with fd -1: no
@@ -47,19 +47,18 @@ struct gw_claim {
 		.lock_fd = -1, .listen_fd = -1                                                     \
 	}
 
-/* Takes the name. GW_BUSY if a living process holds it. */
+/* Takes the name. GW_BUSY if a running process holds it. */
 int gw_claim_take(struct gw_claim *claim, struct gw_runtime *rt, const char *name,
 		  struct gw_error *err);
-/* Gives it back and removes its socket and lock. */
+/* Releases the name and removes its socket and lock. */
 void gw_claim_release(struct gw_claim *claim, struct gw_runtime *rt);
 
-/* Names of the living, sorted; array and strings are the caller's. Removes the files of the
- * dead. */
+/* The names of running domains, sorted; array and strings are the caller's. Removes the files of
+ * dead processes. */
 int gw_runtime_list(struct gw_runtime *rt, char ***names, size_t *n, struct gw_error *err);
 void gw_runtime_free_list(char **names, size_t n);
 
-/* A connection to the control socket of a living domain; GW_REFUSED if there is none of that name.
- */
+/* Connects to the control socket of a running domain; GW_REFUSED if there is none of that name. */
 int gw_runtime_connect(struct gw_runtime *rt, const char *name, struct gw_error *err);
 
 /* NAME.log, opened for appending with mode 0600. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Saving the domain: the job that writes the image, and the end that the client chooses.
+ * Saves the domain: the job that writes the image, and the second step that the client chooses.
  */
 #include "vmm/save.h"
 
@@ -36,7 +36,7 @@ static int run_save(struct gw_job *job, struct gw_error *err)
 	return gw_channel_drain(job->ch, err);
 }
 
-/* The domain is not saved after all: it goes on as before the request. */
+/* The domain is not saved after all: it continues as before the request. */
 static void resume_domain(struct gw_process *p, struct gw_domain_toolstack *ts)
 {
 	struct gw_error err = GW_ERROR_INIT;
@@ -80,7 +80,7 @@ int gw_save_request(struct gw_process *p, struct gw_session *s, const json_t *me
 
 	if (!out)
 		return -1;
-	/* A guest that its owner paused cannot be asked to suspend itself. */
+	/* A guest that its owner paused cannot suspend itself. */
 	if (p->paused)
 		out->job.toolstack.force = true;
 	return gw_job_start(&out->job, err);
@@ -95,7 +95,7 @@ void gw_save_conclude(struct gw_process *p, const char *then)
 		gw_session_reply(saver, "keep", NULL);
 		return;
 	}
-	/* Before the domain is resumed, so that it does not run a single instruction. */
+	/* Paused before it is resumed, so that it does not run a single instruction. */
 	if (then && strcmp(then, "pause") == 0 && !p->paused)
 		p->paused = gw_control_pause(p->domain->control, NULL) == 0;
 	resume_domain(p, &p->stopped);

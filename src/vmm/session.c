@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The clients of a control socket: who may connect, messages in and out, the console's bytes.
+ * The clients of a control socket: access, messages in and out, the console's bytes.
  */
 #include "vmm/session.h"
 
@@ -102,7 +102,7 @@ static void send_output(struct gw_sessions *all, struct gw_session *s)
 		send_console(all, s);
 }
 
-/* The client of a console sends nothing more; its end of input means that it leaves. */
+/* The client of a console sends nothing more; its end of input means that it disconnects. */
 static void discard_input(struct gw_session *s)
 {
 	char sink[4096];
@@ -128,7 +128,7 @@ static void receive_input(struct gw_sessions *all, struct gw_session *s)
 	}
 	while (!s->console && !s->closing && (got = gw_conn_next(&s->conn, &message, &err)) != 0) {
 		if (got < 0) {
-			/* The client does not speak the protocol. It may still read why. */
+			/* The client does not speak the protocol, but may still read the reason. */
 			gw_session_fail(s, "", &err);
 			s->closing = true;
 			break;

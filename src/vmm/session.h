@@ -28,7 +28,7 @@ struct gw_session {
 	bool console; /* receives the console's bytes from console_pos on, and nothing else */
 	uint64_t console_pos;
 	uint64_t console_until; /* the session ends there; UINT64_MAX: with the domain */
-	bool closing;		/* closed once its output is out */
+	bool closing;		/* closed when its output has been sent */
 	bool gone;		/* freed at the end of this turn */
 };
 

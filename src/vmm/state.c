@@ -22,7 +22,7 @@ void gw_process_end(struct gw_process *p, enum gw_process_end end)
 		return;
 	p->ended = true;
 	p->end = end;
-	/* No client reads that the domain has left before it has. */
+	/* Clients must not read that the domain has left before it has. */
 	p->sessions.hold_output = true;
 	if (!p->destroyer)
 		return;

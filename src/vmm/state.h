@@ -70,11 +70,11 @@ struct gw_process {
 	struct gw_job *job;	    /* the operation in progress; NULL: none */
 	struct gw_domain_info info; /* as it was last read */
 	bool cancel_seen;	    /* args.cancel was acted upon */
-	uint64_t console_pos;	    /* of the copy to args.console_fd */
+	uint64_t console_pos;	    /* position of the copy to args.console_fd */
 	bool announced;		    /* in_place was called */
 	char *wanted_name; /* of a domain that arrived as NAME--incoming: the name that it takes
 			      when the source has released it; or NULL */
-	uint64_t wanted_until_ns; /* and when it stops waiting for that */
+	uint64_t wanted_until_ns; /* time when it stops waiting for that */
 
 	struct gw_domain_toolstack stopped; /* PHASE_SAVED, UNDECIDED: how to resume the domain */
 	struct gw_session *saver; /* PHASE_SAVED: the client that has to confirm the image */
@@ -89,17 +89,18 @@ struct gw_process {
 /* Makes the main loop turn once more. Any thread. */
 void gw_process_wake(struct gw_process *p);
 
-/* The domain leaves the process: the loop ends after this turn. The first call counts. Answers the
- * client that asked for a destroy. Main thread. */
+/* The domain leaves the process: the loop ends after this turn. Only the first call counts. Answers
+ * the client that requested a destroy. Main thread. */
 void gw_process_end(struct gw_process *p, enum gw_process_end end);
-/* The same where no domain came to be, because of err. */
+/* The same if no domain was created, because of err. */
 void gw_process_end_failed(struct gw_process *p, const struct gw_error *err);
 
-/* The config of the domain to be: its members are taken over, those of the one before freed. */
+/* The config of the domain to create: its members are taken over, those of the previous one
+ * freed. */
 void gw_process_set_config(struct gw_process *p, const struct gw_config *config);
-/* The name of the process from now on: its members are taken over, the one before is released. */
+/* The process's name from now on: its members are taken over, the previous one is released. */
 void gw_process_set_claim(struct gw_process *p, const struct gw_claim *claim);
-/* The migration that this side takes part in from now on; NULL: none any more. */
+/* The migration that this side takes part in; NULL: none. */
 void gw_process_set_migration(struct gw_process *p, const struct gw_migration_id *id,
 			      enum gw_side side);
 

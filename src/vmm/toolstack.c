@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Suspending and resuming a domain that this process holds.
+ * Suspends and resumes a domain that this process holds.
  */
 #include "vmm/toolstack.h"
 

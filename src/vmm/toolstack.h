@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The toolstack of a domain's own process: how the engine suspends the domain, and how it is
- * resumed when it stays here after all.
+ * The toolstack of a domain's own process: the engine suspends the domain through it, and the
+ * process resumes a domain that stays here after all.
  */
 #ifndef GW_VMM_TOOLSTACK_H
 #define GW_VMM_TOOLSTACK_H
@@ -26,18 +26,18 @@ struct gw_domain_toolstack {
 	/* How it was stopped: at most one of them. */
 	bool suspended;	    /* by the guest itself */
 	bool forced;	    /* by a pause, without asking the guest */
-	uint64_t resume_ns; /* the time that the undo took */
+	uint64_t resume_ns; /* time that the undo took */
 };
 
 /* Fills table with entries that work on ts, which must outlive it. */
 void gw_domain_toolstack_init(struct gw_domain_toolstack *ts, struct gw_toolstack *table);
 
-/* Undoes a suspend; nothing if there was none. A pause by the domain's owner is not touched. */
+/* Undoes a suspend; does nothing if there was none. A pause by the domain's owner stays. */
 int gw_domain_toolstack_undo(struct gw_domain_toolstack *ts, struct gw_error *err);
 
 /* Adds a short text to an error's. */
 void gw_domain_error_add(struct gw_error *err, const char *what);
-/* Adds to an error what state the domain is in: "...; the domain runs on here". */
+/* Adds the domain's state to an error: "...; the domain runs on here". */
 void gw_domain_error_add_state(struct gw_error *err, bool paused);
 
 #endif

@@ -1,6 +1,8 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The checks of arrows, circles and references find what is planted, and nothing else: house.py TOOLS COMPILER..."""
+"""Tests the checks of arrows, circles and references: they find planted faults and nothing else.
+
+house.py TOOLS COMPILER..."""
 import pathlib
 import subprocess
 import sys
@@ -22,7 +24,7 @@ class House:
             path.write_text(text, encoding="ascii")
 
     def compile(self, command=()):
-        """Sources into build/libgodwit.a, those of the list into an executable's folder; named as Meson does."""
+        """Compiles the sources into build/libgodwit.a, those of the list into an executable's folder, with Meson's names."""
         build = self.root / "build"
         (build / "godwit.p").mkdir(parents=True)
         objects = []
@@ -44,7 +46,7 @@ class House:
 
 
 def expect(files, tool, status, *texts, allowed="", build=False, command=()):
-    """The tool's exit status for this tree, and what its output holds; without texts it holds nothing."""
+    """Checks the tool's exit status for this tree and that its output has these texts; without texts it is empty."""
     with tempfile.TemporaryDirectory() as folder:
         house = House(folder, files, allowed)
         arguments = [house.compile(command)] if build else []

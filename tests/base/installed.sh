@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# What an embedder gets: each public header compiles alone, as C and as C++, in strict modes; the
-# installed library is found by pkg-config and shows what the headers declare.
+# The library as an embedder gets it: each public header compiles alone, as C and as C++, in strict modes; pkg-config
+# finds the installed library, which exports every function that the headers declare.
 # usage: installed.sh SOURCE BUILD SANITIZE CXX CC...   (CXX "" if there is none)
 set -eu
 source=$1 build=$2 sanitize=$3 cxx=$4
@@ -71,7 +71,7 @@ if [ -n "$cxx" ]; then
 	LD_LIBRARY_PATH=$lib "$dir/embedder"
 fi
 
-# Every function that a header declares is there, apart from those that it defines and from function types.
+# The library exports every function that a header declares, apart from inline ones and function types.
 cat "$include"/godwit/*.h | tr '\n' ' ' | sed 's|/\*[^*]*\*\+\([^/*][^*]*\*\+\)*/||g' >"$dir/text"
 grep -oE '(static inline|typedef) [^(;]*\(' "$dir/text" | grep -oE 'gw_[a-z0-9_]+\(' | tr -d '(' | sort -u >"$dir/defined"
 grep -oE '\bgw_[a-z0-9_]+\(' "$dir/text" | tr -d '(' | sort -u | comm -23 - "$dir/defined" >"$dir/declared"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Bitmap walks against a bit-by-bit model, seeded.
+ * Tests the bitmap's walks against a bit-by-bit model, with seeded random bitmaps.
  */
 #include "lib/gwtest.h"
 

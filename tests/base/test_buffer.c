@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The growable buffer.
+ * Tests the growable buffer.
  */
 #include "lib/gwtest.h"
 

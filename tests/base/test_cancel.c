@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The cancel token: no wait outlives it, whether it was set before or during.
+ * Tests the cancel token: a wait ends when the token is set, before the wait or during it.
  */
 #include "lib/gwtest.h"
 
@@ -32,7 +32,8 @@ static void wakes_a_wait(void **state)
 	assert_fails(gw_cancel_wait(cancel, fds[0], POLLIN, -1, &err), &err, GW_CANCELLED,
 		     "cancel");
 	pthread_join(thread, NULL);
-	/* Set for good: later waits end at once, ready or not. */
+	/* Once set, the token stays set: later waits end at once, whether the descriptor is ready
+	 * or not. */
 	assert_fails(gw_cancel_wait(cancel, fds[1], POLLOUT, -1, &err), &err, GW_CANCELLED, "");
 	assert_true(gw_cancel_is_set(cancel));
 	gw_cancel_free(cancel);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Recording failures: the first wins, contexts stack up, nothing overflows.
+ * Tests struct gw_error: the first failure is kept, contexts are added in front, long texts do not
+ * overflow.
  */
 #include "lib/gwtest.h"
 

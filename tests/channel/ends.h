@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Ends of a transfer of every kind, for tests that move bytes between channels. What feeds an input
- * and what empties an output are threads of their own where the kind needs one.
+ * Channel ends of every kind, for tests that move bytes between channels. Some kinds have a thread
+ * that fills the input or empties the output.
  */
 #ifndef GW_TESTS_CHANNEL_ENDS_H
 #define GW_TESTS_CHANNEL_ENDS_H
@@ -18,14 +18,14 @@
 
 enum kind {
 	PIPE,
-	SMALL_PIPE, /* of one page, by others' hands spliced before */
+	SMALL_PIPE, /* of one page, used with splice before */
 	FILE_FD,
 	FILE_PATH,
 	SOCKET,
 	MEMORY,
-	SHORT,	  /* moves few bytes at a time */
+	SHORT,	  /* moves a few bytes at a time */
 	APPENDED, /* a file that only grows: the kernel does not splice into it */
-	FIFO,	  /* that nobody has opened yet */
+	FIFO,	  /* not opened yet */
 	KINDS,
 };
 
@@ -43,7 +43,7 @@ struct end {
 	bool has_thread;
 	char *folder;
 	char path[80];
-	uint8_t *got; /* of an output: what came, in the end */
+	uint8_t *got; /* of an output: all that came, set by collect() */
 	size_t got_len;
 };
 
@@ -61,7 +61,7 @@ static inline void *feed(void *opaque)
 	uint64_t pos = 0, random = random_seed();
 	sigset_t no_pipe;
 
-	/* The test counts the SIGPIPEs of the thread that moves. */
+	/* The test counts the SIGPIPEs of the moving thread. */
 	sigemptyset(&no_pipe);
 	sigaddset(&no_pipe, SIGPIPE);
 	pthread_sigmask(SIG_BLOCK, &no_pipe, NULL);
@@ -107,7 +107,7 @@ static inline void make_path(struct end *e)
 	snprintf(e->path, sizeof(e->path), "%s/it", e->folder);
 }
 
-/* Both descriptors of a two-ended kind; fds[0] is for reading. */
+/* Both descriptors of a two-ended kind; fds[0] is read from. */
 static inline void make_pair(enum kind kind, int fds[2])
 {
 	if (kind == SOCKET) {
@@ -220,7 +220,7 @@ static inline void open_out(struct end *e, enum kind kind, uint64_t total)
 	start(e, drain);
 }
 
-/* What arrived, all of it. */
+/* Collects everything that arrived. */
 static inline void collect(struct end *e)
 {
 	struct gw_error err = GW_ERROR_INIT;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The common part: exact reads, the three answers of a read, bytes given back, long lists, and the
- * memory channel these are tried on.
+ * Tests the part that all channels share: exact reads, the three results of a read, bytes given
+ * back, long lists. Uses the memory channel, and tests it as well.
  */
 #include "tools.h"
 
@@ -88,7 +88,7 @@ static void sixty_four_bytes_fit(void **state)
 	gw_channel_close(ch);
 }
 
-/* More places than IOV_MAX, more bytes than one call is given, empty places among them. */
+/* More places than IOV_MAX, more bytes than one call may have, and empty places between them. */
 static void long_lists(void **state)
 {
 	enum { PLACES = 5000, LARGE = 3 << 20 };
@@ -119,7 +119,7 @@ static void long_lists(void **state)
 	free(out);
 }
 
-/* A kind that only looks at what it is asked for. */
+/* A kind of channel that only records how much each call asks for. */
 static size_t most_asked;
 
 static ssize_t ask(struct gw_channel *ch, const struct iovec *iov, int n, struct gw_error *err)
@@ -132,7 +132,7 @@ static ssize_t ask(struct gw_channel *ch, const struct iovec *iov, int n, struct
 	return (ssize_t)GW_MIN(asked, (size_t)900000);
 }
 
-/* One call never has so much to do that a token would be overlooked for long. */
+/* A single call is limited, so that the token is checked often. */
 static void bounded_calls(void **state)
 {
 	static const struct gw_channel_ops ops = {.read = ask, .write = ask};
@@ -184,7 +184,7 @@ static void cancelled_before(void **state)
 	gw_cancel_free(cancel);
 }
 
-/* Interleaved, so that the memory channel forgets what was read in the middle of it all. */
+/* Reads and writes alternate, so the memory channel can drop what was read before it grows. */
 static void memory_stays_small(void **state)
 {
 	struct gw_error err = GW_ERROR_INIT;

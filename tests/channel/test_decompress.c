@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Compressed input: what comes out, that plain input passes untouched, and that nothing damaged or
- * cut off is ever taken for whole.
+ * Tests compressed input: the output is right, plain input passes unchanged, and damaged or cut
+ * input never counts as complete.
  */
 #include "tools.h"
 
@@ -67,7 +67,7 @@ static const struct {
 
 #define SIZE 300000u
 
-/* Half of it compresses well, half does not. */
+/* Half of it compresses well, the other half does not. */
 static uint8_t *sample(size_t len)
 {
 	uint64_t random = random_seed();
@@ -97,8 +97,8 @@ static struct gw_channel *unpack(struct gw_channel *below)
 	return ch;
 }
 
-/* Everything, in pieces of random size: how many bytes, or -1. Compares with data as far as it
- * goes. */
+/* Reads everything in pieces of random size and compares it with data, as far as data goes. Returns
+ * the number of bytes, or -1. */
 static ssize_t drain(struct gw_channel *ch, const uint8_t *data, size_t len, bool *same,
 		     struct gw_error *err)
 {
@@ -152,7 +152,7 @@ static void unpacks(void **state)
 			assert_false(ch->seekable);
 			assert_string_equal(ch->name, "image.x");
 			assert_gives(ch, data, sizes[j]);
-			/* By short reads from below. */
+			/* Short reads from the channel below. */
 			ch = gw_channel_fault(holding(packed.data, packed.len), &plan, &err);
 			assert_gives(unpack(ch), data, sizes[j]);
 			gw_buffer_free(&packed);
@@ -219,7 +219,7 @@ static void members(void **state)
 			     "other data follows");
 		gw_channel_close(ch);
 
-		/* Cut inside the magic of the second. */
+		/* Cut inside the magic of the second member. */
 		two.len = one.len;
 		gw_buffer_append(&two, one.data, packers[i].magic - 1, &err);
 		ch = unpack(holding(two.data, two.len));
@@ -242,7 +242,7 @@ static void cut_off(void **state)
 		struct gw_buffer packed = packers[i].pack(data, SIZE);
 
 		for (int n = 0; n < 100; n++) {
-			/* The first and the last few places, and random ones between. */
+			/* Cuts at the first and last few bytes, and at random places between. */
 			size_t len = n < 30   ? packers[i].magic + (size_t)n
 				     : n < 60 ? packed.len - (size_t)(n - 29)
 					      : packers[i].magic +
@@ -268,8 +268,8 @@ static void cut_off(void **state)
 }
 
 /*
- * One bit that is wrong: an error, or it is of no consequence (the time in a gzip header). Plain
- * bytes if it was in the magic.
+ * One flipped bit gives an error, or has no effect (the time in a gzip header). In the magic it
+ * makes the input plain.
  */
 static void damaged(void **state)
 {
@@ -348,8 +348,8 @@ static void plain_input(void **state)
 	}
 }
 
-/* The other end of a pipe waits for an answer to its first byte: no more is waited for than tells.
- */
+/* The writer of the pipe waits for an answer to its first byte, so detection must not wait for more
+ * bytes than it needs. */
 static void plain_pipe(void **state)
 {
 	struct gw_error err = GW_ERROR_INIT;
@@ -393,7 +393,8 @@ static void failures_below(void **state)
 	free(data);
 }
 
-/* A head that asks for more memory than any honest compressor's is refused before it is given. */
+/* A header that asks for more memory than any real compressor does is refused before memory is
+ * allocated. */
 static void too_large(void **state)
 {
 	/* RFC 8878, 3.1.1.1.2: no content size, a window of 2^30. */
@@ -410,7 +411,8 @@ static void too_large(void **state)
 		     "image.x: decompressing its zstd data takes more than 512 MiB");
 	gw_channel_close(ch);
 
-	/* The dictionary's size is in the block header, so the encoder need not have had one. */
+	/* The dictionary's size is in the block header, so the encoder does not need a dictionary
+	 * that large. */
 	lzma_lzma_preset(&options, 0);
 	assert_int_equal(lzma_stream_encoder(&stream, filters, LZMA_CHECK_NONE), LZMA_OK);
 	stream.next_out = out;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The channel with planned faults: each happens at its byte, and no other fault does.
+ * Tests the channel with planned faults: each fault happens at its byte, and no other fault does.
  */
 #include "tools.h"
 
@@ -59,7 +59,7 @@ static void short_transfers(void **state)
 	gw_channel_close(ch);
 }
 
-/* At each byte around the ends of a call's range, for reads and skips. */
+/* A fault at each byte around the ends of a call's range, for reads and skips. */
 static void reading(void **state)
 {
 	uint8_t buf[SIZE];
@@ -75,7 +75,7 @@ static void reading(void **state)
 				    : gw_channel_skip(ch, SIZE, &err),
 			     &err, GW_SYSTEM, "Input/output error");
 		assert_int_equal(ch->read_pos, at);
-		/* For good. */
+		/* The fault is permanent. */
 		assert_fails(gw_channel_read(ch, buf, 1, &err), &err, GW_SYSTEM, "reading it at");
 		gw_channel_close(ch);
 
@@ -128,7 +128,7 @@ static void writing(void **state)
 		plan.write.corrupt_at = at;
 		ch = failing(&plan, false);
 		assert_ok(gw_channel_write(ch, buf, 100, &err), &err);
-		check(buf, 100, 0); /* the caller's bytes are as they were */
+		check(buf, 100, 0); /* the caller's bytes are unchanged */
 		uint8_t out[100];
 		assert_int_equal(gw_channel_read(ch, out, 100, &err), 1);
 		out[at] ^= 0xff;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Channels on descriptors: random transfers over each kind and in each mode, ends of input,
- * failures, and that nothing of the caller's is changed.
+ * Tests channels on descriptors: random transfers over each kind in each mode, ends of input,
+ * failures. The caller's descriptor keeps its settings.
  */
 #include "tools.h"
 
@@ -69,7 +69,8 @@ static void over_pipe(void **state)
 	}
 }
 
-/* A splice of the pipe ends RWF_NOWAIT, also in the middle of a transfer. */
+/* After a splice the pipe no longer supports RWF_NOWAIT; that can happen in the middle of a
+ * transfer. */
 static void over_spliced_pipe(void **state)
 {
 	struct gw_error err = GW_ERROR_INIT;
@@ -128,7 +129,8 @@ static void over_socketpair(void **state)
 	gw_channel_close(b);
 }
 
-/* A descriptor that is not owned stays open, positioned after the bytes that were read. */
+/* A descriptor that the channel does not own stays open, positioned after the bytes that were
+ * read. */
 static void over_file(void **state)
 {
 	struct gw_error err = GW_ERROR_INIT;
@@ -153,7 +155,7 @@ static void over_file(void **state)
 	assert_int_equal(lseek(fd, 0, SEEK_CUR), 1000110);
 	assert_int_equal(gw_channel_read(ch, buf, 1, &err), 1);
 	check(buf, 1, 1000110);
-	/* A skip ends at the end of the file, although a seek would go further. */
+	/* A skip ends at the end of the file, although a seek could go further. */
 	assert_fails(gw_channel_skip(ch, TOTAL, &err), &err, GW_TRUNCATED, "ends at byte");
 	assert_int_equal(ch->read_pos, TOTAL - 10);
 	assert_int_equal(gw_channel_skip(ch, 1, &err), 0);
@@ -167,7 +169,7 @@ static void over_file(void **state)
 	assert_int_equal(fcntl(fd, F_GETFD), -1);
 }
 
-/* More places than the system takes in one call. */
+/* More places than one system call accepts. */
 static void long_lists(void **state)
 {
 	enum { PLACES = 3000 };
@@ -199,7 +201,7 @@ static void long_lists(void **state)
 	}
 }
 
-/* A terminal in raw mode is a byte stream; both of its ends. */
+/* A terminal in raw mode is a byte stream at both of its ends. */
 static void over_terminal(void **state)
 {
 	struct termios raw;
@@ -275,7 +277,7 @@ static void count_broken(int signal)
 	pipes_broken++;
 }
 
-/* A reader that is gone is an error and no signal, whatever the embedder does about SIGPIPE. */
+/* A closed reader is an error and not a signal, whatever the program does about SIGPIPE. */
 static void broken_pipes(void **state)
 {
 	struct gw_error err = GW_ERROR_INIT;
@@ -301,7 +303,7 @@ static void broken_pipes(void **state)
 		assert_false(sigismember(&pending, SIGPIPE));
 		gw_channel_close(ch);
 	}
-	/* A SIGPIPE that was pending before stays pending. */
+	/* A SIGPIPE that was pending before the write stays pending. */
 	pthread_sigmask(SIG_BLOCK, &just_pipe, NULL);
 	signal(SIGPIPE, count_broken);
 	raise(SIGPIPE);
@@ -361,7 +363,7 @@ static void what_fails(void **state)
 	gw_channel_close(ch);
 }
 
-/* A handler without SA_RESTART interrupts every wait, and no transfer notices. */
+/* A signal handler without SA_RESTART interrupts every wait; the transfers still complete. */
 struct pestered {
 	pthread_t whom;
 	bool stop;
@@ -423,7 +425,7 @@ static void interrupted(void **state)
 	pthread_join(thread, NULL);
 }
 
-/* Files of /proc say they have no bytes. */
+/* Files in /proc report a size of 0. */
 static void files_without_a_size(void **state)
 {
 	struct gw_error err = GW_ERROR_INIT;

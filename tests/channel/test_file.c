@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Files by path: an unfinished one never takes the place of a good one, and what cannot be opened
- * or written is said by name.
+ * Tests files by path: an unfinished file never replaces a complete one, and an error names the
+ * file that cannot be opened or written.
  */
 #include "tools.h"
 
@@ -57,7 +57,7 @@ static void assert_holds(const char *name, const char *text)
 	assert_string_equal(buf, text);
 }
 
-/* Names in the folder, the temporary ones too. */
+/* Counts the names in the folder, temporary ones included. */
 static int count_files(void)
 {
 	DIR *dir = opendir(folder);
@@ -185,7 +185,7 @@ static void longest_name(void **state)
 	assert_holds(name, "new");
 }
 
-/* What is no regular file is written as it is, and stays what it is. */
+/* A device or a FIFO is written in place and is not replaced by a file. */
 static void devices_and_fifos(void **state)
 {
 	struct gw_error err = GW_ERROR_INIT;
@@ -226,7 +226,7 @@ static void *finish_empty(void *opaque)
 	return NULL;
 }
 
-/* Even one that nothing was written to ends for its reader. */
+/* Its reader sees the end even if nothing was written. */
 static void empty_fifo(void **state)
 {
 	struct half h = {.err = GW_ERROR_INIT};
@@ -256,7 +256,7 @@ static void random_bytes(void **state)
 		fail_msg("%s", w.err.text);
 	gw_channel_close(w.ch);
 
-	/* Small reads between the skips are those that are read ahead for. */
+	/* Reads between skips that are small enough for read-ahead. */
 	for (size_t largest = 30; largest <= 30000; largest *= 10) {
 		struct half r = {gw_channel_open(in_folder("image"), &err),
 				 3 << 20,
@@ -274,7 +274,8 @@ static void random_bytes(void **state)
 	}
 }
 
-/* Read calls of this thread and the bytes they brought; -1 where the system does not count. */
+/* Read calls of this thread and the bytes they returned; -1 where the system does not count
+ * them. */
 static int count_reads(uint64_t *calls, uint64_t *bytes)
 {
 	FILE *file = fopen("/proc/thread-self/io", "r");
@@ -290,7 +291,8 @@ static int count_reads(uint64_t *calls, uint64_t *bytes)
 	return found == 2 ? 0 : -1;
 }
 
-/* Records of 1024 pages each, as a reader of an image goes over them: one call for each. */
+/* Skips through records of 1024 pages each, as a reader of an image does: one call for each
+ * record. */
 static void reads_little(void **state)
 {
 	enum { RECORDS = 50, HEAD = 16, ENTRIES = 8192, PAGES = 4 << 20 };
@@ -313,17 +315,18 @@ static void reads_little(void **state)
 	}
 	assert_int_equal(count_reads(&calls[1], &bytes[1]), 0);
 	assert_int_equal(ch->read_pos, size);
-	/* The calls for the first record, before the first skip, and those that count. */
+	/* A few calls more: those for the first record, before any skip, and those that read the
+	 * counters. */
 	assert_in_range(calls[1] - calls[0], RECORDS, RECORDS + 6);
 	assert_in_range(bytes[1] - bytes[0], RECORDS * (HEAD + ENTRIES),
 			RECORDS * (HEAD + ENTRIES) + 4096);
 	assert_int_equal(gw_channel_read(ch, buf, 1, &err), 0);
-	/* Only its own position moved. */
+	/* Only the channel's own position moved. */
 	assert_int_equal(lseek(ch->fd, 0, SEEK_CUR), 0);
 	gw_channel_close(ch);
 }
 
-/* Bytes that are appended later are read, too. */
+/* Bytes that are appended later are read as well. */
 static void a_file_that_grows(void **state)
 {
 	struct gw_error err = GW_ERROR_INIT;
@@ -350,8 +353,8 @@ static void a_file_that_grows(void **state)
 	gw_channel_close(ch);
 }
 
-/* Bytes by place, from where the channel began, without moving it; also from the middle of a file.
- */
+/* Reads at an offset, counted from where the channel began, without moving the channel; also from
+ * the middle of a file. */
 static void reads_at_a_place(void **state)
 {
 	struct gw_error err = GW_ERROR_INIT;
@@ -405,7 +408,7 @@ static void what_fails(void **state)
 	put("file", "");
 	fails_to_create(in_folder("file/image"), GW_SYSTEM, "Not a directory");
 
-	/* The end is where the file ends, whatever was said at the beginning. */
+	/* The channel ends where the file ends now, not where it ended when it was opened. */
 	put("file", "1234");
 	ch = gw_channel_open(in_folder("file"), &err);
 	assert_int_equal(truncate(in_folder("file"), 2), 0);
@@ -413,7 +416,7 @@ static void what_fails(void **state)
 	assert_int_equal(gw_channel_read(ch, &byte, 1, &err), 0);
 	gw_channel_close(ch);
 
-	/* A folder that has the name makes the rename fail. */
+	/* A folder of that name makes the rename fail. */
 	ch = create("late", "new");
 	assert_int_equal(mkdir(in_folder("late"), 0700), 0);
 	assert_fails(gw_channel_finish(ch, &err), &err, GW_SYSTEM, "giving");
@@ -421,7 +424,7 @@ static void what_fails(void **state)
 	assert_int_equal(count_files(), 2);
 }
 
-/* A file larger than this process may make: a failed write leaves no file. */
+/* A file grows beyond the process's limit: the failed write leaves no file. */
 static void no_more_room(void **state)
 {
 	struct rlimit old, less = {.rlim_cur = 1000000, .rlim_max = RLIM_INFINITY};
@@ -444,7 +447,7 @@ static void no_more_room(void **state)
 	free(much);
 }
 
-/* As a user without rights: the test must run as root, which can drop them. */
+/* Without permission: root becomes another user for this test. */
 static void no_right(void **state)
 {
 	struct gw_error err = GW_ERROR_INIT;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Every wait of a channel ends soon after its token is set, a write into something full included,
- * and the descriptor is left in the mode it was passed in.
+ * Tests that every wait of a channel, also a write to a full pipe or socket, ends soon after its
+ * token is set, and that the descriptor keeps the mode it was passed in.
  */
 #include "tools.h"
 
@@ -15,14 +15,14 @@
 #include "channel/fault.h"
 #include "channel/fd.h"
 
-/* What the cancelled call may take, counted from gw_cancel_set(). TSan makes each access to the
- * large buffers of the calls many times slower. */
+/* The most time a cancelled call may take, counted from gw_cancel_set(). TSan makes each access to
+ * the large buffers of the calls many times slower. */
 #ifdef __SANITIZE_THREAD__
 #define SOON_NS (1000 * 1000000u)
 #else
 #define SOON_NS (50 * 1000000u)
 #endif
-/* The machine may be busy with something else: the best of a few attempts counts. */
+/* The machine may be busy with other work, so the best of a few attempts counts. */
 #define ATTEMPTS 5
 
 struct trial {
@@ -40,7 +40,7 @@ static void *set_later(void *opaque)
 	return NULL;
 }
 
-/* One call that must wait; -1 is what it answers. With a token that is set soon. */
+/* A call that has to wait and returns -1, with a token that is set soon. */
 typedef int blocked(void *what, const struct gw_cancel *cancel, struct gw_error *err);
 
 static uint64_t try_once(blocked *call, void *what, const char *name)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Moving bytes from one channel to another: every kind into every kind, mixed with reads and
+ * Tests moving bytes from one channel to another: every kind to every kind, mixed with reads and
  * writes; ends, failures and the token.
  */
 #include "ends.h"
@@ -14,7 +14,7 @@
 
 #define TOTAL (3u << 20)
 
-/* Moves, and in between what else is done with channels: none of it may lose a byte. */
+/* Moves bytes, and between the moves reads, writes and gives back: no byte may be lost. */
 static void move_all(struct gw_channel *in, struct gw_channel *out, uint64_t total,
 		     uint64_t *random)
 {
@@ -54,7 +54,7 @@ static void every_kind_into_every_kind(void **state)
 
 	for (enum kind i = 0; i < KINDS; i++) {
 		for (enum kind o = 0; o < KINDS; o++) {
-			/* A few bytes at a time take their time. */
+			/* Moving a few bytes at a time is slow. */
 			uint64_t total = i == SHORT || o == SHORT ? TOTAL / 4 : TOTAL;
 			struct gw_error err = GW_ERROR_INIT;
 			struct end in, out;
@@ -64,7 +64,7 @@ static void every_kind_into_every_kind(void **state)
 			open_out(&out, o, total);
 			move_all(in.ch, out.ch, total, &random);
 			assert_int_equal(gw_channel_move(in.ch, out.ch, 0, &err), 1);
-			/* The end of the input is the end, also when it is asked again. */
+			/* The end of the input stays the end when the move is repeated. */
 			assert_int_equal(gw_channel_move(in.ch, out.ch, 5, &err), 0);
 			assert_int_equal(gw_channel_move(in.ch, out.ch, 1 << 20, &err), 0);
 			collect(&out);
@@ -106,7 +106,7 @@ static void an_input_that_ends_inside(void **state)
 	}
 }
 
-/* What goes through stays in a file, too, and nothing is lost if it does not. */
+/* A copy of what is moved goes to a file as well; if the copy fails, no byte is lost. */
 static void with_a_copy(void **state)
 {
 	uint64_t random = random_seed();
@@ -175,8 +175,8 @@ static void a_copy_that_fails(void **state)
 	}
 }
 
-/* A file that is read by its path is read ahead in; what is moved of it is the right part of it,
- * and the read behind it too. */
+/* A file opened by path is read ahead. A move after that takes the right bytes, and so does the
+ * next read. */
 static void a_file_that_is_read_ahead_in(void **state)
 {
 	struct gw_error err = GW_ERROR_INIT;
@@ -204,7 +204,8 @@ static void a_file_that_is_read_ahead_in(void **state)
 	close_end(&out);
 }
 
-/* Where a shared descriptor stands is where the next process reads and writes. */
+/* The position of a shared descriptor is where the next process reads or writes, so a move takes no
+ * byte too many. */
 static void nothing_more_is_taken(void **state)
 {
 	struct gw_error err = GW_ERROR_INIT;
@@ -223,7 +224,7 @@ static void nothing_more_is_taken(void **state)
 			int flags = fcntl(in[i], F_GETFL), far = -1;
 			struct gw_channel *from, *to;
 
-			if (i == o && i < 2) /* the other end of one and the same */
+			if (i == o && i < 2) /* in[i] and out[o] would be ends of the same pair */
 				make_pair(i ? SOCKET : PIPE, fds);
 			else
 				fds[0] = in[o], fds[1] = out[o];
@@ -266,7 +267,7 @@ static void nothing_more_is_taken(void **state)
 	}
 }
 
-/* Two pipes, nobody at their far ends but us. */
+/* Two pipes whose far ends belong to the test. */
 struct pair {
 	int in[2], out[2];
 	struct gw_channel *from, *to;
@@ -292,7 +293,7 @@ static void close_pair(struct pair *p)
 
 struct later {
 	struct gw_cancel *cancel;
-	int full; /* the end of a pipe that has to be full first; -1 */
+	int full; /* the pipe end to fill first; -1: none */
 };
 
 static void *cancel_later(void *opaque)
@@ -307,7 +308,7 @@ static void *cancel_later(void *opaque)
 	return NULL;
 }
 
-/* Whether it waits for more input or for room: the token ends it. */
+/* The token ends a move that waits for more input or for room. */
 static void cancelled(void **state)
 {
 	static const enum kind kinds[] = {PIPE, SMALL_PIPE, SOCKET};
@@ -334,7 +335,7 @@ static void cancelled(void **state)
 				     &err, GW_CANCELLED,
 				     full ? "writing out at byte" : "reading in at byte 0");
 			pthread_join(thread, NULL);
-			/* Once it is set, not a byte goes. */
+			/* After the token is set, no byte is moved. */
 			uint64_t pos = p.to->write_pos;
 
 			assert_fails(gw_channel_move(full ? in.ch : p.from, p.to, 1, &err), &err,
@@ -355,7 +356,7 @@ static void count_signal(int signal)
 	signals++;
 }
 
-/* A reader that is gone is an error and no signal. */
+/* A closed reader is an error and not a signal. */
 static void the_reader_is_gone(void **state)
 {
 	static const enum kind kinds[] = {PIPE, FILE_FD, SOCKET, MEMORY};
@@ -382,8 +383,8 @@ static void the_reader_is_gone(void **state)
 			close_end(&in);
 		}
 	}
-	/* The threads that feed are signalled; the mover is not, and it has no handler of theirs.
-	 */
+	/* Signals go to the feeding threads; the moving thread gets none and has no handler of its
+	 * own. */
 	signal(SIGPIPE, SIG_DFL);
 }
 
@@ -426,7 +427,7 @@ static void no_room_in_a_file(void **state)
 	close_end(&in);
 }
 
-/* Planned failures on either side come through, at their byte. */
+/* Planned failures on either side are reported at their byte. */
 static void planned_failures(void **state)
 {
 	uint64_t random = random_seed();
@@ -455,7 +456,7 @@ static void planned_failures(void **state)
 	}
 }
 
-/* What came is handed on before more of it comes. */
+/* Bytes are passed on before the next ones arrive. */
 static void a_slow_writer(void **state)
 {
 	struct gw_error err = GW_ERROR_INIT;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The limit on silence: a peer that sends or takes a few bytes at a time is not silent, one that
- * stops is, and bytes in a buffer above the descriptor count as bytes that have arrived.
+ * Tests the limit on silence: a peer that sends or takes a few bytes at a time is not silent, a
+ * peer that stops is. Bytes in a buffer above the descriptor count as arrived.
  */
 #include "tools.h"
 
@@ -70,7 +70,7 @@ static struct gw_channel *over(enum medium medium, int fd)
 struct side {
 	enum medium medium;
 	struct gw_channel *ch;
-	int peer; /* the descriptor of the other side */
+	int peer; /* descriptor of the other side */
 	uint64_t slow_ms, silent_ms;
 	int slow_rc, silent_rc;
 	struct gw_error slow, silent;
@@ -80,7 +80,7 @@ struct side {
 #define SLOW_BYTES  20000 /* of a read */
 #define WRITE_BYTES ((size_t)2 << 20)
 
-/* Incompressible, so that the decoder gives nothing before it has the whole block. */
+/* Incompressible, so that the decoder has no output before it has the whole block. */
 static size_t compress_noise(void *to, size_t size)
 {
 	static uint8_t noise[SLOW_BYTES];
@@ -98,7 +98,8 @@ static void *send_slowly(void *opaque)
 	struct side *s = opaque;
 	uint8_t bytes[SLOW_BYTES + 1000] = {0};
 	size_t len = s->medium == COMPRESSED ? compress_noise(bytes, sizeof(bytes)) : SLOW_BYTES;
-	/* The last byte of a frame's block is not held back: the frame ends with its block. */
+	/* The last byte of a frame's block is not held back, because the frame ends with the
+	 * block. */
 	size_t step = len / TICKS + 1;
 
 	for (size_t done = 0; done < len; done += step) {
@@ -158,7 +159,7 @@ static void reading(void **state)
 	}
 }
 
-/* Takes bytes at a rate that lasts longer than the limit, then none. */
+/* Reads slowly for longer than the limit, then stops reading. */
 static void *take_slowly(void *opaque)
 {
 	struct side *s = opaque;
@@ -225,7 +226,7 @@ static void writing(void **state)
 	}
 }
 
-/* All of the input has arrived, and its reader is slow: whatever a buffer holds is read at once. */
+/* All of the input has arrived and its reader is slow: data in a buffer is read without waiting. */
 static void buffers_above(void **state)
 {
 	struct gw_error err = GW_ERROR_INIT;
@@ -249,7 +250,7 @@ static void buffers_above(void **state)
 	assert_int_equal(gw_channel_read(ch, zeros, 5, &err), 1);
 	assert_fails(gw_channel_read(ch, zeros, 1, &err), &err, GW_PEER, "silent for 60 ms");
 	assert_false(gw_channel_has_input(ch));
-	/* What has come of the next frame is a few bytes: the rest is waited for. */
+	/* Only a few bytes of the next frame have arrived: the channel waits for the rest. */
 	assert_int_equal(write(fds[1], packed, 5), 5);
 	assert_true(gw_channel_has_input(ch));
 	assert_fails(gw_channel_read(ch, zeros, 1, &err), &err, GW_PEER, "silent for 60 ms");
@@ -275,7 +276,7 @@ static void has_input(void **state)
 		assert_false(gw_channel_has_input(ch));
 		assert_int_equal(write(fds[1], "x", 1), 1);
 		for (int ms = 0; ms < 2000 && !gw_channel_has_input(ch); ms++)
-			usleep(1000); /* until TCP has carried it over */
+			usleep(1000); /* until TCP has delivered it */
 		assert_true(gw_channel_has_input(ch));
 		assert_int_equal(gw_channel_read(ch, &c, 1, &err), 1);
 		assert_false(gw_channel_has_input(ch));
@@ -294,7 +295,7 @@ static void has_input(void **state)
 	gw_channel_close(memory);
 }
 
-/* Both ends of what the kernel moves are limited, each by its own setting. */
+/* The kernel moves bytes between two channels, and each end is limited by its own setting. */
 static void moving(void **state)
 {
 	for (int out_is_full = 0; out_is_full < 2; out_is_full++) {
@@ -327,7 +328,7 @@ static void moving(void **state)
 	}
 }
 
-/* A FIFO that no process opens at its other side, and a planned silence. */
+/* A FIFO whose other side no process opens, and a planned silence. */
 static void other_kinds(void **state)
 {
 	struct gw_fault_plan plan = GW_FAULT_PLAN_INIT;

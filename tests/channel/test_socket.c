@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Addresses, connecting and listening.
+ * Tests addresses, connecting and listening.
  */
 #include "tools.h"
 
@@ -117,7 +117,7 @@ static int option(int fd, int level, int name)
 	return value;
 }
 
-/* Both ends of a connection at this address, and bytes in both directions. */
+/* Connects both ends at this address and sends bytes in both directions. */
 static void there_and_back(struct gw_listener *l)
 {
 	struct gw_error err = GW_ERROR_INIT;
@@ -174,7 +174,7 @@ static void over_tcp6(void **state)
 	gw_listener_close(l);
 }
 
-/* A port is in use while a socket listens, and free again at once. */
+/* A port is in use while a socket listens on it, and free right after. */
 static void ports(void **state)
 {
 	struct gw_listener *l = listen_at("tcp::0");
@@ -216,7 +216,7 @@ static void over_unix(void **state)
 	remove_folder(folder);
 }
 
-/* A leftover socket of a killed process is replaced; any other file stays. */
+/* A leftover socket of a killed process is replaced; any other file is kept. */
 static void stale_sockets(void **state)
 {
 	char *folder = make_folder(), address[128];
@@ -234,7 +234,7 @@ static void stale_sockets(void **state)
 	l = listen_at(address);
 	there_and_back(l);
 
-	/* A socket that another process has bound since stays. */
+	/* A socket that another process has bound in the meantime is kept. */
 	assert_int_equal(unlink(addr.sun_path), 0);
 	other = listen_at(address);
 	gw_listener_close(l);
@@ -250,7 +250,7 @@ static void stale_sockets(void **state)
 	remove_folder(folder);
 }
 
-/* No process removes the new socket of another that found the same stale one. */
+/* Two processes find the same stale socket: neither removes the other's new one. */
 static void *listen_once(void *opaque)
 {
 	struct gw_error err = GW_ERROR_INIT;
@@ -312,7 +312,7 @@ static void over_a_descriptor(void **state)
 	assert_int_not_equal(fcntl(0, F_GETFD), -1);
 }
 
-/* A connection that its other side tears down is no end of input. */
+/* A connection that is reset by the other side is not an end of input. */
 static void reset_by_peer(void **state)
 {
 	static const struct linger at_once = {.l_onoff = 1};
@@ -346,7 +346,7 @@ static void no_such_host(void **state)
 	struct gw_cancel *cancel = gw_cancel_new(&err);
 	uint64_t before = gw_clock_ms();
 
-	/* Set before: the name service may take its time, we do not. */
+	/* The token is already set, so a slow name lookup must not be waited for. */
 	gw_cancel_set(cancel);
 	assert_null(gw_resolve("host.invalid", "1", false, cancel, &err));
 	assert_fails(-1, &err, GW_CANCELLED, "looking up the host host.invalid");

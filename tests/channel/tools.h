@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * What the tests of the channels share: seeded random numbers, a pattern that shows every lost,
- * doubled or shifted byte, and a transfer from one channel to another by random lists.
+ * Shared by the tests of the channels: seeded random numbers, a pattern that shows every lost,
+ * doubled or shifted byte, and a transfer between two channels in random lists.
  */
 #ifndef GW_TESTS_CHANNEL_TOOLS_H
 #define GW_TESTS_CHANNEL_TOOLS_H
@@ -25,7 +25,7 @@ static inline uint8_t pattern(uint64_t pos)
 	return (uint8_t)((pos * 2654435761u) >> 23);
 }
 
-/* Its beginning, made once: few tests go beyond. */
+/* The pattern's first part, computed once: few tests need more. */
 static uint8_t pattern_begin[4u << 20];
 
 __attribute__((constructor)) static void make_pattern(void)
@@ -57,13 +57,14 @@ struct half {
 	struct gw_channel *ch;
 	uint64_t total;
 	uint64_t random;
-	size_t largest; /* of one place in a list */
+	size_t largest; /* largest size of a place in a list */
 	bool finish;
-	bool failed; /* what a thread must not assert */
+	bool failed; /* set instead of an assertion, which a thread must not make */
 	struct gw_error err;
 };
 
-/* A list over buf: random places, some of them empty. Returns how many; *len their bytes. */
+/* Fills a list with random places in buf, some of them empty. Returns their number; *len is their
+ * bytes. */
 static inline int random_list(struct half *h, uint8_t *buf, uint64_t left, struct iovec *iov,
 			      int max, size_t *len)
 {
@@ -105,7 +106,7 @@ static inline void *write_half(void *opaque)
 	return NULL;
 }
 
-/* Reads, skips and gives back until total bytes have been seen. */
+/* Reads, skips and gives back bytes until total bytes have been seen. */
 static inline void read_half(struct half *h)
 {
 	uint8_t *buf = malloc(LIST_MAX * h->largest);
@@ -141,7 +142,7 @@ static inline void read_half(struct half *h)
 	free(buf);
 }
 
-/* The whole of it, writing in a thread; with finish, the end is seen too. */
+/* Runs both halves, the writing one in a thread; with finish, the end is checked too. */
 static inline void transfer(struct gw_channel *from, struct gw_channel *to, uint64_t total,
 			    size_t largest, bool finish)
 {
@@ -162,7 +163,7 @@ static inline void transfer(struct gw_channel *from, struct gw_channel *to, uint
 	assert_int_equal(gw_channel_read_some(from, &byte, 1, &r.err), 0);
 }
 
-/* A folder of this test's own, removed with what is in it by remove_folder. */
+/* Makes a folder for this test; remove_folder() removes it with its contents. */
 static inline char *make_folder(void)
 {
 	char *path = strdup("/tmp/godwit-test-XXXXXX");

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Makes one known change to a stored image, or writes the same domain in another way:
 change.py CHANGE [ARGUMENT...] <image >image. It reads the layers on its own, and shares no code with
-what it tests. Changes of bytes leave all lengths as they are."""
+the code under test. Changes of bytes keep all lengths."""
 import random
 import struct
 import sys
@@ -21,7 +21,7 @@ def has_data(kind):
 
 
 class Image:
-    """Where the image begins and ends, and its records: type, offset of the body, its length."""
+    """The image's start and end, and its records: type, offset of the body, length of the body."""
 
     def __init__(self):
         self.start = 0
@@ -59,7 +59,7 @@ class Image:
         return list(p for p in self.pages() if p[1] == wanted)[-1]
 
     def behind(self, wanted):
-        """The body of a libxl record behind the image."""
+        """The body of a libxl record after the image."""
         at = self.end
         while True:
             kind, length = struct.unpack_from("<II", data, at)
@@ -85,7 +85,7 @@ def page_type(pfn, kind):
 
 
 def page_pfn(pfn, other):
-    """Its contents become those of another pfn, whose own entry, of no page, takes its place."""
+    """Gives its contents to another pfn, whose entry without a page takes its place."""
     one, two = image.page(int(pfn, 0)), image.page(int(other, 0))
     struct.pack_into("<Q", data, one[0], two[1])
     struct.pack_into("<Q", data, two[0], two[2] << 60 | one[1])
@@ -157,7 +157,7 @@ def replace(records):
 
 
 def others():
-    """The records that are not pages: before them, and behind."""
+    """The records other than pages: those before them, and those after."""
     before, after = [], []
     for kind, at, length in image.records:
         if kind == PAGE_DATA:
@@ -168,8 +168,8 @@ def others():
 
 
 def resend(seed):
-    """The same pages in another order and other batches, most of them sent before with other contents. Of
-    the pfns without a page only some are named."""
+    """The same pages in another order and in other batches; most were sent earlier with other contents. Only
+    some of the pfns without a page have an entry."""
     rnd = random.Random(int(seed))
     last = {}
     for _, pfn, kind, contents in image.pages():
@@ -191,14 +191,14 @@ def resend(seed):
 
 
 def backwards():
-    """What comes behind the pages, but END, in the opposite order; each vCPU's records stay in theirs."""
+    """Reverses the records after the pages, except END; each vCPU's records keep their order."""
     before, after = others()
     pages = [record(kind, bytes(data[at:at + length])) for kind, at, length in image.records if kind == PAGE_DATA]
     replace(before + pages + after[-2::-1] + after[-1:])
 
 
 def version3():
-    """An image of version 2 as one of version 3: STATIC_DATA_END is put where it is inferred."""
+    """Turns an image of version 2 into version 3: STATIC_DATA_END is put where it is inferred."""
     struct.pack_into(">I", data, image.start + 12, 3)
     records, done = [], False
     for kind, at, length in image.records:
@@ -210,7 +210,7 @@ def version3():
 
 
 def small():
-    """Only the first record of pages, for who needs no more of them."""
+    """Keeps only the first record of pages, for tests that need no more."""
     before, after = others()
     pages = [record(kind, bytes(data[at:at + length])) for kind, at, length in image.records if kind == PAGE_DATA]
     replace(before + pages[:1] + after)

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: LGPL-2.1-or-later
 #
-# convert-legacy-stream in the place of Xen's: with the arguments that libxl passes and those that people do, its
-# exit statuses, and what becomes of the descriptors it was given.
+# convert-legacy-stream instead of Xen's: the arguments that libxl passes and those that people use, exit statuses,
+# and the descriptors that it is given.
 . "$(dirname "$0")/lib.sh"
 requires xz
 helper=${GODWIT_CONVERT_HELPER:?the path of our convert-legacy-stream}
@@ -14,8 +14,8 @@ verified()
 	grep -qF -e "ok: $2" said || FAIL_DEPTH=1 fail "$1: expected $2: $(cat said)"
 }
 
-# As libxl runs it: the legacy stream on a descriptor, the result to another, --guest for --guest-type, and for
-# the width that of the receiving tools.
+# As libxl runs it: the legacy stream on a descriptor, the result to another, --guest for --guest-type, and as the
+# width that of the receiving tools.
 as_libxl()
 {
 	"$helper" --in 7 --out 8 --width "$1" --guest "$2" --format libxl 7<in 8>new 2>err
@@ -37,28 +37,28 @@ for name in leg40_hvm_w64_1024 leg40_pv64_w64_1024 leg42_hvm_w32_1024 leg45_hvm_
 	cat in | { "$helper" --in 0 --out 1 --width 64 --guest $guest --format libxl 2>err | cat >piped; }
 	cmp piped plain || fail "$name: through pipes another than from a file"
 done
-# A wrong guess of the guest, too.
+# A wrong guest type as well.
 unpack leg45_pv64_w64_1024 >in
 as_libxl 32 hvm || fail "a PV guest, said to be HVM"
 err_has "using the detected one"
 verified new "libxl stream v2"
 
-# What stands behind the stream is the next reader's.
+# Bytes after the stream are left for the next reader.
 unpack leg45_hvm_w64_1024 >in
-printf 'behind it' >>in
+printf 'after it' >>in
 {
 	"$helper" -i 0 -o 8 -w 64 -g hvm -f libxl 8>new
 	cat >rest
 } <in
-[ "$(cat rest)" = "behind it" ] || fail "of what stands behind the stream is left: $(cat rest)"
+[ "$(cat rest)" = "after it" ] || fail "left after the stream: $(cat rest)"
 { cat in; } | {
 	"$helper" -i 0 -o 8 -w 64 -g hvm -f libxl 8>new
 	cat >rest
 }
-[ "$(cat rest)" = "behind it" ] || fail "in a pipe is left: $(cat rest)"
+[ "$(cat rest)" = "after it" ] || fail "left in a pipe: $(cat rest)"
 verified new "libxl stream v2"
 
-# People's arguments: paths, letters, the other form, an xl header, no device model.
+# Arguments as people use them: paths, letters, the other form, an xl header, no device model.
 unpack leg45_hvm_w64_1024 >in
 run_expect 0 "$helper" -i in -o new -w 64 -g hvm
 verified new "libxc image v3"
@@ -81,7 +81,7 @@ run_expect 0 "$helper" --help
 out_has "LIBXL_CONVERT_HELPER"
 run_expect 0 "$helper" --version
 
-# 1: the stream is bad; 2: this cannot be done.
+# 1: the stream is bad; 2: the conversion is not possible.
 rm -f new
 unpack leg45_hvm_w64_1024 >in
 run_expect 1 "$helper" -x -i in -o new -w 64 -g hvm
@@ -102,7 +102,7 @@ run_expect 2 "$helper" --s -i in -o new -w 64 -g hvm # --skip-qemu or --syslog
 [ ! -e new ] || fail "a file is left"
 ! compgen -G ".new*" >/dev/null || fail "a temporary file is left"
 
-# SIGTERM ends it as a signal does, and nothing is left behind.
+# SIGTERM ends it as a signal does, and no file is left.
 mkfifo pipe
 "$helper" -i pipe -o new -w 64 -g hvm -f libxl >out 2>err &
 pid=$!

@@ -1,13 +1,13 @@
 #!/bin/bash
 # SPDX-License-Identifier: LGPL-2.1-or-later
 #
-# godwit convert of large guests: its memory is bounded, whatever their size and however their image comes.
+# godwit convert of large guests: its memory is bounded, whatever their size and their input.
 . "$(dirname "$0")/lib.sh"
 requires xz python3
 
-# Memory: of 256 MiB, plain from a file and through pipes, and live, where pages are kept.
+# Memory: 256 MiB, plain from a file and through pipes, and live, where pages are kept.
 limit=$((32 << 10))
-! grep -q __asan_init "$GODWIT" || limit=$((200 << 10)) # which counts what it has freed
+! grep -q __asan_init "$GODWIT" || limit=$((200 << 10)) # ASan also counts freed memory
 for name in xen-code/leg45_hvm_w64_1024 xen-code/leg45_hvm_w64_live_4096 xen-code/v3_422_hvm_1024; do
 	python3 "$here/sparse.py" "$data/$name.xz" 256 image || fail "sparse.py $name"
 	for way in "convert image -" "convert - -"; do
@@ -20,7 +20,7 @@ for name in xen-code/leg45_hvm_w64_1024 xen-code/leg45_hvm_w64_live_4096 xen-cod
 		[ "$memory" -lt $limit ] || fail "$name, $way: $memory KiB"
 	done
 done
-# A round that brings all of a guest again waits in a file.
+# A round that sends all pages of a guest again is kept in a file.
 read -r memory < <(python3 - "$GODWIT" "$data/xen-code/v3_422_hvm_remus3_1024.xz" "$here" <<'PY'
 import lzma, struct, subprocess, sys
 godwit, source, here = sys.argv[1:]

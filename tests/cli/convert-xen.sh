@@ -1,10 +1,10 @@
 #!/bin/bash
 # SPDX-License-Identifier: LGPL-2.1-or-later
 #
-# godwit convert beside Xen's own tools of 4.17: of every legacy image that Xen's converter takes both
-# make the same pages, params, vCPUs and device records (convert_xen.py says which differences are meant),
-# so does the drop-in for it with the arguments that libxl passes, Xen's verifier takes whatever godwit
-# writes, and what Xen's converter cannot do is what is said here.
+# godwit convert compared with Xen's own tools of 4.17. Both give the same pages, params, vCPUs and device records for
+# every legacy image that Xen's converter accepts (convert_xen.py lists the intended differences). So does godwit's
+# convert-legacy-stream with the arguments that libxl passes. Xen's verifier accepts whatever godwit writes. What
+# Xen's converter cannot do is listed here.
 #
 # The tools are those of Debian's xen-utils-4.17: in XEN_TOOLS_DIR, the usr/lib/xen-4.17 of the unpacked
 # package (./dev test fetches it), or where the package installs them.
@@ -15,7 +15,7 @@ tools=${XEN_TOOLS_DIR:-/usr/lib/xen-4.17}
 [ -f "$tools/bin/convert-legacy-stream" ] ||
 	skip "Xen's converter is not there: install xen-utils-4.17, or let XEN_TOOLS_DIR say where its usr/lib/xen-4.17 is"
 
-# The Python that Debian's package is for, if it is there.
+# The Python that Debian's package was built for, if it is installed.
 python=/usr/bin/python3
 [ -x $python ] || python=python3
 
@@ -28,14 +28,14 @@ xen()
 }
 why=$(xen convert-legacy-stream --help 2>&1 >/dev/null) || skip "Xen's converter does not run: ${why##*$'\n'}"
 
-# converts FORM FILE: of ./in. Through standard output, which nobody waits for to be on the disk.
+# converts FORM FILE: converts ./in. Through standard output, for which nobody waits until it is on the disk.
 converts()
 {
 	run_expect 0 "$GODWIT" convert --to "$1" in -
 	mv out "$2"
 }
 
-# What in a stream Xen's converter gives up at, and what it says then; nothing if it does not.
+# Prints the error with which Xen's converter fails on a stream; nothing if it does not fail.
 xens_limit()
 {
 	case $1 in
@@ -48,7 +48,7 @@ xens_limit()
 	esac
 }
 
-# Xen's verifier takes it; but it compares bytes with text, so that any xenstore data is a fault to it.
+# Xen's verifier accepts it. But it compares bytes with text, so it reports any xenstore data as a fault.
 xen_takes()
 {
 	local physmap=
@@ -75,7 +75,7 @@ for f in "$data"/xen-code*/leg*.xz "$data"/xen-code*/xl[34]*.xz; do
 	case $name in *_hvm_*) guest=hvm ;; *) guest=pv ;; esac
 	xz -dc "$f" >in
 
-	# What godwit makes of the whole is a stream to Xen's verifier in both forms.
+	# Xen's verifier accepts godwit's result for the whole stream in both forms.
 	for form in libxl libxc; do
 		converts $form godwit.$form
 		xen_takes $form godwit.$form
@@ -91,7 +91,8 @@ for f in "$data"/xen-code*/leg*.xz "$data"/xen-code*/xl[34]*.xz; do
 		mv bare in
 		;;
 	esac
-	# Of several checkpoints Xen's takes the first, and leaves the rest unread: godwit's answer to what ends there.
+	# Of several checkpoints Xen's converter takes the first and leaves the rest unread. That is compared with
+	# godwit's result for input that ends there.
 	case $name in *_remus*)
 		second=$(grep -abo -E 'DeviceModelRecord0002|RemusDeviceModelState' in | sed -n 's/:.*//; 2p')
 		[ -z "$second" ] || {
@@ -116,7 +117,7 @@ for f in "$data"/xen-code*/leg*.xz "$data"/xen-code*/xl[34]*.xz; do
 	fi
 	run_expect 0 "$helper" --in 7 --out 8 --width $width --guest $guest --format libxl 7<in 8>drop-in
 	cmp drop-in godwit.libxl || fail "$name: the drop-in makes another stream"
-	# A bare image has nothing of the device model, so nothing of it that cannot be read.
+	# A bare image has nothing of the device model, so no part of it can be unreadable.
 	case $limit in "" | *"Qemu sig"* | *"physmap"*) ;; *) continue ;; esac
 	xen convert-legacy-stream -w $width -g $guest -f libxc --skip-qemu -i in -o xen.libxc >xen.log 2>&1 ||
 		{ cat xen.log; fail "$name: Xen's converter gave up (libxc)"; }
@@ -125,7 +126,7 @@ for f in "$data"/xen-code*/leg*.xz "$data"/xen-code*/xl[34]*.xz; do
 done
 [ $both_have -gt 0 ] || fail "no legacy image was found"
 
-# Version 2 as version 3: Xen's verifier takes the result.
+# Version 2 is converted to version 3, and Xen's verifier accepts the result.
 for f in "$data"/xen-code/v2_*.xz; do
 	case $f in *.manifest.xz) continue ;; esac
 	name=$(basename "$f" .xz)

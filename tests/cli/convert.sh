@@ -1,9 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: LGPL-2.1-or-later
 #
-# godwit convert: every recorded stream of whatever version gives, from a file and from pipe to pipe, an image
-# that verify finds no error in and whose pages are as its manifest says; what is bad, or finds no room, leaves
-# nothing behind.
+# godwit convert: every recorded stream of any version, from a file and from pipe to pipe, gives an image in which
+# verify finds no error and whose pages are those of its manifest. A bad input, or a lack of room, leaves no file.
 . "$(dirname "$0")/lib.sh"
 requires xz python3
 
@@ -14,7 +13,7 @@ nothing_left()
 	! compgen -G ".$(basename "$1")*" >/dev/null || FAIL_DEPTH=1 fail "a temporary file is left"
 }
 
-# Every stream with a manifest; of those with checkpoints it is the last one's.
+# Every stream with a manifest; for a stream with checkpoints, the last one's.
 streams=0
 for manifest in "$data"/xen-code/*.manifest.xz; do
 	name=${manifest%.manifest.xz}
@@ -38,7 +37,7 @@ for manifest in "$data"/xen-code/*.manifest.xz; do
 done
 [ $streams -ge 25 ] || fail "only $streams streams with a manifest"
 
-# Which layers the result has.
+# The layers of the result.
 xl=$data/xen-code/xl45_hvm_w64_1024.xz
 for form in xl libxl libxc; do
 	run_expect 0 "$GODWIT" convert --to $form "$xl" new
@@ -57,7 +56,7 @@ out_has "JSON STREAM_V2"
 run_expect 0 "$GODWIT" convert "$data/xen-code/leg45_pv64_w64_1024.xz" new
 run_expect 0 "$GODWIT" verify new
 out_has "ok: libxl stream v2"
-# One in the place of another, and in its own.
+# Over another file, and over its own input.
 xz -dc "$data/xen-code/v2_46_hvm_w64_1024.xz" >image
 run_expect 0 "$GODWIT" convert image new
 run_expect 0 "$GODWIT" convert image image
@@ -65,7 +64,7 @@ cmp image new || fail "converted in its own place it is another"
 run_expect 0 "$GODWIT" convert image again
 cmp image again || fail "version 3 does not stay as it is"
 
-# What is said: nothing but what the result lacks, more with -v, nothing with -q.
+# Messages: only what the result lacks; more with -v, nothing with -q.
 run_expect 0 "$GODWIT" convert "$xl" new
 err_is_empty
 run_expect 0 "$GODWIT" convert --to libxc "$xl" new
@@ -81,7 +80,7 @@ run_expect 0 "$GODWIT" convert --progress=json "$xl" new
 err_has '"stage":"converting"'
 [ ! -s out ] || fail "something on standard output"
 
-# What the caller knows better.
+# The caller overrides what is detected.
 run_expect 0 "$GODWIT" convert --from legacy --width 64 --guest hvm "$xl" new
 run_expect 1 "$GODWIT" convert --width 32 "$xl" none
 err_has "it looks like an HVM guest saved by 64-bit tools"
@@ -96,7 +95,7 @@ run_expect 2 "$GODWIT" convert "$xl"
 err_has "OUT is missing"
 nothing_left none
 
-# What is bad is refused; a file of that name stays as it is.
+# Bad input is refused; a file of that name stays as it is.
 xz -dc "$data/xen-code/leg45_hvm_w64_1024.xz" >good
 size=$(stat -c %s good)
 head -c $((size - 1)) good >bad
@@ -119,8 +118,8 @@ nothing_left none
 [ $? -eq 1 ] || fail "bad to standard output"
 err_has "is not a complete image"
 
-# No room: status 3 and nothing left. A file may not grow beyond a limit; /dev/full takes nothing; a file
-# system of one MiB, where one can be had.
+# No room: status 3 and no file. A file may not grow beyond a limit; /dev/full accepts nothing; a file system of one
+# MiB, where the test can make one.
 (
 	trap '' XFSZ
 	ulimit -f 100
@@ -137,7 +136,7 @@ nothing_left none
 if unshare -rm true 2>/dev/null; then
 	mkdir small
 	xz -dc "$data/xen-code/leg45_hvm_w64_remus4_1024.xz" >remus
-	# Where the result goes, and where rounds wait.
+	# The places of the result, and of waiting rounds.
 	unshare -rm bash -c 'mount -t tmpfs -o size=1m none small || exit 3
 		"$0" convert good small/none 2>err; status=$?; ls -A small >left; exit $status' "$GODWIT"
 	[ $? -eq 3 ] || fail "a full disk"
@@ -149,12 +148,12 @@ if unshare -rm true 2>/dev/null; then
 	nothing_left none
 fi
 
-# A reader that goes away is no signal, but said.
+# A reader that closes the pipe is reported, and is not a signal.
 { "$GODWIT" convert good - 2>err; echo $? >status; } | head -c 1000 >/dev/null
 [ "$(cat status)" -eq 3 ] || fail "status $(cat status) when the reader is gone"
 err_has "the other side is gone"
 
-# Interrupted: status 4, nothing left.
+# Interrupted: status 4, no file left.
 mkfifo pipe
 "$GODWIT" convert pipe none >out 2>err &
 pid=$!

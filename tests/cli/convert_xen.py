@@ -1,18 +1,18 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Holds godwit's conversion of a legacy image against Xen's: convert_xen.py XEN GODWIT. Both are libxc
+"""Compares godwit's conversion of a legacy image with Xen's: convert_xen.py XEN GODWIT. Both are libxc
 images or libxl streams of version 3. Prints what differs, and exits with 1 if anything does.
 
-These differences are meant, and not told:
+These differences are intended and not printed:
 
 - Xen writes the params of an HVM guest in two records (those of chunks, those of the tail), godwit in one.
-- Xen writes X86_TSC_INFO where its chunk stood and SHARED_INFO behind the vCPUs, godwit both between the
-  pages and the vCPUs, as Xen's savers of today do.
+- Xen writes X86_TSC_INFO at the place of its chunk and SHARED_INFO after the vCPUs, godwit both between the
+  pages and the vCPUs, as Xen does today.
 - Xen drops ENABLE_VERIFY_MODE, and pages sent again to be compared are applied; godwit writes VERIFY.
 - Xen drops the list of pfns without memory of a PV guest's tail; godwit writes it as XTAB entries.
-- Xen writes the raw device model record of libxl behind a libxc image, which no longer has one; godwit
-  leaves it out and says so.
+- Xen writes the raw device model record of libxl after a libxc image, which no longer has one; godwit
+  leaves it out and reports that.
 
-The pages must be the same in the same order, whatever the records are that carry them."""
+The pages must be the same in the same order, in whatever records."""
 import hashlib
 import struct
 import sys
@@ -24,7 +24,7 @@ XTAB, BROKEN, XALLOC = 0xf, 0xd, 0xe
 
 
 class Stream:
-    """What a converted stream says, without the differences that are meant."""
+    """A converted stream, without the intended differences."""
 
     def __init__(self, path):
         self.data = memoryview(open(path, "rb").read())
@@ -38,7 +38,7 @@ class Stream:
         if self.header:
             while not self.libxl or self.libxl[-1][0] != END:
                 self.libxl.append(self.record())
-            assert self.at == len(self.data), "%d bytes behind END" % (len(self.data) - self.at)
+            assert self.at == len(self.data), "%d bytes after END" % (len(self.data) - self.at)
 
     def take(self, n):
         assert self.at + n <= len(self.data), "cut at 0x%x" % self.at
@@ -67,9 +67,9 @@ class Stream:
                 self.records.append((kind, body))
             if kind == END:
                 break
-        # Where these two stand is each one's own affair.
+        # The place of these two records may differ.
         self.records.sort(key=lambda record: record[0] if record[0] in (TSC, SHARED_INFO) else 0)
-        # The list without memory: what godwit says of pfns that have no contents.
+        # The list of pfns without memory: godwit writes it as entries without contents.
         if any(kind == PV_INFO for kind, _ in self.records):
             self.pages = [page for page in self.pages if page[0] != XTAB]
 

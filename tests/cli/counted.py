@@ -1,13 +1,13 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
 #
-# counted.py FILE COMMAND [ARGUMENT...]: runs it, and writes to FILE how many bytes it read and how
-# much memory it took at most, in KiB. Exits with its status, or with 77 if the system does not tell.
+# counted.py FILE COMMAND [ARGUMENT...]: runs the command, and writes to FILE the bytes it read and
+# the most memory it used, in KiB. Exits with its status, or with 77 if the system does not count.
 import os
 import sys
 
 pid = os.posix_spawnp(sys.argv[2], sys.argv[2:], os.environ)
-# Not reaped yet: what it did can still be looked up.
+# Not reaped yet, so its counters can still be read.
 os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
 try:
     with open(f"/proc/{pid}/io", encoding="ascii") as f:

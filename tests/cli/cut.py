@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Stands between a sender and a receiver and cuts the connection in place of one frame: cut.py HOST:PORT TYPE
-prints the port it listens on. TYPE is a frame's number (docs/protocol.md); it and all behind it are lost."""
+"""A relay between a sender and a receiver that cuts the connection at one frame: cut.py HOST:PORT TYPE
+prints the port it listens on. TYPE is a frame's number (docs/protocol.md); that frame and all after it are lost."""
 import os
 import socket
 import struct

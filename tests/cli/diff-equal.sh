@@ -1,17 +1,17 @@
 #!/bin/bash
 # SPDX-License-Identifier: LGPL-2.1-or-later
 #
-# godwit diff: an image equals itself however it is written and read; and pages against the manifests, of
-# whole images and of their checkpoints.
+# godwit diff: an image equals itself however it is written and read; and page differences agree with the manifests,
+# for whole images and for their checkpoints.
 . "$(dirname "$0")/lib.sh"
 requires xz python3
 
 change() { python3 "$here/change.py" "$@"; }
 
-# elements: of the lists of the JSON in ./out, one a line.
+# elements: prints the elements of the lists in the JSON of ./out, one a line.
 elements() { sed -n 's/^  \({.*}\)[],]*$/\1/p' out; }
 
-# equal A B: they are, and nothing is said but so.
+# equal A B: they are equal, and only that is printed.
 equal()
 {
 	run_expect 0 "$GODWIT" diff "$1" "$2"
@@ -23,7 +23,7 @@ equal()
 	[ -z "$(elements)" ] || FAIL_DEPTH=1 fail "more is said"
 }
 
-# Every sample equals itself, packed and plain, from a file and from a pipe; legacy ones come further down.
+# Every sample equals itself, compressed and plain, from a file and from a pipe; legacy ones follow below.
 samples=0
 for image in "$data"/xen417/*.xz "$data"/xen-code/*.xz; do
 	case $image in *.manifest.xz | */leg* | */xl4*) continue ;; esac
@@ -33,14 +33,14 @@ for image in "$data"/xen417/*.xz "$data"/xen-code/*.xz; do
 	cat plain | "$GODWIT" diff --json - plain >out 2>err || fail "$image differs from itself in a pipe"
 	out_has '"equal":true'
 done
-# Standard input that is a file, read from where it stands.
+# Standard input that is a file, read from its current position.
 xz -dc "$data/xen417/tiny-pv.save.xz" >plain
 (printf 'something else'; cat plain) >behind
 (head -c 14 >/dev/null; "$GODWIT" diff plain - >out 2>err) <behind || fail "standard input differs"
 out_has "no difference"
 [ $samples -ge 15 ] || fail "only $samples samples"
 
-# Another way of writing it makes no difference: order, batches, early copies, versions, layers.
+# Another way to write it makes no difference: order, batches, early copies, versions, layers.
 for name in xen417/tiny-hvm.save xen417/tiny-pv.save xen-code/v3_422_pv32_live_1024; do
 	xz -dc "$data/$name.xz" >plain
 	change resend 17 <plain >other
@@ -57,12 +57,12 @@ for name in v2_46_hvm_w64_1024 v2_46_pv64_w64_live_1024; do
 	run_expect 0 "$GODWIT" convert plain converted
 	equal plain converted
 done
-# Pages behind VERIFY are there to be compared by a restore, and change nothing.
+# Pages after VERIFY are only compared by a restore, and make no difference.
 xz -dc "$data/xen-code/v3_422_hvm_verify_1024.xz" >plain
 change page_byte 0x30 5 <plain >other
 equal plain other
 cat other | "$GODWIT" diff - plain >out || fail "VERIFY: a pipe differs"
-# A legacy image stands for what its conversion gives.
+# A legacy image is compared as the image it converts to.
 for name in leg45_hvm_w64_remus4_comp_1024 xl45_pv32_w32_1024; do
 	run_expect 0 "$GODWIT" convert "$data/xen-code/$name.xz" converted
 	run_expect 0 "$GODWIT" diff "$data/xen-code/$name.xz" converted
@@ -80,12 +80,12 @@ out_has "device model: only in B: qemu-upstream, 2051 bytes"
 out_has "xenstore physmap/1f000000/name: only in B: vga.vram"
 out_has "4 differences in state; 1024 pages are equal"
 
-# Recorded images, each with itself and another, page by page as their manifests say. Only the first
-# runs of pages are shown, unless all are asked for.
+# Recorded images, each with itself and with another, page by page as their manifests say. Only the first runs of
+# pages are shown, unless all are asked for.
 list=
 for manifest in "$data"/xen-code/*.manifest.xz; do
 	name=${manifest%.manifest.xz}
-	# Of those with checkpoints it is the last one's.
+	# For a stream with checkpoints, the last one's.
 	case $name in
 	*.cp?) [ ! -e "${name%?}$((${name: -1} + 1)).manifest.xz" ] || continue; name=${name%.cp?} ;;
 	esac
@@ -107,7 +107,7 @@ runs=$(grep -c '^pfn' out)
 run_expect 1 "$GODWIT" diff --json v3_422_hvm_1024.image v3_422_hvm_remus3_1024.image
 [ "$runs" -gt 24 ] && [ "$(elements | wc -l)" = "$runs" ] || fail "not $runs runs"
 
-# Checkpoints: a stream that breaks off stands for its last complete one, and says so.
+# Checkpoints: a stream that breaks off is compared at its last complete one, and a message says so.
 remus=v3_422_libxl_hvm_remus3_1024
 mapfile -t at < <("$GODWIT" inspect --records $remus.image | awk '$2 == "libxl" && $4 == "CHECKPOINT_END" {print $1}')
 [ ${#at[@]} -eq 3 ] || fail "${#at[@]} checkpoints"

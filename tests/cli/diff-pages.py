@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Holds what "godwit diff --json" says of pages against the manifests of both images, of each NAME
-with itself and the one behind it: diff-pages.py GODWIT NAME... compares NAME.image and looks into NAME.manifest.
-Prints how many pages differ in all."""
+"""Checks the page differences of "godwit diff --json" with the manifests of both images. diff-pages.py GODWIT NAME...
+compares each NAME.image with itself and with the next one, and reads NAME.manifest.
+Prints the total number of pages that differ."""
 import hashlib
 import json
 import lzma

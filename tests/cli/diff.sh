@@ -1,16 +1,16 @@
 #!/bin/bash
 # SPDX-License-Identifier: LGPL-2.1-or-later
 #
-# godwit diff: one known change is the one that is told, by name, as text and as JSON; what fails.
+# godwit diff: a single known change is reported by name, as text and as JSON, and nothing else is; failures.
 . "$(dirname "$0")/lib.sh"
 requires xz python3
 
 change() { python3 "$here/change.py" "$@"; }
 
-# elements: of the lists of the JSON in ./out, one a line.
+# elements: prints the elements of the lists in the JSON of ./out, one a line.
 elements() { sed -n 's/^  \({.*}\)[],]*$/\1/p' out; }
 
-# One change each. told LINE JSON CHANGE...: that line is said, and nothing else. piped does so from pipes, too.
+# One change each. told LINE JSON CHANGE...: that line is printed, and nothing else. piped does the same from pipes.
 base=
 told()
 {
@@ -55,11 +55,11 @@ told 'TSC khz: 2596129 in A, 2596128 in B' \
 	'{"part":"tsc","field":"khz","a":"2596129","b":"2596128"}' body 8 4
 told 'config c_info.name: "thvm" in A, "TTYS" in B' \
 	'{"part":"config","field":"c_info.name","a":"\"thvm\"","b":"\"TTYS\""}' text '"name": "thvm"' '"name": "TTYS"'
-# A section of QEMU's state; where it stands in its section is counted from there.
+# A section of QEMU's state; offsets count from the start of the section.
 told 'device model section 0000:00:01.0/PIIX3: 1 byte differs, from 0x123 on: 00000000000000000000000000000000... in A, 01000000000000000000000000000000... in B' \
 	'{"part":"emulator","entry":"section","field":"0000:00:01.0/PIIX3","a":"00000000000000000000000000000000...","b":"01000000000000000000000000000000...","offset":291,"differing":1}' \
 	behind 3 3000
-# In front of the sections: the version of the stream.
+# Before the sections: the version of the stream.
 told 'device model state: 1 byte differs, from 0x4 on: 0000000304000000000574696d657200... in A, 0100000304000000000574696d657200... in B' \
 	'{"part":"emulator","field":"state","a":"0000000304000000000574696d657200...","b":"0100000304000000000574696d657200...","offset":4,"differing":1}' \
 	behind 3 12
@@ -82,7 +82,7 @@ piped 'P2M frames[1]: 0x194 in A, 0x195 in B' \
 	'{"part":"p2m","field":"frames[1]","a":"0x194","b":"0x195"}' body 3 16
 piped 'pfn 0x0000019b: type: L1 in A, normal in B' \
 	'{"first":411,"last":411,"what":["type"],"type_a":"L1","type_b":"normal"}' page_type 0x19b 0
-# A page that is gone, and one that came.
+# A page that was removed, and one that was added.
 change page_pfn 0x41 0xa3 <hvm >other
 run_expect 1 "$GODWIT" diff hvm other
 out_has "pfn 0x00000041: only in A"
@@ -98,7 +98,7 @@ out_has '{"first":48,"last":48,"what":["contents"],"offset":291,"differing":2}'
 run_expect 1 "$GODWIT" diff hvm other
 out_has "pfn 0x00000030-0x00000031 (2): contents"
 
-# What fails. An image that is bad: 1, as of an image that differs; the message says which it is.
+# Failures. A bad image: status 1, as for images that differ; the message says which one is bad.
 head -c 100000 hvm >bad
 run_expect 1 "$GODWIT" diff hvm bad
 err_has "bad: image record"

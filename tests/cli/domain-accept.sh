@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# Which generations of images restore and receive take in; images that arrive without a godwit.
+# Generations of images that restore and receive accept; images that are sent without the godwit protocol.
 . "$(dirname "$0")/domains.sh"
 requires python3 xz
 
 tiny
 run_expect 0 "$GODWIT" destroy tpvh
 
-# The same image as one of version 2, and as one that was converted.
+# The same image as version 2, and as a converted one.
 python3 - <<'PY' || fail "cannot make the variants"
 image = bytearray(open("tiny.save", "rb").read())
 at = image.index(b"\xff" * 8 + b"XENF")
@@ -16,7 +16,7 @@ for name, place, value in (("v2.save", at + 12, b"\0\0\0\2"), ("converted.save",
     open(name, "wb").write(other)
 PY
 
-# restores STATUS IMAGE [OPTION...]: what is taken in runs, and is destroyed again.
+# restores STATUS IMAGE [OPTION...]: an accepted image runs, and is destroyed again.
 restores()
 {
 	local status=$1 image=$2
@@ -41,7 +41,7 @@ err_has "converted from a legacy image: this host does not accept it"
 restores 2 tiny.save --accept v3,v9
 err_has '--accept: "v9" is not a generation of images'
 
-# The site's word, and the command's over it.
+# The site's file, and the command's options, which override it.
 export GODWIT_CONF=$tmp/godwit.conf
 printf 'accept = v3\nwarn = v2, converted\n' >godwit.conf
 restores 0 tiny.save
@@ -71,7 +71,7 @@ a=$(counter tpvh)
 [ "$a" -ge $((0x1d95)) ] || fail "the counter is $a"
 "$GODWIT" destroy tpvh
 
-# Refused by the receiver, which goes on listening; cut in the middle; the right one at last.
+# Refused by the receiver, which listens on; cut in the middle; then a complete one.
 : >receiver.err
 receiver
 send v2.save 2>/dev/null
@@ -81,20 +81,20 @@ send cut.save 2>/dev/null
 until_true 5 grep -q "the input ends inside a record" receiver.err
 send tiny.save
 until_true 10 is_state tpvh running
-# By the protocol the same word counts.
+# The same rules apply to the protocol.
 receiver --accept v2
 run_expect 1 "$GODWIT" migrate tpvh "$address"
 err_has "this host does not accept it (--accept v2)"
 assert_state tpvh running
 "$GODWIT" destroy tpvh
 
-# Legacy images are converted in passing: the guest runs on, from a file, a pipe, and a connection.
+# Legacy images are converted on the fly: the guest runs on, from a file, a pipe, and a connection.
 export GODWIT_CONF=/dev/null
 for width in 32 64; do
 	python3 "$here/legacy.py" $width tiny.save legacy.$width || fail "legacy.py"
 	python3 "$here/legacy.py" $width bare tiny.save bare.$width || fail "legacy.py"
 done
-# runs_on COMMAND...: what it restores counts on from where it was.
+# runs_on COMMAND...: the restored guest counts on from where it was.
 runs_on()
 {
 	FAIL_DEPTH=1 run_expect 0 "$@"
@@ -114,7 +114,7 @@ head -c 3000000 legacy.64 >cut
 restores 1 cut
 where=$("$GODWIT" verify cut 2>&1 | sed -n 's/.*\(legacy image chunk .*\) \[.*/\1/p')
 err_has "${where:?}"
-# The same behind xend's header: the name is its config's, and --name goes before it.
+# The same after xend's header: the name is that of its config, and --name overrides it.
 python3 "$here/xend.py" hvm bare.64 xend.64 tpvh 4 && python3 "$here/xend.py" hvm bare.32 xend.32 other 4 ||
 	fail "xend.py"
 runs_on "$GODWIT" restore -d xend.64
@@ -138,7 +138,7 @@ err_has "xend header at offset 0x3e8: the input ends inside the header or its co
 head -c 3000000 xend.64 >cut
 restores 1 cut
 err_has "0x2dc6c0"
-# A config that cannot be read is as good as none.
+# An unreadable config is treated like a missing one.
 { printf 'LinuxGuestRecord\0\0\0\007'; printf '(domain'; cat bare.64; } >no-sxp
 restores 2 no-sxp
 err_has "cannot be read (the text ends inside a list at depth 1): give --name"

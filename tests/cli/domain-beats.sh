@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# A guest that rewrites and checks its memory all the time survives being saved, restored and moved: its beats go
-# on, and it never finds a page lost, stale or swapped.
+# A guest that rewrites and checks its memory all the time is saved, restored and moved: its beats go on, and it never
+# finds a page lost, stale or swapped.
 . "$(dirname "$0")/domains.sh"
 
-# goes_on NAME BEAT: it has beaten after BEAT, and found nothing wrong.
+# goes_on NAME BEAT: it has beaten after BEAT, and found no fault.
 goes_on()
 {
 	until_true 10 beats_after "$1" "$2"
@@ -18,7 +18,7 @@ for width in 32 64; do
 	guest h $width "pages=2000 rate=4 check=4 period=200"
 	until_true 10 beats_after h 3
 
-	# Into a file and back.
+	# To a file and back.
 	run_expect 0 "$GODWIT" save -k h h.save
 	goes_on h "$(last_beat h)"
 	b=$(last_beat h)
@@ -38,7 +38,7 @@ for width in 32 64; do
 		goes_on h "$b"
 	done
 
-	# One that is cancelled at the last moment or in the middle goes on, too.
+	# A migration that is cancelled in the middle or at the last moment: the guest runs on.
 	for t in 0.05 0.3 0.6; do
 		b=$(last_beat h)
 		receiver
@@ -47,7 +47,7 @@ for width in 32 64; do
 		goes_on h "$b"
 	done
 
-	# By force, which the guest does not notice.
+	# With a forced pause, which the guest does not notice.
 	b=$(last_beat h)
 	run_expect 0 "$GODWIT" save --force-pause h h.save
 	run_expect 0 "$GODWIT" restore -d h.save

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# Migrations that are given up in the middle, one way or another: the domain runs where it was, nothing is left
-# at the destination, and the next attempt succeeds.
+# Migrations that are given up in the middle, in different ways: the domain runs where it was, nothing is left at the
+# destination, and the next attempt succeeds.
 . "$(dirname "$0")/domains.sh"
 requires xz
 
@@ -36,13 +36,13 @@ grep -q "runs on here" slow.err || fail "no word of the domain's state: $(cat sl
 assert_state tpvh running
 until_true 5 is_state tpvh--incoming ""
 
-# The command is killed: nobody waits for the migration any more.
+# The command is killed: no client waits for the migration any more.
 slow
 kill -KILL "$slow"
 until_true 5 is_state tpvh running
 until_true 5 is_state tpvh--incoming ""
 
-# What would disturb it has to wait, and somebody else may cancel it.
+# Requests that would disturb the migration have to wait; another client may cancel it.
 slow
 run_expect 3 "$GODWIT" pause tpvh
 err_has "migrating"
@@ -53,7 +53,7 @@ kill -TERM "$slow"
 wait "$slow"
 assert_state tpvh running
 
-# The receiver's death
+# The receiver is killed.
 slow
 kill -KILL "$(id_of tpvh--incoming)"
 wait "$slow"
@@ -70,7 +70,7 @@ assert_state tpvh ""
 until_true 5 is_state tpvh--incoming ""
 wait "$slow"
 
-# And after all that it works.
+# After all that a migration works.
 tiny
 run_expect 0 "$GODWIT" migrate tpvh "$address"
 until_true 5 is_state tpvh running

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# Receivers: whom they pass over, what they refuse and why, several domains.
+# Receivers: the connections that they ignore, what they refuse and why, several domains.
 . "$(dirname "$0")/domains.sh"
 requires xz
 
 tiny
 
-# Not a godwit, or gone at once: passed over.
+# A peer that is not a godwit, or that closes at once, is ignored.
 receiver
 port=${address##*:}
 for junk in "GET / HTTP/1.0\r\n\r\n" "" "\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff"; do
@@ -15,11 +15,11 @@ for junk in "GET / HTTP/1.0\r\n\r\n" "" "\xff\xff\xff\xff\xff\xff\xff\xff\xff\xf
 done
 run_expect 0 "$GODWIT" migrate tpvh "$address"
 until_true 5 is_state tpvh running
-# One was asked for, and no more.
+# It was asked for one domain and receives no other.
 run_expect 3 "$GODWIT" migrate tpvh "$address"
 assert_state tpvh running
 
-# A CPU that lacks something: refused by name, before anything exists there.
+# A CPU that lacks a feature: refused by name, before the destination has a domain.
 connect=(-c "emu:?lack=sse2+aes")
 receiver
 connect=()
@@ -30,7 +30,7 @@ err_has "runs on here"
 assert_state tpvh running
 assert_state tpvh--incoming ""
 
-# A name that somebody else has.
+# A name that is already taken.
 export GODWIT_RUNTIME_DIR=$tmp/other
 tiny
 receiver
@@ -40,7 +40,7 @@ run_expect 1 "$GODWIT" migrate tpvh "$other"
 err_has 'a domain named "tpvh" exists here already'
 assert_state tpvh running
 kill -9 $(GODWIT_RUNTIME_DIR=$tmp/other domain_ids)
-# Many, each in a process of its own; the receiver's end is not theirs.
+# Many domains, each in a process of its own; they outlive the receiver.
 tiny second
 "$GODWIT" receive --keep tcp:127.0.0.1:0 >keep.out 2>keep.err &
 keep=$!

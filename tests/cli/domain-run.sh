@@ -13,7 +13,7 @@ pid=$(domain_ids)
 [ "$(readlink "/proc/$pid/exe")" = "$(readlink -f "$GODWIT")" ] || fail "the id $pid is no process of ours"
 [ "$(stat -c %a run)" = 700 ] && [ "$(stat -c %a run/g1.sock)" = 600 ] || fail "modes: $(ls -la run)"
 
-# Nothing is printed while it is paused.
+# A paused domain prints nothing.
 run_expect 0 "$GODWIT" pause g1
 assert_state g1 paused
 console g1 >before
@@ -24,7 +24,7 @@ run_expect 0 "$GODWIT" resume "$pid"
 assert_state g1 running
 until_true 5 console_has g1 "beat $(($(last_beat g1) + 3)) "
 
-# Names: one of each, made from the file's if none is given, and checked.
+# Names: unique, made from the file's name if none is given, and checked.
 run_expect 3 "$GODWIT" run -d --name g1 "$GODWIT_GUESTS/godwit-guest32.elf"
 err_has 'a domain named "g1" exists here already'
 run_expect 0 "$GODWIT" run -d --paused "$GODWIT_GUESTS/godwit-guest32.elf"
@@ -36,7 +36,7 @@ run_expect 2 "$GODWIT" run -d --name ../x "$GODWIT_GUESTS/godwit-guest32.elf"
 run_expect 0 "$GODWIT" destroy godwit-guest32
 run_expect 0 "$GODWIT" destroy godwit-guest32-2
 
-# What cannot be run, and command lines that make no sense.
+# Files that cannot be run, and wrong command lines.
 run_expect 3 "$GODWIT" run nowhere.elf
 run_expect 1 "$GODWIT" run "$here/domains.sh"
 run_expect 2 "$GODWIT" run
@@ -54,7 +54,7 @@ for verb in pause resume destroy console; do
 done
 [ "$("$GODWIT" list | wc -l)" = 2 ] || fail "something was left: $("$GODWIT" list)"
 
-# A console's end is the domain's; what was killed is cleaned up.
+# The console ends with the domain; files of a killed domain are removed.
 "$GODWIT" console g1 >followed &
 follower=$!
 started+=("$follower")
@@ -69,12 +69,12 @@ until_true 5 test ! -e run/g2.sock -o -z "$(domain_ids)"
 run_expect 0 "$GODWIT" list
 [ ! -e run/g2.sock ] || fail "a dead domain's socket is still there"
 
-# In the foreground: the guest's words on stdout, and a signal ends it.
+# In the foreground: the guest's console is on stdout, and a signal ends it.
 run_expect 0 timeout --preserve-status -s INT 1 "$GODWIT" run --name fore "$GODWIT_GUESTS/godwit-guest64.elf"
 out_has "godwit-guest: up"
 err_has "destroyed"
 assert_state fore ""
-# Nobody reads what it prints: it runs on.
+# Its output has no reader: it runs on.
 "$GODWIT" run --name deaf "$GODWIT_GUESTS/godwit-guest64.elf" --cmdline "period=1" 2>/dev/null | sleep 1 &
 until_true 5 is_state deaf running
 sleep 1.2

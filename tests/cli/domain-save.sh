@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# Saving: what becomes of the domain and of the file, whatever happens.
+# Saving: the domain and the file after success and after each kind of failure.
 . "$(dirname "$0")/domains.sh"
 requires python3 xz
 
 tiny
 
-# A copy of a running domain, in one go and live, into a file and a pipe.
+# A copy of a running domain, suspended and live, to a file and to a pipe.
 run_expect 0 "$GODWIT" save --keep-running --report r.json tpvh a.save
 assert_state tpvh running
 [ "$(stat -c %a a.save)" = 600 ] || fail "the image has mode $(stat -c %a a.save)"
@@ -28,7 +28,21 @@ run_expect 0 "$GODWIT" resume tpvh
 assert_state tpvh running
 run_expect 2 "$GODWIT" save --paused --keep-running tpvh a.save
 
-# There is no room, or no folder: the domain runs on, the old file is as it was.
+# The static data alone: the domain is not even suspended, and verify misses nothing but the rest.
+run_expect 0 "$GODWIT" save --static-only tpvh static.save
+assert_state tpvh running
+"$GODWIT" save --static-only tpvh - | cmp - static.save || fail "the static data changes"
+[ "$(stat -c %s static.save)" -lt 20000 ] || fail "$(stat -c %s static.save) bytes of static data"
+run_expect 1 "$GODWIT" verify static.save
+[ "$(grep -c ^error: out)" = 1 ] || fail "more than one error"
+out_has "the input ends between two records, before END [image-truncated]"
+run_expect 0 "$GODWIT" inspect --policy a.save
+tail -n +2 out >whole
+run_expect 1 "$GODWIT" inspect --policy static.save
+tail -n +2 out | cmp - whole || fail "another policy than the image's"
+run_expect 2 "$GODWIT" save --static-only --live tpvh static.save
+
+# There is no room, or no folder: the domain runs on, the old file is unchanged.
 cp a.save before
 run_expect 3 "$GODWIT" save tpvh /dev/full
 err_has "No space left"
@@ -38,7 +52,7 @@ run_expect 3 "$GODWIT" save tpvh nowhere/x.save
 assert_state tpvh running
 cmp a.save before || fail "a save that failed has changed the old file"
 
-# The process that writes is the domain's: limits of the command's own do not count.
+# The domain's process writes: limits of the command's process do not apply.
 (
 	ulimit -f 1000
 	"$GODWIT" save tpvh a.save
@@ -47,7 +61,7 @@ assert_state tpvh ""
 run_expect 0 "$GODWIT" restore -d a.save
 assert_state tpvh running
 
-# The command is killed in the middle: no file under the name, and the domain runs.
+# The command is killed in the middle: no file of that name, and the domain runs.
 mkfifo slowly
 exec 3<>slowly
 "$GODWIT" save tpvh slowly 2>/dev/null &
@@ -58,7 +72,7 @@ kill -KILL "$saver"
 until_true 5 is_state tpvh running
 exec 3>&-
 
-# A restored one is the same as a saved one; names do not clash.
+# A restored domain is the same as the saved one; names do not clash.
 run_expect 0 "$GODWIT" restore -d --name again --paused before
 out_has again
 assert_state again paused
@@ -66,16 +80,17 @@ run_expect 3 "$GODWIT" restore -d --name again before
 err_has 'a domain named "again" exists here already'
 run_expect 0 "$GODWIT" destroy again
 
-# Images that are none.
+# Files that are not images.
 run_expect 1 "$GODWIT" restore /dev/null
 head -c 100000 before >cut
 run_expect 1 "$GODWIT" restore --name cut cut
-# The same words, from the same rule, as verify has for it.
+# The same message, from the same rule, as verify has.
 said=$(sed 's/^godwit: restore: //' "$tmp/err")
 run_expect 1 "$GODWIT" verify cut
 out_has "error: $said [image-truncated]"
 run_expect 1 "$GODWIT" restore -d --name cut cut
-# Every rule of xl's header, too. At 36 are the mandatory flags, at 44 is the length of what follows, at 52 the config.
+# Every rule of xl's header as well. The mandatory flags are at 36, the length of the optional data at 44, the config
+# at 52.
 patched()
 {
 	cp before "$1"
@@ -100,7 +115,7 @@ err_has "unknown format: expected a file of xl or xend"
 run_expect 3 "$GODWIT" restore not-there
 [ "$("$GODWIT" list | wc -l)" = 2 ] || fail "something was left: $("$GODWIT" list)"
 
-# Without xl's header it needs a name; compressed is fine.
+# Without xl's header a name is needed; a compressed file is accepted.
 tail -c +$((49 + $(od -An -tu4 -j44 -N4 before))) before >stream
 run_expect 2 "$GODWIT" restore stream
 xz -0 <stream >stream.xz

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# The connection breaks while the domain is handed over. Never two run; what is paused is listed with the migration
-# and the side it is on, and one command decides.
+# The connection breaks while the domain is handed over. Never two run; a paused copy is listed with the migration and
+# its side, and one command decides.
 . "$(dirname "$0")/domains.sh"
 requires python3
 
@@ -13,7 +13,7 @@ there()
 }
 trap 'end_all; there end_all; cd /; rm -rf "$tmp"' EXIT
 
-# broken FRAME: migrates g through a connection that breaks in place of this frame.
+# broken FRAME: migrates g over a connection that breaks instead of passing this frame on.
 broken()
 {
 	GODWIT_RUNTIME_DIR=$there_dir receiver
@@ -48,7 +48,7 @@ beats_after()
 	[ "$(last_beat g)" -gt "$1" ]
 }
 
-# In place of MINE: both are paused, neither knows. The source is claimed, the destination given up.
+# Instead of MINE: both are paused, and neither knows the outcome. The source is claimed, the destination destroyed.
 guest g "pages=100"
 until_true 5 console_has g "beat 2 "
 broken 10
@@ -69,7 +69,7 @@ assert_state g running
 beats_on
 run_expect 3 "$GODWIT" resume --claim g
 
-# In place of RELEASE: the same, but the destination is claimed.
+# Instead of RELEASE: the same, but the destination is claimed.
 broken 11
 until_true 5 undecided source
 until_true 5 there undecided destination
@@ -79,7 +79,7 @@ run_expect 0 "$GODWIT" resume --claim g
 assert_state g running
 beats_on
 
-# In place of RUNNING: it runs there; here it is paused, and must be destroyed.
+# Instead of RUNNING: it runs there; here it is paused, and must be destroyed.
 there_dir=$here_dir
 here_dir=$GODWIT_RUNTIME_DIR
 broken 12
@@ -88,7 +88,7 @@ until_true 5 there is_state g running
 run_expect 0 "$GODWIT" destroy g
 there beats_on
 
-# In place of YOURS: the destination has nothing and knows it, but the source cannot.
+# Instead of YOURS: the destination has nothing and knows it, but the source cannot.
 export GODWIT_RUNTIME_DIR=$there_dir
 there_dir=$here_dir
 broken 9

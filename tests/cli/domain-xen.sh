@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# A guest that real Xen saved lives on here, is saved again, and moves: its counter never goes back.
+# A guest that real Xen saved runs on here, is saved again, and moves: its counter never goes back.
 . "$(dirname "$0")/domains.sh"
 requires python3 xz
 
@@ -12,7 +12,7 @@ sleep 0.3
 b=$(counter tpvh)
 [ "$b" -gt "$a" ] || fail "the counter stands still at $b"
 
-# Beside itself, on the same host.
+# To the same host.
 receiver
 run_expect 0 "$GODWIT" migrate tpvh "$address"
 out_has "tpvh has moved to"
@@ -25,7 +25,7 @@ sleep 0.3
 d=$(counter tpvh)
 [ "$d" -gt "$c" ] || fail "the counter stands still at $d"
 
-# Into a file and back, with its pattern pages and its config untouched but for the name.
+# To a file and back; its pattern pages are unchanged, and so is its config, except for the name.
 run_expect 0 "$GODWIT" save tpvh t2.save
 assert_state tpvh ""
 e=$(($(word t2.save 0x200 8)))

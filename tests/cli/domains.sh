@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 #
-# What the end-to-end tests of domains start with, on top of lib.sh: a runtime folder of the test's own,
-# guests, and the end of every process that a test has left.
+# Sourced by the end-to-end tests of domains, includes lib.sh: a runtime folder of the test's own, guests, and the end
+# of every process that a test has left.
 . "$(dirname "$0")/lib.sh"
 export GODWIT_RUNTIME_DIR=$tmp/run
-started=() # processes that list does not show
+started=() # processes that "godwit list" does not show
 trap 'end_all; cd /; rm -rf "$tmp"' EXIT
 
 # The process ids of all domains.
@@ -32,7 +32,7 @@ until_true()
 	done
 }
 
-# state NAME: what list says of it; nothing if there is no such domain.
+# state NAME: the state that list shows; nothing if there is no such domain.
 state()
 {
 	"$GODWIT" list | sed -n "s/^$1 *[0-9]* *[0-9KM]* *[0-9:]*  //p"
@@ -43,13 +43,13 @@ is_state()
 	[ "$(state "$1")" = "$2" ]
 }
 
-# assert_state NAME STATE ("" for: not here)
+# assert_state NAME STATE (STATE "": it does not exist)
 assert_state()
 {
 	is_state "$1" "$2" || FAIL_DEPTH=1 fail "$1 is \"$(state "$1")\", expected \"$2\""
 }
 
-# console NAME: what it printed so far, at most 64 KiB.
+# console NAME: what it has printed, at most the last 64 KiB.
 console()
 {
 	"$GODWIT" console --no-follow "$1"
@@ -60,7 +60,7 @@ console_has()
 	console "$1" | grep -qaF -e "$2"
 }
 
-# receiver [OPTION...]: starts one in the background; $address is where it listens, $receiver its process.
+# receiver [OPTION...]: starts one in the background; $address is its address, $receiver its process.
 receiver()
 {
 	local out
@@ -94,7 +94,7 @@ tiny()
 		fi
 }
 
-# counter NAME: the counter of such a guest, read from a copy of it; it runs on.
+# counter NAME: the counter of such a guest, read from a copy; the guest runs on.
 counter()
 {
 	rm -f copy

@@ -1,11 +1,11 @@
 #!/bin/bash
 # SPDX-License-Identifier: LGPL-2.1-or-later
 #
-# godwit export --core: gdb opens it, and sees the registers and the memory of the guest.
+# godwit export --core: gdb opens the core and shows the registers and the memory of the guest.
 . "$(dirname "$0")/lib.sh"
 requires xz gdb python3
 
-# in_gdb CORE COMMAND...: what gdb says, in ./out.
+# in_gdb CORE COMMAND...: the output of gdb, in ./out.
 in_gdb()
 {
 	local core=$1 args=()
@@ -14,7 +14,7 @@ in_gdb()
 	run_expect 0 gdb -nx -batch -c "$core" "${args[@]}"
 }
 
-# A 32-bit guest: registers are those that inspect's own reader of the record would give, see the data.
+# A 32-bit guest: its registers are those that inspect's own reader of the record gives.
 run_expect 0 "$GODWIT" export --core "$data/xen417/tiny-pvh.save.xz" pvh.core
 err_is_empty
 in_gdb pvh.core 'info registers' 'x/4wx 0x200000' 'x/8c 0x200000' 'x/wx 0x121000' 'info threads' 'info files'
@@ -25,12 +25,12 @@ grep -qE '^ecx +0x102fe8 ' out || fail "ecx"
 grep -qE '^eflags +0x6 ' out || fail "eflags"
 out_has "LWP 1"
 out_has "elf32-i386"
-# A pfn that the image does not have is no memory of the core.
+# A pfn that the image does not have is not in the core's memory.
 in_gdb pvh.core 'x/wx 0x120000' 'x/wx 0x200008'
 out_has "0x00001d95"
 err_has "Cannot access memory at address 0x120000"
 
-# All of a vCPU that HVM_CONTEXT has: real mode, the counter in eax.
+# All registers of a vCPU in HVM_CONTEXT: real mode, the counter in eax.
 run_expect 0 "$GODWIT" export --core "$data/xen417/tiny-hvm.save.xz" hvm.core
 in_gdb hvm.core 'info registers' 'x/wx 0x30004'
 grep -qE '^eax +0xcd8ab3 ' out || fail "eax"
@@ -53,11 +53,11 @@ grep -qE '^ss +0xe02b ' out || fail "ss"
 run_expect 0 "$GODWIT" export --core "$data/xen417/tiny-pv.save.xz" pv.file
 cmp pv.core pv.file || fail "a pipe differs from a file"
 
-# Memory in the core is that of the raw export, a page further on.
+# The core's memory is that of the raw export, one page further on.
 run_expect 0 "$GODWIT" export --raw "$data/xen417/tiny-pv.save.xz" raw
 cmp -i 4096:0 -n "$(stat -c %s raw)" pv.core raw || fail "the core's memory differs from the raw export's"
 
-# Of a 32-bit PV guest.
+# The same of a 32-bit PV guest.
 run_expect 0 "$GODWIT" export --core "$data/xen-code/v3_422_pv32_live_1024.xz" pv32.core
 in_gdb pv32.core 'info registers' 'info files' 'x/wx 0x9008' 'info threads'
 out_has "elf32-i386"
@@ -69,7 +69,7 @@ grep -qE '^cs +0x221b ' out || fail "cs of the 32-bit PV guest"
 out_has "LWP 2"
 out_has "0x9008:	0x00010001"
 
-# Registers that cannot be read are no reason to withhold the memory, but a core needs them.
+# A vCPU with unreadable registers: the raw export gives the memory, but a core needs the registers.
 recorded=$data/xen-code/v3_422_hvm_1024.xz
 run_expect 1 "$GODWIT" export --core "$recorded" none
 err_has "the registers of the vCPUs"

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Holds a raw export against a manifest of tests/data: export.py RAW MANIFEST.xz. Every page that the
-manifest lists must be there with its contents, whatever it does not list must be zero, and the file must
+"""Compares a raw export with a manifest of tests/data: export.py RAW MANIFEST.xz. Every page that the
+manifest lists must be there with its contents, all other pages must be zero, and the file must
 end with the highest populated pfn. With "-" for the manifest: prints a word, export.py RAW - OFFSET."""
 import hashlib
 import lzma
@@ -38,7 +38,7 @@ def main():
         try:
             at = os.lseek(fd, at, os.SEEK_DATA)
         except OSError:
-            break  # nothing but a hole
+            break  # only a hole
         if at // PAGE not in listed and any(os.pread(fd, PAGE, at // PAGE * PAGE)):
             sys.exit("pfn 0x%x is not in the manifest" % (at // PAGE))
         at = (at // PAGE + 1) * PAGE

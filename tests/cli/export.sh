@@ -1,9 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: LGPL-2.1-or-later
 #
-# godwit export --raw: every page of every recorded stream is as its manifest says, from a file, a pipe and
-# compressed; of a stream with checkpoints the last complete one counts; what is bad, or finds no room,
-# leaves nothing behind.
+# godwit export --raw: every page of every recorded stream is as in its manifest, from a file, a pipe and compressed;
+# of a stream with checkpoints the last complete one counts. A bad input, or a lack of room, leaves no file.
 . "$(dirname "$0")/lib.sh"
 requires xz python3
 
@@ -15,7 +14,7 @@ nothing_left()
 	! compgen -G ".$(basename "$1")*" >/dev/null || FAIL_DEPTH=1 fail "a temporary file is left"
 }
 
-# Every stream with a manifest; of those with checkpoints it is the last one's.
+# Every stream with a manifest; for a stream with checkpoints, the last one's.
 streams=0
 for manifest in "$data"/xen-code*/*.manifest.xz; do
 	name=${manifest%.manifest.xz}
@@ -31,13 +30,13 @@ for manifest in "$data"/xen-code*/*.manifest.xz; do
 	xz -dc "$image" >plain
 	run_expect 0 "$GODWIT" export --raw plain raw
 	case ${name##*/} in
-	leg* | xl4*) ;; # what a conversion drops is told
+	leg* | xl4*) ;; # what a conversion drops is reported
 	*) err_is_empty ;;
 	esac
 	check raw "$manifest"
 	run_expect 0 "$GODWIT" export --raw "$image" raw.xz
 	cmp raw raw.xz || fail "$image: compressed differs from plain"
-	# A pipe on both sides: the output cannot be sparse, and is the same.
+	# From a pipe to a pipe: the output cannot be sparse, and is the same.
 	cat plain | "$GODWIT" export --raw - - 2>err | cmp - raw || fail "$image: a pipe differs from a file"
 	rm raw raw.xz
 	streams=$((streams + 1))
@@ -59,9 +58,9 @@ offsets()
 }
 mapfile -t at < <(offsets $remus CHECKPOINT)
 [ ${#at[@]} -eq 3 ] || fail "${#at[@]} checkpoints in $remus"
-cut_case $remus $((at[2])) 1 told         # round 3 is there but for its CHECKPOINT
+cut_case $remus $((at[2])) 1 told         # round 3 is complete but for its CHECKPOINT
 cut_case $remus $((at[1] + 100000)) 1 told # in the middle of round 3's pages
-cut_case $remus $((at[1] + 8)) 1 quiet    # behind the second checkpoint
+cut_case $remus $((at[1] + 8)) 1 quiet    # after the second checkpoint
 cut_case $remus $((at[1])) 0 told
 cut_case $remus $((at[2] + 8)) 2 quiet
 libxl=v3_422_libxl_hvm_remus3_1024
@@ -69,16 +68,16 @@ mapfile -t at < <(offsets $libxl CHECKPOINT_END)
 mapfile -t inner < <(offsets $libxl CHECKPOINT)
 [ ${#at[@]} -eq 3 ] && [ ${#inner[@]} -eq 3 ] || fail "checkpoints in $libxl"
 cut_case $libxl $((at[1] + 100000)) 1 told
-cut_case $libxl $((inner[2] + 8)) 1 quiet # the image's layer is through, libxl's is not
+cut_case $libxl $((inner[2] + 8)) 1 quiet # complete in the image's layer, but not in libxl's
 cut_case $libxl $((at[2])) 1 quiet
 cut_case $libxl $((at[2] + 8)) 2 quiet
-# Before the first checkpoint there is nothing to show.
+# Before the first checkpoint there is nothing to export.
 mapfile -t at < <(offsets $remus CHECKPOINT)
 xz -dc "$data/xen-code/$remus.xz" | head -c $((at[0])) >cut
 run_expect 1 "$GODWIT" export --raw cut none
 nothing_left none
 
-# Pages behind VERIFY were sent before and are for comparing only: one that differs changes nothing.
+# Pages after VERIFY were sent before and are only compared: a different one changes nothing.
 verify=v3_422_hvm_verify_1024
 behind=$(offsets $verify HVM_CONTEXT)
 [ $((behind)) -gt $(($(offsets $verify VERIFY))) ] || fail "no VERIFY before HVM_CONTEXT in $verify"
@@ -87,8 +86,8 @@ printf 'differs' | dd of=differs bs=1 seek=$((behind - 100)) conv=notrunc status
 run_expect 0 "$GODWIT" export --raw differs raw
 check raw "$data/xen-code/$verify.manifest.xz"
 
-# Streams of real Xen: what the guests keep in their memory. Device pages below 4 GiB make a large file
-# that takes little room.
+# Streams of real Xen: the contents that the guests keep in memory. Device pages below 4 GiB make a large file that
+# uses little room.
 run_expect 0 "$GODWIT" export --raw "$data/xen417/tiny-pvh.save.xz" raw
 [ "$(word raw 0x200000) $(word raw 0x200008)" = "0x47495258 0x1d95" ] || fail "pfn 0x200 of tiny-pvh"
 [ $(($(stat -c '%b * %B' raw))) -lt $((8 << 20)) ] || fail "the export of tiny-pvh is not sparse"
@@ -121,8 +120,8 @@ echo "What on earth is this?" >text
 run_expect 1 "$GODWIT" export --raw text none
 nothing_left none
 
-# No room: status 3 and nothing left. A file may not grow beyond a limit; /dev/full takes nothing; a file
-# system of one MiB, where one can be had.
+# No room: status 3 and no file. A file may not grow beyond a limit; /dev/full accepts nothing; a file system of one
+# MiB, where the test can make one.
 for form in --raw --core; do
 	(
 		trap '' XFSZ
@@ -158,7 +157,7 @@ run_expect 2 "$GODWIT" export --raw good
 err_has "OUT is missing"
 nothing_left none
 
-# Interrupted: status 4, nothing left.
+# Interrupted: status 4, no file left.
 mkfifo pipe
 "$GODWIT" export --raw pipe none >out 2>err &
 pid=$!

@@ -1,12 +1,12 @@
 #!/bin/bash
 # SPDX-License-Identifier: LGPL-2.1-or-later
 #
-# godwit inspect --memory, --pages, --page-tables: of every real stream and of damaged ones what the image
-# has (memory.py reads it on its own), as text what people read, and no more of the file than was asked for.
+# godwit inspect --memory, --pages, --page-tables, on every real stream and on damaged ones: the JSON agrees with the
+# image (memory.py reads it on its own), the text is right, and only the needed parts of the file are read.
 . "$(dirname "$0")/lib.sh"
 requires xz python3
 
-# agrees FILE [STATUS]: what --json says of memory is what the file has.
+# agrees FILE [STATUS]: what --json says of memory agrees with the file.
 agrees()
 {
 	FAIL_DEPTH=1 run_expect "${2:-0}" "$GODWIT" inspect --json --memory --pages --page-tables "$1"
@@ -14,7 +14,7 @@ agrees()
 }
 
 for f in "$data"/xen417/*.xz "$data"/xen-code/v*.xz; do
-	# Of two guests with a million pfns one is enough.
+	# There are two guests with a million pfns; one is enough.
 	case $f in *.manifest.xz | */tiny-pvh.save.xz) continue ;; esac
 	agrees "$f"
 	# The map is the same whether contents are read or not.
@@ -37,7 +37,7 @@ for name in v3_422_hvm_remus3_1024 v3_422_libxl_hvm_remus3_1024; do
 	out_has "the incomplete round after them is left out"
 done
 
-# What is wrong in a page table is named; what it should be the text says.
+# A fault in a page table is named, and the text says what was expected.
 lie()
 {
 	xz -dc "$data/xen-code/v3_422_pv64_1024.xz" | python3 "$here/lie.py" "$1" >lie || fail "lie.py $1"
@@ -51,7 +51,7 @@ lie root-type "0x00000005  is normal, expected an L4  cr3 of vCPU 0"
 lie user-root "0x0000002a  is L3, expected an L4  user cr3 of vCPU 0"
 lie untyped-table "L4 0x00000028 entry 272 (0x000000000002a067): pfn 0x2a is normal, expected an L3"
 
-# As people read it.
+# As text.
 golden()
 {
 	xz -dc "$data/xen-code/$1.xz" >"$1"
@@ -66,7 +66,7 @@ python3 "$here/lie.py" untyped-table <v3_422_pv64_1024 >faults
 run_expect 0 "$GODWIT" inspect --page-tables faults
 out_is_golden inspect-memory-faults
 
-# --pages alone shows all, with one line more.
+# --pages alone shows everything, and one line more.
 run_expect 0 "$GODWIT" inspect v3_422_pv64_1024
 cp out without
 run_expect 0 "$GODWIT" inspect --pages v3_422_pv64_1024
@@ -75,7 +75,7 @@ out_has "Contents      1008 pages: 124 zero, 0 of one word"
 run_expect 0 "$GODWIT" inspect --page-tables "$data/xen417/tiny-hvm.save.xz"
 out_has "only images of PV guests mark them"
 
-# An image that ends inside its pages: what came is shown.
+# An image that ends inside its pages: the pages before the cut are shown.
 head -c 100000 v3_422_pv64_1024 >cut
 run_expect 1 "$GODWIT" inspect --memory --pages --page-tables cut
 out_has "(of 15 the contents are not there)"

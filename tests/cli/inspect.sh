@@ -27,7 +27,7 @@ golden legacy-hvm xen-code/xl45_hvm_w64_1024
 golden legacy-pv xen-code/leg45_pv32_w32_1024
 golden legacy-remus xen-code/leg45_hvm_w64_remus4_comp_1024
 
-# Parts in full.
+# All of a part.
 part()
 {
 	local name=$1
@@ -49,7 +49,7 @@ run_expect 1 "$GODWIT" inspect --vcpu 3 hvm
 err_has "hvm: has no vCPU 3; it has 1"
 run_expect 2 "$GODWIT" inspect --vcpu 8192 hvm
 
-# The device model's state in a legacy image is shown as that in a libxl stream.
+# The device model's state in a legacy image is shown like that in a libxl stream.
 python3 "$here/legacy.py" 64 hvm hvm.legacy || fail "legacy.py"
 for image in hvm hvm.legacy; do
 	"$GODWIT" inspect --platform $image | sed -n '/QEMU stream/,$p' >$image.sections
@@ -57,7 +57,7 @@ done
 grep -q "mc146818rtc" hvm.sections || fail "no sections of QEMU"
 diff hvm.sections hvm.legacy.sections || fail "the sections of QEMU differ"
 
-# An entry whose typecode is not known is shown: the TSC_ADJUST of the context made a 21.
+# An entry with an unknown typecode is shown: TSC_ADJUST in the context, changed to type 21.
 python3 - hvm >unknown <<'END' 2>/dev/null || cp hvm unknown
 import sys
 b = open(sys.argv[1], "rb").read()
@@ -71,7 +71,7 @@ if ! cmp -s hvm unknown; then
 	out_has '"code":21,"name":null,"instance":0,"length":8,"data":"'
 fi
 
-# Device model state whose sections can be told only by their looks, and state that has none.
+# Device model state whose sections can only be guessed, and state without sections.
 run_expect 0 "$GODWIT" inspect --platform hvm
 out_has "QEMU stream version 3, 21 sections: timer, cpu_common, cpu, apic, "
 out_has "(guessed: section lengths are not recorded"
@@ -125,7 +125,7 @@ if command -v jq >/dev/null; then
 	run_expect 0 "$GODWIT" inspect --json pv
 	jq -e '.vcpu_state[0].basic.cs == "0xe033" and (.shared_info | has("arch.max_pfn"))' out >/dev/null ||
 		fail "decoded state of pv"
-	# The memory map is what the stream's maker says (a manifest has a line for every page).
+	# The memory map is that of the manifest (which has a line for every page).
 	run_expect 0 "$GODWIT" inspect --json "$data/xen-code/v3_422_hvm_1024.xz"
 	jq -r '.memory_runs[] | select(.[2] == "normal") | range(.[0]; .[1] + 1)' out | sort -n >seen
 	xz -dc "$data/xen-code/v3_422_hvm_1024.manifest.xz" | sed -n '/^#/d; s/^\([0-9a-f]*\) .* [0-9a-f]\{16\}$/0x\1/p' |
@@ -134,7 +134,7 @@ if command -v jq >/dev/null; then
 	cmp -s seen made || fail "the map and the manifest differ"
 fi
 
-# A legacy image: its chunks lie one behind the other, and the rest agrees with them.
+# A legacy image: its chunks follow one after the other, and the rest agrees with them.
 if command -v jq >/dev/null; then
 	for name in legacy-hvm legacy-pv legacy-remus; do
 		run_expect 0 "$GODWIT" inspect --json $name
@@ -157,7 +157,7 @@ if command -v jq >/dev/null; then
 	jq -e '.pv.width == 4 and .vcpus[1].basic == 2800 and .layers.legacy.extended_contexts and
 		.layers.legacy.xsave_bytes == 864' out >/dev/null || fail "JSON of legacy-pv"
 fi
-# What is shown of the guest is what is shown of the image that it is converted to.
+# The guest is shown as in the image it is converted to.
 if command -v jq >/dev/null; then
 	for name in leg40_hvm_w64_1024 leg42_hvm_w32_1024 leg45_hvm_w64_remus4_1024 leg45_hvm_w64_verify_1024 \
 		leg45_pv32_w32_1024 leg45_pv64_w64_live_4096 xl45_hvm_w64_1024; do
@@ -171,25 +171,25 @@ if command -v jq >/dev/null; then
 		cmp -s shown-$name.xz shown-converted || fail "$name: the converted image shows another guest"
 	done
 fi
-# Page contents it has only once it is converted. Every eighth of its 1008 pages is zero, but for two of those
-# pfns, 0x2d and 0x35, which are page tables.
+# Page contents are only shown after a conversion. Every eighth of its 1008 pages is zero, but for two of those pfns,
+# 0x2d and 0x35, which are page tables.
 run_expect 0 "$GODWIT" inspect --pages legacy-pv
 out_has "converted from a legacy image"
 out_has "1008 pages: 124 zero"
-# The state of the last complete checkpoint is shown, not what came of the next one.
+# The state of the last complete checkpoint is shown, not the part of the next one that came.
 run_expect 0 "$GODWIT" inspect legacy-remus
 head -c 5600000 legacy-remus >cut-round
 run_expect 0 "$GODWIT" inspect cut-round
 out_has "3 checkpoints"
 out_has "DeviceModelRecord0002, 2061 bytes"
 
-# A cut image is shown as far as it goes.
+# A cut image is shown up to the cut.
 head -c 100000 hvm >cut
 run_expect 1 "$GODWIT" inspect cut
 out_has "thvm"
 err_has '"godwit verify" reports them'
 
-# An image cannot command the terminal.
+# An image cannot send control characters to the terminal.
 esc=$(printf '\033')
 sed 's/     "name": "thvm"/"name": "\\u001bhvm"/' hvm >hostile
 run_expect 0 "$GODWIT" inspect hostile

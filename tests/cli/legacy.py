@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Turns an xl save file into what Xen 4.5 would have written: legacy.py 32|64 [bare] IN OUT. 32 or 64 is the
-width of its tools; bare leaves out xl's header. HVM, and 64-bit PV guests without XSAVE state. A guest that runs
-on from what godwit makes of the result shows that nothing was lost on the way there."""
+width of its tools; bare leaves out xl's header. HVM, and 64-bit PV guests without XSAVE state. If the
+guest runs on after godwit converted the result, nothing was lost."""
 import struct
 import sys
 
@@ -12,7 +12,7 @@ SHARED_INFO, TSC_INFO, HVM_CONTEXT, HVM_PARAMS = 7, 8, 9, 10
 BROKEN, XALLOC, XTAB = 13, 14, 15
 STORE, IOREQ, BUFIOREQ = 1, 5, 6
 CHUNK_OF_PARAM = {12: -3, 15: -4, 17: -8, 19: -10, 9: -11, 34: -14, 27: -15, 28: -16, 29: -17}
-FRAME_LIST_LIST = 3088 + 8  # of a 64-bit guest's shared info: the tail has it zeroed
+FRAME_LIST_LIST = 3088 + 8  # in a 64-bit guest's shared info, where the tail has zeros
 
 
 def records(data, at):
@@ -25,7 +25,7 @@ def records(data, at):
 
 
 def model_of(data, at):
-    """The state of the device model in the libxl stream of which this is the first record."""
+    """The state of the device model in the libxl stream that begins with this record."""
     while True:
         kind, length = struct.unpack_from("<II", data, at)
         at += 8
@@ -41,7 +41,7 @@ def model_of(data, at):
 
 
 class Image:
-    """What a version 3 image says of its domain."""
+    """The domain's state in a version 3 image."""
 
     def __init__(self, data, at):
         self.hvm = struct.unpack_from("<I", data, at + 24)[0] == 2
@@ -74,7 +74,7 @@ class Image:
             if kind == XTAB:
                 continue
             assert kind not in (BROKEN, XALLOC)
-            # Types stand in bits 31 to 28 there.
+            # In legacy entries the type is in bits 31 to 28.
             self.pages.append((kind << 28 | entry & 0xfffffff, body[at:at + 4096]))
             at += 4096
 

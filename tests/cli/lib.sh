@@ -1,11 +1,10 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 #
-# What every end-to-end test of the godwit command starts with: ". lib.sh". GODWIT is the command,
-# GODWIT_TEST_DATA the real streams. A test runs in a fresh folder that is removed at its end. The
-# first check that does not hold shows what was run, what it said, and ends the test.
-#
-# UPDATE=1 writes golden files (NAME.expected beside the test) from what the command says now: look at
-# the difference before committing it.
+# Sourced by every end-to-end test of the godwit command: ". lib.sh". GODWIT is the command, GODWIT_TEST_DATA the
+# folder of real streams. A test runs in a fresh folder that is removed at its end. The first check that fails shows
+# the command and its output, and ends the test.
+# UPDATE=1 writes golden files (NAME.expected beside the test) from the command's present output: look at the
+# difference before committing it.
 set -u
 : "${GODWIT:?the path of the godwit command}" "${GODWIT_TEST_DATA:?the folder tests/data}"
 here=$(cd "$(dirname "$0")" && pwd)
@@ -15,11 +14,10 @@ trap 'cd /; rm -rf "$tmp"' EXIT
 cd "$tmp" || exit 99
 unset COLUMNS
 export LC_ALL=C
-# Not what the site of this machine says.
+# Not the configuration of this machine.
 export GODWIT_CONF=/dev/null
 
-# The interpreter that runs meson: what is called python3 may be a wrapper that takes far longer to start than
-# what it is started for.
+# The interpreter that runs Meson: python3 may be a wrapper that takes much longer to start.
 python3()
 {
 	command "${PYTHON:-python3}" "$@"
@@ -32,7 +30,7 @@ skip()
 	exit 77
 }
 
-# requires COMMAND...: skips the test if one of them is not there.
+# requires COMMAND...: skips the test if one of them is missing.
 requires()
 {
 	local c
@@ -62,7 +60,7 @@ run_expect()
 	[ "$status" -eq "$wanted" ] || FAIL_DEPTH=1 fail "exit status $status, expected $wanted"
 }
 
-# out_has TEXT, err_has TEXT, out_lacks TEXT: what the last run said contains it, literally, on one line.
+# out_has TEXT, err_has TEXT, out_lacks TEXT: the last output has TEXT, literally, on one line; or does not have it.
 out_has()
 {
 	grep -qF -e "$1" "$tmp/out" || FAIL_DEPTH=1 fail "stdout lacks: $1"
@@ -80,7 +78,7 @@ err_is_empty()
 	[ ! -s "$tmp/err" ] || FAIL_DEPTH=1 fail "stderr is not empty"
 }
 
-# out_is_golden NAME: stdout of the last run is that of NAME.expected.
+# out_is_golden NAME: stdout of the last run equals NAME.expected.
 out_is_golden()
 {
 	local file=$here/$1.expected

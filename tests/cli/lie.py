@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
 #
-# lie.py KIND <image >image: makes a libxc image say something that only a restore can find out.
+# lie.py KIND <image >image: puts a fault into a libxc image that only a restore can detect.
 # Offsets are those of the recorded 64-bit PV and HVM images of tests/data/xen-code.
 import struct
 import sys

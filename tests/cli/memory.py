@@ -1,9 +1,9 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
 #
-# memory.py JSON IMAGE: holds what "godwit inspect --json --memory --pages --page-tables" said against
-# the image, read here once more with nothing but struct, and shows the first member that differs.
-# IMAGE is a plain or an xz file of any layer; of one with checkpoints those up to the last count.
+# memory.py JSON IMAGE: compares the output of "godwit inspect --json --memory --pages --page-tables" with
+# the image, which is read here once more with plain struct, and prints the first member that differs.
+# IMAGE is a plain or an xz file of any layer; in one with checkpoints the rounds up to the last one count.
 import json
 import lzma
 import struct
@@ -60,7 +60,7 @@ def take(guest, kind, body, verifying):
 
 
 def read(data):
-    """What counts of the image, and how many entries do not."""
+    """The part of the image that counts, and the number of entries that do not."""
     at, guest, aside, left_out = data.index(MARK) + 40, Guest(), [], 0
     libxl = b"LibxlFmt" in data[:at]
     in_libxl = checkpoints = verifying = False
@@ -94,7 +94,7 @@ def read(data):
 
 
 def spans(values):
-    """[first, last, value] of neighbours of one value."""
+    """[first, last, value] for each run of equal values."""
     out = []
     for pfn in sorted(values):
         if out and out[-1][1] + 1 == pfn and out[-1][2] == values[pfn]:

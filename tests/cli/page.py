@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Prints a word of a saved guest's memory: page.py FILE PFN OFFSET. It reads the xl save file on its
-own, so that it checks what godwit writes and does not just repeat it."""
+own, so that it checks what godwit writes."""
 import array
 import struct
 import sys

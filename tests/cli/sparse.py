@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 #
 # sparse.py [--full] SOURCE MIB OUT: a stored image with MIB MiB of memory, made of a real one. All
-# layers and records of SOURCE (packed with xz or not) are taken over, but for those with pages:
-# in their place come as many records of 1024 pages as that memory needs, whose contents are a
-# hole in the file OUT; with --full they are 0xff bytes, as no page table and no record may look.
+# layers and records of SOURCE (compressed with xz or not) are copied, but for those with pages:
+# these are replaced by as many records of 1024 pages as that memory needs. Their contents are a
+# hole in the file OUT; with --full they are 0xff bytes, which are invalid as page tables and records.
 # A legacy image (of one round) is made in the same way, of batches of 1024 pages.
 import lzma
 import struct
@@ -18,7 +18,7 @@ NOTAB, L1TAB, PINNED = 0, 1, 8
 
 
 def image_at(data):
-    """Where the libxc image begins, behind the layers there may be around it."""
+    """The offset of the libxc image, after any layers before it."""
     at = 0
     if data.startswith(XL_MAGIC):
         at = 48 + struct.unpack_from("<I", data, 44)[0]
@@ -52,7 +52,7 @@ def p2m_frames(data, width, pages):
 
 
 def entry(pv, i):
-    """The i-th page: a PV guest has page tables now and then, an HVM guest its devices below 4 GiB."""
+    """The i-th page: some of a PV guest's are page tables, and an HVM guest has devices below 4 GiB."""
     if pv:
         return (PINNED | L1TAB if i % 512 == 511 else NOTAB) << 60 | i
     return i if i < 0xF0000 else i + 0x10000
@@ -74,7 +74,7 @@ def put_pages(out, pv, pages, full):
 
 
 class Legacy:
-    """A legacy image: where its list of P2M frames, its pages and what follows them are."""
+    """The offsets in a legacy image of the list of P2M frames, the pages and the tail."""
 
     def __init__(self, data, at):
         self.data, self.begin = data, at

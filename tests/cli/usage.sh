@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: LGPL-2.1-or-later
 #
-# The command line itself: help, version, mistakes, standard output that cannot be written.
+# The command line itself: help, version, mistakes, unwritable standard output.
 . "$(dirname "$0")/lib.sh"
 
 run_expect 0 "$GODWIT" --version
@@ -19,7 +19,7 @@ cmp -s out overview || fail "help and --help differ"
 run_expect 2 "$GODWIT"
 err_has "Usage: godwit"
 
-# Every verb that is listed explains itself, in both ways, and has a manual page.
+# Every listed verb has help, in both ways, and a manual page.
 verbs=$(sed -n 's/^  \([a-z]\{1,\}\) .*/\1/p' overview)
 [ -n "$verbs" ] || fail "no verb is listed"
 for verb in $verbs; do
@@ -38,7 +38,7 @@ for verb in $verbs; do
 	fi
 done
 
-# Mistakes are named, with what was probably meant.
+# Mistakes are named, with a suggestion.
 run_expect 2 "$GODWIT" hepl
 err_has 'there is no verb "hepl"; did you mean "help"?'
 run_expect 2 "$GODWIT" quetzalcoatl
@@ -61,7 +61,7 @@ run_expect 2 "$GODWIT" --connect= --ver
 err_has "there is no option --ver"
 run_expect 0 "$GODWIT" -vvcemu: --progress never help -q -- help
 
-# Completions are sound for their shells, and offer what there is.
+# Completions are valid for their shells, and offer the existing verbs and options.
 run_expect 0 "$GODWIT" help --completion=bash
 bash -n out || fail "bash refuses its completion"
 . ./out
@@ -81,7 +81,7 @@ if command -v zsh >/dev/null; then
 	zsh -n out || fail "zsh refuses its completion"
 fi
 
-# Results that cannot be written are a failure, and said.
+# Results that cannot be written are a failure, which is reported.
 [ -e /dev/full ] && { "$GODWIT" --help >/dev/full 2>err; [ $? -eq 3 ] || fail "/dev/full"; }
 err_has "No space left on device"
 "$GODWIT" --help >&- 2>err

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: LGPL-2.1-or-later
 #
-# godwit verify --deep: every real stream restores, from a file, a packed file and a pipe; each kind of
-# fault that only a restore sees is told, with its rule, and without --deep is not seen.
+# godwit verify --deep: every real stream restores, from a file, a compressed file and a pipe. Each kind of fault that
+# only a restore finds is reported with its rule, and is not found without --deep.
 . "$(dirname "$0")/lib.sh"
 requires xz python3
 
@@ -11,11 +11,11 @@ for f in "$data"/xen417/*.xz "$data"/xen-code/v*.xz; do
 	run_expect 0 "$GODWIT" verify --deep "$f"
 	out_has ": ok: "
 	out_lacks "error:"
-	# The domains of xen-code were made up: theirs name pages they do not have.
+	# The domains of xen-code were made up: their HVM_PARAMS name pages that the images do not have.
 	case $f in */xen417/*) out_lacks "hvm-params-absent" ;; esac
 done
 
-# Legacy images are restored through a conversion, also from a pipe.
+# Legacy images are converted and restored, also from a pipe.
 for name in leg45_pv64_w64_1024 leg45_hvm_w64_remus4_comp_1024 xl45_pv32_w32_1024 leg40_hvm_w64_1024; do
 	xz -dc "$data/xen-code/$name.xz" >plain
 	run_expect 0 "$GODWIT" verify --deep plain
@@ -24,7 +24,7 @@ for name in leg45_pv64_w64_1024 leg45_hvm_w64_remus4_comp_1024 xl45_pv32_w32_102
 	cat plain | "$GODWIT" verify --deep - >out 2>err || fail "$name from a pipe"
 	cmp -s out expected || fail "$name: another result from a pipe"
 done
-# The first entry of the page table that is pfn 0x30 points at a pfn that is too high.
+# The first entry of the page table at pfn 0x30 refers to a pfn that is too high.
 xz -dc "$data/xen-code/leg45_pv64_w64_1024.xz" >lie
 printf '\147\360\377\377\377\0\0\0' | dd of=lie bs=1 seek=$((0x1488 + 4 + 8 * 1008 + 0x30 * 4096)) conv=notrunc status=none
 run_expect 0 "$GODWIT" verify lie
@@ -42,7 +42,7 @@ for f in "$pv" "$hvm" "$data/xen417/tiny-pv.save.xz"; do
 	sed 's|^-: |plain: |' out | cmp -s - expected || fail "$f: another result from a pipe"
 done
 
-# Without errors to the plain check, and what --deep says: KIND LEVEL RULE TEXT
+# The plain check finds no error, --deep finds this: KIND LEVEL RULE TEXT
 lie()
 {
 	local image=$pv status=1
@@ -55,7 +55,7 @@ lie()
 	out_has "$4 [$3]"
 }
 
-# Those of page contents name the record, too.
+# Findings of page contents name the record as well.
 for kind in pte-above pte-superpage; do
 	xz -dc "$pv" | python3 "$here/lie.py" $kind >lie
 	run_expect 0 "$GODWIT" verify lie
@@ -77,7 +77,7 @@ lie untyped-table error pv-table-tree "is not the domain's"
 lie hvm-store error hvm-params-ring "HVM param STORE_PFN: pfn 0x90000 has no page"
 lie hvm-ident warning hvm-params-absent "HVM param IDENT_PT: pfn 0x90000 has no page"
 
-# All faults of one image in one go: two page tables, and what is checked at the end.
+# All faults of an image in one run: two page tables, and the checks at the end.
 xz -dc "$pv" | python3 "$here/lie.py" pte-above | python3 "$here/lie.py" pte-superpage |
 	python3 "$here/lie.py" root-type >lie
 run_expect 1 "$GODWIT" verify --deep lie
@@ -91,7 +91,7 @@ run_expect 1 "$GODWIT" verify --deep lie
 out_has "cr3: pfn 0x5 is of type 0x0, expected an L4 page table [pv-vcpu-root]"
 out_has "P2M frame 0: pfn 0x2c is of type 0x2, expected an ordinary page [pv-p2m-page]"
 
-# In JSON; and an image with errors is not restored.
+# As JSON; and an image with errors is not restored.
 xz -dc "$pv" | python3 "$here/lie.py" root-type >lie
 run_expect 1 "$GODWIT" verify --deep --json lie
 out_has '"rule":"pv-vcpu-root"'

@@ -1,15 +1,15 @@
 #!/bin/bash
 # SPDX-License-Identifier: LGPL-2.1-or-later
 #
-# Images of 4 GiB, whose page contents are holes: verify and inspect pass over those, whatever is in
-# them, and read little else; from a pipe the same comes out, in bounded memory.
+# Images of 4 GiB whose page contents are holes: verify and inspect skip page contents, whatever they are, and read
+# little else. From a pipe the result is the same, in bounded memory.
 . "$(dirname "$0")/lib.sh"
 requires xz python3 truncate
 
 limit=$((16 << 20))
-python3 "$here/counted.py" count true || skip "the system does not tell what a process read"
+python3 "$here/counted.py" count true || skip "the system does not count the bytes that a process read"
 
-# counted STATUS COMMAND...: as run_expect; sets $bytes and $memory to what it read and took (KiB).
+# counted STATUS COMMAND...: like run_expect; sets $bytes to the bytes read and $memory to the memory used (KiB).
 counted()
 {
 	local status=$1
@@ -35,25 +35,25 @@ for name in xen-code/v3_422_hvm_1024 xen-code/v3_422_pv64_1024 xen-code/v3_422_p
 	[ "$bytes" -le $limit ] || fail "$name: verify read $bytes bytes"
 	counted 0 "$GODWIT" inspect image
 	[ "$bytes" -le $limit ] || fail "$name: inspect read $bytes bytes"
-	# Contents can be had of what is no legacy image. Of a PV guest one page in 512 is a page table.
+	# Contents are only shown for other than legacy images. In a PV guest one page in 512 is a page table.
 	case $name in */leg* | */xl45*) continue ;; esac
 	counted 0 "$GODWIT" inspect --page-tables image
 	[ "$bytes" -le $((2 * limit)) ] || fail "$name: inspect --page-tables read $bytes bytes"
 done
 
-# The same file as standard input can be sought, too.
+# The same file as standard input can seek as well.
 counted 0 "$GODWIT" verify - <image
 out_has "-: ok: "
 [ "$bytes" -le $limit ] || fail "from standard input: verify read $bytes bytes"
 
-# What is at the far end of it is not passed over.
+# The far end of the file is checked all the same.
 truncate -s -1 image
 counted 1 "$GODWIT" verify image
 out_has "-truncated]"
 [ "$bytes" -le $limit ] || fail "cut: verify read $bytes bytes"
 
-# Whatever the contents are: not a page more is read, and nothing else is said. (Not the same number of
-# bytes: a sanitizer reads the map of the process, whose length is not always the same.)
+# Other contents: no page more is read, and the output is the same. (The number of bytes may differ: a sanitizer reads
+# the map of the process, whose length varies.)
 sparse xen-code/v3_422_pv64_1024 64 holes
 sparse xen-code/v3_422_pv64_1024 64 full --full
 [ "$(stat -c %s holes)" -eq "$(stat -c %s full)" ] || fail "sizes differ"
@@ -67,7 +67,7 @@ for verb in verify inspect; do
 	sed 's/^full: /holes: /' out | cmp -s - expected || fail "$verb says something else"
 done
 
-# Who asks for contents gets them: all, or those of page tables.
+# With --pages all contents are read, with --page-tables those of page tables.
 counted 0 "$GODWIT" inspect --pages holes
 out_has "Contents      16384 pages: 16384 zero, 0 of one word"
 [ "$bytes" -ge $((64 << 20)) ] || fail "--pages read $bytes bytes"
@@ -77,7 +77,7 @@ counted 0 "$GODWIT" inspect --page-tables full
 out_has "Faults        16384 entries: 16384 point above the last pfn"
 [ "$bytes" -lt $((2 << 20)) ] || fail "--page-tables read $bytes bytes"
 
-# A pipe gives the same verdict, and is not kept.
+# A pipe gives the same result, and its input is not kept.
 piped()
 {
 	local mib of_small

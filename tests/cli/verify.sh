@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: LGPL-2.1-or-later
 #
-# godwit verify: real streams in every form are ok; cut and damaged ones are not, and the message says
-# where; what is no image is named.
+# godwit verify: real streams in every form are ok; for cut and damaged ones the message gives the place; a file that
+# is not an image is reported as such.
 . "$(dirname "$0")/lib.sh"
 requires xz gzip
 
@@ -43,7 +43,7 @@ out_has "hvm.save: ok: xl file, libxl stream v2, libxc image v3, x86 HVM, "
 run_expect 0 "$GODWIT" verify remus.image
 out_has "libxc image v3, x86 HVM, 3 checkpoints, "
 
-# A stream of a PVH guest has no state of a device model; worth a note only where no config says it is PVH.
+# A stream of a PVH guest has no state of a device model; that is only noted where no config says it is PVH.
 xz -dc "$data/xen417/tiny-pvh.save.xz" >pvh.save
 run_expect 0 "$GODWIT" verify pvh.save
 out_lacks "[stream-emulator-missing]"
@@ -55,7 +55,7 @@ sed 's/"type": "pvh"/"type": "hvm"/' pvh.save >as-hvm.save
 run_expect 0 "$GODWIT" verify as-hvm.save
 out_has "[stream-emulator-missing]"
 
-# What the sender of a live migration said behind the stream is named.
+# The message that the sender of a live migration appends is named.
 run_expect 0 "$GODWIT" verify "$data/xen417/tiny-pvh.migrate-fwd.xz"
 out_has "note: "
 out_has "domain is yours, you are cleared to unpause"
@@ -79,7 +79,7 @@ run_expect 1 "$GODWIT" verify cut
 grep -qE '^error: .*image record [0-9]+ \([A-Z_0-9]+\) at offset 0x[0-9a-f]+: ' out ||
 	fail "the record in which the input ends is not named"
 
-# Legacy images: the width and the guest are found out, and what is wrong is told once and where it is.
+# Legacy images: width and guest type are detected, and a fault is reported once, at its place.
 xz -dc "$data/xen-code/leg45_hvm_w64_chunks_1024.xz" >legacy.image
 run_expect 0 "$GODWIT" verify legacy.image
 out_has "legacy.image: ok: legacy image, 64-bit tools, x86 HVM, 20 chunks, 992 pages"
@@ -115,20 +115,20 @@ flip 0x3e2024 '\001\004\000\000' "legacy image chunk 2 (id 1025) at offset 0x3e2
 flip 0x3e2024 '\377\377\376\377' "at offset 0x3e2024: chunk id -65537 was never written by Xen"
 flip 0x2c '\000\004\000\000' "legacy image chunk 1 (pages) at offset 0x20: entry 1, pfn 0x400 of type 0x0: the guest has 0x400 pages"
 flip 0x3e2135 '\371' "legacy image chunk 14 (TOOLSTACK) at offset 0x3e20e4: toolstack record: "
-# What only the image of version 3 forbids that it becomes.
+# A fault only of the version 3 image that it becomes.
 flip 0x3e2090 '\001' "image record 17 (HVM_PARAMS) at offset 0x3e214d: as version 3: entry "
 if command -v jq >/dev/null; then
 	run_expect 1 "$GODWIT" verify --json cut-legacy
 	jq -e '.findings[-1] | .layer == "legacy image" and .rule == "legacy-truncated" and .record == 19 and
 		.type == -103 and .name == "DEVICE_MODEL"' out >/dev/null || fail "JSON of a legacy image"
 fi
-# Behind a whole checkpoint a cut is a warning.
+# After a complete checkpoint a cut is a warning.
 xz -dc "$data/xen-code/leg45_hvm_w64_remus4_1024.xz" | head -c 5600000 >cut-legacy
 run_expect 0 "$GODWIT" verify cut-legacy
 out_has "it is complete up to the tail of round 3"
 out_has "cut-legacy: ok: legacy image, 64-bit tools, x86 HVM, 3 checkpoints, "
 run_expect 1 "$GODWIT" verify --strict cut-legacy
-# The header of xl says which of the two comes.
+# The header of xl says which of the two follows.
 xz -dc "$data/xen-code/xl45_pv32_w32_1024.xz" >legacy.save
 printf '\003' | dd of=legacy.save bs=1 seek=36 conv=notrunc status=none
 run_expect 1 "$GODWIT" verify legacy.save
@@ -138,7 +138,7 @@ printf '\001' | dd of=no.save bs=1 seek=36 conv=notrunc status=none
 run_expect 1 "$GODWIT" verify no.save
 out_has "[legacy-header]"
 
-# Compression that is damaged or cut is the image's fault.
+# Damaged or cut compression is a fault of the image.
 xz -1 -c pv.save | head -c 20000 >cut.xz
 run_expect 1 "$GODWIT" verify cut.xz
 out_has "[file-damaged]"
@@ -160,7 +160,7 @@ if command -v jq >/dev/null; then
 	[ "$(jq -r .file out)" = 'na"me\\' ] || fail "a name that must be escaped"
 fi
 
-# What is no image is named.
+# A file that is not an image is reported as such.
 : >empty
 run_expect 1 "$GODWIT" verify empty
 out_has "empty file"
@@ -177,7 +177,7 @@ echo "What on earth is this?" >text
 run_expect 1 "$GODWIT" verify text
 out_has "unknown format"
 
-# What cannot be read at all.
+# Files that cannot be read at all.
 run_expect 2 "$GODWIT" verify
 err_has "FILE is missing"
 run_expect 2 "$GODWIT" verify one two
@@ -203,5 +203,5 @@ kill -TERM $pid
 wait $pid
 status=$?
 exec 9>&-
-# A shell starts its background jobs with SIGINT ignored, so that SIGTERM is the first to arrive.
+# A shell starts its background jobs with SIGINT ignored, so SIGTERM is the first to arrive.
 [ $status -eq 4 ] || fail "status $status after SIGTERM, expected 4"

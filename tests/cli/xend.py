@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Puts xend's header before a bare legacy image: xend.py hvm|pv IN OUT [NAME [MAXMEM]]. There is no recorded
-file of "xm save" among the samples: config and header are written here as the source of Xen 4.4 says
-(XendCheckpoint.py, to_sxp() of XendConfig.py, show() of sxp.py); the image behind them is a recorded one."""
+"""Puts xend's header before a bare legacy image: xend.py hvm|pv IN OUT [NAME [MAXMEM]]. The samples have
+no recorded file of "xm save": config and header are written here as the source of Xen 4.4 does
+(XendCheckpoint.py, to_sxp() of XendConfig.py, show() of sxp.py); the image after them is a recorded one."""
 import struct
 import sys
 

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: LGPL-2.1-or-later
 #
-# Files of xend ("xm save"): shown, verified, converted, compared, exported. None was recorded: xend.py puts a header as xend writes it before
-# recorded images.
+# Files of xend ("xm save"): shown, verified, converted, compared, exported. None was recorded: xend.py puts a header
+# as xend writes it before recorded images.
 . "$(dirname "$0")/lib.sh"
 requires xz python3
 
@@ -56,21 +56,21 @@ out_has "Name          web1"
 { printf 'LinuxGuestRecord\377\377\377\377'; tail -c +21 xend-hvm; } >bad
 run_expect 1 "$GODWIT" verify bad
 out_has "error: xend header at offset 0x10: the header gives a config of -1 bytes, expected 0 or more [xend-config-length]"
-# The image does not depend on the config.
+# The result does not depend on the config.
 { printf 'LinuxGuestRecord\0\0\0\007'; printf '(domain'; cat xend-hvm.bare; } >no-sxp
 run_expect 0 "$GODWIT" verify no-sxp
 out_has "warning: xend header at offset 0x14: the config is not the S-expression of a domain: the text ends inside a list at depth 1 [xend-config]"
 run_expect 0 "$GODWIT" inspect no-sxp
 err_has "warning: the domain's config: the text ends inside a list"
 out_has "    (domain"
-# A name cannot command the terminal.
+# A name cannot send control characters to the terminal.
 esc=$(printf '\033')
 made hostile hvm xen-code/leg40_hvm_w64_1024 "w${esc}b"
 run_expect 0 "$GODWIT" inspect hostile
 out_has 'Name          w\x1bb'
 ! grep -q "$esc" out err || fail "an escape character came through"
 
-# Converted: what comes of the bare image, and the config is told as dropped. From a pipe, too.
+# Converted: the result is that of the bare image, and the config is reported as dropped. The same from a pipe.
 made xend-remus hvm xen-code-more/leg44_hvm_w32_remus3_comp_256
 for name in xend-hvm xend-pv xend-qemu xend-remus; do
 	run_expect 0 "$GODWIT" convert $name.bare new.bare
@@ -86,13 +86,14 @@ done
 run_expect 0 "$GODWIT" convert --to libxc xend-qemu new
 err_has "the config of"
 err_has "device model state of 2051 bytes is dropped"
-# What "xl restore CONFIG FILE" takes: xl's header with the one flag that matters, no optional data, the stream.
+# The form that "xl restore CONFIG FILE" accepts: xl's header with the one flag that matters, no optional data, the
+# stream.
 run_expect 0 "$GODWIT" convert --to xl xend-qemu new
 err_has '"xl restore" needs a config for xl as well as the result'
 printf 'Xen saved domain, xl format\n \0 \r\4\3\2\1\2\0\0\0\0\0\0\0\0\0\0\0' >head
 head -c 48 new | cmp - head || fail "another header"
 run_expect 0 "$GODWIT" convert xend-qemu.bare stream
-tail -c +49 new | cmp - stream || fail "another stream behind the header"
+tail -c +49 new | cmp - stream || fail "another stream after the header"
 run_expect 0 "$GODWIT" verify new
 out_has "new: ok: xl file, libxl stream v2"
 run_expect 2 "$GODWIT" convert --to xl xend-qemu.bare none
@@ -102,7 +103,7 @@ err_has "the header gives a config of -1 bytes"
 run_expect 1 "$GODWIT" convert cut none
 [ ! -e none ] || fail "a refused conversion left something"
 
-# Compared: configs list by list, images as what they become.
+# Compared: configs list by list, images as what they convert to.
 run_expect 0 "$GODWIT" diff xend-hvm xend-hvm
 out_has "no difference"
 err_is_empty
@@ -113,7 +114,7 @@ out_has "web1"
 [ "$(grep -c '^config ' out)" -eq 3 ] || fail "the configs differ in name, maxmem and memory"
 run_expect 1 "$GODWIT" diff xend-hvm xend-hvm.bare
 [ "$(grep -c '^config' out)" -eq 1 ] || fail "only one has a config"
-# A cut is told with its place in the file.
+# A cut is reported with its place in the file.
 head -c 2000000 xend-hvm >cut
 run_expect 1 "$GODWIT" diff xend-hvm cut
 err_has "0x1e8480"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Running conversions, and looking at what comes of them.
+ * Runs conversions and takes their results apart.
  */
 #include "fixture.h"
 
@@ -26,8 +26,8 @@ static void on_remark(void *opaque, enum gw_log_level level, const char *text)
 		assert_int_equal(gw_buffer_printf(&o->warnings, NULL, "%s\n", text), 0);
 }
 
-/* The room of an outcome that was freed, for the next: fresh memory costs more than the conversion
- * into it. */
+/* The memory of a freed outcome, kept for the next one: fresh memory costs more time than the
+ * conversion that fills it. */
 static struct gw_buffer spare;
 
 void convert_channels(struct outcome *o, struct gw_channel *in, struct gw_channel *out,
@@ -92,7 +92,7 @@ static size_t behind(const struct seen_record *r)
 	return r->at + 8 + GW_ROUND_UP(r->length, 8u);
 }
 
-/* Makes room for what is said of a pfn. Most of it is never touched where pfns are few and high. */
+/* Makes room for the entry of a pfn. Where pfns are few and high, most of it is never touched. */
 static void make_room(struct seen *s, uint64_t pfn)
 {
 	uint64_t room = GW_MAX(2 * s->room, UINT64_C(1024));
@@ -118,7 +118,7 @@ static void make_room(struct seen *s, uint64_t pfn)
 	s->room = room;
 }
 
-/* Behind VERIFY types count, and contents are only compared. */
+/* After VERIFY types count, and contents are only compared. */
 static void see_pages(struct seen *s, const struct seen_record *r, bool verifying)
 {
 	const uint8_t *page;
@@ -146,8 +146,8 @@ static void see_pages(struct seen *s, const struct seen_record *r, bool verifyin
 	assert_ptr_equal(page, r->body + r->length);
 }
 
-/* The image's records from at on, to its END or to a CHECKPOINT that gives way to libxl. Where it
- * stops. */
+/* Reads the image's records from offset at to its END, or to a CHECKPOINT after which libxl's
+ * records follow. Returns the offset where it stops. */
 static size_t see_image(struct seen *s, size_t at, bool verifying)
 {
 	while (at < s->len) {
@@ -226,7 +226,7 @@ void see(struct seen *s, const void *data, size_t len)
 		at = see_stream(s, at);
 	else
 		at = see_headers(s, at);
-	/* What xl migrate says behind it is no part of it. */
+	/* The message that xl migrate appends is not part of the stream. */
 	if (at + 44 != len)
 		assert_int_equal(at, len);
 }

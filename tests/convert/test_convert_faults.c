@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Conversions of damaged images and over channels that fail: nothing that is not whole is presented
- * as whole, what verify calls an error is refused, and nothing is left behind.
+ * Tests conversions of damaged images and over failing channels: an incomplete result never looks
+ * complete, what verify calls an error is refused, and no temporary file is left.
  */
 #include "fixture.h"
 
@@ -49,7 +49,7 @@ static struct verdict verify(const void *data, size_t len)
 	return v;
 }
 
-/* A place that is no page's contents. */
+/* A random offset outside of page contents. */
 static size_t place_in(const struct seen *s)
 {
 	const struct seen_record *r = &s->records[random64() % s->nr];
@@ -82,7 +82,7 @@ static void spoil(uint8_t *data, const struct seen *s)
 	}
 }
 
-/* What it makes of an input is what verify finds no error in, or an error. */
+/* A conversion either fails, or verify finds no error in its result. */
 static void judge_mutant(const uint8_t *data, size_t len, bool agree)
 {
 	struct verdict was = {0};
@@ -151,7 +151,7 @@ static void mutants_of_legacy_images(void **state)
 	}
 }
 
-/* One that is whole, and has rounds that wait. */
+/* A complete image with rounds that have to wait. */
 static struct legacy_made *some_image(void)
 {
 	const struct legacy_wish wish = {
@@ -228,7 +228,7 @@ static void outputs_that_fail(void **state)
 	assert_int_equal(count_fds(), before);
 }
 
-/* Few bytes at a time change nothing. */
+/* Reading and writing a few bytes at a time changes nothing. */
 static void short_turns(void **state)
 {
 	for (int i = 0; i < 10; i++) {
@@ -260,7 +260,7 @@ static void *cancel_soon(void *opaque)
 	return NULL;
 }
 
-/* Waiting for bytes that do not come, or for room that nobody makes: the token ends it. */
+/* A conversion that waits for input, or for room in a full pipe, ends when the token is set. */
 static void cancelled(void **state)
 {
 	struct gw_buffer file = realdata_load(realdata_path("xen-code/leg45_hvm_w64_1024.xz"));
@@ -295,7 +295,8 @@ static void cancelled(void **state)
 	gw_buffer_free(&file);
 }
 
-/* Waiting pages find no room: the image that needs them fails, and says why. */
+/* There is no room for waiting pages: an image that needs it fails, and the message gives the
+ * reason. */
 static void no_room_for_rounds(void **state)
 {
 	struct gw_buffer file = realdata_load(realdata_path("xen-code/leg45_hvm_w64_live_4096.xz"));
@@ -305,7 +306,7 @@ static void no_room_for_rounds(void **state)
 	pid_t child;
 	int status;
 
-	/* In a process of its own, as the limit is the process's. */
+	/* In a child process, because the limit applies to the whole process. */
 	fflush(stdout);
 	child = fork();
 	if (child == 0) {
@@ -313,7 +314,7 @@ static void no_room_for_rounds(void **state)
 
 		signal(SIGXFSZ, SIG_IGN);
 		setrlimit(RLIMIT_FSIZE, &limit);
-		/* Live, so its pages are kept; but nobody needs them. */
+		/* A live image: its pages are kept, but never needed. */
 		convert(&o, file.data, file.len, NULL);
 		if (o.rc != 0)
 			_exit(1);
@@ -330,8 +331,8 @@ static void no_room_for_rounds(void **state)
 	gw_buffer_free(&remus);
 }
 
-/* A compressed round behind a first one that did not look live, from a pipe: refused, not guessed.
- */
+/* From a pipe: a compressed round after a first one that did not look live is refused, because the
+ * pages it builds on were not kept. */
 static void no_base(void **state)
 {
 	const struct legacy_wish wish = {
@@ -358,7 +359,7 @@ static void no_base(void **state)
 	legacy_made_free(made);
 }
 
-/* What version 3 cannot carry is refused before anything of the guest is written. */
+/* Data that version 3 cannot carry is refused before anything of the guest is written. */
 static void tmem_with_contents(void **state)
 {
 	struct gw_buffer file = realdata_load(realdata_path("xen-code/leg45_hvm_w64_1024.xz"));

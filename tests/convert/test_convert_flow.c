@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Conversions between pipes: what came is handed on before more of it comes, nothing is read behind
- * the image, and a conversion can be read as a channel of its own. What hangs here waits for
- * something that should have come: the alarm ends it.
+ * Tests conversions between pipes: what arrives is passed on before more arrives, nothing after the
+ * image is read, and a conversion can be read as a channel. A test that hangs waits for output that
+ * is missing; an alarm ends it.
  */
 #include "fixture.h"
 
@@ -52,7 +52,7 @@ static void flow_start(struct flow *f)
 	assert_int_equal(pthread_create(&f->thread, NULL, work, f), 0);
 }
 
-/* Some of the output, if there is any, until this many bytes have come in all. */
+/* Reads output, if there is any, until upto bytes have been read in all. */
 static void flow_take(struct flow *f, size_t upto)
 {
 	uint8_t *to = gw_buffer_reserve(&f->got, upto - f->got.len, NULL);
@@ -62,7 +62,8 @@ static void flow_take(struct flow *f, size_t upto)
 	f->got.len += (size_t)n;
 }
 
-/* Writes all of data, and reads meanwhile and behind it until this many bytes have come in all. */
+/* Writes all of data, and reads until upto bytes have been read in all, both while it writes and
+ * after. */
 static void flow_turn(struct flow *f, const uint8_t *data, size_t len, size_t upto)
 {
 	while (len || f->got.len < upto) {
@@ -75,7 +76,7 @@ static void flow_turn(struct flow *f, const uint8_t *data, size_t len, size_t up
 		if (fds[1].revents)
 			flow_take(f, upto);
 		if (fds[0].revents) {
-			/* What fits whenever poll says so. */
+			/* Writes as much as fits whenever poll() reports room. */
 			ssize_t n = write(f->in[1], data, GW_MIN(len, (size_t)4096));
 
 			assert_true(n > 0);
@@ -85,7 +86,7 @@ static void flow_turn(struct flow *f, const uint8_t *data, size_t len, size_t up
 	}
 }
 
-/* To the end of the output; the conversion is over. */
+/* Reads the output to its end and waits for the conversion. */
 static void flow_read_rest(struct flow *f)
 {
 	ssize_t n;
@@ -110,7 +111,7 @@ static void flow_end(struct flow *f)
 	alarm(0);
 }
 
-/* Piece by piece: ends[i] bytes of the input make outs[i] of the output. */
+/* Checks step by step that ends[i] bytes of input give outs[i] bytes of output. */
 static void drip(const struct gw_buffer *in, const struct outcome *whole, const size_t *ends,
 		 const size_t *outs, size_t n)
 {
@@ -144,7 +145,8 @@ static size_t page_data_ends(const struct gw_buffer *image, size_t *ends, size_t
 	return n;
 }
 
-/* Of a PV guest, and in the place of pfn 0, no entry comes of XTAB. */
+/* XTAB makes an entry of a record only in an HVM guest, and only for a pfn below p2m_size other
+ * than 0 (a filler). */
 static bool makes_a_record(const struct legacy_made *m, const struct legacy_made_event *e)
 {
 	for (size_t i = 0; e->event == GW_LEGACY_PAGES && i < e->nr_entries; i++) {
@@ -158,7 +160,7 @@ static bool makes_a_record(const struct legacy_made *m, const struct legacy_made
 	return false;
 }
 
-/* A batch is there when its last byte has come, whether its pages are kept (live) or not. */
+/* A batch is passed on when its last byte has arrived, whether its pages are kept (live) or not. */
 static void legacy_batches_do_not_wait(void **state)
 {
 	uint64_t seed = gw_clock_ns();
@@ -181,7 +183,8 @@ static void legacy_batches_do_not_wait(void **state)
 		for (size_t e = 0; e < m->nr_events; e++) {
 			if (!makes_a_record(m, &m->events[e]))
 				continue;
-			/* All of them: nobody reads while what is behind the last is written. */
+			/* All batches: nobody reads while the bytes after the last one are
+			 * written. */
 			assert_true(n < GW_ARRAY_SIZE(ends));
 			ends[n++] = m->events[e].end + m->events[e].value * 4096;
 		}
@@ -211,7 +214,7 @@ static void records_do_not_wait(void **state)
 	}
 }
 
-/* What stands behind the image in the pipe is for whoever reads it next. */
+/* What comes after the image in the pipe is left for the next reader. */
 static void nothing_behind_the_image_is_read(void **state)
 {
 	static const char *const names[] = {
@@ -244,7 +247,7 @@ static void nothing_behind_the_image_is_read(void **state)
 	}
 }
 
-/* The channel that converts. */
+/* A memory channel with these bytes, for the converting channel to read. */
 
 static struct gw_channel *file_of(const struct gw_buffer *bytes)
 {
@@ -302,7 +305,8 @@ static void a_channel_reads_the_same(void **state)
 	}
 }
 
-/* What is wrong with the image comes out where it was found, and stays. */
+/* A fault of the image is reported at the place where it was found, and again by each later
+ * read. */
 static void a_channel_over_a_bad_image(void **state)
 {
 	struct gw_buffer file = realdata_load(realdata_path("xen-code/leg45_hvm_w64_1024.xz"));
@@ -325,7 +329,7 @@ static void a_channel_over_a_bad_image(void **state)
 	alarm(0);
 }
 
-/* Closed while it waits for more input, or for somebody to read on. */
+/* The converting channel is closed while it waits for more input, or for its reader. */
 static void a_channel_closed_early(void **state)
 {
 	struct gw_buffer file = realdata_load(realdata_path("xen-code/leg45_hvm_w64_1024.xz"));

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Random legacy images converted: memory and state are those of the checkpoint that counts, however
- * the image came and wherever it broke off. GODWIT_IMAGES says how many.
+ * Tests conversions of random legacy images: memory and state are those of the last complete
+ * checkpoint, whatever the input is read from and wherever it is cut. GODWIT_IMAGES sets their
+ * number.
  */
 #include "fixture.h"
 
@@ -25,7 +26,7 @@
 struct trip {
 	uint64_t seed;
 	const struct legacy_made *made;
-	const struct legacy_made_round *round; /* that the result has to be of */
+	const struct legacy_made_round *round; /* the round that the result must show */
 	struct seen s;
 };
 
@@ -41,7 +42,7 @@ static void check_page(struct trip *t, uint64_t pfn)
 			      (unsigned long long)pfn, is);
 		return;
 	}
-	/* What is not there need not be told. */
+	/* A page that does not exist may be left out. */
 	if (was == LEGACY_NEVER || was == GW_PAGE_XTAB) {
 		if (is != NEVER && is != GW_PAGE_XTAB)
 			WRONG(t, "pfn 0x%llx has type %u", (unsigned long long)pfn, is);
@@ -222,7 +223,7 @@ static void check_result(struct trip *t, const struct outcome *o)
 	seen_free(&t->s);
 }
 
-/* The round that an image of this length is whole up to; NULL: none. */
+/* The last round that is complete in the first len bytes; NULL: none. */
 static const struct legacy_made_round *whole_up_to(const struct legacy_made *made, size_t len)
 {
 	const struct legacy_made_round *round = NULL;
@@ -236,7 +237,7 @@ static const struct legacy_made_round *whole_up_to(const struct legacy_made *mad
 /* Which ends of the conversion can be read again; a pipe cannot. */
 enum ends { PIPES, FILE_IN, FILE_OUT, ENDS };
 
-/* A file that begins with what is not ours, and then has this much of ours. */
+/* A file with some foreign bytes in front, then len bytes of the image. */
 static struct gw_channel *file_with(const void *data, size_t len, int *fd)
 {
 	struct gw_error err = GW_ERROR_INIT;
@@ -269,7 +270,7 @@ static void convert_between(struct outcome *o, const void *data, size_t len, enu
 	gw_channel_close(out);
 }
 
-/* Whole but for the device model's record, which libxl writes and libxc alone does not. */
+/* Complete but for the device model's record, which libxl writes and libxc alone does not. */
 static bool ends_before_model(const struct legacy_made *m, size_t len)
 {
 	const struct legacy_made_round *first = &m->rounds[0];
@@ -278,14 +279,14 @@ static bool ends_before_model(const struct legacy_made *m, size_t len)
 	       len == first->context + first->context_len;
 }
 
-/* The same comes of it from wherever to wherever it goes. */
+/* The result is the same for all kinds of input and output. */
 static void convert_cut(struct trip *t, size_t len, enum gw_convert_form to, enum ends ends)
 {
 	struct gw_convert_args args = {.to = to, .bare = t->made->bare};
 	struct legacy_made_round without;
 	struct outcome o;
 
-	/* What Xen 3.0 wrote can look like another kind of image. */
+	/* An image of Xen 3.0 can look like one of another kind. */
 	if (t->made->kind.guest == GW_GUEST_X86_PV && !t->made->extended_info)
 		args.legacy = t->made->kind;
 	t->round = whole_up_to(t->made, len);
@@ -312,7 +313,7 @@ static void convert_cut(struct trip *t, size_t len, enum gw_convert_form to, enu
 	outcome_free(&o);
 }
 
-/* A QEMU record that goes to the end of the input cannot be cut: it is shorter then. */
+/* A QEMU record without a length goes to the end of the input: a cut only makes it shorter. */
 static bool goes_to_the_end(const struct legacy_made *made)
 {
 	const struct legacy_made_round *last = &made->rounds[made->nr_rounds - 1];
@@ -332,7 +333,7 @@ static void trip(uint64_t seed, const struct legacy_wish *wish)
 	convert_cut(&t, whole, GW_CONVERT_LIBXC, seed % ENDS);
 	if (goes_to_the_end(made))
 		whole = made->rounds[made->nr_rounds - 1].model - 21;
-	/* At the ends of rounds, beside them, and anywhere. */
+	/* At the ends of rounds, near them, and anywhere. */
 	for (size_t i = 0; i < made->nr_rounds; i++)
 		for (size_t at = made->rounds[i].end - 1; at <= made->rounds[i].end + 1; at++)
 			if (at < whole)
@@ -361,7 +362,7 @@ static void random_images(void **state)
 		trip(seed + i, NULL);
 }
 
-/* What chance brings too seldom. */
+/* Images with properties that random choices give too rarely. */
 static void wished_images(void **state)
 {
 	static const struct legacy_wish wishes[] = {
@@ -382,7 +383,7 @@ static void wished_images(void **state)
 			trip(seed + 1000 * i + j, &wishes[i]);
 }
 
-/* Every boundary between two items, a byte beside it, and between. */
+/* At every boundary between two items, one byte beside it, and between boundaries. */
 static void cut_everywhere(void **state)
 {
 	uint64_t seed = random_seed();

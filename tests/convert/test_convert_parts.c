@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The parts in which rounds wait: pages by pfn, and records of which a later round brings newer
- * ones.
+ * Tests the stores for waiting rounds: pages by pfn, and records that a later round replaces.
  */
 #include "fixture.h"
 
@@ -16,7 +15,7 @@
 
 #define PFNS 5000u
 
-/* Against a plain array, over several rounds. */
+/* Compares with a plain array, over several rounds. */
 static void slots_hold_the_last_of_each(void **state)
 {
 	static const uint8_t types[] = {0, 0, 0, 1, 4, 9, 0xd, 0xe, 0xf};
@@ -31,7 +30,7 @@ static void slots_hold_the_last_of_each(void **state)
 		memset(type, 5, PFNS);
 		for (int i = 0; i < 4000; i++) {
 			uint64_t pfn = random64() % PFNS;
-			/* Pfns of two guests: far apart. */
+			/* Pfns in two ranges that are far apart. */
 			uint64_t at = pfn + (pfn & 1024 ? UINT64_C(1) << 35 : 0);
 			uint8_t t = types[random64() % sizeof(types)];
 
@@ -63,7 +62,7 @@ static void slots_hold_the_last_of_each(void **state)
 		}
 		assert_int_equal(taken, marked);
 	}
-	/* No larger than the guest, in whole chunks. */
+	/* The store is no larger than the guest, in whole chunks. */
 	assert_true(s.nr_chunks <= PFNS / GW_PAGE_STORE_CHUNK + 1);
 	assert_int_equal(lseek(s.fd, 0, SEEK_END),
 			 (off_t)(s.nr_chunks * GW_PAGE_STORE_CHUNK * 4096));
@@ -85,7 +84,7 @@ static void slots_across_chunks(void **state)
 		assert_ok(gw_page_store_read(&s, 700 + i, 1, page, &err), &err);
 		assert_memory_equal(page, pages + i * 4096, 4096);
 	}
-	/* What never came is zero, in a chunk that is there or not. */
+	/* A page that never came is zero, whether its chunk exists or not. */
 	memset(pages, 0, 4096);
 	assert_ok(gw_page_store_read(&s, 699, 1, page, &err), &err);
 	assert_memory_equal(page, pages, 4096);
@@ -95,7 +94,7 @@ static void slots_across_chunks(void **state)
 	free(pages);
 }
 
-/* Pfns as far apart as they can be cost memory, and only so much. */
+/* Pfns that are as far apart as possible use memory, but only up to a bound. */
 static void slots_have_a_bound(void **state)
 {
 	struct gw_error err = GW_ERROR_INIT;
@@ -144,7 +143,7 @@ static void check_records(struct gw_buffer *is, struct gw_buffer *expected)
 	gw_buffer_free(expected);
 }
 
-/* As a restore of both rounds would have it. */
+/* The result is that of a restore of both rounds. */
 static void newer_records_replace(void **state)
 {
 	static const uint64_t old_params[][2] = {{1, 10}, {5, 11}, {17, 12}};

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Every recorded stream to every form: whole, page by page what the manifest says, record by record
- * what the specification demands; and what has to stay as it was, byte by byte.
+ * Tests the conversion of every recorded stream to every form: complete, its pages as in the
+ * manifest, its records as the specification demands, and unchanged bytes where nothing has to
+ * change.
  */
 #include "fixture.h"
 
@@ -13,8 +14,8 @@
 #include "base/util.h"
 #include "format/xl/file.h"
 
-/* Streams of tests/data, by patterns of their names. Calls with the path below tests/data and the
- * unpacked bytes. Returns how many. */
+/* Calls fn for the streams of tests/data whose names match the patterns, with the path below
+ * tests/data and the unpacked bytes. Returns their number. */
 typedef void stream_fn(const char *name, const struct gw_buffer *file);
 
 static int is_stream(const struct dirent *d)
@@ -61,7 +62,7 @@ static bool is_legacy(const char *name)
 static const enum gw_convert_form forms[] = {GW_CONVERT_SAME, GW_CONVERT_LIBXC, GW_CONVERT_LIBXL,
 					     GW_CONVERT_XL};
 
-/* The layers of the result are those that were asked for, and the config the input's. */
+/* The result has the layers that were asked for and the config of the input. */
 static void check_layers(const struct seen *s, const struct gw_buffer *file,
 			 enum gw_convert_form form, bool legacy)
 {
@@ -74,7 +75,7 @@ static void check_layers(const struct seen *s, const struct gw_buffer *file,
 	if (form != GW_CONVERT_XL)
 		return;
 	assert_true(is_xl);
-	/* All but the flags is carried over. */
+	/* Everything but the flags is copied. */
 	assert_memory_equal(s->data, file->data, 36);
 	assert_memory_equal(s->data + 40, file->data + 40, s->xl_len - 40);
 	assert_int_equal(gw_get_le32(s->data + 36),
@@ -121,7 +122,7 @@ static void to_each_form(void **state)
 	assert_true(each_in("xen417", "*", one_to_each_form) >= 5);
 }
 
-/* A plain image of version 3 stays as it is, to the last byte. */
+/* A plain image of version 3 is copied unchanged, to the last byte. */
 static void one_stays(const char *name, const struct gw_buffer *file)
 {
 	struct outcome o;
@@ -129,7 +130,7 @@ static void one_stays(const char *name, const struct gw_buffer *file)
 	convert(&o, file->data, file->len, NULL);
 	assert_int_equal(o.rc, 0);
 	assert_int_equal(o.done.from, GW_CONVERT_V3);
-	/* xl migrate says something behind the stream. */
+	/* xl migrate sends a message after the stream. */
 	assert_int_equal(o.out.len, file->len - (strstr(name, "migrate") ? 44 : 0));
 	assert_memory_equal(o.out.data, file->data, o.out.len);
 	assert_int_equal(o.warnings.len, 1);
@@ -142,7 +143,7 @@ static void plain_version_3_stays(void **state)
 	assert_true(each_in("xen417", "tiny*", one_stays) >= 4);
 }
 
-/* Version 2 gets the other version and a STATIC_DATA_END before memory, and nothing else. */
+/* Version 2 gets the new version and a STATIC_DATA_END before memory, and nothing else changes. */
 static void one_of_version_2(const char *name, const struct gw_buffer *file)
 {
 	struct gw_buffer expected = {0};
@@ -170,8 +171,8 @@ static void version_2_gets_what_it_lacks(void **state)
 	assert_true(each_in("xen-code", "v2*", one_of_version_2) >= 2);
 }
 
-/* Of an image with checkpoints, the records behind the pages are those of the last complete one, as
- * they stood there; and so is what libxl had behind it. */
+/* In an image with checkpoints, the records after the pages are those of the last complete one,
+ * unchanged; so are libxl's records after the image. */
 static void check_tail(const struct seen *in, const struct seen *out)
 {
 	size_t end = in->nr, begin, at = 0;
@@ -231,7 +232,7 @@ static void checkpoints_of_version_3(void **state)
 	assert_true(each_in("xen-code", "v3*@(remus|colo)*", one_with_checkpoints) >= 3);
 }
 
-/* The order that the specification wants, of what a legacy image becomes. */
+/* The records of a converted legacy image come in the order that the specification demands. */
 static void one_in_order(const char *name, const struct gw_buffer *file)
 {
 	struct gw_convert_args args = {.to = GW_CONVERT_LIBXL};
@@ -273,7 +274,7 @@ static void records_of_legacy_images(void **state)
 	assert_true(each_in("xen-code", "xl45*", one_in_order) >= 2);
 }
 
-/* To a bare image what has no place there is told, once each. */
+/* What a bare image cannot carry is reported, once each. */
 static void what_is_dropped(void **state)
 {
 	static const struct {
@@ -315,13 +316,13 @@ static void what_is_dropped(void **state)
 	}
 }
 
-/* What the caller wants the input to be. */
+/* The caller says what the input has to be. */
 static void other_sources(void **state)
 {
 	static const struct {
 		const char *name;
 		enum gw_convert_source from;
-		const char *text; /* NULL: it is that */
+		const char *text; /* NULL: the input is that */
 	} cases[] = {
 		{"v3_422_hvm_1024", GW_CONVERT_V3, NULL},
 		{"v3_422_hvm_1024", GW_CONVERT_V2, "the image has version 3, expected version 2"},
@@ -355,7 +356,7 @@ static void other_sources(void **state)
 	}
 }
 
-/* Who saved whom: forced, believed, neither. */
+/* Guest type and width of the tools: forced, detected, neither. */
 static void kinds_of_legacy(void **state)
 {
 	struct gw_buffer file = realdata_load(realdata_path("xen-code/leg42_hvm_w32_1024.xz"));
@@ -387,7 +388,7 @@ static void kinds_of_legacy(void **state)
 	gw_buffer_free(&file);
 }
 
-/* Without the device model's record, which then is not read either. */
+/* To an image without the device model's record, which is not read then. */
 static void bare_images(void **state)
 {
 	static const char *const names[] = {"leg45_hvm_w64_1024", "leg45_hvm_w64_qemutrad_1024",

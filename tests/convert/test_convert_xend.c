@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Files of xend to every form: what comes of the image is what comes of it without the header, and
- * that the config is lost is said. No such file was recorded: the header is put before recorded
- * images here.
+ * Tests conversions of files of xend to every form: the result is that of the image without the
+ * header, and the loss of the config is reported. No such file was recorded, so the header is put
+ * before recorded images here.
  */
 #include "fixture.h"
 
@@ -53,7 +53,7 @@ static void check_form(const char *name, enum gw_convert_form form, const struct
 	outcome_free(&o);
 }
 
-/* An xl header that says nothing but what follows, which xl takes with a config beside it. */
+/* An xl header without a config; xl takes it with a config file beside it. */
 static void check_xl(const struct gw_buffer *file, const struct outcome *bare)
 {
 	static const char header[] = "Xen saved domain, xl format\n \0 \r\4\3\2\1\2\0\0\0\0\0\0\0"
@@ -99,7 +99,7 @@ static void as_without_it(void **state)
 	}
 }
 
-/* A bare image has no more claim to an xl header than before. */
+/* A bare image still cannot be converted to a file with an xl header. */
 static void bare_ones_stay_refused(void **state)
 {
 	struct gw_convert_args args = {.to = GW_CONVERT_XL};
@@ -169,7 +169,7 @@ static void what_is_refused(void **state)
 	}
 }
 
-/* The image does not depend on it. */
+/* The result does not depend on the config. */
 static void configs_that_are_none(void **state)
 {
 	static const char *const texts[] = {"", "(domain", "name = 'a'"};
@@ -194,8 +194,8 @@ static void configs_that_are_none(void **state)
 	gw_buffer_free(&image);
 }
 
-/* Who wants the config takes the header off first; messages count from the file's begin all the
- * same. */
+/* A caller that needs the config reads the header first; messages still count offsets from the
+ * file's beginning. */
 static void header_taken_before(void **state)
 {
 	struct gw_buffer image = realdata_load(realdata_path(samples[3]));

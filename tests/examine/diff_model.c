@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The model and its images, written with the encoders of format/.
+ * The model and its images, written with the encoders of src/format/.
  */
 #include "diff_model.h"
 
@@ -15,7 +15,7 @@
 #define SHARED_WC_SEC 3076u
 
 const char *const model_registers[MODEL_WORDS] = {"rax", "rbx", "rcx", "rdx", "rip", "rsp"};
-/* Where they are in struct hvm_hw_cpu and in vcpu_guest_context of 64 bits. */
+/* Offsets in struct hvm_hw_cpu and in the 64-bit vcpu_guest_context. */
 static const unsigned hvm_at[MODEL_WORDS] = {512, 520, 528, 536, 640, 568};
 static const unsigned pv_at[MODEL_WORDS] = {600, 560, 608, 616, 648, 672};
 
@@ -197,13 +197,13 @@ void model_state(const struct model *a, const struct model *b, struct gw_buffer 
 
 struct writer {
 	const struct model *m;
-	uint64_t *random; /* NULL: nothing is left to chance */
+	uint64_t *random; /* NULL: no random choices */
 	struct gw_buffer out;
 	struct gw_error err;
 	bool checkpointed, dealt[MODEL_PFNS]; /* a copy was sent */
 };
 
-/* Whether something is done that need not be: n times in a hundred. */
+/* Decides, with n in a hundred, whether to do something optional. */
 static bool chance(struct writer *w, unsigned n)
 {
 	return w->random && below(w->random, 100) < n;
@@ -218,11 +218,11 @@ static void fill_page(uint8_t *page, uint32_t seed)
 {
 	for (unsigned i = 0; i < GW_PAGE_SIZE; i += 4)
 		gw_put_le32(page + i, seed ? seed + i * 2654435761u : 0);
-	/* Where only one bit differs, it is in one place. */
+	/* One word, at a place that depends on the seed, is the seed itself. */
 	gw_put_le32(page + seed % 1024 * 4, seed);
 }
 
-/* Entries of one record; other: contents that do not count. */
+/* Entries of one record; other: with contents that a later copy replaces. */
 struct batch {
 	size_t n, nr_pages;
 	uint64_t entries[64];
@@ -257,7 +257,7 @@ static void add_entry(struct writer *w, struct batch *b, uint64_t pfn, unsigned 
 		end_batch(w, b);
 }
 
-/* Copies that a later one takes back, and entries of pfns that have no page. */
+/* Copies that a later one replaces, and entries of pfns that have no page. */
 static void put_noise(struct writer *w)
 {
 	struct batch b = {0};
@@ -301,7 +301,7 @@ static void put_pages(struct writer *w)
 		if (!seed && type == GW_PAGE_NOTAB && !w->dealt[pfn] && chance(w, 50))
 			type = GW_PAGE_XALLOC;
 		add_entry(w, &b, pfn, type, seed);
-		/* No restore of an HVM guest takes a page away. */
+		/* A restore of an HVM guest never takes a page away. */
 		if (!w->m->pv && chance(w, 5))
 			add_entry(w, &b, pfn, GW_PAGE_XTAB, 0);
 		w->dealt[pfn] = true;
@@ -319,7 +319,7 @@ static void put_params(struct writer *w)
 			continue;
 		index[n] = gw_hvm_params_saved[i];
 		values[n++] = w->m->params[i];
-		/* One that a later record takes back. */
+		/* A record that a later one replaces. */
 		if (chance(w, 5))
 			assert_ok(gw_hvm_params_append(&w->out, 1, &index[n - 1], &(uint64_t){7},
 						       &w->err),
@@ -423,7 +423,7 @@ static void put_static(struct writer *w)
 		assert_ok(gw_p2m_frames_append(&w->out, &p2m, &(uint64_t){9}, &w->err), &w->err);
 }
 
-/* What libxl adds, behind an image or at a checkpoint. */
+/* The device model's state that libxl adds, after an image or at a checkpoint. */
 static void put_device_model(struct writer *w)
 {
 	const struct model *m = w->m;
@@ -460,7 +460,7 @@ static void put_checkpoint(struct writer *w)
 	put(w, GW_STREAM_CHECKPOINT_END, NULL, 0);
 }
 
-/* A round that tells of another state, and that the next will take back. */
+/* A round with another state, which the next round replaces. */
 static void put_other_round(struct writer *w)
 {
 	const struct model *m = w->m;
@@ -468,7 +468,7 @@ static void put_other_round(struct writer *w)
 
 	for (unsigned i = 0; i < 20; i++)
 		model_change(&other, w->random);
-	/* Params and keys are never taken away, only set again; static data comes once. */
+	/* Params and keys are never removed, only set again; static data comes once. */
 	memcpy(other.params, m->params, sizeof(m->params));
 	memcpy(other.keys, m->keys, sizeof(m->keys));
 	memcpy(other.leaves, m->leaves, sizeof(m->leaves));
@@ -480,7 +480,7 @@ static void put_other_round(struct writer *w)
 	w->m = m;
 }
 
-/* Behind the last complete checkpoint: it does not count, wherever it breaks off. */
+/* A round after the last complete checkpoint, cut anywhere: it does not count. */
 static void put_cut_round(struct writer *w)
 {
 	size_t before = w->out.len;
@@ -522,7 +522,7 @@ static struct gw_buffer image(const struct model *m, uint64_t *random)
 	const struct gw_stream_header h = {.version = GW_STREAM_VERSION};
 	struct writer w = {.m = m, .random = random};
 	uint8_t raw[GW_STREAM_HEADER_SIZE];
-	/* Where the layers bring nothing, they make no difference. */
+	/* Layers that bring no state of their own make no difference. */
 	bool layers = m->layers || chance(&w, 30);
 
 	assert_non_null(gw_buffer_reserve(&w.out, 2 * MODEL_PFNS * GW_PAGE_SIZE, &w.err));
@@ -532,7 +532,7 @@ static struct gw_buffer image(const struct model *m, uint64_t *random)
 		gw_stream_header_encode(&h, raw);
 		gw_buffer_append(&w.out, raw, sizeof(raw), &w.err);
 		put(&w, GW_STREAM_LIBXC_CONTEXT, NULL, 0);
-		/* A checkpointed one would have to have libxl's records in between. */
+		/* An image with checkpoints would need libxl's records between its rounds. */
 		if (!m->layers) {
 			w.random = NULL;
 			put_image(&w);

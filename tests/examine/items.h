@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The items of a legacy image, and what a walk through it gathers.
+ * The items of a legacy image, as a walk through it reports them.
  */
 #ifndef GW_TESTS_EXAMINE_ITEMS_H
 #define GW_TESTS_EXAMINE_ITEMS_H

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * See summarise.h.
+ * Walks an image in memory into a summary.
  */
 #include "lib/gwtest.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Formats by their first bytes.
+ * Tests the detection of formats by their first bytes.
  */
 #include "lib/gwtest.h"
 
@@ -29,7 +29,7 @@ static void knows_magics(void **unused)
 	assert_int_equal(gw_detect("some text that is no image at all", 33), GW_FILE_UNKNOWN);
 }
 
-/* p2m_size and the word behind it, as toolstacks of either width wrote them. */
+/* p2m_size and the next word, as toolstacks of either width wrote them. */
 static enum gw_file_format legacy(unsigned width, uint64_t p2m_size, uint64_t next)
 {
 	uint8_t raw[32] = {0};

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * gw_diff() against a model: what differs between two domains, whatever way their images were
- * written and from whatever they are read.
+ * Tests gw_diff() against a model: it finds the differences of two domains, in whatever way their
+ * images were written and from whatever they are read.
  */
 #include "lib/gwtest.h"
 
@@ -23,19 +23,19 @@
 #include "lib/realdata.h"
 #include "lib/random.h"
 
-/* What a comparison told. */
+/* What a comparison reported. */
 struct told {
 	struct gw_buffer lines; /* "part number entry field" each */
-	char values[2000];	/* of all of them: "a|b|only_a|only_b;" */
+	char values[2000];	/* all values, in the form "a|b|only_a|only_b;" */
 	char pages[MODEL_PFNS][5];
 	uint64_t last_pfn, other_pfns;
-	struct gw_page_difference run; /* the last */
+	struct gw_page_difference run; /* the last one */
 	struct gw_comparison found;
 	struct gw_error err;
 	int rc;
-	void (*between)(struct told *told); /* both were read */
+	void (*between)(struct told *told); /* called when both sides were read */
 	struct gw_channel *a;
-	const struct gw_xend *xend_a, *xend_b; /* what stood before the images */
+	const struct gw_xend *xend_a, *xend_b; /* read before the images */
 };
 
 static void on_images(void *opaque, const struct gw_comparison *found)
@@ -105,7 +105,7 @@ static struct gw_channel *pipe_channel(const struct gw_buffer *image)
 	return ch;
 }
 
-/* files: bit 0 a, bit 1 b; else they are read as from a pipe. */
+/* files: bit 0 for a, bit 1 for b; the others are read as from a pipe. */
 static void compare(struct told *t, const struct gw_buffer *a, const struct gw_buffer *b,
 		    unsigned files, bool details)
 {
@@ -140,7 +140,7 @@ static void forget(struct told *t)
 	*t = (struct told){0};
 }
 
-/* Lines in the order of strcmp, as the two sides tell them in different orders. */
+/* Sorts lines by strcmp(), as the two sides report them in different orders. */
 static int by_text(const void *x, const void *y)
 {
 	return strcmp(*(char *const *)x, *(char *const *)y);
@@ -216,7 +216,7 @@ static void agrees_with_the_model(void **unused)
 		gw_buffer_free(&image_a);
 		gw_buffer_free(&image_b);
 	}
-	/* Both outcomes were met. */
+	/* Both outcomes came up. */
 	assert_in_range(equal, 20, 200);
 }
 
@@ -283,7 +283,7 @@ static void details_of_pages(void **unused)
 	gw_buffer_free(&image_b);
 }
 
-/* What no field covers is told as bytes, and nothing is equal that is not. */
+/* Bytes that no field covers are reported as bytes, and no difference is missed. */
 static void bytes_without_a_name(void **unused)
 {
 	struct gw_buffer image_a, image_b;
@@ -300,7 +300,7 @@ static void bytes_without_a_name(void **unused)
 	at += 8;
 	assert_int_equal(
 		gw_hvm_find(image_b.data + at, image_b.len - at, GW_HVM_CPU, 1, &entry, NULL), 1);
-	/* flags, of which one bit has a name; and the pad behind them */
+	/* flags, in which one bit has a name; and the padding after them */
 	image_b.data[at + entry.offset + 8 + 1024] ^= 0x11;
 	image_b.data[at + entry.offset + 8 + 1029] ^= 0xff;
 	compare(&t, &image_a, &image_b, 3, false);
@@ -311,7 +311,8 @@ static void bytes_without_a_name(void **unused)
 	gw_buffer_free(&image_b);
 }
 
-/* A field that tables leave out where it is 0 is one difference, and no bytes besides. */
+/* A field that the tables leave out where it is 0 is one difference, and is not reported as bytes
+ * in addition. */
 static void fields_of_one_side(void **unused)
 {
 	struct gw_buffer images[2];
@@ -341,7 +342,7 @@ static int by_first_letter(const void *x, const void *y)
 	return **(const char *const *)x - **(const char *const *)y;
 }
 
-/* Of one key the first goes with the first. */
+/* Where a key is repeated, the first of one side is compared with the first of the other. */
 static void matches_in_order(void **unused)
 {
 	const char *const a[] = {"b1", "a1", "b2", "c1"}, *const b[] = {"b1", "d1", "a1", "b2",
@@ -358,7 +359,7 @@ static void matches_in_order(void **unused)
 	free(pairs);
 }
 
-/* The image with a libxl stream and an xl header with this config around it. */
+/* The image in a libxl stream with an xl header and this config. */
 static struct gw_buffer with_config(const struct gw_buffer *image, const char *config, bool json)
 {
 	const struct gw_stream_header h = {.version = GW_STREAM_VERSION};
@@ -390,8 +391,8 @@ static void configs(void **unused)
 		 "config 0 - a.c\nconfig 0 - a.d\n", "\"x\"|none||;none|null||;"},
 		{true, "[1]", "[1,2]", "config 0 - [1]\n", "none|2||;"},
 		{true, "[1]", "{}", "config 0 - -\n", "[1]|{}||;"},
-		/* Who takes the first of two members sees another config than who takes the last.
-		 */
+		/* A reader that takes the first of two members sees another config than one that
+		 * takes the last. */
 		{true, "{\"a\":1,\"a\":2}", "{\"a\":2}", "config 0 - line 1\n",
 		 "{\"a\":1,\"a\":2}|{\"a\":2}||;"},
 		{false, "name=x\nvcpus=1\n", "name=x\nvcpus=2\nmemory=3\n",
@@ -419,7 +420,7 @@ static void configs(void **unused)
 	gw_buffer_free(&image);
 }
 
-/* Those of xend: list by list, whatever stands between them. */
+/* Configs of xend are compared list by list, whatever is between the lists. */
 static void configs_of_xend(void **unused)
 {
 	static const struct {
@@ -464,7 +465,7 @@ static void configs_of_xend(void **unused)
 	gw_buffer_free(&image);
 }
 
-/* Adds a record of entries without contents before the END of an image. */
+/* Adds a record of entries without contents before an image's END. */
 static void add_entries(struct gw_buffer *image, const uint64_t *entries, size_t n)
 {
 	uint8_t head[16 + 8 * 64];
@@ -476,13 +477,13 @@ static void add_entries(struct gw_buffer *image, const uint64_t *entries, size_t
 	assert_ok(gw_record_append(image, GW_REC_END, NULL, 0, &err), &err);
 }
 
-/* A restore takes no page away, but remembers the last type of a PV guest's. */
+/* A restore never takes a page away, but remembers the last type of a PV guest's page. */
 static void pages_stay(void **unused)
 {
 	static const struct {
 		bool pv;
 		unsigned type;
-		const char *there, *absent; /* what the entry makes of either kind of pfn */
+		const char *there, *absent; /* for a pfn with a page and without one */
 	} cases[] = {
 		{false, GW_PAGE_XTAB, "", ""},	  {false, GW_PAGE_BROKEN, "", ""},
 		{false, GW_PAGE_XALLOC, "", "B"}, {true, GW_PAGE_XTAB, "t", ""},
@@ -513,7 +514,7 @@ static void pages_stay(void **unused)
 	}
 }
 
-/* Pfns far apart cost memory: soon they are refused. */
+/* Pfns far apart use memory: soon they are refused. */
 static void is_bounded(void **unused)
 {
 	struct gw_buffer image_a, image_b;
@@ -562,7 +563,7 @@ static void what_fails(void **unused)
 	make(&a, false);
 	image = model_plain_image(&a);
 	bad = model_plain_image(&a);
-	/* Cut off in either: said by name. */
+	/* Either image is cut: the message names it. */
 	bad.len -= 8;
 	for (unsigned files = 0; files < 4; files++) {
 		compare(&t, &bad, &image, files, false);
@@ -574,7 +575,7 @@ static void what_fails(void **unused)
 		forget(&t);
 	}
 	gw_buffer_free(&bad);
-	/* Where the pages of a legacy image are, its records do not say. */
+	/* The records of a legacy image do not give the offsets of its pages. */
 	bad = realdata_load(realdata_path("xen-code/leg45_hvm_w64_1024.xz"));
 	for (unsigned files = 0; files < 4; files++) {
 		compare(&t, &image, &bad, files, false);

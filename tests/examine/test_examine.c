@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The walk: over real streams, cut and damaged in all places, from a channel that counts what is
- * read and what is passed over.
+ * Tests the walk over real streams, cut and damaged everywhere. The channel counts the bytes that
+ * are read and skipped.
  */
 #include "lib/gwtest.h"
 
@@ -31,7 +31,7 @@ static const char *const streams[] = {
 	"xen-code/v3_422_colo_hvm_1024.fwd.xz",
 };
 
-/* Whole streams are without errors; every byte is accounted for, and pages are never read. */
+/* Whole streams have no errors, every byte is accounted for, and page contents are never read. */
 static void passes_over_pages(void **unused)
 {
 	for (size_t i = 0; i < GW_ARRAY_SIZE(streams); i++) {
@@ -51,7 +51,7 @@ static void passes_over_pages(void **unused)
 	}
 }
 
-/* Where the records of an image begin, END's end last. */
+/* The offsets of an image's records; the last is where END ends. */
 struct places {
 	uint64_t at[4096];
 	uint32_t type[4096];
@@ -83,8 +83,8 @@ static void find_places(const struct gw_buffer *file, struct places *p)
 }
 
 /*
- * One error that tells where: in or behind the last record that began, and not behind the cut.
- * Behind a whole checkpoint it is no error, but it is said all the same.
+ * A cut is one error. Its offset is at or after the last record that began, and not after the cut.
+ * After a complete checkpoint a cut is not an error, but is still reported.
  */
 static void check_cut(const struct gw_buffer *file, uint64_t at, bool whole_so_far, bool inside)
 {
@@ -118,7 +118,7 @@ static void check_cuts(const char *name, bool checkpointed)
 
 	find_places(&file, &places);
 	for (size_t i = 0; i < places.nr; i++) {
-		/* Pages are many and alike. */
+		/* Records of pages are many and alike. */
 		bool few = i > 20 && i + 60 < places.nr && i % 16;
 
 		if (!few) {
@@ -144,9 +144,10 @@ static void names_every_cut(void **unused)
 	check_cuts("xen-code/v3_422_libxl_hvm_remus3_1024.xz", true);
 }
 
-/* A fault in one record: what is written where in its body, and the rule that must notice. */
+/* A fault in one record: the offset and bytes to change in its body, and the rule that must report
+ * it. */
 struct fault {
-	uint32_t record; /* type; the first of it */
+	uint32_t record; /* its type; the first record of that type */
 	int at;		 /* byte of the record, header included */
 	uint8_t bytes[8];
 	int len;
@@ -216,7 +217,7 @@ static void finds_every_fault(void **unused)
 	gw_buffer_free(&whole);
 }
 
-/* A length that leads out of the image ends the walk with one finding, and costs no memory. */
+/* A length beyond the end of the image ends the walk with one finding and uses no memory. */
 static void stops_where_framing_is_lost(void **unused)
 {
 	static struct places places;
@@ -240,8 +241,8 @@ static void stops_where_framing_is_lost(void **unused)
 	gw_buffer_free(&file);
 }
 
-/* Offsets stay true behind a checkpoint, where bytes of the libxl layer lie between those of the
- * image. */
+/* Offsets are still right after a checkpoint, where bytes of the libxl layer lie between those of
+ * the image. */
 static void offsets_behind_checkpoints(void **unused)
 {
 	static struct places places;
@@ -263,7 +264,7 @@ static void offsets_behind_checkpoints(void **unused)
 	gw_buffer_free(&file);
 }
 
-/* What stands behind the end is named: the words of a migration, and everything else. */
+/* Bytes after the end are named: the messages of a migration, and anything else. */
 static void names_trailing_bytes(void **unused)
 {
 	static const char words[] = "domain is yours, you are cleared to unpause";
@@ -290,10 +291,10 @@ static void names_trailing_bytes(void **unused)
 	gw_buffer_free(&file);
 }
 
-/* Device model state as it is handed on. */
+/* Device model state as the walk passes it on. */
 struct bodies {
 	const struct gw_buffer *file;
-	uint64_t at, bytes; /* of the record at hand; of all */
+	uint64_t at, bytes; /* of the current record; of all records */
 	unsigned count;
 	bool fail;
 };
@@ -331,7 +332,8 @@ static int walk_bodies(struct bodies *b, size_t len, struct gw_error *err)
 	return rc;
 }
 
-/* Every byte of it and none of the padding; what the input lacks does not come. */
+/* The sink gets every byte of the state and none of the padding; where the input is cut, it gets
+ * fewer. */
 static void hands_on_device_models(void **unused)
 {
 	struct gw_buffer file =
@@ -349,7 +351,7 @@ static void hands_on_device_models(void **unused)
 	gw_buffer_free(&file);
 }
 
-/* Input in dribs and drabs gives the same result; a failing one is no finding but a failure. */
+/* Input in small pieces gives the same result; a failing input is a failure and not a finding. */
 static void any_pace_and_failures(void **unused)
 {
 	struct gw_buffer file = realdata_load(realdata_path("xen417/tiny-pv.save.xz"));
@@ -377,7 +379,7 @@ static void any_pace_and_failures(void **unused)
 	gw_buffer_free(&file);
 }
 
-/* Everything a user sees is made of each record. */
+/* Formats each record as the tools do, to reach that code. */
 static void summarise(void *opaque, const struct gw_examine_record *record)
 {
 	struct gw_summary *s = opaque;
@@ -448,7 +450,8 @@ static void examine_damaged(const uint8_t *data, size_t len)
 	summary->want_contents = random64() % 2;
 	summary->want_tables = true;
 	counting_init(&c);
-	/* Damage to the first bytes may make a legacy image of it, which has no contents here. */
+	/* Damage to the first bytes may turn the file into a legacy image, for which this sink gets
+	 * no contents. */
 	if (gw_examine(&c.ch, &sink, &sum, &err) < 0)
 		assert_int_equal(err.code, GW_UNSUPPORTED);
 	assert_true(sum.bytes <= len);
@@ -462,8 +465,7 @@ static void examine_damaged(const uint8_t *data, size_t len)
 	free(c.ch.name);
 }
 
-/* Bytes changed at random in and around the heads of records: no crash, no hang, no memory without
- * end. */
+/* Random changes in and around the headers of records: no crash, no hang, no unbounded memory. */
 static void survives_random_damage(void **unused)
 {
 	static const char *const names[] = {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The walk through legacy images that were recorded: over every one, cut and damaged in all places.
+ * Tests the walk over every recorded legacy image, whole, cut and damaged everywhere.
  */
 #include "lib/gwtest.h"
 
@@ -17,7 +17,7 @@
 
 #define SAMPLES_MAX 64u
 
-/* The recorded ones: names without ".xz". */
+/* Names of the recorded images, without ".xz". */
 struct samples {
 	char names[SAMPLES_MAX][80];
 	size_t nr;
@@ -53,7 +53,7 @@ static struct gw_buffer load(const char *name)
 	return realdata_load(realdata_path(file));
 }
 
-/* The manifest of the last checkpoint. */
+/* Loads the manifest of the last checkpoint. */
 static struct manifest last_manifest(const char *name, uint64_t rounds)
 {
 	char file[120];
@@ -72,7 +72,7 @@ static bool count_populated(void *opaque, const struct gw_map_run *run)
 	return true;
 }
 
-/* Every page of the manifest has its type, and nothing else is there. */
+/* Every page of the manifest has its type, and no other page exists. */
 static void check_map(const char *name, const struct gw_memory_map *map, uint64_t rounds)
 {
 	struct manifest m = last_manifest(name, rounds);
@@ -89,7 +89,8 @@ static void check_map(const char *name, const struct gw_memory_map *map, uint64_
 	manifest_free(&m);
 }
 
-/* No error, each byte in one item, no page contents read, and the memory that the guest had. */
+/* There is no error, each byte is in one item, no page contents are read, and the memory is the
+ * guest's. */
 static void recorded_ones(void **unused)
 {
 	struct samples s = all_samples();
@@ -107,7 +108,7 @@ static void recorded_ones(void **unused)
 		assert_true(sum.has_legacy && sum.has_image);
 		assert_int_equal(sum.bytes, file.len);
 		assert_int_equal(o.read + o.skipped, file.len);
-		/* Of compressed rounds the bytes are read, there is no other way. */
+		/* The bytes of compressed rounds have to be read. */
 		if (!sum.legacy_compressed)
 			assert_true(o.read < 200000);
 		assert_true(o.skipped >= UINT64_C(990) * 4096);
@@ -121,7 +122,7 @@ static void recorded_ones(void **unused)
 	}
 }
 
-/* What was gathered is what the maker of the streams says (tests/data/README.md). */
+/* The summary agrees with what is known of the streams (tests/data/README.md). */
 static void what_they_say(void **unused)
 {
 	struct gw_buffer file = load("xen-code/leg45_hvm_w64_remus4_comp_1024");
@@ -168,7 +169,8 @@ static void what_they_say(void **unused)
 	gw_buffer_free(&file);
 }
 
-/* Where rounds end, behind each tail, and what an image says that ends there. */
+/* The offsets after each tail, where rounds end, and what is reported of an image that ends
+ * there. */
 struct tails {
 	uint64_t at[16], records_sum[16], entries[16];
 	size_t nr;
@@ -194,7 +196,7 @@ static struct tails tails_of(const struct gw_buffer *file, const struct items *i
 	return t;
 }
 
-/* Behind a whole round: a warning or a note, and all that is said is said of that round. */
+/* A cut after a complete round: a warning or a note, and every finding is of that round. */
 static void check_cut_behind(const struct gw_buffer *file, const struct tails *tails, size_t round,
 			     uint64_t at)
 {
@@ -208,14 +210,14 @@ static void check_cut_behind(const struct gw_buffer *file, const struct tails *t
 	assert_int_equal(o.sum.rounds, round + 1);
 	assert_int_equal(at == tails->at[round], find(&o, "legacy-cut-round") == NULL);
 	items_walk(file->data, (size_t)at, items);
-	/* The first has a CHECKPOINT in the place of the END once something follows. */
+	/* The first round has a CHECKPOINT instead of the END if something follows. */
 	if (round)
 		assert_true(items->records_sum == tails->records_sum[round]);
 	assert_int_equal(items->summary.memory.entries, tails->entries[round]);
 	items_free(items);
 }
 
-/* Before the end of the first: one error. */
+/* A cut before the end of the first round: one error. */
 static void check_cut(const struct gw_buffer *file, uint64_t at)
 {
 	const struct gw_finding *last;
@@ -228,13 +230,13 @@ static void check_cut(const struct gw_buffer *file, uint64_t at)
 	}
 	assert_int_equal(o.sum.errors, 1);
 	last = &o.findings[o.nr - 1];
-	/* So few bytes are no image yet. */
+	/* So few bytes are not detected as an image. */
 	assert_string_equal(last->rule->id, at < 16 ? "file-format" : "legacy-truncated");
 	assert_true(last->offset <= at);
 	assert_int_equal(o.sum.bytes, at < 16 ? 0 : at);
 }
 
-/* Behind the context of a guest that LAST_CHECKPOINT was said of: a warning. */
+/* A cut after the HVM context of a guest whose image has LAST_CHECKPOINT: a warning. */
 static void check_cut_before_model(const struct gw_buffer *file, uint64_t at)
 {
 	struct outcome o;
@@ -287,7 +289,7 @@ static void names_every_cut(void **unused)
 	check_cuts("xen-code/leg45_hvm_w64_remus4_comp_1024");
 }
 
-/* The record of xend's device model has no length: it is the rest, however much that is. */
+/* The record of xend's device model has no length: it takes the rest of the input. */
 static void the_rest_is_the_device_model(void **unused)
 {
 	struct gw_buffer file = load("xen-code/leg40_hvm_w64_1024");
@@ -313,7 +315,7 @@ static void the_rest_is_the_device_model(void **unused)
 	gw_buffer_free(&file);
 }
 
-/* An id that nobody wrote ends the walk with one error, at that chunk. */
+/* An id that no version ever wrote ends the walk with one error, at that chunk. */
 static void ids_that_are_none(void **unused)
 {
 	static const uint32_t bad[] = {1025, (uint32_t)-22, 0x80000000, 0x7fffffff};
@@ -330,7 +332,7 @@ static void ids_that_are_none(void **unused)
 			continue;
 		gw_put_le32(at, bad[i % GW_ARRAY_SIZE(bad)]);
 		examine(file.data, file.len, &o);
-		if (i == 0) { /* it is no legacy image then */
+		if (i == 0) { /* then it is not a legacy image */
 			assert_int_equal(o.sum.errors, 1);
 			assert_non_null(find(&o, "file-format"));
 		} else {
@@ -347,7 +349,7 @@ static void ids_that_are_none(void **unused)
 	gw_buffer_free(&file);
 }
 
-/* Where the first item of that id is. */
+/* The offset of the first item with that id. */
 static uint64_t place_of(const struct items *items, int32_t id)
 {
 	for (size_t i = 0; i < items->nr; i++)
@@ -357,7 +359,8 @@ static uint64_t place_of(const struct items *items, int32_t id)
 	return 0;
 }
 
-/* A fault in one item: what is written where in it, and the rule that must notice, once. */
+/* A fault in one item: the offset and bytes to change in it, and the rule that must report it,
+ * once. */
 struct fault {
 	int32_t id;
 	int at;
@@ -366,7 +369,7 @@ struct fault {
 	const char *rule;
 };
 
-/* Each is one error, whether the rules of this format have it or those of the image it becomes. */
+/* Each fault gives one error, whether the rule is of this format or of the image it becomes. */
 static void faults_are_found_once(void **unused)
 {
 	static const struct fault faults[] = {
@@ -397,7 +400,7 @@ static void faults_are_found_once(void **unused)
 			show(&o);
 		assert_non_null(found);
 		assert_int_equal(o.sum.errors, 1);
-		/* All params are in one record, that of the tail. */
+		/* All params are in one record, which belongs to the tail. */
 		if (found->rule->layer == GW_LAYER_LIBXC)
 			place = place_of(items, GW_LEG_TAIL_MAGIC_PFNS);
 		assert_int_equal(found->offset, place);
@@ -407,7 +410,7 @@ static void faults_are_found_once(void **unused)
 	gw_buffer_free(&file);
 }
 
-/* What is only true of an image that was converted is not said of one that was not. */
+/* What is only true of a converted image is not reported for an unconverted one. */
 static void not_yet_converted(void **unused)
 {
 	struct gw_buffer file = load("xen-code/leg45_hvm_w64_verify_1024");
@@ -443,7 +446,7 @@ static void contents_are_not_given(void **unused)
 	gw_buffer_free(&file);
 }
 
-/* The state of the device model, a checkpoint after the other. */
+/* The state of the device model, one checkpoint after the other. */
 struct states {
 	unsigned nr;
 	uint64_t length, come;
@@ -486,7 +489,7 @@ static void states_are_handed_on(void **unused)
 		unsigned rounds;
 	} cases[] = {
 		{"xen-code/leg45_hvm_w32_1024", 1},
-		{"xen-code/leg40_hvm_w64_1024", 1}, /* to the end of the file */
+		{"xen-code/leg40_hvm_w64_1024", 1}, /* its state goes to the end of the file */
 		{"xen-code/leg45_hvm_w64_remus4_1024", 4},
 	};
 

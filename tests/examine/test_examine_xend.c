@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The walk through files of xend: its header before recorded legacy images. No such file was
+ * Tests the walk over files of xend: its header before recorded legacy images. No such file was
  * recorded; header and config are made here.
  */
 #include "lib/gwtest.h"
@@ -37,7 +37,7 @@ static const char *const samples[] = {
 	"xen-code-more/leg43_pv32_w32_broken_257.xz",
 };
 
-/* All is as without the header, and as far behind as it is long. */
+/* Everything is as without the header, but all offsets are larger by its length. */
 static void as_without_it(void **unused)
 {
 	for (size_t n = 0; n < GW_ARRAY_SIZE(samples); n++) {
@@ -82,8 +82,8 @@ static void names_it(void **unused)
 	gw_buffer_free(&file);
 }
 
-/* Everywhere in the header and its config, and some bytes into the image: one error, that says
- * so. */
+/* A cut anywhere in the header or its config, or in the first bytes of the image, is one error that
+ * names the part. */
 static void names_every_cut(void **unused)
 {
 	struct gw_buffer file = before(samples[1]);
@@ -146,7 +146,7 @@ static void lengths_that_are_none(void **unused)
 	}
 }
 
-/* The image is there all the same. */
+/* The image is still read. */
 static void configs_that_are_none(void **unused)
 {
 	static const char *const texts[] = {"", "(domain", "{\"c_info\": {}}", "name = 'a'\n"};
@@ -167,7 +167,7 @@ static void configs_that_are_none(void **unused)
 	}
 }
 
-/* What is no legacy image is walked, and is out of place. */
+/* An image that is not a legacy one is walked, and reported as out of place. */
 static void others_behind_it(void **unused)
 {
 	static const struct {
@@ -195,7 +195,7 @@ static void others_behind_it(void **unused)
 	}
 }
 
-/* An xl header that announces a legacy image is no better. */
+/* An xl header that announces a legacy image is reported as well. */
 static void a_stream_in_a_legacy_place(void **unused)
 {
 	struct gw_buffer file = realdata_load(realdata_path("xen417/tiny-hvm.save.xz"));

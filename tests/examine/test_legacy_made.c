@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The walk through legacy images that are made here: an HVM guest of a few pages whose second round
- * is compressed, rightly or wrongly.
+ * Tests the walk over legacy images that are made here: an HVM guest of a few pages whose second
+ * round is compressed, validly or not.
  */
 #include "lib/gwtest.h"
 
@@ -99,7 +99,8 @@ static void expect_image(struct legacy_out *o, const char *rule, const char *tex
 	gw_buffer_free(&o->bytes);
 }
 
-/* One piece, each byte a piece of its own: the same pages. */
+/* The compressed bytes in one piece, and each byte in a piece of its own: the pages are the
+ * same. */
 static void compressed_rounds(void **unused)
 {
 	for (unsigned width = 4; width <= 8; width += 4) {
@@ -130,14 +131,14 @@ static void compressed_rounds_that_are_wrong(void **unused)
 	put_compressed(&o, more.data, more.len);
 	put_tail(&o);
 	expect_image(&o, "legacy-compressed-data", "more pages than the round has entries");
-	/* A second batch makes room for them. */
+	/* A second batch has entries for the additional pages. */
 	o = compressed_image(8);
 	put_compressed(&o, data.data, data.len);
 	put_batch(&o);
 	put_compressed(&o, data.data, data.len);
 	put_tail(&o);
 	expect_image(&o, NULL, NULL);
-	/* A run of no words, which is told once. */
+	/* An empty run, which is reported once. */
 	o = compressed_image(8);
 	data.data[1] = 0x81;
 	data.data[2] = 0;
@@ -150,7 +151,7 @@ static void compressed_rounds_that_are_wrong(void **unused)
 	gw_buffer_free(&more);
 }
 
-/* What is wrong in a round behind the first is told once, too. */
+/* A fault in a later round is also reported once. */
 static void later_rounds_are_judged_once(void **unused)
 {
 	static const uint32_t bad[] = {UINT32_C(0x50000001)};
@@ -164,7 +165,7 @@ static void later_rounds_are_judged_once(void **unused)
 	gw_buffer_free(&data);
 }
 
-/* Whatever the bytes are, the walk comes to an end and says what it found. */
+/* Whatever the bytes are, the walk comes to an end and reports findings. */
 static void random_damage(void **unused)
 {
 	struct gw_buffer data = compressed_pages(PAGES);
@@ -174,7 +175,7 @@ static void random_damage(void **unused)
 	put_compressed(&o, data.data, data.len);
 	put_tail(&o);
 	for (unsigned n = 0; n < 4000; n++) {
-		/* Between the pages of the first round and the end, and the header. */
+		/* Between the first round's pages and the end, or in the header. */
 		size_t at = random64() % 4 ? b->len - (size_t)random64() % 700 - 1
 					   : (size_t)random64() % 64;
 		uint8_t was = b->data[at];
@@ -187,7 +188,7 @@ static void random_damage(void **unused)
 		assert_true(outcome.sum.bytes <= b->len);
 		if (random64() % 3)
 			b->data[at] = was;
-		if (n % 50 == 0) { /* begin again */
+		if (n % 50 == 0) { /* start from the undamaged image again */
 			gw_buffer_free(b);
 			o = compressed_image(n % 100 ? 4 : 8);
 			put_compressed(&o, data.data, data.len);
@@ -198,7 +199,7 @@ static void random_damage(void **unused)
 	gw_buffer_free(&data);
 }
 
-/* A list of pfns without memory that is empty is an item like others. */
+/* An empty list of pfns without memory is an item like any other. */
 static void no_pfn_without_memory(void **unused)
 {
 	static const struct legacy_info info = {.vcpu = true, .guest_width = 8};

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The memory map against a plain array, and its bounds.
+ * Tests the memory map against a plain array, and its bounds.
  */
 #include "lib/gwtest.h"
 
@@ -17,7 +17,7 @@ struct model {
 	uint64_t runs;
 };
 
-/* Each run is maximal, of one type, and nothing between runs was left out. */
+/* Each run is as long as possible and of one type, and no pfn between runs is left out. */
 static bool check_run(void *opaque, const struct gw_map_run *run)
 {
 	struct model *m = opaque;
@@ -70,7 +70,7 @@ static void agrees_with_an_array(void **unused)
 	gw_memory_map_free(&map);
 }
 
-/* Runs of pages in a row, as records bring them, and pages sent again, against an array. */
+/* Runs of pages in a row, as records bring them, and pages sent again, compared with an array. */
 static void remembers_places(void **unused)
 {
 	static uint64_t places[PFNS];
@@ -91,7 +91,7 @@ static void remembers_places(void **unused)
 		}
 		at += random64() % 10000;
 	}
-	/* One without contents. */
+	/* An entry without contents. */
 	assert_ok(gw_memory_map_add(&map, PFNS, GW_PAGE_XALLOC, &err), &err);
 	assert_false(gw_memory_map_place(&map, PFNS, &place));
 	for (unsigned i = 0; i < PFNS; i++) {
@@ -123,7 +123,7 @@ static void remembers_places(void **unused)
 	gw_memory_map_free(&map);
 }
 
-/* How often each came, with its neighbours that came as often. */
+/* The count of each page's copies, with adjacent pages of the same count. */
 struct times {
 	uint32_t of[PFNS];
 	uint64_t next, pfns;
@@ -165,7 +165,8 @@ static void check_histogram(const struct gw_memory_map *map, const struct times 
 	free(list);
 }
 
-/* From once to more than fits in a byte, in chunks where that is so and where it is not. */
+/* From one copy to more than a byte can count, in chunks that need larger counters and chunks that
+ * do not. */
 static void counts_times(void **unused)
 {
 	static struct times t;
@@ -178,7 +179,7 @@ static void counts_times(void **unused)
 
 		switch (random64() % 4) {
 		case 0:
-			pfn %= 3; /* hot */
+			pfn %= 3; /* a page that is sent often */
 			break;
 		case 1:
 			pfn = 9000 + pfn % 1000;
@@ -204,7 +205,7 @@ static void counts_times(void **unused)
 	gw_memory_map_free(&map);
 }
 
-/* A count that needs more room than a byte is had by so many chunks only. */
+/* Only a limited number of chunks gets counters that are larger than a byte. */
 static void counts_are_bounded(void **unused)
 {
 	struct gw_memory_map map = {0};
@@ -261,13 +262,13 @@ static void finds_holes(void **unused)
 		assert_int_equal(h.list[i].first, made[i].first);
 		assert_int_equal(h.list[i].last, made[i].last);
 	}
-	/* Memory at the top: no hole behind it. */
+	/* Memory at the top: no hole after it. */
 	assert_ok(gw_memory_map_add(&map, 0x200000, GW_PAGE_NOTAB, &err), &err);
 	h.nr = 0;
 	assert_ok(gw_memory_map_holes(&map, take_hole, &h, &err), &err);
 	assert_int_equal(h.nr, 4);
 	assert_int_equal(h.list[3].last, 0x1fffff);
-	/* A hole of the highest pfn alone. */
+	/* A hole that is the highest pfn alone. */
 	assert_ok(gw_memory_map_add(&map, 0x200001, GW_PAGE_XTAB, &err), &err);
 	h.nr = 0;
 	assert_ok(gw_memory_map_holes(&map, take_hole, &h, &err), &err);
@@ -296,7 +297,7 @@ static void runs_cross_chunks(void **unused)
 		assert_ok(gw_memory_map_add(&map, pfn, GW_PAGE_NOTAB, &err), &err);
 	assert_ok(gw_memory_map_add(&map, UINT64_C(1) << 35, GW_PAGE_XTAB, &err), &err);
 	assert_ok(gw_memory_map_add(&map, 0, GW_PAGE_XTAB, &err), &err);
-	/* The last pfn of a chunk; what is in the table behind it lies far away. */
+	/* The last pfn of a chunk; the chunk next to it in the table is far away. */
 	assert_ok(gw_memory_map_add(&map, (UINT64_C(1) << 34) - 1, GW_PAGE_XTAB, &err), &err);
 	assert_ok(gw_memory_map_runs(&map, collect, &next, &err), &err);
 	assert_int_equal(next - runs, 4);
@@ -310,7 +311,7 @@ static void runs_cross_chunks(void **unused)
 	gw_memory_map_free(&map);
 }
 
-/* Pfns far apart cost a chunk each: soon they are only counted. */
+/* Pfns far apart use a chunk each: soon they are only counted. */
 static void is_bounded(void **unused)
 {
 	struct gw_memory_map map = {0};
@@ -321,7 +322,7 @@ static void is_bounded(void **unused)
 	assert_int_equal(map.entries, 200000);
 	assert_int_equal(map.pfns + map.left_out, 200000);
 	assert_true(map.left_out > 190000);
-	/* An honest image of that size is not refused any room. */
+	/* A real image of that size gets all the room it needs. */
 	gw_memory_map_free(&map);
 	for (uint64_t i = 0; i < 8000000; i++)
 		assert_ok(gw_memory_map_add(&map, i, GW_PAGE_NOTAB, &err), &err);

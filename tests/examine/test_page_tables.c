@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The trees of page tables, against the rule by which the tables of the recorded guests were made
- * (tests/data/README.md): the rule is written down here once more, held against the manifest's
- * hashes, and followed with nothing but arrays. Then tables made to be nasty.
+ * Tests the walk of page tables against the rule by which the tables of the recorded guests were
+ * made (tests/data/README.md). The rule is implemented here once more with plain arrays, and
+ * checked against the manifest's hashes. Then tests invalid tables.
  */
 #include "lib/gwtest.h"
 
@@ -13,15 +13,15 @@
 #include "lib/manifest.h"
 
 #define PFNS	   1024u
-#define GUEST_PFNS (PFNS - 16) /* those above are ballooned out */
-#define FIRST	   0x28u       /* of the tables */
+#define GUEST_PFNS (PFNS - 16) /* the pfns above are ballooned out */
+#define FIRST	   0x28u       /* the first of the tables */
 #define LAST	   0x37u
 #define PTES	   512u
 
 struct guest {
 	const char *name;
 	unsigned width;
-	unsigned nr_tables; /* the rule covers all that the image has */
+	unsigned nr_tables; /* all tables of the image; the rule covers each */
 };
 
 static const struct guest guests[] = {
@@ -30,7 +30,7 @@ static const struct guest guests[] = {
 	{"v3_422_pv32_live_1024", 4, 13},
 };
 
-/* The guest as the rule has it. */
+/* The guest as the rule defines it. */
 struct model {
 	unsigned levels;
 	unsigned type[PFNS]; /* from the manifest */
@@ -80,7 +80,8 @@ static bool is_as_made(const struct model *m, const struct manifest *made, unsig
 	return memcmp(hash, manifest_find(made, pfn)->hash, sizeof(hash)) == 0;
 }
 
-/* A live guest rewrote an entry of pfn 31 in each round; how many there were the hash tells. */
+/* A live guest rewrote an entry of pfn 31 in each round; the hash shows how many rounds there
+ * were. */
 static void play_rounds(struct model *m, const struct manifest *made)
 {
 	for (unsigned r = 1; r < 20 && !is_as_made(m, made, 0x31); r++)
@@ -166,7 +167,7 @@ static void check_root(const struct model *m, const struct gw_root *root, bool r
 	assert_int_equal(root->present, present);
 	assert_int_equal(root->mapped, mapped);
 	assert_int_equal(root->shared, shared);
-	/* Of an L4 those that map Xen; of a PAE L3 all but its four. */
+	/* In an L4 the slots that map Xen; in a PAE L3 all but its first four. */
 	assert_int_equal(root->xen_slots, m->levels == 4 ? 16 : 508);
 }
 
@@ -236,8 +237,7 @@ static void check_guest(const struct guest *g)
 	assert_int_equal(pt->unread, 0);
 	assert_true(pt->all_followed);
 	assert_ok(gw_page_tables_faults(pt, no_fault, NULL, &err), &err);
-	/* Kernel roots of both vCPUs, and with 64 bits user roots: as the image's maker set them.
-	 */
+	/* Kernel roots of both vCPUs, and user roots of 64-bit guests, as the recorder set them. */
 	assert_int_equal(pt->roots[0].nr_uses, 2);
 	assert_int_equal(pt->roots[1].nr_uses, g->width == 8 ? 2 : 0);
 	for (size_t i = 0; i < 2; i++) {
@@ -315,13 +315,13 @@ static void names_each_fault(void **unused)
 		{2, 1, 0x31067, -1},		  /* pinned L1 */
 		{2, 2, 0x20067, GW_TABLE_TYPE},	  /* itself */
 		{2, 3, 0x40067, GW_TABLE_TYPE},	  /* an ordinary page */
-		{2, 4, 0x100067, GW_TABLE_ABOVE}, /* one beyond the last */
-		{2, 5, 0xff067, GW_TABLE_ABSENT}, /* the last, never mentioned */
+		{2, 4, 0x100067, GW_TABLE_ABOVE}, /* one beyond the last pfn */
+		{2, 5, 0xff067, GW_TABLE_ABSENT}, /* the last pfn, which has no entry */
 		{2, 6, 0x50067, GW_TABLE_ABSENT}, /* XTAB */
 		{2, 7, 0x300e7, GW_TABLE_SUPERPAGE},
 		{2, 8, 0x20066, -1},		/* not present */
 		{2, 9, 0x60067, GW_TABLE_TYPE}, /* a page without contents */
-		{1, 0, 0x400e7, -1},		/* that bit means something else here */
+		{1, 0, 0x400e7, -1},		/* in this table the bit has another meaning */
 		{1, 1, 0x20067, -1},		/* a page like any other */
 		{1, 2, UINT64_C(0x8000000000100067), GW_TABLE_ABOVE},
 		{1, 511, 0x50067, GW_TABLE_ABSENT},
@@ -395,7 +395,7 @@ static void leaves_xens_slots_out(void **unused)
 	assert_int_equal(m.pt.roots[0].xen_slots, 508);
 	made_free(&m);
 
-	/* In an L2 of 32 bits the superpages from slot 428 on are Xen's. */
+	/* In a 32-bit L2 the superpages from slot 428 on are Xen's. */
 	for (unsigned i = 0; i < PTES; i++)
 		ptes[i] = 0xe3;
 	add(&m, 0x20, GW_PAGE_L2TAB, ptes);
@@ -404,7 +404,7 @@ static void leaves_xens_slots_out(void **unused)
 	made_free(&m);
 }
 
-/* What a vCPU names need not be a table. */
+/* A vCPU's root may be a page that is not a table. */
 static void says_what_roots_are(void **unused)
 {
 	static const struct gw_root_use uses[] = {
@@ -443,7 +443,7 @@ static void says_what_roots_are(void **unused)
 	made_free(&m);
 }
 
-/* Many roots over the same tables: what is followed has an end, and what is not is said. */
+/* Many roots over the same tables: the walk has a bound, and reports what it leaves out. */
 static void bounded(void **unused)
 {
 	uint64_t ptes[PTES];
@@ -478,7 +478,8 @@ static void bounded(void **unused)
 	made_free(&m);
 }
 
-/* A page that is no table any more, one that is again; more tables than are kept. */
+/* A page that is no longer a table, one that becomes a table again, and more tables than are
+ * kept. */
 static void keeps_the_last_contents(void **unused)
 {
 	struct made m = {0};

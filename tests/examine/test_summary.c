@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * What counts of an image with checkpoints, and what pages have in them: held against the manifests
- * that were made beside the streams, one for each checkpoint.
+ * Tests summaries of images with checkpoints, their state and page contents, against the manifests
+ * of the recorded streams, one for each checkpoint.
  */
 #include "lib/gwtest.h"
 
@@ -26,8 +26,8 @@ static int by_hash(const void *a, const void *b)
 	return memcmp((*x)->hash, (*y)->hash, MANIFEST_HASH);
 }
 
-/* A guest that was protected by Remus has a page that it filled with 0 or 0xff; of other words none
- * has any. */
+/* Guests under Remus fill a page with 0 or 0xff; no recorded guest has a page of another repeated
+ * word. */
 static struct made count_made(const struct manifest *m)
 {
 	static const uint8_t zeros[4096];
@@ -110,7 +110,8 @@ static void counts_contents(void **unused)
 	}
 }
 
-/* Offset behind the record that completes checkpoint n, from 0, and of the record itself. */
+/* The offset after the record that completes checkpoint n (from 0); *at is the offset of the
+ * record. */
 static size_t completes(const struct gw_buffer *file, bool libxl, unsigned n, size_t *at)
 {
 	*at = place_of_record(
@@ -119,7 +120,7 @@ static size_t completes(const struct gw_buffer *file, bool libxl, unsigned n, si
 	return *at + GW_RECORD_HEADER_SIZE;
 }
 
-/* Cut behind a checkpoint, or in the round behind it: the state is that of its manifest. */
+/* Cut after a checkpoint, or in the next round: the state is that of the checkpoint's manifest. */
 static void check_cut(const struct gw_buffer *file, size_t len, const char *manifest, bool libxl,
 		      unsigned checkpoint, bool unfinished)
 {
@@ -161,7 +162,7 @@ static void shows_the_last_checkpoint(void **unused)
 	}
 }
 
-/* Registers and params of a round that is not complete are not the guest's either. */
+/* Registers and params of an incomplete round do not count either. */
 static void params_of_the_last_checkpoint(void **unused)
 {
 	struct gw_buffer file = realdata_load(realdata_path("xen-code/v3_422_hvm_remus3_1024.xz"));
@@ -180,7 +181,7 @@ static void params_of_the_last_checkpoint(void **unused)
 	gw_buffer_free(&file);
 }
 
-/* So does the device model's state, which is looked at before its checkpoint is complete. */
+/* Nor does the device model's state, which is read before its checkpoint is complete. */
 static void emulator_of_the_last_checkpoint(void **unused)
 {
 	struct gw_buffer file =
@@ -201,7 +202,7 @@ static void emulator_of_the_last_checkpoint(void **unused)
 	gw_buffer_free(&file);
 }
 
-/* An END behind checkpoints: what stands between is never applied. */
+/* An END after checkpoints: the records between are never applied. */
 static void end_behind_a_checkpoint(void **unused)
 {
 	struct gw_buffer file = realdata_load(realdata_path("xen-code/v3_422_hvm_remus3_1024.xz"));
@@ -213,7 +214,7 @@ static void end_behind_a_checkpoint(void **unused)
 	gw_buffer_free(&file);
 }
 
-/* A small HVM image: records one after the other. */
+/* A small HVM image, record by record. */
 static void put_record(struct gw_buffer *image, uint32_t type, const void *body, size_t len)
 {
 	struct gw_error err = GW_ERROR_INIT;
@@ -233,7 +234,7 @@ static void begin_image(struct gw_buffer *image)
 	put_record(image, GW_REC_STATIC_DATA_END, NULL, 0);
 }
 
-/* One pfn; of a type that has contents, these bytes throughout but for the first. */
+/* One pfn; a page with contents has this byte everywhere but in its first. */
 static void put_page(struct gw_buffer *image, uint64_t pfn, unsigned type, uint8_t fill,
 		     uint8_t first)
 {
@@ -273,7 +274,8 @@ static void contents_go_with_their_page(void **unused)
 	assert_int_equal(n.one_word, 1);
 	assert_int_equal(n.equal, 2);
 	assert_int_equal(n.equal_kinds, 1);
-	/* Taken away; given once more without contents, which stay what they were. */
+	/* XTAB and BROKEN take a page away; XALLOC leaves the contents of an existing page as they
+	 * were. */
 	put_page(&image, 1, GW_PAGE_XTAB, 0, 0);
 	put_page(&image, 2, GW_PAGE_XALLOC, 0, 0);
 	put_page(&image, 3, GW_PAGE_BROKEN, 0, 0);
@@ -281,7 +283,7 @@ static void contents_go_with_their_page(void **unused)
 	assert_int_equal(n.pages, 3);
 	assert_int_equal(n.zero, 1);
 	assert_int_equal(n.one_word, 0);
-	/* What comes behind VERIFY is no news. */
+	/* Pages after VERIFY change nothing. */
 	put_record(&image, GW_REC_VERIFY, NULL, 0);
 	put_page(&image, 4, GW_PAGE_NOTAB, 0, 0);
 	put_page(&image, 9, GW_PAGE_NOTAB, 0, 0);
@@ -292,7 +294,7 @@ static void contents_go_with_their_page(void **unused)
 	gw_buffer_free(&image);
 }
 
-/* Any page can become any other, and go; equal ones are found wherever they are. */
+/* Any page can become any other, and be removed; equal pages are found wherever they are. */
 static void counts_as_an_array_does(void **unused)
 {
 	enum { NR = 3000, KINDS = 900 };
@@ -304,8 +306,8 @@ static void counts_as_an_array_does(void **unused)
 	struct gw_error err = GW_ERROR_INIT;
 	unsigned of[KINDS] = {0};
 
-	memset(kinds[1], 0x5a, sizeof(kinds[1])); /* of one word; kinds[0] is zero */
-	for (unsigned k = 2; k < KINDS; k++)	  /* each alike another but for one bit */
+	memset(kinds[1], 0x5a, sizeof(kinds[1])); /* pages of one word; kinds[0] is zero */
+	for (unsigned k = 2; k < KINDS; k++)	  /* each differs from another in one bit */
 		kinds[k][k / 8 * 4] = (uint8_t)(1u << k % 8);
 	for (unsigned i = 0; i < NR; i++)
 		kind[i] = -1;

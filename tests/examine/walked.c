@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The channel of walked.h, and a sink that keeps what it is told.
+ * The channel of walked.h, and a sink that keeps what the walk reports.
  */
 #include "lib/gwtest.h"
 
@@ -68,7 +68,7 @@ static void on_record(void *opaque, const struct gw_examine_record *record)
 {
 	struct outcome *o = opaque;
 
-	/* What a legacy image becomes may stand in another order in it. */
+	/* Records of a legacy image may have another order than its items. */
 	assert_true(o->sum.has_legacy || o->records == 0 || record->offset > o->last_offset);
 	o->last_offset = record->offset;
 	o->records++;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Walking bytes of a test's: a channel that counts what is read of them and what is passed over,
- * and what the walk said.
+ * Walks over a test's bytes, with a channel that counts the bytes read and skipped and a sink that
+ * keeps what the walk reports.
  */
 #ifndef GW_TESTS_EXAMINE_WALKED_H
 #define GW_TESTS_EXAMINE_WALKED_H
@@ -17,7 +17,7 @@ struct counting {
 	uint64_t read, skipped;
 };
 
-/* Over data and len, which are set; free(c->ch.name) when it is done. */
+/* Set data and len before; free(c->ch.name) after. */
 void counting_init(struct counting *c);
 
 #define FINDINGS 64
@@ -31,12 +31,12 @@ struct outcome {
 	size_t records;
 };
 
-/* The walk over a channel, into an outcome that is zeroed; it must not fail. */
+/* Walks over a channel into a zeroed outcome; must not fail. */
 void examine_channel(struct gw_channel *ch, struct outcome *o);
 void examine(const uint8_t *data, size_t len, struct outcome *o);
-/* For a test that is about to fail: all findings. */
+/* Prints all findings, for a test that is about to fail. */
 void show(const struct outcome *o);
-/* The first of that rule, or NULL. */
+/* The first finding of that rule, or NULL. */
 const struct gw_finding *find(const struct outcome *o, const char *rule);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Driving the legacy reader.
+ * Feeds the legacy reader and its rules.
  */
 #include "lib/gwtest.h"
 
@@ -32,7 +32,7 @@ static bool skip_data(struct legacy_feed *f, enum gw_legacy_event last)
 	return true;
 }
 
-/* The rules hear of what the reader made of its input. */
+/* Passes what the reader made of its input to the rules. */
 static void judge(struct legacy_feed *f, enum fed fed, enum gw_legacy_event event)
 {
 	if (!f->rules)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Driving the legacy reader over bytes in memory, and its rules with it.
+ * Feeds the legacy reader, and its rules, with bytes in memory.
  */
 #ifndef GW_TESTS_FORMAT_LEGACY_FEED_H
 #define GW_TESTS_FORMAT_LEGACY_FEED_H
@@ -19,8 +19,8 @@ struct legacy_feed {
 
 /*
  * Goes on to the next event other than MORE; page contents, compressed data and device models are
- * skipped in the call after theirs. False: the reader fails (err), or input ended (cut).
- * The rules see everything, also the end.
+ * skipped in the call after theirs. Returns false if the reader fails (err) or the input ends
+ * (cut). The rules get every event, and the end.
  */
 bool legacy_feed_next(struct legacy_feed *f, enum gw_legacy_event *event);
 

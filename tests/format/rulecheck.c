@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Collecting findings for the tests of the rules.
+ * Collects findings for the tests of the rules.
  */
 #include "lib/gwtest.h"
 

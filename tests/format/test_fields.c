@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Named fields: of the state of guests that Xen 4.17 saved, of entries of every length, and against
- * Xen's own headers where they are installed.
+ * Tests the named fields of guest state: in guests that Xen 4.17 saved, in entries of every length,
+ * and against Xen's own headers where these are installed.
  */
 #include "lib/gwtest.h"
 
@@ -18,11 +18,11 @@
 #if __has_include(<xen/hvm/save.h>) && __has_include(<xen/xen.h>) && defined(__x86_64__)
 #define HAVE_XEN_HEADERS 1
 #include <xen/xen.h>
-/* The order matters. */
+/* The order of these includes matters. */
 #include <xen/hvm/save.h>
 #endif
 
-/* One field looked for by name. */
+/* A field searched by name. */
 struct wanted {
 	const char *name;
 	unsigned seen;
@@ -104,7 +104,7 @@ static void real_hvm(void **state)
 	gw_buffer_free(&file);
 }
 
-/* Code 2 in all sizes Xen ever wrote: the oldest lacks tsc_aux in the middle. */
+/* Code 2 in every size that Xen ever wrote: the oldest lacks tsc_aux in the middle. */
 static void older_entries(void **state)
 {
 	uint8_t raw[1032];
@@ -135,7 +135,7 @@ static void msrs_and_xsave(void **state)
 	assert_int_equal(field_of(GW_HVM_CPU_MSR, raw, 40, "TSC_AUX").value, 7);
 	assert_int_equal(field_of(GW_HVM_CPU_MSR, raw, 40, "msr_0x4242").value, 8);
 	has_not(GW_HVM_CPU_MSR, raw, 39, "msr_0x4242");
-	raw[0] = 1; /* behind its count there are none */
+	raw[0] = 1; /* its count is 0, so the entries after it do not exist */
 	has_not(GW_HVM_CPU_MSR, raw, 40, "msr_0x4242");
 
 	memset(raw, 0, sizeof(raw));
@@ -204,7 +204,7 @@ static void pv_basic(void **state)
 	gw_buffer_free(&file);
 }
 
-/* Each place of the tables of both widths, by a blob in which no two words are alike. */
+/* Checks each offset in the tables of both widths with a blob in which no two words are alike. */
 static void pv_places(void **state)
 {
 	static uint8_t raw[5168];
@@ -266,7 +266,7 @@ static void within(void *opaque, const struct gw_field *field)
 	}
 }
 
-/* Any bytes of any length, in memory of just that size. */
+/* Any bytes of any length, in memory of exactly that size. */
 static void random_entries(void **state)
 {
 	for (unsigned n = 0; n < 3000; n++) {

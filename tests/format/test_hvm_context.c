@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * HVM save records: the walk over blobs that are right and wrong, and the contexts of
- * guests that Xen 4.17 saved.
+ * Tests HVM save records: the walk over valid and invalid blobs, and the contexts of guests that
+ * Xen 4.17 saved.
  */
 #include "lib/gwtest.h"
 
@@ -112,7 +112,7 @@ static void refuses_what_xen_refuses(void **state)
 	gw_buffer_free(&buf);
 }
 
-/* The context of a saved guest, taken apart and put together again. */
+/* The context of a saved guest, taken apart and put together again, has the same bytes. */
 static void rebuilds(const char *name, struct gw_hvm_cpu *cpu)
 {
 	struct gw_error err = GW_ERROR_INIT;
@@ -156,7 +156,8 @@ static void contexts_of_real_guests(void **state)
 
 	rebuilds("xen417/tiny-hvm.save.xz", &cpu);
 	rebuilds("xen417/tiny-pvh.save.xz", &cpu);
-	/* A guest in flat 32-bit protected mode without paging, saved in its suspend hypercall. */
+	/* This guest was in flat 32-bit protected mode without paging, and in its suspend
+	 * hypercall. */
 	assert_int_equal(cpu.rip, 0x1103a8);
 	assert_int_equal(cpu.gpr[GW_HVM_RAX], 0);
 	assert_int_equal(cpu.cr0 & 0x80000001, 1);
@@ -208,7 +209,7 @@ static void older_cpus(void **state)
 	assert_int_equal(cpu.pending_event, 0x80000b0e);
 	assert_int_equal(cpu.flags, GW_HVM_CPU_FPU_VALID);
 
-	entry.length = 1016; /* the same bytes: what was tsc_aux is tsc, and so on */
+	entry.length = 1016; /* the same bytes at other offsets: tsc now holds tsc_aux, and so on */
 	assert_ok(gw_hvm_cpu_decode(&entry, &cpu, &err), &err);
 	assert_int_equal(cpu.efer, 0x500);
 	assert_int_equal(cpu.tsc_aux, 0);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The libxc image: headers, framing, bodies, the reader. The bytes below were worked out
- * by hand from the specification, not made by the code under test.
+ * Tests the libxc image: headers, framing, bodies, the reader. The bytes below were worked out by
+ * hand from the specification, not made by the code under test.
  */
 #include "lib/gwtest.h"
 
@@ -31,7 +31,7 @@ static const uint8_t params[] = {
 
 static const uint8_t empty_msrs[] = {0x0c, 0, 0, 0, 8, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0};
 
-/* A record as the reader would offer it: the header at raw, the body behind. */
+/* A record as the reader gives it: the header at raw, the body after it. */
 static struct gw_record record_at(const uint8_t *raw)
 {
 	struct gw_record rec = {.data = raw + GW_RECORD_HEADER_SIZE};
@@ -40,7 +40,7 @@ static struct gw_record record_at(const uint8_t *raw)
 	return rec;
 }
 
-/* To the next event. The reader never wants a byte that is not part of the input. */
+/* Feeds the reader until its next event. The reader never wants a byte beyond the input. */
 static int next_event(struct gw_image_reader *r, struct feed *src, enum gw_image_event *event,
 		      struct gw_error *err)
 {
@@ -123,7 +123,7 @@ static void headers_in_either_order(void **state)
 	assert_fails(gw_image_header_decode(raw, &back, &err), &err, GW_INVALID, "marker");
 }
 
-/* The smallest image with these bytes in the place of STATIC_DATA_END. */
+/* The smallest image with these bytes instead of STATIC_DATA_END. */
 static struct gw_buffer image_with(const void *records, size_t len)
 {
 	struct gw_error err = GW_ERROR_INIT;
@@ -177,7 +177,7 @@ static void page_contents_are_the_callers(void **state)
 	gw_buffer_free(&image);
 }
 
-/* A PAGE_DATA of this length and count, and what the reader makes of it. */
+/* The reader refuses a PAGE_DATA of this length and count. */
 static void malformed_pages(uint32_t length, uint32_t count, size_t nr_entries, uint64_t data_len)
 {
 	uint8_t raw[8 + 64] = {0};
@@ -479,7 +479,7 @@ static void policies(void **state)
 	struct gw_record cpuid = record_at(buf.data), msr = record_at(buf.data + 80);
 
 	assert_ok(gw_cpuid_policy_decode(&cpuid, &back, &err), &err);
-	assert_ok(gw_cpuid_policy_decode(&cpuid, &back, &err), &err); /* replaces */
+	assert_ok(gw_cpuid_policy_decode(&cpuid, &back, &err), &err); /* replaces the leaves */
 	assert_ok(gw_msr_policy_decode(&msr, &back, &err), &err);
 	assert_ok(gw_policy_copy(&copy, &back, &err), &err);
 	gw_policy_free(&back);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The reader of legacy images over every recorded one of tests/data: what comes in which order,
- * what it says, and that the memory it makes is the manifest's at each checkpoint. A walk of the
- * test's own says how many bytes each item has; the reader is held to want none beyond.
+ * Tests the reader of legacy images over every recorded one of tests/data: the order of the events,
+ * their values, and that memory is the manifest's at each checkpoint. A walk of the test's own
+ * computes the length of each item; the reader may want no byte beyond it.
  */
 #include "lib/gwtest.h"
 
@@ -17,7 +17,7 @@
 #include "lib/manifest.h"
 #include "lib/realdata.h"
 
-/* Words of `order`: runs of batches are one, so are runs of params. */
+/* `order` lists the events; batches in a row are one word, and so are params in a row. */
 struct sample {
 	const char *name;
 	unsigned width;
@@ -25,7 +25,7 @@ struct sample {
 	uint64_t p2m_size;
 	const char *order;
 	unsigned checkpoints;
-	bool chopped; /* fed byte by byte: not all, they are large */
+	bool chopped; /* fed byte by byte: only some, because they are large */
 };
 
 #define PLAIN_HVM                                                                                  \
@@ -84,7 +84,7 @@ static const struct sample samples[] = {
 struct feed {
 	const struct sample *sample;
 	const uint8_t *data;
-	size_t len, pos, limit, image; /* limit: nothing at or behind it may be wanted now */
+	size_t len, pos, limit, image; /* limit: the reader may want no byte at or after it now */
 	struct gw_legacy_reader r;
 	struct gw_legacy_rules *rules;
 	struct gw_error err;
@@ -106,7 +106,7 @@ static void log_finding(void *opaque, const struct gw_finding *finding)
 	snprintf(f->findings + len, sizeof(f->findings) - len, "%s ", finding->rule->id);
 }
 
-/* What the rules say of each: nothing but what it is. */
+/* The findings that the rules have for each sample, none of them an error. */
 static const char *findings_of(const struct sample *s)
 {
 	if (strstr(s->name, "verify"))
@@ -116,14 +116,14 @@ static const char *findings_of(const struct sample *s)
 	return "";
 }
 
-/* From here the reader may read this much and no more, until the next call. */
+/* Until the next call, the reader may read this many bytes from here and no more. */
 static void allow(struct feed *f, uint64_t len)
 {
 	assert_true(len <= f->len - f->pos);
 	f->limit = f->pos + (size_t)len;
 }
 
-/* Bytes of the header, by a reading that shares nothing with the reader's. */
+/* The length of the header, computed without code of the reader. */
 static size_t header_bytes(const struct feed *f)
 {
 	size_t w = f->sample->width, at = f->pos + 2 * w + 4, end;
@@ -168,7 +168,7 @@ static size_t chunk_bytes(const struct feed *f)
 	}
 }
 
-/* What may be read next, behind the event that came last. */
+/* Sets what may be read next, after the last event. */
 static void allow_next(struct feed *f, enum gw_legacy_event last)
 {
 	size_t context = f->sample->guest == GW_GUEST_X86_HVM ? 0 : f->r.header.guest_width;
@@ -200,7 +200,8 @@ static void allow_next(struct feed *f, enum gw_legacy_event last)
 	}
 }
 
-/* Brings what is wanted, a byte at a time, each from its own place, or all at once. */
+/* Brings the bytes that the reader wants: one at a time, each from a different address, or all at
+ * once. */
 static void bring(struct feed *f, void *to, size_t len)
 {
 	assert_true(len <= f->limit - f->pos);
@@ -290,7 +291,7 @@ static void take_compressed(struct feed *f)
 	gw_legacy_reader_data_done(&f->r);
 }
 
-/* What the recorder gave the guest in each of its params (README of the recordings). */
+/* The value that the recorder gave the guest in each of its params (README of the recordings). */
 static void check_param(struct feed *f)
 {
 	bool old = strstr(f->sample->name, "leg42"), is64 = f->sample->p2m_size == 0x400;
@@ -391,7 +392,7 @@ static void check_vcpu(struct feed *f)
 	assert_int_equal(v->context_len, l->vcpu_size);
 	assert_false(v->assumed);
 	check_bytes(v->context, 0, l->vcpu_flags, 7, 31 * v->id + 3);
-	/* The root of the page tables, told by its pfn. */
+	/* The root of the page tables, identified by its pfn. */
 	assert_int_equal(
 		gw_pv_cr3_to_frame(l,
 				   gw_pv_get_word(l, gw_pv_word_at(l, v->context + l->vcpu_cr, 3))),
@@ -446,7 +447,7 @@ static void take_model(struct feed *f)
 	gw_legacy_reader_data_done(&f->r);
 }
 
-/* Everything a checkpoint has in its manifest is there, and nothing else. */
+/* Memory has every page of the checkpoint's manifest, and no other. */
 static void compare_memory(struct feed *f)
 {
 	char name[128];
@@ -553,8 +554,8 @@ static void skip_xl_header(struct feed *f)
 	gw_xlfile_free(&xl);
 }
 
-/* An HVM image is told from its first bytes, of which some are the first chunk's: the walk of
- * the test goes on from the chunk. */
+/* The reader detects an HVM image from its first bytes, some of which belong to the first chunk.
+ * The test's own walk continues at that chunk. */
 static void allow_first_chunk(struct feed *f)
 {
 	size_t read = f->pos;
@@ -569,7 +570,7 @@ static void allow_behind(struct feed *f, enum gw_legacy_event event)
 	if (event == GW_LEGACY_HEADER && f->sample->guest == GW_GUEST_X86_HVM)
 		allow_first_chunk(f);
 	else if (event == GW_LEGACY_CHECKPOINT && f->pos == f->len)
-		f->limit = f->len + 4; /* may be asked for, cannot be brought */
+		f->limit = f->len + 4; /* the reader may want these, but there is no more input */
 	else
 		allow_next(f, event);
 }
@@ -584,7 +585,7 @@ static void read_on(struct feed *f)
 	while (event != GW_LEGACY_DONE) {
 		assert_ok(gw_legacy_reader_want(&f->r, &to, &len, &f->err), &f->err);
 		assert_true(len <= f->limit - f->pos);
-		/* Input that ends behind a whole state is not missed. */
+		/* Input may end after a complete round. */
 		if (len && f->pos == f->len && gw_legacy_reader_at_boundary(&f->r))
 			break;
 		bring(f, to, len);
@@ -605,7 +606,7 @@ static void read_on(struct feed *f)
 		  &f->err);
 }
 
-/* Each param that the recording has came. */
+/* Every param of the recording was reported. */
 static void check_params(const struct feed *f)
 {
 	const char *name = f->sample->name;

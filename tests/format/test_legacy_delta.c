@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Undoing the compression of Remus: each kind of byte, pages cut anywhere, what is not valid, and
- * random pages against a compressor that shares no code.
+ * Tests the decompression of Remus pages: each kind of run, pages cut anywhere, invalid runs, and
+ * random pages made by a compressor that shares no code.
  */
 #include "lib/gwtest.h"
 
@@ -16,7 +16,7 @@ static void fill(uint8_t *page, uint8_t from)
 		page[i] = (uint8_t)(from + 7 * i);
 }
 
-/* One page, all its bytes at hand. */
+/* Applies a page with all of its bytes at hand. */
 static void apply_whole(const uint8_t *in, size_t len, uint8_t *page)
 {
 	struct gw_legacy_delta d = {0};
@@ -29,7 +29,7 @@ static void apply_whole(const uint8_t *in, size_t len, uint8_t *page)
 
 static void refuse(const uint8_t *in, size_t len, const char *text)
 {
-	/* The last of an array without room for more than a page. */
+	/* At the end of an array, so that a sanitizer sees a write beyond the page. */
 	uint8_t *page = calloc(1, 4096);
 	struct gw_legacy_delta d = {0};
 	struct gw_error err = GW_ERROR_INIT;
@@ -64,7 +64,7 @@ static void full_page(void **state)
 	assert_memory_equal(page, in + 1, 4096);
 }
 
-/* The worst page and one that has a single word, first and last. */
+/* The page with the longest encoding, and one with a single changed word, first or last. */
 static void runs(void **state)
 {
 	uint8_t in[LEGACY_COMPRESS_MAX], page[4096], want[4096];
@@ -104,7 +104,7 @@ static void runs(void **state)
 	assert_memory_equal(page, want, 4096);
 }
 
-/* Runs that only pass over are a page, too, if a wasteful one. */
+/* A page made only of runs that skip is valid, if wasteful. */
 static void only_skips(void **state)
 {
 	uint8_t in[9], page[4096], was[4096];
@@ -126,7 +126,7 @@ static void not_valid(void **state)
 	refuse(in, 2, "an empty run (0x00) at byte 508");
 	in[1] = 0x80;
 	refuse(in, 2, "an empty run (0x80) at byte 508");
-	/* 8 * 508 bytes passed over: 32 are left. */
+	/* 8 * 508 bytes skipped: 32 are left. */
 	memset(in, 0xff, sizeof(in));
 	in[8] = 0x89;
 	refuse(in, 9, "a run of 36 bytes at byte 4064 of the page, which has 32 left");
@@ -148,7 +148,7 @@ static void kinds(void **state)
 	assert_int_equal(gw_legacy_delta_kind(&d, full, 4), GW_DELTA_FULL);
 	assert_int_equal(gw_legacy_delta_kind(&d, run, 5), GW_DELTA_RUNS);
 	assert_int_equal(gw_legacy_delta_kind(&d, skip, 1), GW_DELTA_RUNS);
-	/* Inside a page the bytes at hand do not count. */
+	/* Inside a page, the length of the bytes at hand makes no difference. */
 	assert_int_equal(gw_legacy_delta_apply(&d, run, 5, page, &complete, &err), 5);
 	assert_false(complete);
 	assert_int_equal(gw_legacy_delta_kind(&d, none, 1), GW_DELTA_RUNS);
@@ -159,7 +159,7 @@ static void kinds(void **state)
 	assert_int_equal(gw_legacy_delta_kind(&d, none, 1), GW_DELTA_FULL);
 }
 
-/* Some words of the page changed, from none to all. */
+/* Changes some words of the page, from none to all. */
 static void change(uint8_t *page)
 {
 	unsigned odds = random64() % 6;
@@ -194,7 +194,8 @@ static void make_set(struct set *s)
 	}
 }
 
-/* All pages of the set from pieces of these sizes (0: random), each a copy of its own. */
+/* Applies all pages of the set from pieces of these sizes (0: random), each in a block of its
+ * own. */
 static void apply_pieces(struct set *s, size_t first, bool chop)
 {
 	struct gw_legacy_delta d = {0};
@@ -244,7 +245,7 @@ static void random_round_trip(void **state)
 	free(s);
 }
 
-/* Every cut of one set into two. */
+/* Splits one set into two pieces at every byte. */
 static void every_split(void **state)
 {
 	struct set *s = malloc(sizeof(*s)), *copy = malloc(sizeof(*copy));

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * What the items of a legacy image become, byte for byte: the records of version 3, and the
+ * Tests the records of version 3 that the items of a legacy image become, byte for byte, and the
  * xenstore keys of the toolstack record.
  */
 #include "lib/gwtest.h"
@@ -72,7 +72,7 @@ static void header_of_hvm(void **state)
 	gw_buffer_free(&out);
 }
 
-/* PV: the guest's width decides the pair, the tools' nothing. */
+/* PV: the guest's width decides the pair; the width of the tools has no effect. */
 static void info_of_pv(void **state)
 {
 	static const struct {
@@ -171,8 +171,8 @@ static void pages_without_fillers(void **state)
 	assert_int_equal(nr_pages, 3);
 	assert_memory_equal(out, expected, sizeof(expected));
 
-	/* Of a PV guest what is not there is an mfn (Xen 3.4) or nothing; the same of no guest that
-	   is so large. */
+	/* In a PV guest an entry without a page is an mfn (Xen 3.4) or a filler, and becomes
+	 * nothing; in an HVM guest so does one beyond the guest's size. */
 	r.header.kind.guest = GW_GUEST_X86_PV;
 	assert_int_equal(gw_legacy_map_pages(&r, out, &nr_pages), GW_ARRAY_SIZE(expected) - 1);
 	assert_int_equal(nr_pages, 3);
@@ -182,7 +182,7 @@ static void pages_without_fillers(void **state)
 	r.header.p2m_size = 0x32;
 	assert_int_equal(gw_legacy_map_pages(&r, out, &nr_pages), GW_ARRAY_SIZE(expected) - 1);
 
-	/* Nothing but fillers: no record may come of it. */
+	/* Only fillers: they become no record. */
 	r.nr_entries = 1;
 	assert_int_equal(gw_legacy_map_pages(&r, out, &nr_pages), 0);
 	assert_int_equal(nr_pages, 0);
@@ -208,13 +208,14 @@ static void tail_of_hvm(void **state)
 		/* X86_TSC_INFO: mode, khz, nsec, incarnation */
 		8, 0, 0, 0, 24, 0, 0, 0, 2, 0, 0, 0, 0x3e, 0x95, 0x27, 0, 0xbc, 0x9a, 0x78, 0x56,
 		0x34, 0x12, 0, 0, 3, 0, 0, 0, 0, 0, 0, 0,
-		/* HVM_PARAMS: in order of coming, the ioreq pages and the store of the tail last */
+		/* HVM_PARAMS: in the order in which they came, the ioreq pages and the store of the
+		 * tail last */
 		10, 0, 0, 0, 8 + 6 * 16, 0, 0, 0, 6, 0, 0, 0, 0, 0, 0, 0, 34, 0, 0, 0, 0, 0, 0, 0,
 		0, 0, 0xfc, 0, 1, 0, 0, 0, 12, 0, 0, 0, 0, 0, 0, 0, 0, 0xd0, 0xff, 0xfe, 0, 0, 0, 0,
 		17, 0, 0, 0, 0, 0, 0, 0, 0xfa, 3, 0, 0, 0, 0, 0, 0, 5, 0, 0, 0, 0, 0, 0, 0, 0xfb, 3,
 		0, 0, 0, 0, 0, 0, 6, 0, 0, 0, 0, 0, 0, 0, 0xfc, 3, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0,
 		0, 0, 0, 0xf9, 3, 0, 0, 0, 0, 0, 0,
-		/* HVM_CONTEXT, as it is, and padding */
+		/* HVM_CONTEXT, unchanged, and padding */
 		9, 0, 0, 0, 5, 0, 0, 0, 'a', 'b', 'c', 'd', 'e', 0, 0, 0};
 	struct gw_legacy_reader r = reader(GW_GUEST_X86_HVM, 8);
 	struct gw_legacy_map map = {0};
@@ -238,7 +239,7 @@ static void tail_of_hvm(void **state)
 	out = tail_of(&map, &r);
 	assert_bytes(&out, expected, sizeof(expected));
 
-	/* The next round brings another context; the rest stays until it comes again. */
+	/* The next round has another context; all else stays until it comes again. */
 	gw_legacy_map_round(&map);
 	out = tail_of(&map, &r);
 	assert_bytes(&out, expected, sizeof(expected) - 16);
@@ -254,7 +255,7 @@ static void tail_of_hvm(void **state)
 	assert_null(map.params.data);
 }
 
-/* What did not come makes no record. */
+/* Items that did not come become no record. */
 static void nothing_from_nothing(void **state)
 {
 	static const enum gw_guest_type guests[] = {GW_GUEST_X86_HVM, GW_GUEST_X86_PV};
@@ -334,7 +335,7 @@ static void tail_of_pv(void **state)
 	r.data = shared_info;
 	r.len = sizeof(shared_info);
 	feed(&map, &r, GW_LEGACY_SHARED_INFO);
-	/* Of an HVM guest's params nothing may come into a PV image. */
+	/* The params of an HVM guest must not get into a PV image. */
 	feed_param(&map, &r, GW_LEG_HVM_CONSOLE_PFN, 0x3fa);
 
 	assert_ok(gw_record_append(&expected, 7, shared_info, sizeof(shared_info), &err), &err);
@@ -353,8 +354,8 @@ static void tail_of_pv(void **state)
 	gw_legacy_map_free(&map);
 }
 
-/* vCPU 0 without VCPU_INFO: VGCF_online, bit 5 of flags, which stand behind fpu_ctxt (512 bytes).
- */
+/* vCPU 0 without VCPU_INFO has VGCF_online: bit 5 of flags, which are after fpu_ctxt (512
+ * bytes). */
 static void an_assumed_vcpu_is_online(void **state)
 {
 	static const struct {
@@ -399,7 +400,7 @@ static void transcendent_memory(void **state)
 	gw_legacy_map_free(&map);
 }
 
-/* A toolstack record is kept as it came, the last one of an HVM guest. */
+/* Toolstack records of an HVM guest are kept unchanged; the last one counts. */
 static void toolstack_record_is_kept(void **state)
 {
 	struct gw_legacy_reader r = reader(GW_GUEST_X86_HVM, 8);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Random legacy images, read back: every event is the one that was written, memory at each
- * checkpoint is the writer's, no byte is wanted beyond the part at hand, and an image cut anywhere
- * is whole exactly behind its tails. GODWIT_IMAGES says how many.
+ * Tests the legacy reader with random images: every event is the one that was written, memory at
+ * each checkpoint is the writer's, no byte beyond the current part is wanted, and a cut image is
+ * complete only if it ends after a tail. GODWIT_IMAGES sets the number of images.
  */
 #include "lib/gwtest.h"
 
@@ -17,11 +17,11 @@
 struct trip {
 	const struct legacy_made *made;
 	uint64_t seed;
-	size_t len, pos; /* the image may be cut */
+	size_t len, pos; /* len: where the image is cut */
 	struct gw_legacy_reader r;
 	struct gw_legacy_rules *rules;
 	struct gw_error err;
-	size_t next; /* event */
+	size_t next; /* index of the next event */
 	uint8_t *memory, *types;
 	uint64_t *queue; /* compressed round: pfns whose contents are to come */
 	size_t queued, unqueued;
@@ -134,7 +134,7 @@ static void check_vcpu(struct trip *t, const struct legacy_made_event *e)
 	CHECK(t, v->assumed, !t->made->vcpu_info);
 }
 
-/* False: the image is cut inside what the caller takes itself. */
+/* Returns false if the image is cut in data that the caller of the reader takes itself. */
 static bool has_data(const struct trip *t, size_t len)
 {
 	return len <= t->len - t->pos;
@@ -226,7 +226,7 @@ static void check_checkpoint(struct trip *t)
 	}
 }
 
-/* False: the image is cut in the data that belongs to the event. */
+/* Returns false if the image is cut in the data of this event. */
 static bool take_event(struct trip *t, enum gw_legacy_event event)
 {
 	const struct legacy_made_event *e = &t->made->events[t->next];
@@ -241,7 +241,7 @@ static bool take_event(struct trip *t, enum gw_legacy_event event)
 		CHECK(t, r->id, e->id);
 		CHECK(t, r->item_offset, e->offset);
 	}
-	/* A cut image of xend is whole for the reader. */
+	/* For the reader, a cut image of xend is complete. */
 	if (t->pos != e->end && t->len == t->made->bytes.len)
 		WRONG(t, "reported at 0x%zx, expected at 0x%zx", t->pos, e->end);
 	switch (event) {
@@ -283,7 +283,7 @@ static bool take_event(struct trip *t, enum gw_legacy_event event)
 	}
 }
 
-/* To DONE, or the end of the input; true if that is no cut. */
+/* Reads to DONE or to the end of the input; true if that is not a cut. */
 static bool read_through(struct trip *t)
 {
 	enum gw_legacy_event event = GW_LEGACY_MORE;
@@ -312,7 +312,7 @@ static bool read_through(struct trip *t)
 	return true;
 }
 
-/* Reads the first len bytes of the image; *whole: input that ends there is no cut. */
+/* Reads the first len bytes of the image; *whole: input that ends there is not a cut. */
 static void read_image(const struct legacy_made *m, uint64_t seed, size_t len, bool *whole)
 {
 	struct gw_legacy_kind forced = {.guest = m->extended_info ? GW_GUEST_NONE : m->kind.guest};
@@ -352,7 +352,7 @@ static bool is_whole(const struct legacy_made *m, size_t len)
 	for (size_t i = 0; i < m->nr_rounds; i++)
 		if (m->rounds[i].end == len)
 			return true;
-	/* The device model of xend has no length. */
+	/* The record of xend's device model has no length. */
 	return m->ends && m->kind.guest == GW_GUEST_X86_HVM && !m->bare &&
 	       last->model_kind == GW_LEGACY_DM_QEMU && len >= last->model;
 }
@@ -391,7 +391,7 @@ static void random_images(void **state)
 		      compressed, rounds);
 }
 
-/* More pfns without memory than are told at once; more vCPUs than a word of the map has bits. */
+/* More pfns without memory than one event reports; more vCPUs than a word of the map has bits. */
 static void long_lists(void **state)
 {
 	for (unsigned width = 4; width <= 8; width += 4) {
@@ -413,7 +413,7 @@ static void long_lists(void **state)
 	}
 }
 
-/* Two small ones, cut in the header and behind the pages. */
+/* Two small images, cut at each byte of the header and after the pages. */
 static void every_cut(void **state)
 {
 	static const enum gw_guest_type guests[] = {GW_GUEST_X86_PV, GW_GUEST_X86_HVM};

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The legacy reader where images are not as libxc writes them today: who saved whom, told or forced
- * or neither; headers of long ago; what it refuses, and that claimed lengths cost no memory.
+ * Tests the legacy reader with images that today's libxc does not write: guest type and width
+ * detected, forced or neither; headers of old versions; what is refused; and claimed lengths that
+ * must use no memory.
  */
 #include "lib/gwtest.h"
 
@@ -70,7 +71,7 @@ static void forced_kinds(void **state)
 	detect((uint32_t[]){0x400, 0, all, all}, w8, 8, PV, NULL);
 	detect((uint32_t[]){0x400, all, 0, 0}, pv4, 4, PV, NULL);
 	detect((uint32_t[]){0x400, 1024, 0, 0}, w4, 4, HVM, NULL);
-	/* Of Xen 3.0. */
+	/* As Xen 3.0 wrote it. */
 	detect((uint32_t[]){0x400, 0, 0x3ff, 0}, pv, 8, PV, NULL);
 	detect((uint32_t[]){0x400, 0x3ff, 0x3fe, 0}, pv, 4, PV, NULL);
 
@@ -97,12 +98,12 @@ static void too_few_bytes(void **state)
 
 	assert_fails(gw_legacy_detect(pv64, 7, &kind, &err), &err, GW_TRUNCATED, "7 bytes");
 	assert_fails(gw_legacy_detect(pv64, 11, &kind, &err), &err, GW_TRUNCATED, "11 bytes");
-	/* Of 32-bit tools eight tell all. */
+	/* For 32-bit tools eight bytes are enough. */
 	assert_ok(gw_legacy_detect(pv32, 8, &kind, &err), &err);
 	assert_int_equal(kind.guest, PV);
 }
 
-/* Reads the image and ends its life; the reader fails, and says this. */
+/* Reads the image and frees it; the reader fails with this message. */
 static void fails_as(struct legacy_out *o, struct gw_legacy_kind forced, const char *text)
 {
 	struct legacy_feed f = {.in = {o->bytes.data, o->bytes.len, 0}};
@@ -122,7 +123,8 @@ static void fails(struct legacy_out *o, const char *text)
 	fails_as(o, nothing, text);
 }
 
-/* A PV guest's header, up to total bytes of extended info and the head of its first block. */
+/* A PV guest's header, up to the total length of the extended info and the header of its first
+ * block. */
 static struct legacy_out info(uint32_t total, const char *id, uint32_t size)
 {
 	struct legacy_out o = {.width = 8};
@@ -156,7 +158,8 @@ static void bad_info(void **state)
 	fails(&o, "4 bytes are left of the extended info");
 }
 
-/* As Xen 3.0 wrote it, and what only looks so. */
+/* A list of P2M frames without extended info, as Xen 3.0 wrote it, and a batch that looks like
+ * one. */
 static void no_info(void **state)
 {
 	const struct gw_legacy_kind pv = {.guest = PV};
@@ -178,7 +181,8 @@ static void no_info(void **state)
 	gw_legacy_reader_free(&f.r);
 	gw_buffer_free(&o.bytes);
 
-	/* An HVM guest: a batch of three entries that is forced to be a list. */
+	/* An HVM guest whose batch of three entries is read as a list because the caller forces
+	 * it. */
 	o = (struct legacy_out){.width = 8};
 	legacy_put_long(&o, 0x800);
 	legacy_put_batch(&o, (uint32_t[]){0, 1, 2}, 3);
@@ -188,7 +192,7 @@ static void no_info(void **state)
 		"entry 1 of the list of P2M frames is 0x100000000, the guest has 0x800 pages: this does not look like a PV guest saved by 64-bit tools without extended info");
 }
 
-/* The other way round: taken for an HVM guest, and soon found out. */
+/* The other way round: such a list is taken for an HVM guest, which soon fails. */
 static void no_info_not_told(void **state)
 {
 	uint8_t page[4096];
@@ -290,7 +294,7 @@ static void bad_tails(void **state)
 	fails(&o, "vCPU 0 has 0x10001 bytes of extended state");
 }
 
-/* Claims of much, of which nothing comes. */
+/* Large lengths with no data after them. */
 static void claims_cost_nothing(void **state)
 {
 	struct legacy_out o[4] = {hvm_tail(), hvm(), {.width = 8}, {.width = 8}};

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The toolstack record of a legacy image and the xenstore keys that it becomes.
+ * Tests the toolstack record of a legacy image and the xenstore keys that it becomes.
  */
 #include "lib/gwtest.h"
 
@@ -21,7 +21,7 @@ static struct gw_buffer record_of(uint32_t version, uint32_t count)
 	return record;
 }
 
-/* An entry as tools of that width write it: what fills the struct up comes behind the name. */
+/* An entry as tools of that width write it: the padding of the struct comes after the name. */
 static void add(struct gw_buffer *record, unsigned width, uint64_t phys, uint64_t start,
 		uint64_t size, const char *name, uint32_t namelen)
 {
@@ -44,7 +44,7 @@ static void assert_keys(const struct gw_buffer *record, unsigned width, const ch
 	struct gw_buffer out = {0};
 	uint32_t entries = 99;
 
-	/* It is appended: the ids of the record stand in front. */
+	/* The keys are appended: the ids of the record are already in the buffer. */
 	assert_ok(gw_buffer_append(&out, "12345678", 8, &err), &err);
 	assert_ok(gw_legacy_map_xenstore(record->data, record->len, width, &out, &entries, &err),
 		  &err);
@@ -75,7 +75,7 @@ static void keys_of_both_widths(void **state)
 	}
 }
 
-/* libxl 4.5 takes such an entry, and later savers want a value for each of the three keys. */
+/* libxl 4.5 accepts such an entry, and later versions need a value for each of the three keys. */
 static void an_entry_without_a_name(void **state)
 {
 	static const char keys[] =
@@ -108,7 +108,7 @@ static void no_entries_no_keys(void **state)
 	gw_buffer_free(&record);
 }
 
-/* Fails, and leaves nothing behind. */
+/* The call fails and appends nothing. */
 static void assert_refused(struct gw_buffer *record, unsigned width, enum gw_code code,
 			   const char *text)
 {
@@ -168,7 +168,7 @@ static void what_no_libxl_wrote(void **state)
 	assert_refused(&r, 8, GW_INVALID, "toolstack record: 41 bytes after its 1 entries");
 }
 
-/* A few bytes each become many: what exceeds a record of the stream is not built. */
+/* A few bytes of each entry become many: a result larger than a record of the stream is refused. */
 static void more_than_a_record_holds(void **state)
 {
 	struct gw_buffer r = record_of(1, 20000);

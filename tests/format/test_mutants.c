@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Thousands of damaged streams through readers, rules and decoders: none crashes, none is
- * read beyond its end, none takes more memory than it has bytes. The parents are the fuzz
- * targets' seeds, made of real streams. GODWIT_MUTANTS says how many (for each of
- * the four layers).
+ * Tests readers, rules and decoders with thousands of damaged streams: no crash, no read beyond the
+ * end, no more memory than the input's size. The parents are the fuzz targets' seeds, made of real
+ * streams. GODWIT_MUTANTS sets the number for each of the four layers.
  */
 #include "lib/gwtest.h"
 
@@ -58,7 +57,7 @@ static void free_family(struct family *family)
 		gw_buffer_free(&family->seed[--family->n]);
 }
 
-/* Values that sit where checks go wrong. */
+/* Values at which checks are likely to go wrong. */
 static uint32_t interesting(void)
 {
 	static const uint32_t values[] = {
@@ -69,12 +68,11 @@ static uint32_t interesting(void)
 	};
 	size_t i = random_below(GW_ARRAY_SIZE(values) + 24);
 
-	/* Some of the time a type of record. */
+	/* Sometimes a record type. */
 	return i < GW_ARRAY_SIZE(values) ? values[i] : (uint32_t)(i - GW_ARRAY_SIZE(values));
 }
 
-/* The offset of some record's header, found by chance: an 8-byte boundary, more often an early one.
- */
+/* A random offset at which a record header may be: an 8-byte boundary, more often an early one. */
 static size_t some_place(size_t len)
 {
 	size_t at = random_below(4) ? random_below(len) : random_below(GW_MIN(len, (size_t)256));
@@ -137,7 +135,7 @@ static void damage(struct gw_buffer *buf, const struct gw_buffer *other)
 
 static void check(const struct gw_buffer *mutant, drive_fn *drive, struct drive_result *result)
 {
-	/* A block of exactly that size: a sanitizer sees any step beyond it. */
+	/* A block of exactly that size: a sanitizer sees any access beyond it. */
 	uint8_t *exact = malloc(mutant->len ? mutant->len : 1);
 
 	assert_non_null(exact);
@@ -158,7 +156,7 @@ static void run(const char *layer, drive_fn *drive)
 	struct gw_buffer mutant = {0};
 	unsigned long bad = 0;
 
-	/* The parents themselves are fine, or the mutants prove little. */
+	/* The parents must be valid, or the mutants prove little. */
 	for (size_t i = 0; i < family.n; i++) {
 		check(&family.seed[i], drive, &result);
 		if (result.errors)
@@ -175,7 +173,7 @@ static void run(const char *layer, drive_fn *drive)
 		bad += result.errors > 0;
 	}
 	print_message("%s: %lu of %lu mutants refused\n", layer, bad, mutants);
-	/* Some damage is to page contents or opaque state, which no rule can see. */
+	/* Some damage is in page contents or opaque state, where no rule can find it. */
 	assert_true(mutants < 100 || (bad > mutants / 5 && bad < mutants));
 	gw_buffer_free(&mutant);
 	free_family(&family);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * PAGE_DATA records at random: what the reader counts and what the rules find, against what looking
- * at one entry after the other finds. Runs of entries and their edges are where they could differ.
+ * Tests random PAGE_DATA records: counts of the reader and findings of the rules are compared with
+ * a simple check of one entry after the other. Runs of entries and their edges are where the two
+ * could differ.
  */
 #include "lib/gwtest.h"
 
@@ -18,7 +19,7 @@
 struct guest {
 	enum gw_guest_type type;
 	unsigned width;
-	uint64_t end; /* of its pfns */
+	uint64_t end; /* one past the highest pfn */
 };
 
 static const struct guest guests[] = {
@@ -35,7 +36,7 @@ static uint64_t random_pfn(uint64_t end)
 	return (pfn - random64() % 8 * (random64() % 2)) & GW_PAGE_ENTRY_PFN_MASK;
 }
 
-/* Mostly what is allowed, in runs of any length; some have a fault somewhere. */
+/* Mostly valid entries, in runs of any length; some records have a fault somewhere. */
 static size_t random_entries(const struct guest *g, uint64_t *entries)
 {
 	size_t n = 0, wanted = 1 + random64() % (random64() % 4 ? 20 : ENTRIES_MAX);
@@ -59,7 +60,7 @@ static size_t random_entries(const struct guest *g, uint64_t *entries)
 	return n;
 }
 
-/* "rule:entry " of each fault, the first of its kind. */
+/* "rule:entry " for each kind of fault, at its first entry. */
 struct faults {
 	char text[400];
 };
@@ -165,7 +166,7 @@ static void one_record(const struct guest *g)
 	from = (struct feed){buf.data, buf.len, 0};
 	gw_image_reader_init(&r);
 	do {
-		/* The image ends before its pages. */
+		/* The image ends before the pages. */
 		assert_int_equal(feed_image(&from, &r, &event, &err), FED_EVENT);
 		if (event == GW_IMAGE_HEADER)
 			assert_ok(gw_image_rules_header(rules, &r.header, &err), &err);
@@ -190,7 +191,8 @@ static void random_records(void **unused)
 		one_record(&guests[i % GW_ARRAY_SIZE(guests)]);
 }
 
-/* A run ends with the greatest pfn: counting on would carry into the reserved bits and the type. */
+/* A run that ends with the greatest pfn: counting further would carry into the reserved bits and
+ * the type. */
 static void runs(void **unused)
 {
 	const uint64_t last = GW_PAGE_ENTRY_PFN_MASK | GW_PAGE_ENTRY_RESERVED;

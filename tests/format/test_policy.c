@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * CPU policies: names of features, what one host has and another lacks.
+ * Tests CPU policies: names of features, and which features one host has and another lacks.
  */
 #include "lib/gwtest.h"
 
@@ -54,7 +54,7 @@ static void names_of_features(void **state)
 	assert_null(gw_cpu_feature_name(1, NONE, GW_EAX, 0));
 	assert_null(gw_cpu_feature_name(1, NONE, GW_ECX, 32));
 
-	/* Each name leads back to its own bit. */
+	/* Each name gives its own bit. */
 	for (n = 0; gw_cpu_feature_get(n, &f); n++) {
 		assert_true(gw_cpu_feature_find(f.name, &again));
 		assert_memory_equal(&again, &f, sizeof(f));
@@ -113,13 +113,13 @@ static void lack_of_features_is_named(void **state)
 	assert_string_equal(seen.text, "CPU feature cx16 (CPUID leaf 0x1 ecx bit 13); ");
 	assert_string_equal(seen.last.name, "cx16");
 	assert_int_equal(seen.last.bit, 13);
-	/* More than is wanted is no lack. */
+	/* Features that were not wanted make no difference. */
 	assert_int_equal(gw_policy_compare(&offered, &wanted, note, &seen), 0);
 
 	assert_ok(gw_policy_set_feature(&offered, &f, true, &err), &err);
 	assert_int_equal(gw_policy_compare(&wanted, &offered, note, &seen), 0);
 
-	/* A feature of the emulator's: smep. */
+	/* A feature that this emulated AMD machine has: smep. */
 	seen = (struct seen){0};
 	assert_true(gw_cpu_feature_find("smep", &f));
 	assert_true(gw_policy_has_feature(&wanted, &f) ==
@@ -145,7 +145,7 @@ static void copies_of_leaf_1_follow(void **state)
 	assert_ok(gw_policy_set_feature(&p, &f, true, &err), &err);
 	assert_true(gw_policy_leaf(&p, 0x80000001, NONE)->d & 1u << 23);
 
-	/* A leaf that is not there is added when a bit is set, and only then. */
+	/* A leaf that does not exist is added when a bit is set, and only then. */
 	size_t n = p.nr_leaves;
 
 	assert_true(gw_cpu_feature_find("avx_vnni", &f));
@@ -174,7 +174,7 @@ static void vendors_leaves_and_msrs(void **state)
 	const struct gw_policy empty = {0};
 	struct seen seen = {0};
 
-	/* osxsave, hypervisor and htt are no demands. */
+	/* osxsave, hypervisor and htt do not count as wanted. */
 	assert_int_equal(gw_policy_compare(&wanted, &offered, note, &seen), 6);
 	assert_string_equal(
 		seen.text,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * What pv_layout.h says against structures as a C compiler lays them out: declared here after Xen's
- * public ABI as far as offsets depend on it, for both widths.
+ * Tests the offsets of pv_layout.h against structures laid out by a C compiler. They are declared
+ * here after Xen's public ABI, as far as offsets depend on it, for both widths.
  */
 #include "lib/gwtest.h"
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Sections of savevm streams: of streams made here, with and without footers and description, in
- * pieces of any size; of what only looks like a section; of one that a real QEMU wrote for Xen.
+ * Tests finding the sections of savevm streams: in streams made here, with and without footers and
+ * description, in pieces of any size; with data that only looks like a section; and in a stream
+ * that a real QEMU wrote for Xen.
  */
 #include "lib/gwtest.h"
 
@@ -54,7 +55,7 @@ static void begin(struct stream *s, bool footers)
 	text(&s->description, "{\"page_size\": 4096, \"devices\": [");
 }
 
-/* A header as QEMU writes it, whatever it is for. */
+/* A section header as QEMU writes it. */
 static void put_header(struct gw_buffer *b, unsigned type, uint32_t id, const char *name,
 		       uint32_t instance, uint32_t version)
 {
@@ -103,7 +104,7 @@ static void done(struct stream *s)
 	gw_buffer_free(&s->description);
 }
 
-/* Reads it in pieces of at most so many bytes. */
+/* Reads the stream in pieces of at most that many bytes. */
 static void scan(struct gw_qemu_sections *q, const void *data, size_t len, size_t total,
 		 size_t piece)
 {
@@ -137,7 +138,7 @@ static const struct {
 	{12, "serial", 0, 3, 1},
 };
 
-/* Random bytes that are like no header. */
+/* Data of random bytes that cannot be taken for a header. */
 static void make(struct stream *s, bool footers, bool described, const char *machine)
 {
 	static uint8_t data[300000];
@@ -198,7 +199,7 @@ static void finds_all(void **unused)
 	gw_qemu_sections_free(&q);
 }
 
-/* A device that has in its data what looks like a section, and like a footer with one behind it. */
+/* A device whose data contains a fake section, and a fake footer with a section after it. */
 static void make_lying(struct stream *s, bool footers, bool described)
 {
 	struct gw_buffer data = {0};
@@ -222,7 +223,7 @@ static void is_not_lied_to(void **unused)
 	struct gw_qemu_sections q = {0};
 	struct stream s;
 
-	/* Where sizes are described, what else there is in the data does not matter. */
+	/* Where the description gives sizes, the data makes no difference. */
 	for (unsigned footers = 0; footers < 2; footers++) {
 		make_lying(&s, footers, true);
 		scan(&q, s.bytes.data, s.bytes.len, s.bytes.len, 50);
@@ -232,14 +233,14 @@ static void is_not_lied_to(void **unused)
 		assert_int_equal(q.list[1].offset, s.offsets[1]);
 		done(&s);
 	}
-	/* A footer in the data leads away from the true ones: then nothing is sure, and it is said.
-	 */
+	/* A fake footer in the data leads away from the real ones: the result is reported as a
+	 * guess. */
 	make_lying(&s, true, false);
 	scan(&q, s.bytes.data, s.bytes.len, s.bytes.len, 50);
 	assert_int_equal(q.found_by, GW_QEMU_PATTERN);
 	assert_int_equal(q.nr, 4);
 	done(&s);
-	/* The name, the id of a section come once. */
+	/* A name with its instance occurs once, and so does the id of a section. */
 	begin(&s, false);
 	put_device(&s, 1, "first", 0, 1, "\4\0\0\0\2\5first\0\0\0\0\0\0\0\1", 19);
 	put_device(&s, 1, "second", 0, 1, "", 0);
@@ -252,7 +253,7 @@ static void is_not_lied_to(void **unused)
 	gw_qemu_sections_free(&q);
 }
 
-/* In front of the devices stands the guest's memory, with anything in it. */
+/* The guest's memory comes before the devices and may hold anything. */
 static void is_not_lied_to_by_memory(void **unused)
 {
 	struct gw_qemu_sections q = {0};
@@ -277,7 +278,7 @@ static void is_not_lied_to_by_memory(void **unused)
 	gw_qemu_sections_free(&q);
 }
 
-/* Sizes of old QEMUs are wrong where an array has pointers to nothing. */
+/* Old QEMUs describe wrong sizes for an array with null pointers. */
 static void wrong_sizes_in_the_description(void **unused)
 {
 	struct gw_qemu_sections q = {0};
@@ -298,7 +299,7 @@ static void wrong_sizes_in_the_description(void **unused)
 		assert_int_equal(q.list[i].offset, s.offsets[i]);
 		assert_int_equal(q.list[i].size, s.ends[i] - s.offsets[i]);
 	}
-	/* One that is not in the stream is told, without a place. */
+	/* A section that is not in the stream is reported, without an offset. */
 	done(&s);
 	begin(&s, false);
 	put_device(&s, 5, "one", 0, 1, "12345678", 8);
@@ -344,7 +345,7 @@ static void bad_descriptions(void **unused)
 	gw_qemu_sections_free(&q);
 }
 
-/* What was never a stream, what is only its begin, what ends too early. */
+/* Input that is not a stream, has only its beginning, or ends too early. */
 static void what_cannot_be_told(void **unused)
 {
 	struct gw_qemu_sections q = {0};
@@ -401,7 +402,7 @@ static void lists_are_bounded(void **unused)
 	gw_qemu_sections_free(&q);
 }
 
-/* Any damage: no crash, no reading beyond what there is, the list in order. */
+/* Any damage: no crash, no read beyond the input, and the list stays in order. */
 static void survives_random_damage(void **unused)
 {
 	struct gw_qemu_sections q = {0};
@@ -424,9 +425,9 @@ static void survives_random_damage(void **unused)
 }
 
 /*
- * Written by the QEMU that Debian's Xen 4.17 starts, for a guest with one vCPU. Where a device's
- * data is known from QEMU's source its size is that: "timer" three numbers of 64 bits, "cpu_common"
- * two of 32, "port92" and "i2c_bus" a byte.
+ * Written by the QEMU that Debian's Xen 4.17 starts, for a guest with one vCPU. Some sizes are
+ * known from QEMU's source: "timer" has three 64-bit numbers, "cpu_common" two of 32 bits, "port92"
+ * and "i2c_bus" a byte.
  */
 static void real_state(void **unused)
 {
@@ -440,7 +441,7 @@ static void real_state(void **unused)
 	size_t len, found = 0;
 
 	assert_non_null(at);
-	len = gw_get_le32(at - 12) - 8; /* behind the record's length and two ids */
+	len = gw_get_le32(at - 12) - 8; /* after the record's length and two ids */
 	scan(&q, at, len, len, 4000);
 	assert_int_equal(q.found_by, GW_QEMU_PATTERN);
 	assert_int_equal(q.nr, 21);

@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Every real stream of version 2 and 3 through the codec and out again: header of xl, libxl
- * stream, libxc image, COLO's back channel. Each header and body that has a codec is decoded
- * into its struct and written anew from that; the bytes must be the same. On the way the
- * readers are held to their promise not to want a byte beyond the record at hand, and the
- * rules to theirs not to find an error in what Xen wrote.
+ * Tests the codecs with every real stream of version 2 and 3: xl header, libxl stream, libxc image,
+ * COLO's back channel. Each header and each body that has a codec is decoded into its struct and
+ * encoded again; the bytes must be the same. On the way, the readers must want no byte beyond the
+ * current record, and the rules must find no error in what Xen wrote.
  *
- * The files are those of tests/data; GODWIT_STREAMS may name a folder with more of them.
+ * The files are those of tests/data; GODWIT_STREAMS can name a folder with more of them.
  */
 #include "lib/gwtest.h"
 
@@ -22,7 +21,7 @@ struct trip {
 	const char *path;
 	const uint8_t *data;
 	size_t len, pos;
-	size_t limit; /* nothing at or behind it may be wanted now */
+	size_t limit; /* the reader may want no byte at or after it now */
 	struct gw_buffer out;
 	struct gw_image_reader image;
 	struct gw_image_rules *image_rules;
@@ -41,14 +40,14 @@ static void forbid_errors(void *opaque, const struct gw_finding *finding)
 			 gw_finding_format(finding, text, sizeof(text)));
 }
 
-/* From here the reader may read this much and no more, until the next call. */
+/* Until the next call, the reader may read this many bytes from here and no more. */
 static void allow(struct trip *t, uint64_t len)
 {
 	assert_true(len <= t->len - t->pos);
 	t->limit = t->pos + (size_t)len;
 }
 
-/* The record whose header is next. A cut is no subject of this test. */
+/* Allows the record whose header is next. This test has no cut input. */
 static void allow_record(struct trip *t)
 {
 	uint32_t length;
@@ -58,7 +57,7 @@ static void allow_record(struct trip *t)
 	allow(t, 8 + (uint64_t)length + gw_record_padding(length));
 }
 
-/* Brings what is wanted, a byte at a time, each from its own place. */
+/* Brings the bytes that the reader wants, one at a time, each from a different address. */
 static void bring(struct trip *t, void *to, size_t len)
 {
 	assert_true(len <= t->limit - t->pos);
@@ -78,7 +77,8 @@ static void copy(struct trip *t, uint64_t len)
 	t->pos += (size_t)len;
 }
 
-/* The bytes of this unit came out as they went in: say at once where they did not. */
+/* The bytes of this unit must be the same in and out; a difference is reported here, at its
+ * place. */
 static void compare(const struct trip *t, const char *what)
 {
 	size_t n = GW_MIN(t->out.len, t->pos), i = 0;
@@ -90,7 +90,7 @@ static void compare(const struct trip *t, const char *what)
 			 t->pos, t->out.len);
 }
 
-/* Compares only the end, for speed; the whole is compared once at the end. */
+/* Compares only the last bytes, for speed; everything is compared once at the end. */
 static void compare_tail(const struct trip *t, uint64_t len, const char *what)
 {
 	if (t->out.len != t->pos || len > t->pos ||
@@ -98,7 +98,7 @@ static void compare_tail(const struct trip *t, uint64_t len, const char *what)
 		compare(t, what);
 }
 
-/* Bodies of the image's records, each from its struct. */
+/* Bodies of the image's records, each encoded from its struct. */
 
 static void rewrite_context(struct trip *t, const struct gw_record *rec)
 {
@@ -128,7 +128,8 @@ static void rewrite_context(struct trip *t, const struct gw_record *rec)
 					      entry.length, &t->err),
 			  &t->err);
 	}
-	/* Some recordings have a context that no Xen ever saw: bytes, as for any tool but Xen. */
+	/* Some recordings have a context that Xen never saw: it is kept as bytes, as by any tool
+	 * but Xen. */
 	if (rc < 0) {
 		gw_buffer_reset(&body);
 		assert_ok(gw_buffer_append(&body, rec->data, rec->length, &t->err), &t->err);
@@ -281,7 +282,8 @@ static enum went rewrite_image_event(struct trip *t, enum gw_image_event event)
 	return event == GW_IMAGE_RECORD && rec->type == GW_REC_CHECKPOINT ? CHECKPOINTED : ENDED;
 }
 
-/* To the image's END, or with stop to a CHECKPOINT, or to the end of the input between records. */
+/* Goes to the image's END, or with stop to a CHECKPOINT, or to the end of the input between
+ * records. */
 static enum went rewrite_image(struct trip *t, bool begin, bool stop)
 {
 	enum gw_image_event event;
@@ -307,7 +309,7 @@ static enum went rewrite_image(struct trip *t, bool begin, bool stop)
 			continue;
 		if (rewrite_image_event(t, event) == CHECKPOINTED && stop)
 			return CHECKPOINTED;
-		/* The next want would be for the record behind END. */
+		/* The next want would be for the record after END. */
 		if (event == GW_IMAGE_RECORD && t->image.rec.type == GW_REC_END)
 			break;
 	}
@@ -340,7 +342,7 @@ static void rewrite_xenstore(struct trip *t, const struct gw_record *rec)
 	gw_buffer_free(&pairs);
 }
 
-/* An EMULATOR_CONTEXT, of which the reader gave only the ids. */
+/* An EMULATOR_CONTEXT, of which the reader only decodes the ids. */
 static void rewrite_emulator(struct trip *t)
 {
 	struct gw_record head = {.length = 8, .data = t->stream.body_head};
@@ -494,7 +496,7 @@ static bool ends_with(const char *s, const char *end)
 
 static unsigned trips;
 
-/* The whole trip of a file that is ours; false for other files. */
+/* Rewrites a whole file; false for a file that is not of version 2 or 3. */
 static bool make_trip(struct trip *t)
 {
 	const struct gw_findings out = {forbid_errors, t};
@@ -513,7 +515,7 @@ static bool make_trip(struct trip *t)
 		rewrite_xl(t);
 		rewrite_stream(t);
 		allow(t, t->len - t->pos);
-		copy(t, t->len - t->pos); /* words of xl migrate, if any */
+		copy(t, t->len - t->pos); /* the message of xl migrate, if any */
 	} else if (t->len >= 16 && !memcmp(t->data, "LibxlFmt", 8)) {
 		rewrite_stream(t);
 	} else if (t->len >= 40 && !memcmp(t->data, marker, 8)) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The rules of the libxc image: each one is broken by an image made for it, and only it
- * speaks up. An image is written as a word of letters, one for each record.
+ * Tests the rules of the libxc image: each one is broken by an image made for it, and only that
+ * rule reports a finding. An image is described by a string of letters, one for each record.
  */
 #include "lib/gwtest.h"
 
@@ -136,7 +136,7 @@ static void append_letter(struct gw_buffer *buf, char letter)
 	}
 }
 
-/* An image, and where its records begin. */
+/* An image and the offset of its records. */
 struct image {
 	struct gw_buffer buf;
 	size_t record[64];
@@ -160,7 +160,8 @@ static struct image make(uint32_t version, uint32_t type, const char *letters)
 
 static const uint64_t base = 1000;
 
-/* Reader and rules over an image, as verify does it. 0 or -1 as restore would have it. */
+/* Runs reader and rules over an image, as verify does. Returns 0, or -1 where a restore would
+ * refuse. */
 static int judge(const struct gw_buffer *buf, enum gw_image_kind kind, uint64_t max_pfns,
 		 struct seen *seen, struct gw_error *err)
 {
@@ -209,7 +210,7 @@ static int judge(const struct gw_buffer *buf, enum gw_image_kind kind, uint64_t 
 	return rc;
 }
 
-/* These and no other rules speak up, and the verdict is theirs. */
+/* Exactly these rules report findings, and the result follows from them. */
 static void expect(const struct gw_buffer *buf, enum gw_image_kind kind, uint64_t max_pfns,
 		   const char *what, const char *ids)
 {
@@ -243,7 +244,7 @@ static void pv(const char *letters, const char *ids)
 	words(3, GW_GUEST_X86_PV, letters, ids);
 }
 
-/* The same with 32 bits at this offset of record n changed (8: the body's first). */
+/* The same with 32 bits at this offset of record n changed (offset 8 is the start of the body). */
 static void patched(uint32_t type, const char *letters, size_t n, size_t at, uint32_t value,
 		    const char *ids)
 {
@@ -257,7 +258,7 @@ static void patched(uint32_t type, const char *letters, size_t n, size_t at, uin
 #define HVM GW_GUEST_X86_HVM
 #define PV  GW_GUEST_X86_PV
 
-/* Shorter names for what is checked often. */
+/* Short names of what is checked often. */
 static const char hvm_word[] = "cmSPTHCE";
 static const char pv_word[] = "IcmSFPTNBXxME";
 
@@ -348,7 +349,7 @@ static void headers(void **state)
 	};
 
 	for (size_t i = 0; i < GW_ARRAY_SIZE(cases); i++) {
-		/* Without a guest's type no record of that guest is judged. */
+		/* Without a guest type, the records of a guest type are not judged. */
 		struct image image = make(3, HVM, hvm_word);
 
 		image.buf.data[cases[i].at] = cases[i].value;
@@ -384,13 +385,13 @@ static void pages(void **state)
 	patched(HVM, hvm_word, p, 28, 0x10000000, "page-data-tables");
 	for (uint32_t type = 5; type <= 8; type++) {
 		patched(HVM, hvm_word, p, 20, type << 28, "page-data-type");
-		/* If it took the place of one with data, a page is too many. */
+		/* In the place of an entry with data, it leaves one page too many. */
 		patched(HVM, hvm_word, p, 28, type << 28, "page-data-length page-data-type");
 	}
 	patched(HVM, hvm_word, p, 28, 0xd0000000, "page-data-length");
 	patched(HVM, hvm_word, p, 20, 0xe0000000, "");
 
-	const size_t q = 5; /* that of pv_word; its P2M ends at 0x3ff */
+	const size_t q = 5; /* the PAGE_DATA of pv_word; its P2M ends at 0x3ff */
 
 	patched(PV, pv_word, q, 16, 0x3ff, "");
 	patched(PV, pv_word, q, 16, 0x400, "page-data-pfn");
@@ -415,7 +416,7 @@ static void pages(void **state)
 	gw_buffer_free(&image.buf);
 }
 
-/* A record of which only the first bytes are there: type, length and a body of zeros. */
+/* A record that has only its first bytes: type, length and a body of zeros. */
 static void short_record(uint32_t guest, const char *before, uint32_t type, uint32_t length,
 			 const char *after, const char *ids)
 {
@@ -494,7 +495,7 @@ static void ends(void **state)
 	struct image image = make(3, HVM, hvm_word);
 	size_t len = image.buf.len;
 
-	/* Cut anywhere: never whole, never anything but truncated. */
+	/* Cut anywhere, an image is never complete, and the only finding is the cut. */
 	while (image.buf.len-- > 0) {
 		struct gw_error err = GW_ERROR_INIT;
 		struct seen seen;
@@ -509,7 +510,7 @@ static void ends(void **state)
 	}
 	gw_buffer_free(&image.buf);
 
-	/* Behind the first checkpoint a cut leaves something to run. */
+	/* After the first checkpoint a cut image still has a state to restore. */
 	image = make(3, HVM, "cmSPTHCKPTHCK");
 	image.buf.len--;
 	expect(&image.buf, GW_IMAGE_ANY, 0, "cut", "image-cut-round");
@@ -551,7 +552,8 @@ static void findings_say_where(void **state)
 	gw_buffer_free(&image.buf);
 }
 
-/* A rule broken without end is reported a while, and refused to the end. */
+/* A rule that is broken again and again is reported a limited number of times; the image is refused
+ * all the same. */
 static void many_findings_are_few(void **state)
 {
 	struct image image = make(3, HVM, "cmS");
@@ -596,7 +598,7 @@ static void rules_learn_facts(void **state)
 	assert_int_equal(facts->type, PV);
 	gw_buffer_free(&buf);
 
-	/* The reader stops at END; a caller that does not is told. */
+	/* The reader stops at END; a caller that goes on gets an error. */
 	struct gw_record end = {.type = GW_REC_END, .data = info_raw};
 
 	assert_int_equal(gw_image_rules_record(rules, &end, &err), -1);
@@ -609,7 +611,7 @@ static void rules_learn_facts(void **state)
 	gw_image_rules_free(rules);
 }
 
-/* Runs last. */
+/* Must run last. */
 static void every_rule_was_broken(void **state)
 {
 	rulecheck_all_were_broken(GW_LAYER_LIBXC, GW_LAYER_LIBXC);

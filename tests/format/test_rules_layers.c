@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The rules of the libxl stream, of the headers of xl and xend and of files as a whole: each one is
- * broken, and only it speaks up.
+ * Tests the rules of the libxl stream, of the headers of xl and xend and of whole files: each one
+ * is broken, and only that rule reports a finding.
  */
 #include "lib/gwtest.h"
 
@@ -40,7 +40,7 @@ static void headers_of_xl(void **state)
 	expect_xl(order, 1, 0, "\3\0\0\0{}", 7, "xl-legacy");
 	expect_xl(order, 3, 8, "\3\0\0\0{}", 7, "xl-optional-flags");
 	expect_xl(order, 3, 0, NULL, GW_XLFILE_CONFIG_MAX + 1, "xl-size");
-	expect_xl(order, 3, 0, NULL, 5000, ""); /* cut: the caller says so */
+	expect_xl(order, 3, 0, NULL, 5000, ""); /* a cut, which the caller reports */
 	expect_xl(order, 3, 0, NULL, 0, "xl-config-missing");
 	expect_xl(order, 3, 0, "\0\0\0", 4, "xl-config-missing");
 	expect_xl(order, 3, 0, "\0\0\0", 3, "xl-config-length");
@@ -48,7 +48,7 @@ static void headers_of_xl(void **state)
 	expect_xl(order, 3, 0, "\2\0\0\x80{}", 7, "xl-config-length");
 	expect_xl(order, 3, 0, "\2\0\0\0{}", 6, "xl-config-nul");
 	expect_xl(order, 3, 0, "\4\0\0\0{\0}", 8, "xl-config-nul");
-	expect_xl(order, 2, 0, "\2\0\0\0{}", 6, ""); /* text needs none */
+	expect_xl(order, 2, 0, "\2\0\0\0{}", 6, ""); /* a config in text form needs no NUL */
 	expect_xl(order, 3, 0, "\3\0\0\0{}\0more", 11, "xl-config-more");
 }
 
@@ -78,13 +78,13 @@ static void headers_of_xend(void **state)
 	expect_xend(INT32_MIN, "", "xend-config-length");
 	expect_xend((int32_t)GW_XEND_CONFIG_MAX + 1, "", "xend-size");
 	expect_xend(INT32_MAX, "", "xend-size");
-	expect_xend((int32_t)GW_XEND_CONFIG_MAX, "(domain", ""); /* cut: the caller says so */
+	expect_xend((int32_t)GW_XEND_CONFIG_MAX, "(domain", ""); /* a cut, as above */
 	expect_xend(16, "(domain (name a)", "xend-config");
 	expect_xend(0, "", "xend-config");
 	expect_xend(13, "{\"c_info\":{}}", "xend-config");
 }
 
-/* Records of the libxl layer, each with its type's number as a letter; 'k': a CHECKPOINT of the
+/* Records of the libxl layer, each as a letter for the number of its type; 'k': a CHECKPOINT of the
  * image. */
 static void expect_stream_of(enum gw_guest_type guest, const char *letters, const void *body,
 			     uint32_t len, bool at_boundary, const char *ids)
@@ -223,7 +223,7 @@ static void padding_and_headers_of_libxl(void **state)
 	}
 }
 
-/* Where the body was only announced, the ids come from its head. */
+/* The body was only announced: the ids come from its first bytes. */
 static void announced_bodies(void **state)
 {
 	struct gw_stream_reader reader = {
@@ -237,13 +237,13 @@ static void announced_bodies(void **state)
 	assert_ok(gw_stream_rules_record(rules, &context, GW_GUEST_NONE, &err), &err);
 	assert_ok(gw_stream_rules_body(rules, &reader, HVM, &err), &err);
 	assert_string_equal(seen.ids, "stream-emulator-id ");
-	/* Without the head nothing is said of the ids. */
+	/* Without its first bytes, the rules say nothing of the ids. */
 	assert_ok(gw_stream_rules_record(rules, &reader.rec, HVM, &err), &err);
 	assert_string_equal(seen.ids, "stream-emulator-id stream-emulator-twice ");
 	gw_stream_rules_free(rules);
 }
 
-/* Findings that only their callers can make. */
+/* Findings that only the callers of the rules can report. */
 static void reports_of_others(void **state)
 {
 	static const char *const ids[] = {"file-format",       "file-damaged",	 "trailing-bytes",
@@ -271,7 +271,7 @@ static void reports_of_others(void **state)
 	assert_string_equal(err.text, "xend header at offset 0x0: x");
 }
 
-/* Runs last. */
+/* Must run last. */
 static void every_rule_was_broken(void **state)
 {
 	rulecheck_all_were_broken(GW_LAYER_FILE, GW_LAYER_LIBXL);

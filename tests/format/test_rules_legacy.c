@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The rules of the legacy image: each one is broken, and only it speaks up.
+ * Tests the rules of the legacy image: each one is broken, and only that rule reports a finding.
  */
 #include "lib/gwtest.h"
 
@@ -14,10 +14,10 @@
 #define HVM  GW_GUEST_X86_HVM
 #define SIZE 0x40u /* pages of the guests here */
 
-/* What is to be found in the image. */
+/* What the test expects to find in the image. */
 struct found {
 	struct seen seen;
-	char text[600]; /* of the last finding */
+	char text[600]; /* text of the last finding */
 	struct gw_error err;
 };
 
@@ -50,7 +50,7 @@ static struct found look(const struct legacy_out *o, enum gw_guest_type guest, s
 	return found;
 }
 
-/* Ends the life of *o: its findings are these, and the last says this. */
+/* Checks and frees *o: its findings are these, and the text of the last one contains this. */
 static void expect_of(struct legacy_out *o, enum gw_guest_type guest, size_t len, const char *ids,
 		      const char *text)
 {
@@ -108,7 +108,7 @@ static void hvm_last(struct legacy_out *o)
 static const struct legacy_info plain_info = {
 	.vcpu = true, .extv = true, .xcnt = true, .guest_width = 8, .xsave_bytes = 16 + 592};
 
-/* info NULL: none. */
+/* info NULL: no extended info. */
 static struct legacy_out pv(const struct legacy_info *info)
 {
 	struct legacy_out o = {.width = 8};
@@ -126,7 +126,7 @@ static struct legacy_out pv(const struct legacy_info *info)
 	return o;
 }
 
-/* Without extended info: contexts alone. xsave UINT32_MAX: none. */
+/* ext false: contexts alone, without extended contexts. xsave UINT32_MAX: none. */
 static void pv_tail(struct legacy_out *o, unsigned vcpus, bool ext, uint32_t xsave)
 {
 	legacy_put_id(o, 0);
@@ -255,7 +255,7 @@ static void cuts(void **state)
 	expect_of(&o, GW_GUEST_NONE, o.bytes.len - 1, "legacy-truncated", "(SHARED_INFO)");
 }
 
-/* The signature of xend needs no LAST_CHECKPOINT to be the end. */
+/* xend's signature ends an image without LAST_CHECKPOINT. */
 static void end_of_xend(void **state)
 {
 	struct legacy_out o = hvm();
@@ -289,7 +289,7 @@ static void repeated(void **state)
 	legacy_put_param(&o, -3, 2);
 	hvm_last(&o);
 	expect(&o, "legacy-repeated", "round 1 already has one");
-	/* In another round it is none. */
+	/* In a later round it is not a repetition. */
 	o = hvm();
 	hvm_tail(&o);
 	legacy_put_tsc(&o, &tsc);
@@ -316,7 +316,7 @@ static void toolstack(void **state)
 	legacy_put_blob(&o, -18, record, 4);
 	hvm_last(&o);
 	expect(&o, "legacy-toolstack", "it has 4 bytes, at least 8 expected");
-	/* That of a PV guest nobody reads. */
+	/* Nobody reads the toolstack record of a PV guest. */
 	o = pv(&plain_info);
 	legacy_put_blob(&o, -18, record, 4);
 	legacy_put_vcpu_info(&o, 0, one_vcpu);
@@ -363,7 +363,7 @@ static void pages(void **state)
 	entry(0x90000003, true, "", NULL);
 }
 
-/* What an HVM image of 32-bit tools can look like to whoever takes it for that of a PV guest. */
+/* An HVM image of 32-bit tools that is read as that of a PV guest can look like this. */
 static void no_pages(void **state)
 {
 	static const uint32_t fillers[] = {0xf0000000, 0xf0000000};
@@ -384,7 +384,7 @@ static void no_pages(void **state)
 	legacy_put_vcpu_info(&o, 0, one_vcpu);
 	hvm_last(&o);
 	expect(&o, "legacy-no-pages", "chunk 3 (END) at offset 0x1030: the body ends");
-	/* In a later round nothing may have changed. */
+	/* A later round may have no changed pages. */
 	o = hvm();
 	hvm_tail(&o);
 	legacy_put_vcpu_info(&o, 0, one_vcpu);
@@ -443,7 +443,7 @@ static void compression_place(void **state)
 {
 	struct legacy_out o = hvm();
 
-	/* Announced, and nothing follows. */
+	/* The chunk's id, and nothing after it. */
 	legacy_put_id(&o, -13);
 	hvm_last(&o);
 	expect(&o, "", NULL);
@@ -467,7 +467,7 @@ static void compression_place(void **state)
 	expect(&o, "legacy-compression", "round 2 is not compressed");
 }
 
-/* A compressed round of three pages with so many bytes for them, in chunks of these sizes. */
+/* A compressed round of three pages whose data has chunks of these sizes. */
 static struct legacy_out compressed(size_t first, size_t second)
 {
 	static const uint32_t entries[] = {3, 0xf0000000, 4, 5};
@@ -500,7 +500,7 @@ static void compressed_data(void **state)
 	expect(&o, "legacy-compressed-data", "the body ends with 2 bytes for 3 pages");
 }
 
-/* What the caller finds in the data. */
+/* A fault that the caller finds in the data. */
 static void invalid_delta(void **state)
 {
 	struct legacy_out o = compressed(1, 2);
@@ -543,7 +543,7 @@ static void params(void **state)
 	legacy_put_param(&o, -19, 2);
 	hvm_last(&o);
 	expect(&o, "legacy-ioreq-server", "ioreq servers have 0x0 pages from pfn 0x2");
-	/* What came in the first round stays. */
+	/* The params of the first round still count. */
 	o = hvm();
 	legacy_put_param(&o, -19, 5);
 	legacy_put_param(&o, -20, 2);
@@ -573,7 +573,7 @@ static void vcpus(void **state)
 
 	pv_last(&o);
 	expect(&o, "legacy-vcpu-info-missing",
-	       "(VCPU) at offset 0x"); /* and vCPU 0 was read: the image is whole */
+	       "(VCPU) at offset 0x"); /* and vCPU 0 was read: the image is complete */
 	o = pv(&plain_info);
 	legacy_put_vcpu_info(&o, 1, two);
 	pv_tail(&o, 2, true, 592);

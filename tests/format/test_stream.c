@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The libxl stream and the header of xl.
+ * Tests the libxl stream and the header of xl.
  */
 #include "lib/gwtest.h"
 
@@ -50,7 +50,7 @@ static void stops_where_the_image_begins(void **state)
 	struct gw_emulator_data emu;
 
 	append(&buf, opening, sizeof(opening));
-	append(&buf, NULL, 100); /* an image, as far as this layer is concerned */
+	append(&buf, NULL, 100); /* an image, whose contents do not matter to this layer */
 	assert_ok(gw_emulator_data_append(&buf, GW_STREAM_EMULATOR_XENSTORE_DATA, &xs, &err), &err);
 	assert_ok(gw_record_append(&buf, GW_STREAM_EMULATOR_CONTEXT, "\2\0\0\0\0\0\0\0QEVM!", 13,
 				   &err),
@@ -122,7 +122,7 @@ static void short_and_long_bodies(void **state)
 	assert_int_equal(r.body_left, 5);
 	src.pos += 5;
 	gw_stream_reader_body_done(&r);
-	expect_event(&r, &src, GW_STREAM_BODY); /* no memory for 4 GiB */
+	expect_event(&r, &src, GW_STREAM_BODY); /* no memory is allocated for 4 GiB */
 	assert_int_equal(r.rec.length, UINT32_MAX);
 	assert_true(r.body_left == (UINT64_C(1) << 32) - 8);
 	gw_stream_reader_free(&r);
@@ -225,7 +225,7 @@ static void header_of_xl(void **state)
 	assert_int_equal(xl.byteorder, GW_XLFILE_BYTEORDER);
 	assert_int_equal(xl.mandatory_flags, 3);
 	assert_int_equal(xl.optional_len, 18);
-	assert_null(gw_xlfile_config(&xl, &len)); /* not in yet */
+	assert_null(gw_xlfile_config(&xl, &len)); /* the config is not complete yet */
 	append(&xl.optional, buf.data + 48, xl.optional_len);
 	config = gw_xlfile_config(&xl, &len);
 	assert_non_null(config);

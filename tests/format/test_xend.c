@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The header of xend and the S-expression in it. The configs here are written after xend's own
- * writer (to_sxp() of XendConfig.py, show() of sxp.py, Xen 4.4): none was recorded.
+ * Tests the header of xend and the S-expression in it. The configs here follow xend's own writer
+ * (to_sxp() of XendConfig.py, show() of sxp.py, Xen 4.4): none was recorded.
  */
 #include "lib/gwtest.h"
 
@@ -48,7 +48,7 @@ static void append_header(struct gw_buffer *file, int32_t config_len)
 	assert_int_equal(gw_buffer_append(file, raw, sizeof(raw), NULL), 0);
 }
 
-/* Feeds it; returns how many of the bytes it took, with *enough: it wants no more. -1. */
+/* Feeds bytes to xend; returns how many it took, or -1. *enough: it wants no more. */
 static ssize_t feed(struct gw_xend *xend, const uint8_t *data, size_t len, bool *enough,
 		    struct gw_error *err)
 {
@@ -94,7 +94,8 @@ static void header_by_hand(void **state)
 	gw_xend_free(&xend);
 }
 
-/* What a length promises is not believed: memory follows what comes, and no more is wanted. */
+/* A claimed length uses no memory: memory grows with the input, and no byte beyond the header is
+ * wanted. */
 static void lengths(void **state)
 {
 	static const struct {
@@ -147,7 +148,8 @@ static void longest_config(void **state)
 
 /* S-expressions. */
 
-/* The tokens one after another: "(", ")", and atoms as <what they say>. -1 as gw_sxp_next(). */
+/* The tokens one after another: "(", ")", and atoms as <text>. Returns -1 where gw_sxp_next()
+ * does. */
 static int tokens_of(const char *text, size_t len, struct gw_buffer *out, struct gw_error *err)
 {
 	enum gw_sxp_token token;
@@ -184,7 +186,7 @@ static int tokens_of(const char *text, size_t len, struct gw_buffer *out, struct
 static void tokens(void **state)
 {
 	static const struct {
-		const char *text, *tokens; /* or a part of the error, with "!" before it */
+		const char *text, *tokens; /* with "!" before it, part of the error */
 	} cases[] = {
 		{"", ""},
 		{" \t\n\v\f\r", ""},
@@ -328,7 +330,7 @@ static void configs_of_xend(void **state)
 	assert_string_equal(c.devices[0].kind, "tap2");
 }
 
-/* What it does not say, says twice, at another place, or in another way than xend does. */
+/* Values that are missing, repeated, in another place, or written differently from xend. */
 static void other_configs(void **state)
 {
 	char text[GW_XEND_TEXT_MAX + 64];
@@ -347,7 +349,7 @@ static void other_configs(void **state)
 	assert_int_equal(c.vcpus, 3);
 	assert_int_equal(c.guest, GW_GUEST_X86_HVM);
 
-	/* At another place. */
+	/* In another place. */
 	read_ok(&c,
 		"(domain (image hvm (hvm)) (device) (device vbd) (device ((vbd))) (device x (vbd)) (image (linux (notes (kernel a)) (b (kernel c)) (() kernel d))) ((name) x) (x (kernel y (kernel z))))");
 	assert_int_equal(c.guest, GW_GUEST_X86_PV);
@@ -418,7 +420,7 @@ static void no_configs(void **state)
 
 /* Hostile ones. */
 
-/* The text laid out says the same, and laid out again is the same. */
+/* The formatted text has the same tokens, and formatting it again changes nothing. */
 static void check_layout(const char *text, size_t len)
 {
 	struct gw_buffer tokens = {0}, out = {0}, again = {0}, tokens_again = {0};
@@ -450,7 +452,8 @@ static void check_layout(const char *text, size_t len)
 	gw_buffer_free(&tokens_again);
 }
 
-/* In a block of exactly that size: a sanitizer sees any step beyond it. 1: it is a config. */
+/* In a block of exactly that size: a sanitizer sees any access beyond it. Returns 1 for a
+ * config. */
 static int check(const char *text, size_t len)
 {
 	struct gw_error err = GW_ERROR_INIT;

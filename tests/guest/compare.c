@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Comparisons of PV domains and images (compare.h).
+ * Compares PV domains and images (compare.h).
  */
 #include "lib/gwtest.h"
 
@@ -51,7 +51,7 @@ static bool is_xen_slot(const struct pv_image *pv, struct gw_domain *d, unsigned
 		return level == 4 && slot >= 256 && slot <= 271;
 	if (level == 3)
 		return slot >= 4;
-	/* Only the L2 that got Xen's own entries. */
+	/* Only the L2 that has Xen's own entries. */
 	uint64_t mfn0;
 
 	assert_int_equal(gw_domain_compat_m2p_mfn0(d, &mfn0, NULL), 0);
@@ -96,8 +96,8 @@ static bool leaf_is_right(struct gw_domain *d, const struct pv_image *pv, uint64
 	return true;
 }
 
-/* nr_pages, shared_info, flags, and the frames of the two rings are new; event channels are the
- * toolstack's. */
+/* nr_pages, shared_info, flags and the frames of the two rings are new; the toolstack sets the
+ * event channels. */
 static bool start_info_is_right(struct gw_domain *d, const struct pv_image *pv, const uint8_t *have,
 				const uint8_t *sent)
 {
@@ -162,7 +162,7 @@ static void assert_same_start_info(const struct pv_image *pv, const uint8_t *fir
 	unsigned w = pv->width;
 	uint8_t want[4096];
 
-	/* The rings' pfns are back; what the restorer wrote stays. */
+	/* The rings have their old pfns again; the fields that the restore wrote stay. */
 	memcpy(want, first, sizeof(want));
 	memcpy(want + 32, later + 32, 2 * w + 4);
 	assert_memory_equal(later, want, sizeof(want));
@@ -213,7 +213,7 @@ static void assert_same_shared_info(unsigned w, const uint8_t *a, const uint8_t 
 	assert_memory_equal(b + arch + 4 * w, a + arch + 4 * w, 2 * w);
 }
 
-/* The records of a kind one after the other, each with its header. */
+/* The records of a type one after the other, each with its header. */
 static size_t all_of(const struct image *image, uint32_t type, struct gw_buffer *out)
 {
 	size_t at = 40, n = 0;
@@ -223,7 +223,7 @@ static size_t all_of(const struct image *image, uint32_t type, struct gw_buffer 
 
 		if (t == GW_REC_END)
 			return n;
-		/* The empty ones of old savers say nothing. */
+		/* Empty records of old versions have no effect. */
 		if (t == type && len > 8) {
 			assert_int_equal(gw_buffer_append(out, image->data + at, 8 + len, NULL), 0);
 			n++;
@@ -249,7 +249,7 @@ void assert_same_state(const struct image *first, const struct image *later)
 
 		assert_int_equal(all_of(later, types[i], &b), n);
 		assert_int_equal(a.len, b.len);
-		/* A restored vCPU is online whatever its flags said. */
+		/* A restored vCPU is always online, whatever its flags were. */
 		if (types[i] == GW_REC_X86_PV_VCPU_BASIC) {
 			for (size_t v = 0; v < n; v++)
 				a.data[v * (a.len / n) + 16 + 512] |= 0x20;

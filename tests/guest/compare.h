@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Comparing a PV domain with the stream it came from, computed here from the stream's bytes and
- * from the backend's pfn to mfn alone; offsets are written out again, not taken from the library.
+ * Compares a PV domain with the stream it came from, using only the stream's bytes and the
+ * backend's pfn-to-mfn table. Offsets are written out here again, not taken from the library.
  */
 #ifndef GW_TESTS_GUEST_COMPARE_H
 #define GW_TESTS_GUEST_COMPARE_H
 
 #include "loop.h"
 
-/* What a PV image says of itself. */
+/* The facts about the guest that a PV image contains. */
 struct pv_image {
 	unsigned width;
 	uint64_t nr_pfns;
@@ -20,16 +20,16 @@ struct pv_image pv_image_of(const struct image *image);
 bool is_leaf(const struct pv_image *pv, uint64_t pfn);
 
 struct comparison {
-	unsigned tables, ptes, data;			/* how much was compared */
-	unsigned wrong_tables, wrong_data, wrong_pages; /* pages; the last: there or not there */
+	unsigned tables, ptes, data;			/* numbers of things compared */
+	unsigned wrong_tables, wrong_data, wrong_pages; /* pages: missing or unexpected ones */
 };
-/* Every page of the domain with what the stream's pages say it must hold. */
+/* Compares every page of the domain with the contents that the stream's pages require. */
 struct comparison compare_domain(struct gw_domain *d, const struct pv_image *pv,
 				 const struct pages *expected);
-/* Every page of a later save with the pages of the first one, both in canonical form. Asserts. */
+/* Asserts that every page of a later save equals that of the first one, both in canonical form. */
 void assert_same_pages(const struct pv_image *pv, const struct pages *first,
 		       const struct pages *later);
-/* The records that are not pages. Asserts. */
+/* Asserts the same of the records other than pages. */
 void assert_same_state(const struct image *first, const struct image *later);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Images and manifests as the tests of the guest hooks see them.
+ * Reads images and manifests for the tests of the guest hooks.
  */
 #include "lib/gwtest.h"
 
@@ -35,7 +35,8 @@ void free_image(struct image *image)
 	gw_buffer_free(&image->file);
 }
 
-/* The record at *at; moves *at behind it. False at END and where no whole record is. */
+/* Gets the record at *at and moves *at after it. False at END, and where no complete record is
+ * left. */
 static bool next_record(const struct image *image, size_t *at, struct gw_record *rec)
 {
 	if (*at + 8 > image->len)

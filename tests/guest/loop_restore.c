@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The small restore loop: every record goes to the hooks, every page into the domain, one at a
- * time.
+ * The small restore loop: gives every record to the hooks and puts every page into the domain, one
+ * at a time.
  */
 #include "lib/gwtest.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The small save loop: live passes, then a final one with all that was put off.
+ * The small save loop: live passes, then a final pass with all deferred pages.
  */
 #include "lib/gwtest.h"
 
@@ -10,7 +10,7 @@
 #include "hypervisor/domain.h"
 #include "loop.h"
 
-#define BATCH 100u /* not a divisor of anything */
+#define BATCH 100u /* divides no number of pages here */
 
 struct save {
 	struct gw_save_guest guest;
@@ -19,7 +19,7 @@ struct save {
 	uint64_t *dirty, *deferred;
 };
 
-/* Appends the page as it travels; 1 if it has to wait. */
+/* Appends the page in the form in which it is sent; 1 if it is deferred. */
 static int one_page(struct save *s, uint64_t pfn, uint64_t gfn, unsigned type, bool final,
 		    struct gw_error *err)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Streams that lie. What only a restore can see is refused with its own words, and nothing that
- * changes bytes of a real stream makes a restore do worse than fail.
+ * Tests restores of hostile streams: a fault that only a restore can see is refused with its own
+ * message, and no change to the bytes of a real stream does worse than make the restore fail.
  */
 #include "lib/gwtest.h"
 
@@ -52,7 +52,7 @@ static uint8_t *basic(const struct image *image)
 	return record(image, GW_REC_X86_PV_VCPU_BASIC) + 8;
 }
 
-/* Turns all records of a kind into an optional one that nobody knows. */
+/* Turns all records of a type into an unknown optional one. */
 static void forget_all(const struct image *image, uint32_t type)
 {
 	uint32_t len;
@@ -154,12 +154,12 @@ static void p2m_too_big(struct image *i)
 
 static void p2m_bigger_than_domain(struct image *i)
 {
-	/* As many frames as before, so that only the domain's own bound refuses it. */
+	/* The number of frames is the same, so that only the domain's own bound refuses it. */
 	gw_put_le32(record(i, GW_REC_X86_PV_P2M_FRAMES), 0xfffffc00);
 	gw_put_le32(record(i, GW_REC_X86_PV_P2M_FRAMES) + 4, 0xffffffff);
 }
 
-/* One pfn too many, with as many frames as before. */
+/* One pfn too many, with the same number of frames. */
 static void p2m_one_pfn_more(struct image *i)
 {
 	gw_put_le32(record(i, GW_REC_X86_PV_P2M_FRAMES), 1024);
@@ -332,7 +332,7 @@ static void test_lies(void **state)
 	gw_host_close(host);
 }
 
-/* The hooks' own bound, for a caller that has not checked the pfn. */
+/* The hooks have a bound of their own, for a caller that has not checked the pfn. */
 static void test_populate_bound(void **state)
 {
 	struct gw_error err = GW_ERROR_INIT;
@@ -354,7 +354,7 @@ static void test_populate_bound(void **state)
 	gw_host_close(host);
 }
 
-/* A table may refer to every page there is, but gets no more than the domain may have. */
+/* A table may refer to any number of pages, but the domain gets no more than it may have. */
 static void test_memory_bound(void **state)
 {
 	struct gw_error err = GW_ERROR_INIT;
@@ -370,7 +370,7 @@ static void test_memory_bound(void **state)
 	gw_host_close(host);
 }
 
-/* Where the bytes are that say something: all but the contents of ordinary pages. */
+/* The offsets of bytes that matter: all but the contents of ordinary pages. */
 struct spots {
 	size_t *at, n;
 };
@@ -384,7 +384,7 @@ static void add_spots(struct spots *s, const struct image *image, size_t from, s
 		s->at[s->n++] = from + i;
 }
 
-/* Count, entries, and the contents of page tables. */
+/* Adds the count, the entries, and the contents of page tables. */
 static void add_page_data(struct spots *s, const struct image *image, size_t at)
 {
 	uint32_t count = gw_get_le32(image->data + at);
@@ -421,7 +421,7 @@ static struct spots find_spots(const struct image *image)
 	}
 }
 
-/* A few bytes changed, each to something that is likely to hurt. */
+/* Changes a few bytes to values that are likely to cause errors. */
 static void mutate(uint8_t *data, const struct spots *spots)
 {
 	static const uint8_t values[] = {0, 1, 0x7f, 0x80, 0xff, 0x10, 0xf0};
@@ -443,7 +443,7 @@ static void mutate(uint8_t *data, const struct spots *spots)
 	}
 }
 
-/* Restores it, whatever it is, and saves it again, to out, if that worked. True if it worked. */
+/* Restores the image, and if that succeeds, saves it again to out. Returns true if it succeeded. */
 static bool try(struct gw_host *host, const struct image *image, struct gw_buffer *out)
 {
 	struct gw_error err = GW_ERROR_INIT;

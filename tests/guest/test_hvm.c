@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Real HVM and PVH streams, plain and checkpointed, through the restore hooks into a domain and
- * through the save hooks out of it again. The pages of the rings start empty after a restore; all
- * others are what was sent.
+ * Tests real HVM and PVH streams, plain and checkpointed, through the restore hooks into a domain
+ * and through the save hooks out again. After a restore the pages of the rings are empty; all
+ * others are as sent.
  */
 #include "lib/gwtest.h"
 
@@ -59,7 +59,7 @@ static struct params params_of(const struct image *image)
 		assert_in_range(index, 0, 63);
 		p.value[index] = gw_get_le64(rec + 16 + 16 * i);
 	}
-	/* VM86_TSS of old is VM86_TSS_SIZED of 128 bytes now. */
+	/* The old param VM86_TSS is now VM86_TSS_SIZED with 128 bytes. */
 	if (p.value[15])
 		p.value[37] = UINT64_C(128) << 32 | p.value[15];
 	p.value[15] = 0;
@@ -112,7 +112,7 @@ static void assert_same_pages(const struct pages *a, const struct pages *b, cons
 	}
 }
 
-/* The last record of a kind before the end, or before the CHECKPOINT of this number. */
+/* The last record of a type before the end, or before the CHECKPOINT of this number. */
 static const uint8_t *last_record(const struct image *image, uint32_t type, unsigned checkpoint,
 				  uint32_t *length)
 {
@@ -164,7 +164,7 @@ static struct gw_domain *new_domain(struct gw_host *host)
 	return d;
 }
 
-/* Xen's writer leaves out params of value 0, and stock Xen need not expect them. */
+/* Xen leaves out params of value 0, and stock Xen may not expect them. */
 static void assert_no_empty_param(const struct image *image)
 {
 	uint32_t len;
@@ -233,7 +233,7 @@ static void test_round_trips(void **state)
 	gw_host_close(host);
 }
 
-/* The caller learns which of the two policies the static data lacks. */
+/* The caller is informed which of the two policies the static data lacks. */
 static void test_missing_policies(void **state)
 {
 	static const uint32_t policies[] = {GW_REC_X86_CPUID_POLICY, GW_REC_X86_MSR_POLICY};
@@ -268,7 +268,7 @@ static unsigned count_records(const struct image *image, uint32_t type)
 	return n;
 }
 
-/* The optional record stands in the first round only: stock Xen fails on one in a later round. */
+/* The optional record is in the first round only: stock Xen fails if a later round has one. */
 static void test_xenabi_once(void **state)
 {
 	struct gw_error err = GW_ERROR_INIT;
@@ -304,7 +304,7 @@ static int seed_grants(struct gw_domain *d, const struct gw_ring *store,
 	return seeding_fails ? gw_fail(err, GW_SYSTEM, "no grant table") : 0;
 }
 
-/* The domain's own table with that entry. */
+/* The domain's own table with that entry replaced. */
 static struct gw_domain_ops with_grants(struct gw_domain *d)
 {
 	struct gw_domain_ops ops = *d->ops;
@@ -313,7 +313,7 @@ static struct gw_domain_ops with_grants(struct gw_domain *d)
 	return ops;
 }
 
-/* What the owner says of the rings' other ends reaches the guest and its grant table. */
+/* The rings' other ends, given by the owner, get into the guest and its grant table. */
 static void test_rings(void **state)
 {
 	struct gw_error err = GW_ERROR_INIT;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Live saves and checkpoints of guests that write all the while, their page tables too: what
- * arrives is what the guest had when it was suspended.
+ * Tests live saves and checkpoints of guests that write all the time, to page tables as well: the
+ * image holds what the guest had when it was suspended.
  */
 #include "lib/gwtest.h"
 
@@ -48,7 +48,7 @@ static struct gw_domain *running_domain(struct gw_host *host, const char *name, 
 	return d;
 }
 
-/* Lets the guest go on until it has done so much more. */
+/* Lets the guest run that many steps more. */
 static void let_run(void *opaque, struct gw_domain *d)
 {
 	uint64_t until = gw_memory_guest_steps(opaque) + 300;
@@ -57,7 +57,7 @@ static void let_run(void *opaque, struct gw_domain *d)
 		sched_yield();
 }
 
-/* The suspended source itself, in the form in which it should have been sent. */
+/* The pages of the suspended source, in the form in which they should be sent. */
 static void assert_as_suspended(struct gw_domain *d, const struct pages *sent)
 {
 	const uint64_t *m2p;
@@ -91,7 +91,7 @@ static void assert_as_suspended(struct gw_domain *d, const struct pages *sent)
 	assert_true(tables > 0);
 }
 
-/* The two ways from a running domain to an image and from there to another domain. */
+/* The two ways to save a running domain and restore the image into another domain. */
 struct way {
 	void (*save)(struct gw_domain *d, struct gw_memory_guest *guest, struct gw_buffer *out);
 	void (*restore)(const struct image *image, struct gw_domain *d);
@@ -203,8 +203,8 @@ static void test_pv(void **state)
 	gw_host_close(host);
 }
 
-/* A mapping of another's page that is still there when the guest is suspended is an error, not a
- * lost table. */
+/* A foreign mapping that is still there when the guest is suspended is an error; its table is not
+ * lost. */
 static void test_foreign_kept(void **state)
 {
 	struct gw_error err = GW_ERROR_INIT;
@@ -218,7 +218,7 @@ static void test_foreign_kept(void **state)
 
 	assert_fails(save_loop(d, &out, &save, &err), &err, GW_GUEST,
 		     "mfn 0x380 is not the guest's memory");
-	/* The failed save cost it nothing: it runs on. */
+	/* The failed save did not harm the guest: it runs on. */
 	let_run(guest, d);
 	gw_memory_guest_stop(guest);
 	gw_control_destroy(d->control);
@@ -260,7 +260,7 @@ static void test_pause(void **state)
 	gw_host_close(host);
 }
 
-/* Checkpoints of a running HVM guest: the last one is what it had when it was suspended last. */
+/* Checkpoints of a running HVM guest: the last one holds what the guest had at its last suspend. */
 static void test_checkpoints(void **state)
 {
 	struct gw_error err = GW_ERROR_INIT;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The P2M a PV guest keeps for itself, in both shapes and with all that can be wrong with it.
+ * Tests the P2M that a PV guest keeps for itself, in both forms and with every kind of fault.
  */
 #include "lib/gwtest.h"
 
@@ -76,7 +76,7 @@ static void close_domain(struct fixture *f)
 	gw_host_close(f->host);
 }
 
-/* The tree: lists with room for more, of which the rest is holes. */
+/* The tree: its lists have room for more entries, which refer to holes. */
 static void make_tree(struct fixture *f)
 {
 	unsigned fpp = f->l->fpp, leaves = PFNS / fpp;
@@ -89,7 +89,8 @@ static void make_tree(struct fixture *f)
 	gw_pv_put_word(f->l, f->arch + f->l->arch_fll, mfn(f, FLL));
 }
 
-/* The range: one table a level, at the address given, the rest holes. */
+/* The linear P2M: one table of each level, mapped at this address; the other entries refer to
+ * holes. */
 static uint64_t make_range(struct fixture *f, uint64_t vaddr)
 {
 	unsigned leaves = PFNS / f->l->fpp, table = CR3;
@@ -98,7 +99,7 @@ static uint64_t make_range(struct fixture *f, uint64_t vaddr)
 		unsigned slot = vaddr >> (12 + 9 * (level - 1)) & 511;
 
 		put_pte(f, table, slot, mfn(f, table + 1) << 12 | 0x67);
-		/* More L1s behind the first, all the same one of holes. */
+		/* More L1s after the first, all of them the same L1 of holes. */
 		for (unsigned i = slot + 1; level == 2 && i < 512; i++)
 			put_pte(f, table, i, mfn(f, CR3 + 8) << 12 | 0x67);
 	}
@@ -150,14 +151,14 @@ static void test_shapes(void **state)
 {
 	static const struct {
 		unsigned width;
-		uint64_t vaddr; /* 0: the tree */
+		uint64_t vaddr; /* 0: the tree form */
 	} shapes[] = {
 		{8, 0},
 		{4, 0},
 		{8, 0xffffc90000000000},
 		{8, 0x7f0000000000},
 		{4, 0xc0000000},
-		/* Not at the start of an L1: another one begins sooner. */
+		/* Not at the start of an L1, so the next L1 begins sooner. */
 		{8, 0xffffc90000003000},
 	};
 
@@ -172,7 +173,7 @@ static void test_shapes(void **state)
 			make_tree(&f);
 		shift = (shapes[i].vaddr >> 12) % 512;
 		if (shift) {
-			/* The leaves stand where the range says. */
+			/* The leaves are where the linear P2M maps them. */
 			for (unsigned n = 0; n < PFNS / f.l->fpp; n++)
 				put_pte(&f, CR3 + 3, (unsigned)shift + n,
 					mfn(&f, FIRST + n) << 12 | 1);
@@ -180,7 +181,8 @@ static void test_shapes(void **state)
 		assert_found(&f, PFNS);
 		close_guest(&f);
 
-		/* A size that upper levels fill with one page of holes is cut to what is there. */
+		/* Upper levels fill the rest of a large size with one page of holes: the size is
+		 * cut to the real leaves. */
 		gw_pv_put_word(f.l, f.arch + f.l->arch_max_pfn, 1 << 21);
 		uint64_t first_part =
 			shapes[i].vaddr ? (512 - shift) * f.l->fpp : (uint64_t)f.l->fpp * f.l->fpp;
@@ -226,13 +228,13 @@ static void test_bad_tree(void **state)
 	put(&f, FLL + 1, 3, UINT64_MAX);
 	assert_refused(&f, "frame list entry 3 is mfn 0xffffffffffffffff");
 	make_tree(&f);
-	/* The first that the machine does not have. */
+	/* The first mfn that the machine does not have. */
 	assert_ok(gw_domain_m2p(f.d, &m2p, &max_mfn, &f.err), &f.err);
 	put(&f, FLL + 1, 3, max_mfn + 1);
 	assert_refused(&f, "frame list entry 3 is mfn");
 	make_tree(&f);
 
-	/* The page of another pfn where the P2M's own should be. */
+	/* Another page of the guest where a frame of the P2M should be. */
 	struct gw_buffer records = {0};
 	uint64_t leaf_mfn = mfn(&f, FIRST);
 
@@ -242,7 +244,7 @@ static void test_bad_tree(void **state)
 		     "frame 0 of the guest's P2M");
 	put(&f, FIRST, FIRST, leaf_mfn);
 
-	/* It moves while it is saved. */
+	/* The P2M moves during the save. */
 	assert_ok(f.guest.ops->check_state(&f.guest, &f.err), &f.err);
 	put(&f, FLL + 1, 2, mfn(&f, MISSING));
 	assert_fails(f.guest.ops->check_state(&f.guest, &f.err), &f.err, GW_GUEST,
@@ -254,6 +256,35 @@ static void test_bad_tree(void **state)
 		     "changed the layout of its P2M");
 	close_guest(&f);
 	close_domain(&f);
+}
+
+/* A linear P2M that changes and is as before again has changed: pages were sent in between. */
+static void test_generation(void **state)
+{
+	for (unsigned width = 4; width <= 8; width += 4) {
+		struct fixture f;
+		uint8_t *generation;
+
+		open_domain(&f, width);
+		generation = f.arch + f.l->arch_p2m_generation;
+		make_range(&f, width == 8 ? 0xffffc90000000000 : 0xc0000000);
+		gw_pv_put_word(f.l, generation, 6);
+		assert_ok(f.guest.ops->setup(&f.guest, &f.err), &f.err);
+		assert_ok(f.guest.ops->check_state(&f.guest, &f.err), &f.err);
+		gw_pv_put_word(f.l, generation, 8);
+		assert_fails(f.guest.ops->check_state(&f.guest, &f.err), &f.err, GW_GUEST,
+			     "generation 8, 6 at the start");
+		close_guest(&f);
+
+		/* A guest with a tree does not keep it. */
+		gw_pv_put_word(f.l, f.arch + f.l->arch_p2m_cr3, 0);
+		make_tree(&f);
+		assert_ok(f.guest.ops->setup(&f.guest, &f.err), &f.err);
+		gw_pv_put_word(f.l, generation, 9);
+		assert_ok(f.guest.ops->check_state(&f.guest, &f.err), &f.err);
+		close_guest(&f);
+		close_domain(&f);
+	}
 }
 
 static void test_bad_range(void **state)
@@ -287,7 +318,8 @@ static void test_bad_range(void **state)
 	close_domain(&f);
 }
 
-/* Entries that cannot travel: put off while the guest runs, an error with its place afterwards. */
+/* Entries that cannot be sent: deferred while the guest runs, an error with its place
+ * afterwards. */
 static void test_normalise(void **state)
 {
 	struct fixture f;
@@ -299,11 +331,11 @@ static void test_normalise(void **state)
 	const struct {
 		unsigned type;
 		uint64_t pte;
-		const char *says; /* NULL: it can travel */
+		const char *says; /* NULL: it can be sent */
 		uint64_t sent;
 	} entries[] = {
 		{1, UINT64_C(0x8000000000000067) | mfn(&f, 9) << 12, NULL, 0x8000000000009067},
-		/* In an L1 this bit is PAT. */
+		/* In an L1 this bit means PAT. */
 		{0x9, mfn(&f, 9) << 12 | 0xe7, NULL, 0x90e7},
 		{2, mfn(&f, 9) << 12 | 0x66, NULL, mfn(&f, 9) << 12 | 0x66},
 		{2, mfn(&f, 9) << 12 | 0xe7, "pfn 0x7, an L2 page table, entry 500: superpage", 0},
@@ -342,9 +374,8 @@ static void test_normalise(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_shapes),
-		cmocka_unit_test(test_bad_tree),
-		cmocka_unit_test(test_bad_range),
+		cmocka_unit_test(test_shapes),	  cmocka_unit_test(test_bad_tree),
+		cmocka_unit_test(test_bad_range), cmocka_unit_test(test_generation),
 		cmocka_unit_test(test_normalise),
 	};
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Real PV streams through the restore hooks into a domain and through the save hooks out of it
+ * Tests real PV streams through the restore hooks into a domain and through the save hooks out
  * again, twice, each time on other mfns.
  */
 #include "lib/gwtest.h"
@@ -51,8 +51,8 @@ static void assert_right(struct comparison c, const struct stream *s)
 	assert_true(c.data > 900);
 }
 
-/* Tables that nothing refers to are none for a hypervisor; in a live guest something will use them.
- */
+/* For a hypervisor, a table that nothing refers to is an ordinary page; in a live guest something
+ * will refer to it. */
 static void use_all_tables(struct gw_domain *d, const struct pages *expected)
 {
 	struct gw_error err = GW_ERROR_INIT;
@@ -142,7 +142,7 @@ static bool never(unsigned type)
 	return false;
 }
 
-/* The comparison above must be able to fail: without localise it does. */
+/* Proves that the comparison above can fail: without localise it does. */
 static void test_without_localise(void **state)
 {
 	struct gw_error err = GW_ERROR_INIT;
@@ -157,7 +157,8 @@ static void test_without_localise(void **state)
 		struct gw_domain *d = new_domain(host, 7);
 		struct restore_options how = {.ops = &ops, .checkpoint = ~0u};
 
-		/* Whether the backend sees it depends on which mfns the pfns happen to be. */
+		/* Whether the backend detects it depends on the mfns that the pfns happen to
+		 * have. */
 		restore_loop(&image, d, &how, &err);
 		gw_error_clear(&err);
 		struct comparison c = compare_domain(d, &pv, &expected);
@@ -171,8 +172,8 @@ static void test_without_localise(void **state)
 	gw_host_close(host);
 }
 
-/* A domain that was restored but has not run cannot be saved, unless its kernel's part is played.
- */
+/* A domain that was restored but has not run can only be saved after its kernel's steps are done
+ * for it. */
 static void test_not_resumed(void **state)
 {
 	struct gw_error err = GW_ERROR_INIT;
@@ -201,7 +202,7 @@ static void put_junk(uint8_t *entry, uint8_t *data, uint64_t at)
 	memset(data + at, 0xa5, 4);
 }
 
-/* Of start_info only what the guest left for itself is kept. */
+/* Of start_info only the fields that the guest owns are kept. */
 static void test_start_info(void **state)
 {
 	struct gw_error err = GW_ERROR_INIT;
@@ -219,7 +220,7 @@ static void test_start_info(void **state)
 	assert_ok(restore_loop(&image, d, &how, &err), &err);
 	assert_right(compare_domain(d, &pv, &expected), &streams[4]);
 
-	/* The guest's own part in a suspend that is taken back: pfns there, mfns again. */
+	/* The guest's own step in a cancelled suspend: pfns at the suspend, mfns again after it. */
 	uint64_t *store = (uint64_t *)gw_memory_page(d, 0x20) + 7;
 
 	assert_int_equal(gw_control_suspend(d->control, 100, NULL, &err), 1);
@@ -245,8 +246,7 @@ static void put_xens_32(uint8_t *entry, uint8_t *data, uint64_t pte)
 		gw_put_le64(data + 8 * i, pte);
 }
 
-/* What savers of old left in Xen's slots refers to nothing of the guest's, and is not taken over.
- */
+/* Entries that old versions left in Xen's slots refer to nothing of the guest's and are dropped. */
 static void test_xens_slots(void **state)
 {
 	struct gw_error err = GW_ERROR_INIT;
@@ -292,7 +292,7 @@ static int seed_grants(struct gw_domain *d, const struct gw_ring *store,
 	return 0;
 }
 
-/* The domain's own table with that entry. */
+/* The domain's own table with that entry replaced. */
 static struct gw_domain_ops with_grants(struct gw_domain *d)
 {
 	struct gw_domain_ops ops = *d->ops;
@@ -313,7 +313,7 @@ static const uint8_t *start_info_of(struct gw_domain *d)
 	return NULL;
 }
 
-/* What the owner says of the rings' other ends stands in start_info and in the grant table. */
+/* The rings' other ends, given by the owner, are in start_info and in the grant table. */
 static void test_rings(void **state)
 {
 	struct gw_error err = GW_ERROR_INIT;
@@ -346,7 +346,7 @@ static void test_rings(void **state)
 	gw_host_close(host);
 }
 
-/* Event channels of the old host are gone, whatever the new domain's page had. */
+/* Event channels of the old host are gone, whatever the new domain's page contained. */
 static void test_no_event_is_pending(void **state)
 {
 	struct gw_error err = GW_ERROR_INIT;
@@ -370,7 +370,7 @@ static void test_no_event_is_pending(void **state)
 	gw_host_close(host);
 }
 
-/* No recorded stream has MSRs of a vCPU: one is put before the record that ends it. */
+/* No recorded stream has MSRs of a vCPU: a record with some is put before END. */
 static struct image with_msrs(const uint8_t *msrs, uint32_t len)
 {
 	struct image image = load_image("xen-code/v3_422_pv64_1024.xz");
@@ -404,12 +404,27 @@ static void test_msrs(void **state)
 	assert_int_equal(len, sizeof(msrs));
 	assert_memory_equal(blob, msrs, sizeof(msrs));
 	free(blob);
+
+	/* And they are saved again. */
+	struct pages expected = pages_of_image(&image, ~0u);
+	struct save_options save = {0};
+	struct gw_buffer out = {0};
+
+	use_all_tables(d, &expected);
+	assert_ok(save_loop(d, &out, &save, &err), &err);
+	struct image again = image_of(&out, GW_GUEST_X86_PV);
+	uint32_t length;
+
+	assert_non_null(find_record(&again, GW_REC_X86_PV_VCPU_MSRS, &length));
+	assert_same_state(&image, &again);
+	free_pages(&expected);
+	free_image(&again);
 	gw_control_destroy(d->control);
 	free_image(&image);
 	gw_host_close(host);
 }
 
-/* The optional record stands in the first round only: stock Xen fails on one in a later round. */
+/* The optional record is in the first round only: stock Xen fails if a later round has one. */
 static void test_xenabi_once(void **state)
 {
 	struct gw_error err = GW_ERROR_INIT;

@@ -133,7 +133,7 @@ static void test_pv(void **state)
 		assert_int_equal(f.fake->seeded_console_domid, 2);
 		assert_true(f.fake->seeded_store != GW_INVALID_PFN);
 
-		/* What its kernel does; a table that nothing refers to is none for Xen. */
+		/* What its kernel does; to Xen a page that nothing uses as a table is no table. */
 		assert_ok(gw_control_restored(f.fake->memory->control, &f.err), &f.err);
 		for (uint64_t pfn = 0; pfn < expected.nr; pfn++)
 			if ((expected.page[pfn].type & 7) && expected.page[pfn].data &&

@@ -144,9 +144,11 @@ static void test_terminated(void **state)
 	for_each_point(o, n)
 	{
 		struct fake_libxl f;
+		bool suspended;
 
 		start(&f, o, NULL);
 		go_to(&f, o, n);
+		suspended = f.id == MSG_SUSPEND;
 		fake_signal(&f, SIGTERM);
 		fake_answer(&f, good_answer(f.id));
 		/* Too late, once the image is complete. */
@@ -157,6 +159,9 @@ static void test_terminated(void **state)
 		} else {
 			assert_failed(&f, o, ECANCELED);
 			fake_log_has(&f, "cancelled");
+			if (!o->restore)
+				fake_log_has(&f, suspended ? "; the domain is suspended, libxl may"
+							   : "; the domain was not suspended");
 		}
 		assert_int_equal(fake_end(&f), 0);
 		close(io);
@@ -181,7 +186,7 @@ static void test_terminated_without_answer(void **state)
 	}
 }
 
-/* The handler stands before the first message: a signal from then on never kills. */
+/* The handler is in place before the first message: no later signal kills. */
 static void test_terminated_at_once(void **state)
 {
 	struct fake_libxl f;

@@ -144,7 +144,7 @@ static void test_no_logdirty(void **state)
 	assert_moved();
 }
 
-/* Without a policy in the image libxl makes one: it is told. */
+/* Without a policy in the image libxl makes one: the message says so. */
 static void test_missing_policy(void **state)
 {
 	struct environment to = target("xen-code/v2_46_hvm_w64_1024.xz", "");

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * What tests of the built-in machine share.
+ * Helpers for the tests of the built-in machine.
  */
 #include "emu_bench.h"
 
@@ -305,7 +305,7 @@ void guest_wait_halted(struct guest *g)
 		usleep(2000);
 		guest_pause(g);
 		guest_cpu(g, &again);
-		/* Halted if it did not move, and what it did last was HLT. */
+		/* Halted, if it did not move and its last instruction was HLT. */
 		if (cpu.rip == again.rip &&
 		    ((uint8_t *)guest_page(
 			    g, (cpu.rip - 1) / GW_PAGE_SIZE))[(cpu.rip - 1) % GW_PAGE_SIZE] == 0xf4)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * What tests of the built-in machine share: a host, a booted heartbeat guest, its console's text,
- * its memory, and a second domain made of a first one's state.
+ * Helpers for the tests of the built-in machine: a host, a booted heartbeat guest, its console's
+ * text, its memory, and a second domain made from a first one's state.
  */
 #ifndef GW_TESTS_EMU_BENCH_H
 #define GW_TESTS_EMU_BENCH_H
@@ -19,11 +19,11 @@ struct guest {
 	struct gw_domain *d;
 	pthread_mutex_t lock;
 	pthread_cond_t cond;
-	char text[65536]; /* the console, from its beginning */
+	char text[65536]; /* the console's text so far */
 	size_t len;
 };
 
-/* Prints why and exits 77 where the machine cannot run. */
+/* Prints a reason and exits with 77 where the built-in machine cannot run. */
 void bench_require(void);
 
 /* The whole file godwit-guestWIDTH.elf; *len its size. */
@@ -31,7 +31,7 @@ void *bench_guest_file(const char *width, size_t *len);
 
 /* A paused domain on a host of its own, without memory. */
 struct guest *guest_new(const char *query, uint64_t max_pfns);
-/* The same, booted from godwit-guestWIDTH.elf with RAM of so many pages. Still paused. */
+/* The same, booted from godwit-guestWIDTH.elf with that many pages of RAM. Still paused. */
 struct guest *guest_boot(const char *query, const char *width, const char *cmdline,
 			 uint64_t mem_pages);
 void guest_free(struct guest *g);
@@ -40,24 +40,24 @@ void guest_pause(struct guest *g);
 void guest_unpause(struct guest *g);
 
 /* Waits (10 s) until the console has this text at or after position from; returns the position
- * behind it. */
+ * after it. */
 size_t guest_wait(struct guest *g, size_t from, const char *text);
 size_t guest_console_len(struct guest *g);
 
-/* The guest's page, to look at, running or not. */
+/* The guest's page, for reading, whether it runs or not. */
 void *guest_page(struct guest *g, uint64_t gfn);
-/* Writes into a page as a toolstack would, so that the machine knows. */
+/* Writes into a page as a toolstack would, so that the built-in machine notices. */
 void guest_write(struct guest *g, uint64_t gfn, size_t offset, const void *bytes, size_t len);
 
-/* Copies all state of a stopped domain into a new one by way of the tables. */
+/* Copies all state of a stopped domain into a new one through the tables. */
 struct guest *guest_copy(struct guest *from, const char *query);
 
-/* Code to be run in flat 32-bit mode at this address: the vCPU's state becomes that. Paused guest.
- */
+/* Sets the vCPU of a paused guest to run code at this address in flat 32-bit mode. */
 void guest_set_entry(struct guest *g, uint32_t eip);
-/* A domain with RAM of so many pages and this code at 1 MiB, entered there. Still paused. */
+/* A domain with that many pages of RAM and this code at 1 MiB, where it starts. Still paused. */
 struct guest *guest_raw(const char *query, const void *code, size_t len, uint64_t mem_pages);
-/* Waits (10 s) until the vCPU has halted or shut down; the pause is then the caller's to undo. */
+/* Waits (10 s) until the vCPU has halted or shut down, and pauses the guest; the caller unpauses
+ * it. */
 void guest_wait_halted(struct guest *g);
 /* The vCPU's registers. Paused guest. */
 void guest_cpu(struct guest *g, struct gw_hvm_cpu *cpu);

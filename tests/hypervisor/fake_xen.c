@@ -248,7 +248,8 @@ static int get_info(uint32_t domid, struct xen_domctl_getdomaininfo *out)
 	assert_int_equal(gw_domain_info(f->memory, &info, NULL), 0);
 	*out = (struct xen_domctl_getdomaininfo){
 		.domain = (domid_t)f->domid,
-		.tot_pages = info.nr_pages,
+		.tot_pages = info.nr_pages - f->shared,
+		.shr_pages = f->shared,
 		.max_pages = 1u << 20,
 		.max_vcpu_id = info.max_vcpu_id,
 		.shared_info_frame = ~UINT64_C(0),
@@ -380,7 +381,8 @@ static bool give_superpage(struct fake_domain *f, uint64_t first)
 	uint64_t gfn;
 
 	gw_domain_info(f->memory, &info, NULL);
-	if (fake.no_superpages || first % 512)
+	assert_int_equal(first % 512, 0);
+	if (fake.no_superpages)
 		return false;
 	for (unsigned i = 0; i < 512; i++)
 		if (!give_page(f, first + i, &gfn)) {
@@ -470,11 +472,14 @@ void *xenforeignmemory_map(xenforeignmemory_handle *fmem, uint32_t dom, int prot
 		v->from = NULL;
 	} else {
 		v->base = aligned_alloc(GW_PAGE_SIZE, pages * GW_PAGE_SIZE);
-		memset(v->base, 0xdd, pages * GW_PAGE_SIZE);
-		for (size_t i = 0; i < pages; i++)
+		for (size_t i = 0; i < pages; i++) {
+			uint8_t *to = (uint8_t *)v->base + i * GW_PAGE_SIZE;
+
 			if (v->from[i])
-				memcpy((uint8_t *)v->base + i * GW_PAGE_SIZE, v->from[i],
-				       GW_PAGE_SIZE);
+				memcpy(to, v->from[i], GW_PAGE_SIZE);
+			else
+				memset(to, 0xdd, GW_PAGE_SIZE);
+		}
 	}
 	v->next = views;
 	views = v;

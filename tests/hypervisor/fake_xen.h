@@ -22,6 +22,7 @@ struct fake_domain {
 	bool dying;
 	unsigned reason; /* of its shutdown, if not what memory says */
 	bool logging;
+	unsigned shared;  /* of its pages are shared with another domain, and not counted */
 	uint64_t *hidden; /* pfns that log-dirty does not report once: their pages are new */
 	/* What the last xc_dom_gnttab_seed brought. */
 	bool seeded_hvm;

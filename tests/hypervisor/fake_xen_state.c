@@ -116,9 +116,9 @@ int xc_set_domain_cpu_policy(xc_interface *xch, uint32_t domid, uint32_t nr_leav
 				   .nr_leaves = nr_leaves,
 				   .nr_msrs = nr_msrs};
 
-	*err_leaf_p = *err_subleaf_p = *err_msr_p = ~0u;
 	if (!f)
 		return failed_with(ESRCH);
+	*err_leaf_p = *err_subleaf_p = *err_msr_p = ~0u;
 	if (f->ran)
 		return failed_with(EEXIST);
 	for (uint32_t i = 0; i < nr_leaves; i++)

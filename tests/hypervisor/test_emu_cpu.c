@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The built-in machine's processor: what its policy promises it executes, what is taken away it
- * does not promise, CPUID says what the domain's policy says, and all registers survive a move.
+ * Tests the built-in machine's processor: it executes what its policy has, a policy loses the
+ * features that are taken away, CPUID shows the domain's policy, and all registers survive a move.
  */
 #include "emu_bench.h"
 
@@ -95,7 +95,7 @@ static void promised_features_run(void **state)
 	guest_free(g);
 }
 
-/* A 64-bit vCPU in identity-mapped memory, to run code at 1 MiB. */
+/* A 64-bit vCPU in identity-mapped memory that runs code at 1 MiB. */
 static struct guest *wide_guest(const void *code, size_t len, struct gw_hvm_cpu *cpu)
 {
 	struct guest *g = guest_raw("", code, len, 512);
@@ -113,7 +113,7 @@ static struct guest *wide_guest(const void *code, size_t len, struct gw_hvm_cpu 
 	return g;
 }
 
-/* Values against what the instructions' definitions give, or this machine's own CPU gives. */
+/* Results as the instructions' definitions or this machine's own CPU give them. */
 static void added_instructions_are_right(void **state)
 {
 	static const uint8_t code[] = {
@@ -133,7 +133,7 @@ static void added_instructions_are_right(void **state)
 	struct guest *g;
 
 	memcpy(with_data, code, sizeof(code));
-	/* Behind the third movbe is offset 22; 0x29 on is 63. */
+	/* The instruction after the third movbe is at offset 22; 22 + 0x29 is 63. */
 	gw_put_le64(with_data + 63, UINT64_C(0x0102030405060708));
 	g = wide_guest(with_data, sizeof(with_data), &cpu);
 	cpu.gpr[GW_HVM_RBX] = UINT64_C(0x00001234f0f0a5a5);
@@ -195,7 +195,7 @@ static void what_lacks_is_refused(void **state)
 
 	assert_ok(gw_host_policy(all->host, GW_GUEST_X86_HVM, &whole, &err), &err);
 	assert_ok(gw_host_policy(less->host, GW_GUEST_X86_HVM, &part, &err), &err);
-	/* The smaller fits everywhere, the larger only where all of it is. */
+	/* The smaller policy fits both domains, the larger only the host that has all of it. */
 	assert_ok(gw_domain_set_policy(all->d, &part, &err), &err);
 	assert_ok(gw_domain_set_policy(less->d, &part, &err), &err);
 	assert_fails(gw_domain_set_policy(less->d, &whole, &err), &err, GW_REFUSED, "sse4");
@@ -216,7 +216,7 @@ static void fill(void *to, size_t len)
 		((uint8_t *)to)[i] = (uint8_t)random64();
 }
 
-/* jmp to itself: registers that were put in must come out after some running. */
+/* A jmp to itself: registers that were set must be the same after some running. */
 static void registers_survive_running(void **state)
 {
 	for (int wide = 0; wide < 2; wide++) {
@@ -247,7 +247,7 @@ static void registers_survive_running(void **state)
 		memset(cpu.fpu, 0, sizeof(cpu.fpu));
 		gw_put_le16(cpu.fpu, 0x27f);
 		gw_put_le16(cpu.fpu + 2, 0x3000); /* top of stack 6 */
-		cpu.fpu[4] = 0xc0;		  /* two registers are in use */
+		cpu.fpu[4] = 0xc0;		  /* two registers are used */
 		gw_put_le32(cpu.fpu + 24, 0x3f80);
 		for (int i = 0; i < 2; i++) {
 			fill(cpu.fpu + 32 + 16 * i, 8);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The heartbeat guests notice what a bad migration would do to them: each fault is put into the
- * memory of a paused guest and has to be named.
+ * Tests that the heartbeat guests notice what a bad migration would do to them: each fault is put
+ * into the memory of a paused guest, and the guest has to name it.
  */
 #include "emu_bench.h"
 
@@ -15,7 +15,7 @@
 struct bench {
 	struct guest *g;
 	const struct hb_header *h;
-	size_t seen; /* of the console */
+	size_t seen; /* position in the console */
 };
 
 static uint8_t *page(struct bench *b, uint32_t n)
@@ -23,7 +23,7 @@ static uint8_t *page(struct bench *b, uint32_t n)
 	return guest_page(b->g, b->h->first_pfn + n);
 }
 
-/* A page that is checked before it is rewritten: one far ahead of both. */
+/* A page that is checked before it is rewritten: half the pages ahead of the writer. */
 static uint32_t quiet_page(const struct bench *b)
 {
 	return (b->h->position + b->h->pages / 2) % b->h->pages;
@@ -35,7 +35,7 @@ static struct bench start(const char *width, const char *more)
 
 	struct bench b = {0};
 
-	/* The check goes round 40 times faster than the rewriting, so that it comes by first. */
+	/* The check is 40 times as fast as the writer, so it gets to the page first. */
 	snprintf(cmdline, sizeof(cmdline), "seed=3 pages=40 rate=1 check=40 period=5 %s", more);
 	b.g = guest_boot("", width, cmdline, 1024);
 	guest_unpause(b.g);
@@ -55,7 +55,7 @@ static void finish(struct bench *b, const char *expected)
 		assert_ok(gw_domain_info(b->g->d, &info, &err), &err);
 	while (info.shutdown == GW_SHUTDOWN_NONE);
 	assert_int_equal(info.shutdown, GW_SHUTDOWN_CRASH);
-	/* It was the guest that gave up, not the machine. */
+	/* The guest stopped itself; the built-in machine did not fail. */
 	assert_string_equal(gw_control_crash_text(b->g->d->control), "");
 	guest_free(b->g);
 }

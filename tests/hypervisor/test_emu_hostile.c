@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * What a stream or a file could hand to the built-in machine that it must refuse, and what a
- * guest could do that must only cost the guest.
+ * Tests hostile input to the built-in machine: streams and files that it must refuse, and guests
+ * whose actions must only harm themselves.
  */
 #include "emu_bench.h"
 
@@ -62,7 +62,7 @@ static void xenabi_is_checked(void **state)
 	REFUSED(HEAD, 32, 1024, GW_INVALID, "port");
 	REFUSED(HEAD + 4, 32, 0x8000, GW_INVALID, "has no peer domain");
 #undef REFUSED
-	/* A refused one changed nothing. */
+	/* The refused one changed nothing. */
 	assert_int_equal(gw_emu_suspend_port(other->d), 1);
 	free(bad);
 	free(blob);
@@ -95,7 +95,8 @@ static void random_state_is_survived(void **state)
 		else
 			gw_domain_set_extra(g->d, GW_EXTRA_XENABI, bad, n, &err);
 		gw_error_clear(&err);
-		/* Whatever was taken, the machine can be readied with, or says why not. */
+		/* Whatever was accepted, the domain can be made ready, or the call gives a
+		 * reason. */
 		gw_control_restored(g->d->control, &err);
 	}
 	free(bad);
@@ -136,7 +137,7 @@ static void contexts_are_checked(void **state)
 	REFUSED(seg[GW_HVM_CS].ar, 0x89b, "16-bit");
 	REFUSED(seg[GW_HVM_DS].base, 0x1000, "not flat");
 #undef REFUSED
-	/* Two vCPUs are exceeds the domain's. */
+	/* Two vCPUs are more than the domain has. */
 	gw_buffer_reset(&blob);
 	assert_ok(gw_buffer_append(&blob, whole, entry.offset, &err), &err);
 	gw_hvm_cpu_encode(raw, &cpu);
@@ -150,7 +151,7 @@ static void contexts_are_checked(void **state)
 	guest_free(g);
 }
 
-/* Runs code until the machine stops it; returns why. */
+/* Runs code until the built-in machine stops it with this reason. */
 static void crashes(const char *code, size_t len, const char *why)
 {
 	struct guest *g = guest_raw("", code, len, 512);
@@ -176,8 +177,8 @@ static void guests_that_go_astray_stop(void **state)
 	CRASHES("\xb9\x80\x00\x00\xc0\xb8\x00\x01\x00\x00\x31\xd2\x0f\x30", "enables long mode");
 }
 
-/* Hypercalls with buffers that are not there are answered, not obeyed: mov eax, NR; mov ebx, OP;
- * mov ecx, BAD; vmmcall; hlt */
+/* Hypercalls with invalid buffers return an error: mov eax, NR; mov ebx, OP; mov ecx, BAD; vmmcall;
+ * hlt */
 static void bad_buffers_are_refused(void **state)
 {
 	static const struct {
@@ -225,7 +226,7 @@ static void elf_files_are_checked(void **state)
 		gw_error_clear(&err);
 		if (gw_pvh_elf_parse(&elf, bad, n, &err) < 0)
 			continue;
-		/* What was taken lies in the file. */
+		/* The segments of an accepted file lie within it. */
 		for (unsigned s = 0; s < elf.nr_segments; s++)
 			for (uint64_t b = 0; b < elf.segment[s].file_size; b += 64)
 				sum += elf.segment[s].bytes[b];
@@ -280,7 +281,7 @@ static void memory_calls_are_checked(void **state)
 	guest_free(g);
 }
 
-/* Memory in more pieces than Unicorn survives is refused before Unicorn sees it. */
+/* Memory in more pieces than Unicorn can handle is refused before Unicorn sees it. */
 static void scattered_memory_is_refused(void **state)
 {
 	struct gw_error err = GW_ERROR_INIT;

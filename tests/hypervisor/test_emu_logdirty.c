@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Log-dirty, both ways of it: no write is lost under a running guest, and every kind of write that
- * is not a store of the guest's is seen.
+ * Tests both implementations of log-dirty: no write of a running guest is lost, and writes other
+ * than a guest's stores are logged as well.
  */
 #include "emu_bench.h"
 
@@ -21,7 +21,7 @@ struct shadow {
 	uint64_t nr;
 	uint8_t *copy;	  /* nr pages */
 	uint64_t *bitmap; /* scratch */
-	uint64_t copied;  /* pages, in all rounds */
+	uint64_t copied;  /* pages copied in all rounds */
 };
 
 static bool uffd_works(void)
@@ -52,7 +52,7 @@ static struct shadow shadow_start(struct guest *g)
 
 	assert_ok(gw_domain_nr_pfns(g->d, &s.nr, &err), &err);
 	s.bitmap = gw_bitmap_new(s.nr);
-	/* Sparse as the guest is. */
+	/* As sparse as the guest's memory. */
 	s.copy = mmap(NULL, s.nr * GW_PAGE_SIZE, PROT_READ | PROT_WRITE,
 		      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	assert_ptr_not_equal(s.copy, MAP_FAILED);
@@ -102,7 +102,7 @@ static void shadow_free(struct shadow *s)
 	free(s->bitmap);
 }
 
-/* A write by the host through a mapping that stays open over a clean. */
+/* The host writes through a mapping that stays open across a clean. */
 static void host_writes(struct shadow *s)
 {
 	struct gw_error err = GW_ERROR_INIT;
@@ -128,7 +128,7 @@ static void loses_nothing(const char *query, const char *width)
 	guest_unpause(g);
 	guest_wait(g, 0, "godwit-guest: up");
 	s = shadow_start(g);
-	/* A guest on a slow machine writes less in that time. */
+	/* On a slow machine a guest writes less in that time, so more rounds run. */
 	for (int round = 0; round < 60 || (s.copied <= 100 && round < 3000); round++) {
 		shadow_round(&s);
 		if (round % 5 == 0)
@@ -201,7 +201,7 @@ static void write_through(struct guest *g, uint64_t gfn, bool by_kernel)
 static void sees_other_writers(const char *query)
 {
 	struct gw_error err = GW_ERROR_INIT;
-	/* Booted but never run: only what the test writes is written. */
+	/* Booted but never run: only the test writes. */
 	struct guest *g = guest_boot(query, "32", "", MEM_PAGES);
 	uint64_t gfn = 900, added = 0x2000, same;
 
@@ -212,7 +212,7 @@ static void sees_other_writers(const char *query)
 	write_through(g, gfn, true);
 	expect_dirty(g, gfn, "written by read(2)");
 	expect_dirty(g, GW_INVALID_PFN, "nothing written any more");
-	/* Room for it first: the guest has all the pages it may have. */
+	/* Makes room first: the guest has as many pages as it may have. */
 	assert_ok(gw_emu_depopulate(g->d, 1, &gfn, &err), &err);
 	expect_dirty(g, gfn, "taken away");
 	assert_ok(gw_domain_populate(g->d, 1, &added, &same, &err), &err);
@@ -243,7 +243,7 @@ static void reclaimed_pages_count(void **state)
 	g = guest_boot("logdirty=uffd", "32", "", MEM_PAGES);
 	assert_ok(gw_domain_logdirty_start(g->d, &err), &err);
 	write_through(g, gfn, false);
-	/* What reclaim does to the page table; the page itself stays in the memfd. */
+	/* The same effect on the page table as reclaim has; the page itself stays in the memfd. */
 	assert_int_equal(madvise(guest_page(g, gfn), GW_PAGE_SIZE, MADV_DONTNEED), 0);
 	expect_dirty(g, gfn, "written and reclaimed");
 	write_through(g, gfn, false);
@@ -261,8 +261,8 @@ static const uint8_t sweep_code[] = {0xb8, 0,	 0,    0,    0,	   0xbf, 0,    0, 
 				     0,	   0,	 0,    0x03, 0x72, 0xf0, 0xf4, 0xeb, 0xfd};
 
 /*
- * Each page is stored to once, so that a store lost between a mark and its taking is not made good
- * by the next one.
+ * Each page is written once, so that no later write hides one that was lost between fetching a
+ * page's mark and clearing it.
  */
 static void sweep_clean(struct guest *g, uint64_t *bitmap, uint32_t *shadow)
 {
@@ -276,7 +276,7 @@ static void sweep_clean(struct guest *g, uint64_t *bitmap, uint32_t *shadow)
 		shadow[p - SWEEP_FIRST] = *(volatile uint32_t *)guest_page(g, p);
 }
 
-/* Returns the number of cleans beside the running guest. */
+/* Returns the number of cleans that ran while the guest did. */
 static unsigned sweep(struct guest *g, uint64_t *bitmap, uint32_t *shadow, uint8_t value)
 {
 	volatile uint32_t *last = guest_page(g, SWEEP_END - 1);

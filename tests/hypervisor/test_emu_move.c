@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * A domain's whole state, taken out through the tables and put into a new domain, runs on: when the
- * guest suspended itself, and when it was stopped anywhere.
+ * Tests that a domain's whole state, copied through the tables into a new domain, runs on: after
+ * the guest suspended itself, and when it was stopped anywhere.
  */
 #include "emu_bench.h"
 
@@ -51,7 +51,7 @@ static void suspended_guests_move(void **state)
 			guest_pause(g);
 			assert_ok(gw_domain_get_extra(g->d, GW_EXTRA_XENABI, &blob, &len, &err),
 				  &err);
-			/* Nothing that a stock Xen would not have a record for. */
+			/* It has no extra state for which Xen has no record. */
 			assert_int_equal(len, 0);
 			g = move(g);
 			guest_wait(g, 0, "godwit-guest: restored\n");
@@ -73,13 +73,13 @@ static void stopped_guests_move(void **state)
 
 		guest_unpause(g);
 		for (int round = 0; round < 12; round++) {
-			/* The first rounds are likely to hit its beginning. */
+			/* The first rounds are likely to stop it while it starts. */
 			usleep((useconds_t)(random64() % (round < 6 ? 1500 : 15000)));
 			guest_pause(g);
 			g = move(g);
 		}
 		runs_on(g);
-		/* It knows nothing of having moved, and can still be asked. */
+		/* The guest did not notice the move and still accepts requests. */
 		assert_int_equal(((const struct hb_header *)guest_page(g, HB_HEADER_PFN))->resumes,
 				 0);
 		assert_int_equal(gw_control_suspend(g->d->control, 5000, NULL, &err), 1);
@@ -89,7 +89,7 @@ static void stopped_guests_move(void **state)
 	}
 }
 
-/* What a restored domain was given is what it gives back as long as it has not run. */
+/* Until it runs, a restored domain gives back the context that was set. */
 static void a_context_is_kept(void **state)
 {
 	for (int w = 0; w < 2; w++) {
@@ -112,7 +112,7 @@ static void a_context_is_kept(void **state)
 		assert_memory_equal(one, two, len_one);
 		free(one);
 		free(two);
-		/* Both are whole. */
+		/* Both copies are complete. */
 		guest_unpause(copy);
 		runs_on(copy);
 		guest_free(copy);
@@ -122,7 +122,7 @@ static void a_context_is_kept(void **state)
 	}
 }
 
-/* Cancelled or too slow, the request is taken back: the guest goes on. */
+/* A request that is cancelled or takes too long is withdrawn: the guest runs on. */
 static void a_request_can_be_withdrawn(void **state)
 {
 	struct gw_error err = GW_ERROR_INIT;
@@ -135,7 +135,7 @@ static void a_request_can_be_withdrawn(void **state)
 	gw_cancel_set(cancel);
 	rc = gw_control_suspend(g->d->control, 5000, cancel, &err);
 	if (rc == 1) {
-		/* It was quicker. */
+		/* The guest was quicker than the cancel. */
 		assert_ok(gw_control_resume(g->d->control, &err), &err);
 	} else {
 		assert_int_equal(err.code, GW_CANCELLED);

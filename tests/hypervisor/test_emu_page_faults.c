@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Faults on guest memory that the caller serves: a page is copied before its first write, an absent
- * page is filled at its first touch, both under a running guest, and log-dirty beside them.
+ * Tests faults on guest memory that the caller serves: a page is copied before its first write, an
+ * absent page is filled at its first access, both under a running guest, and log-dirty at the same
+ * time.
  */
 #include "emu_bench.h"
 
@@ -18,7 +19,7 @@
 struct snapshot {
 	struct guest *g;
 	uint64_t nr;
-	uint8_t *copy;	/* of each page, as it was */
+	uint8_t *copy;	/* each page as it was before its first write */
 	uint64_t *have; /* by pfn */
 	atomic_uint faults;
 };
@@ -61,7 +62,7 @@ static struct snapshot snapshot_of(struct guest *g)
 	return s;
 }
 
-/* The pfns below MEM_PAGES that have a page: where the guest sees its shared info there is none. */
+/* The pfns below MEM_PAGES that have a page; the guest's shared info frame is not one of them. */
 static size_t pages_of(struct guest *g, uint64_t pfns[MEM_PAGES])
 {
 	struct gw_error err = GW_ERROR_INIT;
@@ -77,7 +78,7 @@ static size_t pages_of(struct guest *g, uint64_t pfns[MEM_PAGES])
 	return n;
 }
 
-/* The guest's memory as it is. */
+/* Copies the guest's memory as it is now. */
 static uint8_t *memory_now(struct guest *g, size_t n, const uint64_t *pfns)
 {
 	uint8_t *copy = calloc(MEM_PAGES, GW_PAGE_SIZE);
@@ -116,7 +117,7 @@ static void test_protect(void **state)
 		assert_ok(gw_domain_protect_release(g->d, 1, &pfns[i], &err), &err);
 	}
 	assert_memory_equal(s.copy, expected, (size_t)MEM_PAGES * GW_PAGE_SIZE);
-	/* Released: nothing faults any more. */
+	/* After the release nothing faults. */
 	unsigned faults = atomic_load(&s.faults);
 
 	guest_unpause(g);
@@ -133,7 +134,8 @@ static void test_protect(void **state)
 	guest_free(g);
 }
 
-/* One descriptor serves both: what is written is copied first, and logged, round after round. */
+/* One descriptor serves both: a page is copied before its first write, and writes are logged, round
+ * after round. */
 static void test_logdirty_beside_protect(void **state)
 {
 	struct guest *g = guest_boot("", "32", "pages=8 period=1", MEM_PAGES);
@@ -190,7 +192,7 @@ static void on_touch(void *opaque, uint64_t pfn)
 	assert_ok(gw_domain_fill(s->g->d, pfn, s->copy + pfn * GW_PAGE_SIZE, &err), &err);
 }
 
-/* The guest runs on without its memory, which comes as it is touched. */
+/* The guest runs on without its memory, which is filled page by page as it is accessed. */
 static void test_absent(void **state)
 {
 	struct guest *g = guest_boot("", "32", "pages=8 period=1", MEM_PAGES);
@@ -212,7 +214,8 @@ static void test_absent(void **state)
 	guest_wait(g, guest_console_len(g), "beat ");
 	assert_in_range(atomic_load(&s.faults), 1, MEM_PAGES - 1);
 	assert_fails(gw_domain_absent_stop(g->d, &err), &err, GW_BUSY, "still absent");
-	/* The rest comes unasked, beside the guest; a page that is there stays as it is. */
+	/* The rest is filled without faults while the guest runs; a page that exists is not
+	 * changed. */
 	for (size_t i = 0; i < n; i++)
 		assert_ok(gw_domain_fill(g->d, pfns[i], s.copy + pfns[i] * GW_PAGE_SIZE, &err),
 			  &err);

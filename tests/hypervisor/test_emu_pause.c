@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Pauses by force: they nest, take effect at once, and a guest stopped anywhere goes on as if
- * nothing had been.
+ * Tests forced pauses: they nest, take effect at once, and a guest stopped anywhere continues
+ * correctly.
  */
 #include "emu_bench.h"
 
@@ -23,7 +23,7 @@ static int by_size(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
-/* Waits out a random moment without giving up the CPU for as long as a sleep would. */
+/* Waits for a random time of up to 0.5 ms, in short sleeps. */
 static void some_time(void)
 {
 	uint64_t until = gw_clock_ns() + (uint64_t)(random64() % 500) * 1000;
@@ -52,14 +52,14 @@ static void pauses_at_once(void **state)
 			ns[i] = gw_clock_ns() - from;
 			guest_unpause(g);
 		}
-		/* It is well, and alive. */
+		/* The guest found no fault and runs. */
 		guest_wait(g, guest_console_len(g), " ok\n");
 		assert_null(strstr(g->text, "CORRUPT"));
 		qsort(ns, PAUSES, sizeof(ns[0]), by_size);
 		print_message("%s-bit pause: median %.3f ms, p99 %.3f ms, longest %.3f ms\n",
 			      widths[w], ns[PAUSES / 2] / 1e6, ns[PAUSES * 99 / 100] / 1e6,
 			      ns[PAUSES - 1] / 1e6);
-		/* A busy machine delays the thread; half of the pauses never see that. */
+		/* A busy machine delays the thread, but not for half of the pauses. */
 		assert_true(ns[PAUSES / 2] < 1000000);
 		guest_free(g);
 	}
@@ -88,7 +88,7 @@ static void pauses_nest(void **state)
 	guest_free(g);
 }
 
-/* State is looked at and changed only while nothing runs. */
+/* State can only be read and changed while the guest is paused. */
 static void running_state_is_out_of_reach(void **state)
 {
 	struct gw_error err = GW_ERROR_INIT;
@@ -102,7 +102,7 @@ static void running_state_is_out_of_reach(void **state)
 	assert_fails(gw_domain_get_extra(g->d, GW_EXTRA_XENABI, &blob, &len, &err), &err, GW_BUSY,
 		     "paused");
 	guest_pause(g);
-	/* A paused guest could not answer. */
+	/* A paused guest cannot answer. */
 	assert_fails(gw_control_suspend(g->d->control, 1000, NULL, &err), &err, GW_BUSY,
 		     "is paused");
 	guest_free(g);

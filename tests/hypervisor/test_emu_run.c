@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The built-in machine runs guests: booting, the console, pauses, suspend and resume.
+ * Tests running guests in the built-in machine: boot, console, pause, suspend and resume.
  */
 #include "emu_bench.h"
 
@@ -33,7 +33,7 @@ static void boots(void **state)
 	}
 }
 
-/* What is on record must be what runs: the shared info page is no page of the guest's. */
+/* Suspend requests that are then cancelled, three times in a row. */
 static void suspends_and_is_cancelled(void **state)
 {
 	for (int i = 0; i < 2; i++) {
@@ -52,7 +52,7 @@ static void suspends_and_is_cancelled(void **state)
 			assert_int_equal(info.shutdown, GW_SHUTDOWN_SUSPEND);
 			assert_false(info.paused);
 			at = guest_wait(g, at, "godwit-guest: suspend\n");
-			/* Asking again is no mistake: it is suspended. */
+			/* A second request for a suspended guest succeeds at once. */
 			assert_int_equal(gw_control_suspend(g->d->control, 5000, NULL, &err), 1);
 			assert_ok(gw_control_resume(g->d->control, &err), &err);
 			at = guest_wait(g, at, "godwit-guest: cancelled\n");
@@ -67,7 +67,7 @@ static void suspends_and_is_cancelled(void **state)
 	}
 }
 
-/* Tells the test that the guest shut down; what info() says must be true by then. */
+/* Set when the guest has shut down; by then info() must report it. */
 struct told {
 	struct guest *g;
 	pthread_mutex_t lock;
@@ -88,7 +88,7 @@ static void on_shutdown(void *opaque, enum gw_shutdown_reason reason)
 #define HYPERCALL(nr, a, b)                                                                        \
 	0xb8, nr, 0, 0, 0, 0xbb, a, 0, 0, 0, 0xb9, b, 0x10, 0x10, 0, 0x0f, 0x01, 0xd9
 
-/* Blocks until there is an event, then suspends, then powers off; every call by a bare VMMCALL. */
+/* Waits for an event, then suspends, then powers off; every hypercall is a bare VMMCALL. */
 static const uint8_t sleeper[] = {
 	HYPERCALL(32, 6, 0x00),
 	HYPERCALL(29, 1, 0),
@@ -116,7 +116,7 @@ static void wakes_blocked_guests(void **state)
 	usleep(20000);
 	guest_pause(g);
 	guest_cpu(g, &cpu);
-	/* It waits behind its second call. */
+	/* It is after its second hypercall. */
 	assert_int_equal(cpu.rip, 0x100000 + 36);
 	guest_unpause(g);
 	assert_int_equal(gw_control_suspend(g->d->control, 5000, NULL, &err), 1);
@@ -132,10 +132,11 @@ static void wakes_blocked_guests(void **state)
 	guest_free(g);
 }
 
-/* A guest that announced nothing cannot be asked; one that does not answer is given up on. */
+/* A guest without a suspend port cannot be asked; one that does not answer runs into the
+ * timeout. */
 static void unwilling_guests(void **state)
 {
-	/* As above, but it never looks: jmp to itself. */
+	/* Allocates the port as above, but never looks at it: jmp to itself. */
 	static const uint8_t deaf[] = {HYPERCALL(32, 6, 0x00), 0xeb, 0xfe};
 	struct gw_error err = GW_ERROR_INIT;
 	struct guest *g = guest_raw("", "\xeb\xfe", 2, 512);
@@ -153,7 +154,7 @@ static void unwilling_guests(void **state)
 	guest_free(g);
 }
 
-/* A yield that waits is a damper, and no obstacle to a pause. */
+/* A waiting yield slows the guest down, but does not delay a pause. */
 static void yields_wait(void **state)
 {
 	struct guest *g = guest_boot("yield_us=500000", "32", "pages=4 period=1", 1024);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * A PVH guest that Xen 4.17 itself saved runs on in the built-in machine.
+ * Tests that a PVH guest saved by Xen 4.17 itself runs on in the built-in machine.
  */
 #include "emu_bench.h"
 
@@ -86,7 +86,7 @@ static void take_record(struct loading *l)
 	}
 }
 
-/* Passes over xl's header and libxl's records: the image begins at its marker. */
+/* Skips xl's header and libxl's records: the image begins at its marker. */
 static void find_image(struct gw_channel *ch)
 {
 	struct gw_error err = GW_ERROR_INIT;
@@ -146,7 +146,7 @@ static void xens_own_guest_runs_on(void **state)
 	at = guest_wait(g, 0, "TINY PVH resumed ret 00000000 port 00000001\n");
 	guest_wait(g, at, "TINY PVH counter ");
 	assert_true(gw_get_le32(counter + 8) > SAVED_COUNTER);
-	/* It registered its port anew, and takes requests here as it did there. */
+	/* It allocated its port again, and accepts requests here as it did on Xen. */
 	before = gw_get_le32(counter + 8);
 	assert_int_equal(gw_control_suspend(g->d->control, 5000, NULL, &err), 1);
 	assert_true(gw_get_le32(counter + 8) >= before);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The memory backend's frames: populate and its bounds, mapping, log-dirty, the M2P, what is
- * kept of an HVM domain.
+ * Tests the frames of the memory backend: populate and its bounds, mapping, log-dirty, the M2P, and
+ * the state of an HVM domain.
  */
 #include "lib/gwtest.h"
 
@@ -35,7 +35,7 @@ static void open_domain(struct fixture *f, const char *uri, enum gw_guest_type t
 
 static void close_domain(struct fixture *f)
 {
-	/* The host may go first. */
+	/* The host may be closed before the domain. */
 	gw_host_close(f->host);
 	gw_control_destroy(f->d->control);
 }
@@ -72,7 +72,7 @@ static void test_populate(void **state)
 	assert_int_equal(gw_memory_next(f.d, 6), 2999);
 	assert_int_equal(gw_host_free_pages(f.host), 2);
 
-	/* A page that comes back is zero. */
+	/* A page that was removed and comes back is zero. */
 	strcpy(gw_memory_page(f.d, 5), "old");
 	assert_ok(gw_memory_depopulate(f.d, 1, (uint64_t[]){5}, &f.err), &f.err);
 	assert_fails(gw_memory_depopulate(f.d, 1, (uint64_t[]){5}, &f.err), &f.err, GW_USAGE,
@@ -134,7 +134,7 @@ static void test_logdirty(void **state)
 	assert_int_equal(gw_bitmap_count(map, PFNS), 4);
 	assert_true(gw_bitmap_test(map, 20) && gw_bitmap_test(map, 30) && gw_bitmap_test(map, 500));
 
-	/* Still mapped: what is written from now on is in the next clean. */
+	/* Still mapped: writes from now on are in the next clean. */
 	memset(map, 0, sizeof(map));
 	gw_domain_unmap(f.d, &mapping);
 	assert_ok(gw_domain_logdirty_fetch_and_clear(f.d, map, PFNS, &dirty, &f.err), &f.err);
@@ -179,7 +179,7 @@ static void test_mfns(void **state)
 	assert_ok(gw_domain_shared_info(f.d, &shared, &shared_mfn, &f.err), &f.err);
 	assert_true(m2p[shared_mfn] == GW_INVALID_PFN);
 
-	/* Frames given back are given out again. */
+	/* Freed frames are used again. */
 	for (unsigned round = 0; round < 5; round++) {
 		assert_ok(gw_memory_depopulate(f.d, PFNS, gfns, &f.err), &f.err);
 		assert_int_equal(gw_memory_gfn(f.d, 0), GW_INVALID_PFN);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Page tables in the memory backend: pinning checks what a hypervisor checks, types are counted, a
- * failure leaves nothing behind, Xen's slots are filled.
+ * Tests page tables in the memory backend: pinning checks what a hypervisor checks, types are
+ * counted, a failure changes nothing, Xen's slots are filled.
  */
 #include "lib/gwtest.h"
 
@@ -39,7 +39,7 @@ static void point(struct fixture *f, unsigned table, unsigned slot, unsigned to)
 	set_pte(f, table, slot, f->mfns[to] << 12 | 0x67);
 }
 
-/* pfn 1: root; 64-bit: 2 an L3. 3: L2, 4: L1, 5: data. */
+/* pfn 1: root; 2: an L3 (64-bit only); 3: L2; 4: L1; 5: data. */
 static void open_domain(struct fixture *f, unsigned width)
 {
 	struct gw_domain_config config = {
@@ -103,7 +103,7 @@ static void test_pin64(void **state)
 	assert_int_equal(gw_domain_get_width(f.d, &(unsigned){0}, &f.err), 0);
 	assert_fails(gw_domain_set_width(f.d, 4, &f.err), &f.err, GW_USAGE, "has memory");
 
-	/* What is in use cannot be mapped for writing or taken away. */
+	/* A page table in use cannot be mapped for writing or removed. */
 	assert_fails(gw_domain_map(f.d, 1, &f.mfns[4], true, pages, &mapping, &f.err), &f.err,
 		     GW_INVALID, "cannot be mapped for writing");
 	assert_ok(gw_domain_map(f.d, 1, &f.mfns[4], false, pages, &mapping, &f.err), &f.err);
@@ -124,7 +124,7 @@ static void test_refused(void **state)
 	const unsigned none[6] = {0};
 
 	open_domain(&f, 8);
-	/* Behind what is good, so that there is something to take back. */
+	/* After valid entries, so that there is something to undo. */
 	set_pte(&f, 4, 511, UINT64_C(0xfffff) << 12 | 1);
 	assert_fails(pin(&f, 1, 4), &f.err, GW_INVALID, "mfn 0xfffff is not the domain's");
 	assert_types(&f, none);
@@ -147,8 +147,7 @@ static void test_pin32(void **state)
 	uint64_t compat;
 
 	open_domain(&f, 4);
-	/* Meaningless slots of a PAE L3 are not looked at; Xen's in the last L2 are written over.
-	 */
+	/* The unused slots of a PAE L3 are ignored; Xen's slots in the last L2 are overwritten. */
 	set_pte(&f, 1, 4, UINT64_C(0xfffff) << 12 | 1);
 	set_pte(&f, 3, 428, 0xe3);
 	set_pte(&f, 3, 511, 0xe3);
@@ -198,7 +197,7 @@ static void test_vcpu(void **state)
 	assert_fails(gw_domain_set_vcpu(f.d, 0, GW_REC_X86_PV_VCPU_BASIC, context, 5168, &f.err),
 		     &f.err, GW_INVALID, "vCPU context, cr3: ");
 	assert_int_equal(gw_memory_page_type(f.d, 1), 4);
-	/* Another root: the old ones are free again. */
+	/* With another root the old tables are free again. */
 	gw_put_le64(context + l->vcpu_cr + 24, f.mfns[8] << 12);
 	gw_put_le64(context + l->vcpu_cr + 8, 0);
 	assert_ok(gw_domain_set_vcpu(f.d, 0, GW_REC_X86_PV_VCPU_BASIC, context, 5168, &f.err),

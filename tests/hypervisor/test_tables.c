@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Tables as a stranger gives them: of an older size, of another version, with entries missing. What
- * the wrappers add: page types in parts, maps that are all or nothing, short bitmaps.
+ * Tests tables that other code fills: of an older size, of another version, with entries missing.
+ * Tests also what the wrappers add: page types in parts, maps that are all or nothing, short
+ * bitmaps.
  */
 #include "lib/gwtest.h"
 
@@ -27,7 +28,7 @@ static int nr_pfns(struct gw_domain *d, uint64_t *nr, struct gw_error *err)
 	return 0;
 }
 
-/* A page of type pfn % 5; more than Xen takes is an error, as there. */
+/* Page types are pfn % 5; more gfns than Xen accepts in one call are an error. */
 static int page_types(struct gw_domain *d, size_t n, const uint64_t *gfns, uint8_t *types,
 		      struct gw_error *err)
 {
@@ -41,7 +42,7 @@ static int page_types(struct gw_domain *d, size_t n, const uint64_t *gfns, uint8
 static uint8_t the_page[GW_PAGE_SIZE];
 static int nr_mapped;
 
-/* gfn 3 is gone, gfn 4 is a page table. */
+/* gfn 3 does not exist, gfn 4 is a page table. */
 static int map(struct gw_domain *d, size_t n, const uint64_t *gfns, bool writable, void **pages,
 	       uint8_t *results, struct gw_mapping *mapping, struct gw_error *err)
 {
@@ -76,7 +77,7 @@ static int start(struct gw_domain *d, struct gw_error *err)
 	return 0;
 }
 
-/* Everything is dirty. */
+/* Every page is dirty. */
 static int fetch(struct gw_domain *d, uint64_t *bitmap, uint64_t nr, uint64_t *dirty,
 		 struct gw_error *err)
 {
@@ -167,8 +168,8 @@ static int init(struct gw_domain *d, const struct gw_domain_ops *ops, struct gw_
 	return gw_domain_init(d, GW_GUEST_X86_HVM, 7, &tables, err);
 }
 
-/* A backend that was built when the table ended after close: what follows in its memory is its own.
- */
+/* A backend that was built when the table ended after close: the memory after that is not part of
+ * the table. */
 static void test_older_table(void **state)
 {
 	struct {
@@ -359,7 +360,7 @@ static void test_wrappers(void **state)
 	assert_null(pages[1]);
 	gw_domain_unmap(&d, &mapping);
 
-	/* The backend's own refuses a short bitmap; here the rest is dropped. */
+	/* The backend's own function refuses a short bitmap; the wrapper drops the rest. */
 	assert_ok(gw_domain_logdirty_fetch_and_clear(&d, bitmap, 100, &dirty, &err), &err);
 	assert_int_equal(dirty, 100);
 	assert_int_equal(gw_bitmap_count(bitmap, 128), 100);
@@ -379,7 +380,7 @@ static struct gw_domain *create(struct gw_host *host)
 	return d;
 }
 
-/* close lets go of a domain, which lives on until its control ends it or its host is gone. */
+/* close releases a domain, which exists until its control destroys it or its host is closed. */
 static void test_attach_and_close(void **state)
 {
 	const char *uri = *state;
@@ -405,7 +406,7 @@ static void test_attach_and_close(void **state)
 	gw_control_destroy(again->control);
 	assert_null(gw_host_attach(host, domid, 0, &err));
 
-	/* One that nobody holds goes with the host, one that somebody holds stays. */
+	/* A domain without a handle is destroyed with the host; one with a handle stays. */
 	kept = create(host);
 	gw_domain_close(create(host));
 	gw_host_close(host);
@@ -413,7 +414,7 @@ static void test_attach_and_close(void **state)
 	gw_domain_close(kept);
 }
 
-/* max_pages bounds pages, max_pfns where they may be. */
+/* max_pages bounds the number of pages, max_pfns their pfns. */
 static void test_bounds(void **state)
 {
 	const char *uri = *state;
@@ -447,7 +448,7 @@ static void test_bounds(void **state)
 	gw_host_close(host);
 }
 
-/* A hole costs no entry, a short one no second entry. */
+/* A large hole needs no entry; a short one is inside an entry. */
 static void test_ranges(void **state)
 {
 	const char *uri = *state;
@@ -477,7 +478,7 @@ static void test_ranges(void **state)
 	gw_host_close(host);
 }
 
-/* A short bitmap at the backend's own entry forgets nothing. */
+/* A short bitmap at the backend's own entry loses no dirty page. */
 static void test_short_fetch(void **state)
 {
 	const char *uri = *state;

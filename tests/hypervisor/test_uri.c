@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Host uris: which backend, which options, and what is no uri.
+ * Tests host URIs: which backend and options they give, and which are invalid.
  */
 #include "lib/gwtest.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Reading from memory, writing to it, or to nowhere.
+ * Channels that read from memory, write to it, or discard what is written.
  */
 #include "lib/gwtest.h"
 
@@ -10,8 +10,8 @@
 
 struct bytes {
 	struct gw_channel ch;
-	const uint8_t *from, *end; /* what is left to read */
-	struct gw_buffer *to;	   /* NULL: written to nowhere */
+	const uint8_t *from, *end; /* the bytes left to read */
+	struct gw_buffer *to;	   /* NULL: discard what is written */
 };
 
 static struct bytes *of(struct gw_channel *ch)
@@ -44,7 +44,7 @@ static int64_t skip_bytes(struct gw_channel *ch, uint64_t len, struct gw_error *
 	return (int64_t)part;
 }
 
-/* A copy, so that memory that may not be read is found. */
+/* Copies the bytes, so that a sanitizer finds unreadable memory. */
 static void look_at(const uint8_t *data, size_t len)
 {
 	static uint8_t seen[65536];
@@ -53,7 +53,7 @@ static void look_at(const uint8_t *data, size_t len)
 		memcpy(seen, data + at, GW_MIN(sizeof(seen), len - at));
 }
 
-/* It doubles, so that it is copied less often. */
+/* Doubles the buffer, so that its bytes are copied less often. */
 static int append(struct gw_buffer *to, const void *data, size_t len, struct gw_error *err)
 {
 	if (to->cap - to->len < len && !gw_buffer_reserve(to, GW_MAX(len, to->len), err))
@@ -70,8 +70,8 @@ void AnnotateIgnoreReadsEnd(const char *file, int line);
 #endif
 
 /*
- * A live save reads pages while the guest writes them, and the result is checked. ThreadSanitizer
- * would look at each word of that.
+ * A live save reads pages while the guest writes them, and the result is checked later.
+ * ThreadSanitizer would report each word of that.
  */
 static ssize_t write_bytes(struct gw_channel *ch, const struct iovec *iov, int n,
 			   struct gw_error *err)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Open descriptors, counted in /proc.
+ * Counts open descriptors in /proc.
  */
 #include "lib/gwtest.h"
 

@@ -5,7 +5,7 @@
 #ifndef GW_TESTS_DESCRIPTORS_H
 #define GW_TESTS_DESCRIPTORS_H
 
-/* How many there are, with the one that counts them: only for comparison with another count. */
+/* Counts them, including the one used for counting: only for comparison with another count. */
 int count_fds(void);
 
 #endif

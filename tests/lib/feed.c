@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The one loop of want and got in the tests, for each kind of reader.
+ * The one want-and-got loop of the tests, for each kind of reader.
  */
 #include "lib/feed.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Bytes in memory as the input of a reader: each of the readers in src/format is fed what it wants,
+ * Feeds readers with bytes in memory: each of the readers of src/format gets the bytes it wants,
  * until it has an event.
  */
 #ifndef GW_TESTS_FEED_H
@@ -16,7 +16,7 @@
 #include "format/libxl/stream.h"
 
 struct feed {
-	const uint8_t *data; /* the caller's */
+	const uint8_t *data; /* owned by the caller */
 	size_t len, pos;     /* pos: the bytes that the reader took or the caller skipped */
 };
 
@@ -26,7 +26,7 @@ enum fed {
 	FED_FAILED, /* the reader failed, err says why */
 };
 
-/* To the next event. */
+/* Each goes on to the next event. */
 enum fed feed_image(struct feed *f, struct gw_image_reader *r, enum gw_image_event *event,
 		    struct gw_error *err);
 enum fed feed_stream(struct feed *f, struct gw_stream_reader *r, enum gw_stream_event *event,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The runner of a test program: cmocka's, with the generator started afresh for each test and the
- * seed printed where it is needed to run a failure again.
+ * The runner of a test program: cmocka's, with the generator restarted for each test. It prints the
+ * seed that is needed to repeat a failure.
  */
 #include "lib/gwtest.h"
 
@@ -10,14 +10,15 @@
 #include "lib/random.h"
 
 static struct {
-	const struct CMUnitTest *test;	   /* the one that runs */
-	void *group_state;		   /* what the program's setup left */
-	CMFixtureFunction setup, teardown; /* the program's own, or NULL */
-	bool finished;			   /* the running test's function returned */
+	const struct CMUnitTest *test;	   /* the running test */
+	void *group_state;		   /* state set by the program's setup */
+	CMFixtureFunction setup, teardown; /* of the program, or NULL */
+	bool finished;			   /* the running test's function has returned */
 	uint64_t seed;
 } run;
 
-/* cmocka prefers a group's state to a test's: the group's is kept from it. */
+/* cmocka passes a group's state to its tests in preference to their own, so the group's state is
+ * kept here. */
 static int start_group(void **state)
 {
 	return run.setup ? run.setup(&run.group_state) : 0;
@@ -28,7 +29,7 @@ static int end_group(void **state)
 	return run.teardown ? run.teardown(&run.group_state) : 0;
 }
 
-/* cmocka leaves tests out when a filter is set, so each brings its own entry as its state. */
+/* With a filter set cmocka leaves tests out, so each test has its own entry as its state. */
 static int start_test(void **state)
 {
 	run.test = *state;
@@ -44,7 +45,7 @@ static void call_test(void **state)
 	run.finished = true;
 }
 
-/* cmocka leaves a test that fails, or is skipped, by a jump. */
+/* cmocka leaves a test that fails or is skipped with a longjmp(). */
 static int end_test(void **state)
 {
 	if (!run.finished)
@@ -65,7 +66,7 @@ int gw_run_tests(const char *name, const struct CMUnitTest *tests, size_t nr,
 	run.teardown = teardown;
 	run.seed = random_program_seed();
 	print_message("GODWIT_SEED=%" PRIu64 "\n", run.seed);
-	/* A program that crashes must have printed it. */
+	/* Flushed, so that the seed is there if the program crashes. */
 	fflush(stdout);
 	for (size_t i = 0; i < nr; i++)
 		wrapped[i] = (struct CMUnitTest){tests[i].name, call_test, start_test, end_test,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * What every unit test includes first: cmocka and its headers in their right order, its runner with
- * a seeded generator (random.h), the checks of a call that fills a gw_error, and growing lists.
+ * Included first by every unit test: cmocka and its headers in the right order, its runner with a
+ * seeded generator (random.h), checks of calls that fill a gw_error, and growing lists.
  */
 #ifndef GW_TESTS_GWTEST_H
 #define GW_TESTS_GWTEST_H
@@ -19,11 +19,11 @@
 
 #include <godwit/error.h>
 
-/* Runs the tests in order, each with the generator started afresh. Returns how many failed. */
+/* Runs the tests in order, each with the generator restarted. Returns the number of failures. */
 int gw_run_tests(const char *name, const struct CMUnitTest *tests, size_t nr,
 		 CMFixtureFunction setup, CMFixtureFunction teardown);
 
-/* cmocka's own names: every program that runs tests gets the runner above. */
+/* Replaces cmocka's own names, so that every test program uses the runner above. */
 #undef cmocka_run_group_tests
 #undef cmocka_run_group_tests_name
 #define cmocka_run_group_tests(tests, setup, teardown)                                             \
@@ -31,14 +31,14 @@ int gw_run_tests(const char *name, const struct CMUnitTest *tests, size_t nr,
 #define cmocka_run_group_tests_name(name, tests, setup, teardown)                                  \
 	gw_run_tests(name, tests, sizeof(tests) / sizeof((tests)[0]), setup, teardown)
 
-/* The call returned what it does on success; its error's text is shown otherwise. */
+/* Asserts that the call succeeded; shows the error's text if not. */
 #define assert_ok(call, err)                                                                       \
 	do {                                                                                       \
 		if ((call) < 0)                                                                    \
 			fail_msg("%s: %s", #call, (err)->text);                                    \
 	} while (0)
 
-/* The call failed with this code, and its text contains this. */
+/* Asserts that the call failed with this code, and that the text contains this part. */
 #define assert_fails(call, err, wanted, part)                                                      \
 	do {                                                                                       \
 		assert_true((call) < 0);                                                           \
@@ -48,8 +48,8 @@ int gw_run_tests(const char *name, const struct CMUnitTest *tests, size_t nr,
 		gw_error_clear(err);                                                               \
 	} while (0)
 
-/* A list that grows one by one: with room for another element behind the n that it has. Not more
- * often than n doubles, because under ASan every realloc() is a copy. */
+/* Grows a list by one: returns it with room for another element after its n. It only reallocates
+ * when n doubles, because under ASan every realloc() is a copy. */
 static inline void *room_for_one(void *list, size_t n, size_t size)
 {
 	if (n & (n - 1))

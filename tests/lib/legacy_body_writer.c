@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The bodies of random legacy images: batches in the passes of a live save or in one, compressed
- * rounds, and the chunks between and behind them.
+ * Writes the bodies of random legacy images: batches in the passes of a live save or in a single
+ * pass, compressed rounds, and the chunks between and after them.
  */
 #include "lib/gwtest.h"
 
@@ -11,9 +11,9 @@
 #include "lib/legacy_compress.h"
 #include "lib/legacy_maker.h"
 
-#define FILLER UINT32_C(0xf0000000) /* of a pfn that could not be mapped: XTAB, and pfn 0 */
+#define FILLER UINT32_C(0xf0000000) /* entry of a pfn that was not mapped: XTAB, pfn 0 */
 
-/* A chunk that began at offset is complete. */
+/* A chunk that began at offset is complete: adds its event. */
 static struct legacy_made_event *chunk(struct legacy_maker *k, int32_t id, size_t offset)
 {
 	return legacy_expect(k, GW_LEGACY_CHUNK, id, offset);
@@ -33,10 +33,10 @@ struct batch {
 	uint32_t entries[GW_LEGACY_BATCH_MAX], n;
 	uint64_t pages;
 	bool compressed;
-	struct gw_buffer *pending; /* compressed bytes that are to be put */
+	struct gw_buffer *pending; /* compressed bytes that are not written yet */
 };
 
-/* The contents of pfn reach the receiver. */
+/* The receiver gets the contents of pfn. */
 static void send_contents(struct legacy_maker *k, struct batch *b, uint64_t pfn)
 {
 	uint8_t *page = legacy_page(k, pfn), *there = k->now.memory + pfn * GW_PAGE_SIZE;
@@ -85,7 +85,7 @@ static void put_batch(struct legacy_maker *k, struct batch *b)
 	b->pages = 0;
 }
 
-/* Some of the compressed bytes, or all. They may end anywhere, also inside a page. */
+/* Writes some of the compressed bytes, or all. They may end anywhere, also inside a page. */
 static void flush(struct legacy_maker *k, struct batch *b, bool all)
 {
 	while (b->pending->len) {
@@ -110,8 +110,8 @@ static void flush(struct legacy_maker *k, struct batch *b, bool all)
 }
 
 struct pass {
-	uint32_t send_one_in;  /* 1: all that is there */
-	uint32_t alloc_one_in; /* of these, only allocate so many; 0: none */
+	uint32_t send_one_in;  /* 1: send every page */
+	uint32_t alloc_one_in; /* of these, allocate this share without contents; 0: none */
 	bool compressed;
 };
 
@@ -127,7 +127,7 @@ static void add_entry(struct legacy_maker *k, struct batch *b, uint32_t entry, u
 		flush(k, b, false);
 }
 
-/* Allocated, not sent: dirty again. The next pass sends it. */
+/* The page is allocated but not sent, because it is dirty again. The next pass sends it. */
 static bool only_allocates(struct legacy_maker *k, const struct pass *pass, uint64_t pfn)
 {
 	return pass->alloc_one_in && k->kind[pfn] == GW_PAGE_NOTAB &&
@@ -138,7 +138,7 @@ static bool is_sent(struct legacy_maker *k, const struct pass *pass, uint64_t pf
 {
 	if (k->now.types[pfn] == GW_PAGE_XALLOC)
 		return true;
-	/* What the guest gave back does not come again. */
+	/* A page that the guest gave back is not sent again. */
 	if (k->now.types[pfn] != LEGACY_NEVER && k->now.unmapped[pfn])
 		return false;
 	return legacy_one_in(k, pass->send_one_in);
@@ -226,7 +226,7 @@ static void put_param(struct legacy_maker *k, int32_t id, unsigned param, uint64
 	k->now.has_param |= UINT64_C(1) << param;
 }
 
-/* In libxc's order; which of them is the same in all rounds. */
+/* In libxc's order; which: the params that are the same in all rounds. */
 static void put_params(struct legacy_maker *k, uint64_t which)
 {
 	uint64_t end = k->made->p2m_size;
@@ -241,7 +241,7 @@ static void put_params(struct legacy_maker *k, uint64_t which)
 	};
 
 	for (unsigned i = 0; i < GW_ARRAY_SIZE(all); i++) {
-		/* The two of ioreq servers are a pair. */
+		/* The two params of ioreq servers are a pair. */
 		unsigned bit = all[i].id == -20 ? i - 1 : i;
 
 		if (which >> bit & 1)
@@ -291,7 +291,7 @@ static void put_toolstack(struct legacy_maker *k)
 	gw_buffer_free(&record);
 }
 
-/* Behind the pages. */
+/* The chunks after the pages. */
 static void put_state(struct legacy_maker *k, unsigned round, bool last_round)
 {
 	bool last = last_round && legacy_decide(k, k->wish.last, k->nr_rounds > 1 ? 2 : 1);
@@ -335,7 +335,7 @@ static void put_first_pages(struct legacy_maker *k)
 		put_tsc(k);
 		send_pass(k, &some);
 	}
-	/* Whatever was written since it was sent last. */
+	/* All pages written since they were last sent. */
 	send_pass(k, &all);
 	if (k->made->verify) {
 		put_bare_chunk(k, GW_LEG_VERIFY);

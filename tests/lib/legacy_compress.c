@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Compressing pages as Remus did.
+ * Compresses pages as Remus did.
  */
 #include "lib/legacy_compress.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The guests of random legacy images: where their special pages are, what their pages and vCPUs
- * hold. A PV guest has page tables that a domain can be made of, if they map nothing.
+ * The guests of random legacy images: the pfns of their special pages, the contents of pages and
+ * vCPUs. A PV guest's page tables can be restored into a domain; they map nothing.
  */
 #include "lib/gwtest.h"
 
@@ -58,7 +58,7 @@ static void make_start_info(struct legacy_maker *k)
 	gw_pv_put_word(l, page + l->start_console, k->at.console);
 }
 
-/* A root, and of a 32-bit guest the four tables below it. */
+/* A root, and in a 32-bit guest the four tables below it. */
 static void make_tables(struct legacy_maker *k)
 {
 	uint8_t *root = legacy_page(k, k->at.root);
@@ -73,7 +73,7 @@ static void make_tables(struct legacy_maker *k)
 	}
 }
 
-/* An ordinary page; of some guests' rarely something else. A page table is empty. */
+/* An ordinary page; rarely another type that the guest can have. A page table is empty. */
 static uint8_t some_kind(struct legacy_maker *k)
 {
 	if (!legacy_one_in(k, 30))
@@ -86,7 +86,7 @@ static uint8_t some_kind(struct legacy_maker *k)
 void legacy_make_guest(struct legacy_maker *k)
 {
 	uint64_t n = k->made->p2m_size;
-	/* Most of a large one is holes: it is there for its lists, not for its pages. */
+	/* A large guest is mostly holes: it tests the lists, not the pages. */
 	uint32_t holes = n > 1500 ? 90 : legacy_below(k, 40);
 
 	k->kind = malloc(n);
@@ -122,7 +122,7 @@ void legacy_dirty(struct legacy_maker *k, uint64_t pfn)
 	    (k->made->kind.guest == GW_GUEST_X86_PV && is_special(k, pfn)))
 		return;
 	switch (legacy_below(k, 8)) {
-	case 0: /* written, and the same as before */
+	case 0: /* written with the same bytes */
 		return;
 	case 1:
 		memset(page, 0, GW_PAGE_SIZE);
@@ -130,7 +130,7 @@ void legacy_dirty(struct legacy_maker *k, uint64_t pfn)
 	case 2:
 		legacy_fill(k, page, GW_PAGE_SIZE);
 		return;
-	case 3: /* first and last word */
+	case 3: /* the first and the last word */
 		legacy_fill(k, page, 4);
 		legacy_fill(k, page + GW_PAGE_SIZE - 4, 4);
 		return;

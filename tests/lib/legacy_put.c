@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The parts of legacy images.
+ * Writes the parts of legacy images.
  */
 #include "lib/gwtest.h"
 
@@ -41,7 +41,7 @@ static void put_block(struct legacy_out *o, const char *id, uint32_t len)
 	legacy_put32(o, len);
 }
 
-/* Every second one is empty. */
+/* Every second block is empty. */
 static void put_unknown(struct legacy_out *o, unsigned i)
 {
 	put_block(o, "what", i % 2 ? 0 : 3 + 70001 * (i / 2));

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The tails of random legacy images.
+ * Writes the tails of random legacy images.
  */
 #include "lib/gwtest.h"
 
@@ -8,7 +8,7 @@
 #include "base/util.h"
 #include "lib/legacy_maker.h"
 
-/* Behind the part that began at offset; data are its last len bytes. */
+/* Adds the event of a part that began at offset; its data are the last len bytes. */
 static struct legacy_made_event *tell(struct legacy_maker *k, enum gw_legacy_event event,
 				      int32_t id, size_t offset, uint32_t len)
 {
@@ -19,7 +19,7 @@ static struct legacy_made_event *tell(struct legacy_maker *k, enum gw_legacy_eve
 	return e;
 }
 
-/* HEADER, something, END: as Xen sets it. */
+/* HEADER, another entry, END, in the order that Xen uses. */
 static void put_context(struct legacy_maker *k)
 {
 	uint8_t context[8 + 24 + 8 + 8 + 8] = {0};
@@ -108,7 +108,7 @@ static void put_xsave(struct legacy_maker *k, struct legacy_made_vcpu *v)
 	uint32_t len = k->info.xsave_bytes - 16;
 	uint8_t area[1024] = {0};
 
-	/* xcr0, xcr0_accum, then the area: its header says nothing is there. */
+	/* xcr0, xcr0_accum, then the area, whose header says that it is empty. */
 	gw_put_le64(area, 7);
 	gw_put_le64(area + 8, len == 592 ? 3 : 7);
 	legacy_fill(k, area + 16, 512);

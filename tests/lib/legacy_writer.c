@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Random legacy images: what they are, their headers and rounds. Pages and chunks of a round are in
- * legacy_body_writer.c, tails in legacy_tail_writer.c, guests in legacy_guest.c.
+ * Makes random legacy images: their properties, headers and rounds. legacy_body_writer.c writes
+ * pages and chunks, legacy_tail_writer.c tails, legacy_guest.c makes guests.
  */
 #include "lib/gwtest.h"
 
@@ -62,7 +62,7 @@ void legacy_note_entry(struct legacy_maker *k, uint64_t entry)
 	m->entries[m->nr_entries++] = entry;
 }
 
-/* Of a PV guest: what the header says of it, and its vCPUs. */
+/* Properties of a PV guest: its header and its vCPUs. */
 static void decide_pv(struct legacy_maker *k)
 {
 	struct legacy_made *m = k->made;
@@ -112,7 +112,8 @@ static void decide(struct legacy_maker *k)
 	m->bare = k->wish.bare && m->kind.guest == GW_GUEST_X86_HVM;
 	k->nr_rounds = k->wish.rounds ? k->wish.rounds : 1 + legacy_below(k, 4);
 	m->compressed = k->nr_rounds > 1 && legacy_decide(k, k->wish.compression, 2);
-	/* Behind it all pages are only compared, those of later rounds, too. */
+	/* After VERIFY pages are only compared, those of later rounds as well, so such an image has
+	 * one round. */
 	m->verify = k->nr_rounds == 1 && legacy_decide(k, k->wish.verify, 4);
 	k->live = k->nr_rounds > 1 || legacy_one_in(k, 2);
 	k->toolstack = legacy_one_in(k, 2);
@@ -134,7 +135,7 @@ static void put_header(struct legacy_maker *k)
 	if (m->kind.guest == GW_GUEST_X86_PV)
 		legacy_put_frames(&k->out, m->p2m_size, m->guest_width, k->at.frame);
 	e = legacy_expect(k, GW_LEGACY_HEADER, 0, 0);
-	/* Telling an HVM guest takes a long of the first chunk. */
+	/* To detect an HVM guest the reader takes a long of the first chunk. */
 	if (m->kind.guest == GW_GUEST_X86_HVM)
 		e->end += m->kind.width;
 }
@@ -165,7 +166,7 @@ static void keep_round(struct legacy_maker *k)
 	r->vcpus = copy_of(k->now.vcpus, k->now.nr_vcpus * sizeof(*r->vcpus));
 }
 
-/* Holes of a PV guest are told at the end, and some pages that it gave back on the way. */
+/* A PV guest's tail lists its holes, and some pages that it gave back during the save. */
 static void make_receiver(struct legacy_maker *k)
 {
 	size_t n = k->made->p2m_size;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Random legacy images with what they mean: each event that the reader of format/legacy/legacy.h
- * must report, and at each checkpoint memory and state as a restore must have them. Seeds replay.
- * What is made could come from some libxc of Xen 4.0 to 4.5, or, without extended info, of 3.0; a
- * domain of `memory:` can be restored from it.
+ * Random legacy images with their meaning: each event that the reader of format/legacy/legacy.h
+ * must report, and memory and state at each checkpoint as a restore must have them. The same seed
+ * gives the same image. Each image could come from some libxc of Xen 4.0 to 4.5, or, without
+ * extended info, of 3.0; a domain of `memory:` can be restored from it.
  */
 #ifndef GW_TESTS_LEGACY_WRITER_H
 #define GW_TESTS_LEGACY_WRITER_H
@@ -15,7 +15,7 @@
 #include "base/buffer.h"
 #include "format/legacy/legacy.h"
 
-/* What the image has to be; zeroed: anything but bare. */
+/* Properties that the image must have; zeroed: any, but not bare. */
 enum legacy_wish_for { LEGACY_ANY, LEGACY_YES, LEGACY_NO };
 struct legacy_wish {
 	unsigned width;
@@ -25,25 +25,25 @@ struct legacy_wish {
 	unsigned rounds;
 	uint32_t max_vcpu_id; /* PV */
 	enum legacy_wish_for compression, verify, tmem, info, xend, last;
-	bool bare; /* HVM: no device model record */
+	bool bare; /* HVM: without a device model record */
 };
 
 #define LEGACY_P2M_MIN 40u
 #define LEGACY_NEVER   0xff /* type of a pfn that did not come */
 #define LEGACY_PARAMS  40u
 
-/* An event of the reader, and what goes with it. */
+/* An event that the reader reports, with its values. */
 struct legacy_made_event {
 	enum gw_legacy_event event;
-	int32_t id;	 /* of reader->id; not of HEADER, CHECKPOINT and DONE */
-	uint64_t offset; /* of reader->item_offset; the same */
-	size_t end;	 /* bytes of the image that the reader has taken when it reports it */
+	int32_t id;	 /* as reader->id; not for HEADER, CHECKPOINT and DONE */
+	uint64_t offset; /* as reader->item_offset; not for the same events */
+	size_t end; /* the bytes of the image that the reader has taken when it reports the event */
 	/* Value of a param; pages with contents of a batch; length of compressed data and device
 	   model (UINT64_MAX: to the end); id of a vCPU; pools of tmem; all unmapped pfns. */
 	uint64_t value;
-	size_t at; /* where data (or a vCPU's context, or what follows) is in the image */
+	size_t at; /* the offset of data (or a vCPU's context, or what follows) in the image */
 	uint32_t len;
-	size_t entries, nr_entries; /* in the image's entries, as PAGE_DATA has them */
+	size_t entries, nr_entries; /* in the image's list of entries, as PAGE_DATA has them */
 };
 
 struct legacy_made_vcpu {
@@ -53,9 +53,9 @@ struct legacy_made_vcpu {
 	uint64_t xsave_mask;
 };
 
-/* Everything as it is at a checkpoint. Offsets are in the image. */
+/* Memory and state at a checkpoint. Offsets are in the image. */
 struct legacy_made_round {
-	size_t end; /* of its tail: the image may be cut here */
+	size_t end; /* end of its tail: the image may be cut here */
 	/* By pfn. The type is that of the last entry. A page of XALLOC is zero. */
 	uint8_t *types, *memory, *unmapped;
 	bool has_tsc, has_toolstack;
@@ -76,10 +76,10 @@ struct legacy_made {
 	unsigned guest_width; /* 0: HVM */
 	uint64_t p2m_size;
 	bool extended_info, extended_cr3, ext_contexts, bare, compressed, verify, vcpu_info;
-	bool ends; /* the image says that its last round is the last */
-	bool last; /* by LAST_CHECKPOINT */
+	bool ends; /* the last round ends the image */
+	bool last; /* by a LAST_CHECKPOINT chunk */
 	uint32_t xsave_bytes, unknown_blocks;
-	uint64_t first_frame; /* PV: P2M frames count up from here */
+	uint64_t first_frame; /* PV: the first P2M frame; the next ones count up */
 	struct legacy_made_event *events;
 	size_t nr_events;
 	uint64_t *entries;
@@ -88,7 +88,7 @@ struct legacy_made {
 	size_t nr_rounds;
 };
 
-/* wish NULL: none. */
+/* wish NULL: no wishes. */
 struct legacy_made *legacy_make(uint64_t seed, const struct legacy_wish *wish);
 void legacy_made_free(struct legacy_made *made);
 

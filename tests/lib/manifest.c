@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Reading manifests.
+ * Reads manifests.
  */
 #include "lib/gwtest.h"
 

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The manifests beside the real streams (tests/data/README.md): what each page of the guest must
- * be.
+ * The manifests of the real streams (tests/data/README.md): what each page of the guest must be.
  */
 #ifndef GW_TESTS_MANIFEST_H
 #define GW_TESTS_MANIFEST_H
@@ -10,7 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define MANIFEST_HASH 8 /* bytes: the first of a page's SHA-256 */
+#define MANIFEST_HASH 8 /* the first bytes of a page's SHA-256 */
 
 struct manifest_page {
 	uint64_t pfn;
@@ -25,10 +24,10 @@ struct manifest {
 	size_t nr;
 };
 
-/* A manifest of tests/data, packed or not. Fails the test if it cannot be read. */
+/* Loads a manifest of tests/data, compressed or not. Fails the test if it cannot be read. */
 struct manifest manifest_load(const char *name);
 void manifest_free(struct manifest *m);
-/* NULL for a pfn that is not in it. */
+/* NULL if the pfn is not in it. */
 const struct manifest_page *manifest_find(const struct manifest *m, uint64_t pfn);
 /* The hash of 4096 bytes. */
 void manifest_hash(const void *page, uint8_t hash[MANIFEST_HASH]);

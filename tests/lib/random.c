@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The tests' generator: splitmix64, whose states form one cycle of 2^64, so that none is a dead
+ * The tests' generator: splitmix64, whose states form one cycle of 2^64, so that no state is a dead
  * end.
  */
 #include "lib/random.h"

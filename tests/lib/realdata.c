@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Loading of real streams for tests. Its own simple walk over records shares no code with
- * the readers it helps to test.
+ * Loads real streams for tests. Its own simple walk over records shares no code with the readers it
+ * helps to test.
  */
 #include "lib/gwtest.h"
 
@@ -47,7 +47,7 @@ static void read_all(const char *path, struct gw_buffer *buf)
 
 struct gw_buffer realdata_load(const char *path)
 {
-	/* The last one that was asked for, which often is the next, too. */
+	/* The last file that was loaded, which is often the next one as well. */
 	static struct gw_buffer last;
 	static char *last_path;
 	struct gw_error err = GW_ERROR_INIT;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Real streams for the tests of this room: whole files in memory, and where their layers begin.
+ * Real streams for tests: whole files in memory, and the offsets of their layers.
  */
 #ifndef GW_TESTS_FORMAT_REALDATA_H
 #define GW_TESTS_FORMAT_REALDATA_H
@@ -14,7 +14,7 @@ const char *realdata_path(const char *name);
 /* The file's contents, unpacked if it is compressed. Fails the test if it cannot be read. */
 struct gw_buffer realdata_load(const char *path);
 
-/* Where in it the libxc image begins. Fails the test if there is none. */
+/* The offset of the libxc image in it. Fails the test if there is none. */
 size_t realdata_image(const struct gw_buffer *file);
 
 /*

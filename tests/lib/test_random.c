@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The generator of the tests: what a test draws depends on the seed and the test's name alone.
+ * Tests the generator of the tests: the numbers of a test depend only on the seed and the test's
+ * name.
  */
 #include "lib/gwtest.h"
 
@@ -14,7 +15,7 @@ static void draw(uint64_t *to)
 		to[i] = random64();
 }
 
-/* No number in common, at any place. */
+/* The two lists have no number in common. */
 static void assert_unrelated(const uint64_t *a, const uint64_t *b)
 {
 	for (size_t i = 0; i < DRAWN; i++)
@@ -30,7 +31,7 @@ static void first_test(void **state)
 	seed_of_first = random_seed();
 }
 
-/* A test before it drew numbers; this one has a sequence of its own, from its start. */
+/* An earlier test drew numbers; this one still starts its own sequence. */
 static void second_test(void **state)
 {
 	uint64_t again[DRAWN];
@@ -44,6 +45,20 @@ static void second_test(void **state)
 	random_start(random_program_seed(), "first_test");
 	draw(again);
 	assert_memory_equal(of_first, again, sizeof(again));
+}
+
+/* Every letter of a name counts, and not only how many there are. */
+static void every_letter_counts(void **state)
+{
+	static const char *const names[] = {"test_a", "test_b", "uest_a", "test_ab"};
+	uint64_t drawn[4][DRAWN];
+
+	for (size_t i = 0; i < 4; i++) {
+		random_start(7, names[i]);
+		draw(drawn[i]);
+		for (size_t j = 0; j < i; j++)
+			assert_unrelated(drawn[i], drawn[j]);
+	}
 }
 
 static void any_seed_works(void **state)
@@ -65,7 +80,7 @@ static void any_seed_works(void **state)
 	}
 }
 
-/* A state of the caller's own does not disturb the test's. */
+/* A state of the caller's own has no effect on the test's. */
 static void states_are_apart(void **state)
 {
 	uint64_t own = 0, expected[DRAWN], drawn[DRAWN];
@@ -119,9 +134,10 @@ static void seed_is_read(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(first_test),	  cmocka_unit_test(second_test),
-		cmocka_unit_test(any_seed_works), cmocka_unit_test(states_are_apart),
-		cmocka_unit_test(below_is_less),  cmocka_unit_test(seed_is_read),
+		cmocka_unit_test(first_test),	       cmocka_unit_test(second_test),
+		cmocka_unit_test(every_letter_counts), cmocka_unit_test(any_seed_works),
+		cmocka_unit_test(states_are_apart),    cmocka_unit_test(below_is_less),
+		cmocka_unit_test(seed_is_read),
 	};
 
 	return cmocka_run_group_tests_name("random", tests, NULL, NULL);

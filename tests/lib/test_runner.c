@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The runner of test programs, with a filter: each test that is named runs, with the group's state,
- * and the one that is left out does not.
+ * Tests the runner of test programs with a filter: each named test runs with the group's state, the
+ * others do not run.
  */
 #include "lib/gwtest.h"
 

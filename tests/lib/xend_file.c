@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Files of xend: magic, length of the config, config, image.
+ * Makes files of xend: magic, length of the config, config, image.
  */
 #include "lib/gwtest.h"
 

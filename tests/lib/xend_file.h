@@ -10,8 +10,8 @@
 
 #include "base/buffer.h"
 
-/* The header with this length of the config, len bytes of the config, and the image; NULL: none.
- * The caller frees the buffer. */
+/* The header with this claimed length, len bytes of the config, and the image; NULL: none. The
+ * caller frees the buffer. */
 struct gw_buffer xend_file(int32_t claimed_len, const char *config, size_t len,
 			   const struct gw_buffer *image);
 

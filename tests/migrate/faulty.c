@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The domain that fails when it is told to.
+ * The domain with planned faults (faulty.h).
  */
 #include "lib/gwtest.h"
 
@@ -22,7 +22,7 @@ static void release(struct faulty *f)
 	free(f);
 }
 
-/* Counts a call; true if it is the one that fails. */
+/* Counts a call; true if it is the one that has to fail. */
 static bool fails(struct gw_domain *d, const char *what, struct gw_error *err)
 {
 	struct faulty *f = of(d);
@@ -84,7 +84,7 @@ static void unmap(struct gw_domain *d, struct gw_mapping *mapping)
 	gw_domain_unmap(of(d)->inner, mapping);
 }
 
-/* New pages that hold what a page of a busy machine may hold. */
+/* Fills new pages with old contents, as pages of a busy machine may have. */
 static int soil(struct gw_domain *d, size_t n, const uint64_t *gfns, struct gw_error *err)
 {
 	struct gw_mapping mapping;
@@ -105,7 +105,7 @@ static int populate(struct gw_domain *d, size_t n, const uint64_t *pfns, uint64_
 	struct faulty *f = of(d);
 
 	if (fails(d, "populate", err)) {
-		/* As Xen does it: half of them stay. */
+		/* As on Xen: half of the pages stay. */
 		gw_domain_populate_part(f->inner, n / 2, pfns, gfns, done, NULL);
 		return -1;
 	}

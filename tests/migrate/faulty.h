@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * An HVM domain that goes wrong as planned: every call goes through to a domain of the memory
- * backend, is counted, and the one with a chosen number fails. It also knows what a user of it left
- * undone.
+ * An HVM domain with planned faults: it forwards every call to a domain of the memory backend,
+ * counts it, and fails the one with a chosen number. It also counts what its user has not released.
  */
 #ifndef GW_TESTS_MIGRATE_FAULTY_H
 #define GW_TESTS_MIGRATE_FAULTY_H
@@ -15,16 +14,16 @@ struct faulty {
 	struct gw_domain base;
 	struct gw_control control;
 	struct gw_domain *inner; /* owned */
-	unsigned calls;		 /* that could fail, so far */
+	unsigned calls;		 /* calls that could fail, so far */
 	unsigned fail_at;	 /* number of the call that fails: FAULTY_NEVER */
-	unsigned failed;	 /* how many did */
+	unsigned failed;	 /* calls that failed */
 	int mapped;		 /* mappings open now */
 	bool logging;		 /* log-dirty is on */
 	uint64_t unlogged;	 /* a pfn that log-dirty never reports; 0: none */
 	uint64_t types_asked;	 /* gfns whose types were asked for */
-	bool dirties;		 /* pages of populate hold old contents */
-	uint8_t first_type;	 /* what the first page of each look is said to be; 0: the truth */
-	/* Called at each look at page types: where a guest may do a step. NULL: nothing. */
+	bool dirties;		 /* new pages hold old contents */
+	uint8_t first_type;	 /* type of the first page of each call; 0: the real one */
+	/* Called at each request for page types; a guest may run here. NULL: nothing. */
 	void (*step)(void *opaque, struct gw_domain *inner);
 	/* Called before each map. NULL: nothing. */
 	void (*before_map)(void *opaque, struct gw_domain *inner);

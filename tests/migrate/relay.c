@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The relay's thread: one frame at a time, whichever side has one.
+ * The relay's thread: passes on one frame at a time, from whichever side has one.
  */
 #include "lib/gwtest.h"
 
@@ -12,7 +12,7 @@
 #include "migrate/frames.h"
 #include "relay.h"
 
-/* The whole of buf, or less at the end of input. */
+/* Reads all of buf, or less at the end of input. */
 static size_t take(int fd, uint8_t *buf, size_t len)
 {
 	size_t done = 0;
@@ -39,7 +39,7 @@ static void pass(int fd, const uint8_t *buf, size_t len)
 	}
 }
 
-/* Passes one frame on from side i: false when that side has ended or the cut is made. */
+/* Passes one frame on from side i. False when that side has ended or the connection is cut. */
 static bool one_frame(struct relay *r, int i)
 {
 	uint8_t head[GW_FRAME_HEADER_SIZE];
@@ -71,7 +71,7 @@ static bool one_frame(struct relay *r, int i)
 	return true;
 }
 
-/* Takes what still comes, passes nothing on, until both sides have closed. */
+/* Reads and drops everything until both sides have closed. */
 static void swallow(struct relay *r)
 {
 	uint8_t buf[4096];

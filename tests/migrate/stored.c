@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Stored streams, restored and looked at. The walk over an image here shares no code with the
+ * Loads, restores and inspects stored streams. Its walk over an image shares no code with the
  * engine.
  */
 #include "lib/gwtest.h"
@@ -201,7 +201,7 @@ struct pages pages_of_image(const struct gw_buffer *image)
 
 	walk(image, count_pfns, &p.nr);
 	p.types = malloc(p.nr);
-	/* Mostly holes: malloc would fill them all under MALLOC_PERTURB_. */
+	/* Mostly holes: malloc() would fill them all under MALLOC_PERTURB_. */
 	p.data = mmap(NULL, p.nr * GW_PAGE_SIZE, PROT_READ | PROT_WRITE,
 		      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	assert_true(p.types && p.data != MAP_FAILED);
@@ -223,7 +223,7 @@ struct special {
 	bool found;
 };
 
-/* HVM: rings the restorer empties. PV: start_info, and pages that hold mfns in their contents. */
+/* HVM: rings that the restore empties. PV: start_info, and pages that contain mfns. */
 static void find_special(void *opaque, uint32_t type, const uint8_t *body, uint32_t len)
 {
 	struct special *s = opaque;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Stored streams and domains of the memory backend, for the tests of this room: real streams as
- * they are, restored, saved again, and looked at page by page.
+ * Stored streams and domains of the memory backend: real streams are loaded, restored, saved again,
+ * and compared page by page.
  */
 #ifndef GW_TESTS_MIGRATE_STORED_H
 #define GW_TESTS_MIGRATE_STORED_H
@@ -12,7 +12,7 @@
 #include "migrate/restore.h"
 #include "migrate/save.h"
 
-/* A file of tests/data whose libxl stream or libxc image begins at an offset. */
+/* A file of tests/data and the offset of its libxl stream or libxc image. */
 struct stored {
 	struct gw_buffer file;
 	size_t at;
@@ -28,27 +28,27 @@ void stored_free(struct stored *s);
 /* A channel that reads these bytes. */
 struct gw_channel *stored_bytes(const void *data, size_t len);
 
-/* A new domain of the memory backend; destroying it is all there is to do. max_pfns 0: large. */
+/* A new domain of the memory backend, released by destroying it. max_pfns 0: large. */
 struct gw_domain *stored_domain(enum gw_guest_type type, uint64_t max_pfns);
 
 /*
- * What the owner of args->domain does: restores (libxl: a libxl stream, else an image), then calls
+ * Restores as the owner of args->domain does (libxl: a libxl stream, else an image), then calls
  * gw_control_restored().
  */
 int restore_as_owner(const struct gw_restore_args *args, bool libxl,
 		     struct gw_restore_result *result, struct gw_error *err);
 
 /*
- * Restores the first len bytes of s (counted from s->at) into a new domain. *domain is set either
- * way, and is the caller's to destroy; result may be NULL.
+ * Restores the first len bytes of s (counted from s->at) into a new domain. *domain is always set,
+ * and the caller destroys it; result may be NULL.
  */
 int stored_restore(const struct stored *s, size_t len, struct gw_domain **domain,
 		   struct gw_restore_args *args, struct gw_restore_result *result,
 		   struct gw_error *err);
 
-/* A toolstack over a memory domain: suspend and resume are its own. */
+/* A toolstack for a memory domain: it suspends and resumes that domain. */
 struct gw_toolstack stored_toolstack(struct gw_domain *d);
-/* Saves d, which need not be suspended, as an image. It is suspended afterwards. */
+/* Saves d as an image; d may be suspended already, and is suspended afterwards. */
 struct gw_buffer stored_save(struct gw_domain *d, bool live);
 
 /* A guest's memory as an image shows it: the last copy of each page. */
@@ -61,7 +61,7 @@ struct pages {
 struct pages pages_of_image(const struct gw_buffer *image);
 void pages_free(struct pages *p);
 
-/* Pfns whose contents a restore may change: rings, start_info, the P2M and its lists. */
+/* True for pfns whose contents a restore may change: rings, start_info, the P2M and its lists. */
 bool pages_special(const struct gw_buffer *image, uint64_t pfn);
 
 #endif

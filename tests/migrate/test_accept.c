@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Which generations of images are taken in: lists, the site's file, the command line over it.
+ * Tests which generations of images are accepted: lists, the site's file, and the command line,
+ * which overrides it.
  */
 #include "lib/gwtest.h"
 
@@ -99,7 +100,7 @@ static void test_file(void **state)
 	assert_int_equal(a.warn, BIT(CONVERTED));
 }
 
-/* What cannot be understood is not taken for nothing. */
+/* A line that cannot be parsed is an error and is not ignored. */
 static void test_bad_file(void **state)
 {
 	static const struct {

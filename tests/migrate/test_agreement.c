@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * verify and restore held against each other: thousands of damaged images, made of real ones with a
- * few pages left. What verify calls an error restore refuses. What restore refuses verify calls an
- * error, or the restore names a rule that only a restore can see broken. GODWIT_MUTANTS
- * says how many.
+ * Tests that verify and restore agree on thousands of damaged images, made of real ones with a few
+ * pages left. What verify calls an error, restore refuses. What restore refuses, verify calls an
+ * error, or restore names a rule that only a restore can check. GODWIT_MUTANTS sets the number.
  */
 #include "lib/gwtest.h"
 
@@ -22,7 +21,7 @@
 #define MAX_PFNS     2048
 #define MANY_PFNS    (UINT64_C(1) << 16) /* no domain of a mutant gets more */
 
-/* An image or stream in pieces: headers, then records of either layer. */
+/* A part of an image or stream: a header, or a record of either layer. */
 struct part {
 	uint8_t *data; /* malloc'ed */
 	size_t len;
@@ -34,8 +33,8 @@ struct parent {
 	enum gw_guest_type type;
 	struct part parts[MAX_PARTS];
 	size_t n;
-	size_t first_record;	       /* the parts before are headers */
-	const struct gw_buffer *image; /* while it is taken to pieces */
+	size_t first_record;	       /* the parts before it are headers */
+	const struct gw_buffer *image; /* set while it is taken apart */
 };
 
 static void add_part(struct parent *p, const uint8_t *data, size_t len)
@@ -55,8 +54,8 @@ static void free_parts(struct parent *p)
 }
 
 /*
- * Whose contents are left. A PV image needs its tables, start_info, the rings beside it, the P2M,
- * the GDT among the first pages; all else may be empty.
+ * Decides which pages keep their contents. A PV image needs its tables, start_info, the rings
+ * beside it, the P2M, and the GDT among the first pages; all others may be empty.
  */
 static bool needed(const struct parent *p, uint64_t entry, size_t kept)
 {
@@ -70,7 +69,7 @@ static bool needed(const struct parent *p, uint64_t entry, size_t kept)
 	return gw_page_table_level(type) > 0 || gw_page_entry_pfn(entry) < 0x40;
 }
 
-/* The same record with fewer pages: what is not needed becomes an empty page (XALLOC). */
+/* The same record with fewer pages: pages that are not needed become empty ones (XALLOC). */
 static void add_pages(struct parent *p, const uint8_t *body)
 {
 	uint32_t count = gw_get_le32(body);
@@ -109,13 +108,13 @@ static void add_pages(struct parent *p, const uint8_t *body)
 	gw_put_le32(out.data, GW_REC_PAGE_DATA);
 	gw_put_le32(out.data + 4, (uint32_t)(out.len - 8));
 	gw_put_le32(out.data + 8, (uint32_t)n);
-	/* PVH images go on and on about holes. */
+	/* PVH images have many records of holes only: a few of them are enough. */
 	if (n && (kept || holes || p->n < 16 || p->type == GW_GUEST_X86_PV))
 		add_part(p, out.data, out.len);
 	gw_buffer_free(&out);
 }
 
-/* One record of the image at data; returns its size. */
+/* Adds the record of the image at data; returns its size. */
 static size_t add_record(struct parent *p, const uint8_t *data)
 {
 	size_t len = 8 + (((size_t)gw_get_le32(data + 4) + 7) & ~(size_t)7);
@@ -149,7 +148,7 @@ static struct parent load_parent(const char *name)
 			else if (type == GW_REC_END)
 				break;
 		} else {
-			/* The device model's state is as good with a few bytes. */
+			/* A few bytes of the device model's state are enough. */
 			add_part(&p, s.file.data + at, len);
 			if (type == GW_STREAM_EMULATOR_CONTEXT && len > 64) {
 				p.parts[p.n - 1].len = 64;
@@ -175,7 +174,7 @@ static void join(const struct parent *p, struct gw_buffer *out)
 		assert_ok(gw_buffer_append(out, p->parts[i].data, p->parts[i].len, &err), &err);
 }
 
-/* What the examining side says, and what a domain for the image must have room for. */
+/* The result of examining an image, and the pfns that a domain for it must have. */
 struct verdict {
 	uint64_t errors;
 	char first[600];
@@ -221,7 +220,7 @@ static struct verdict examine(const struct gw_buffer *bytes)
 static int restore(const struct gw_buffer *bytes, bool libxl, const struct verdict *v,
 		   struct gw_refusal *refusal, struct gw_error *err)
 {
-	/* Of the kind that the mutant says, as whoever makes the domain would. */
+	/* The guest type is the mutant's, as in a domain made for it. */
 	const uint8_t *mark = memmem(bytes->data, bytes->len, "XENF", 4);
 	size_t at = mark ? (size_t)(mark - bytes->data) + 16 : bytes->len;
 	uint32_t type = at + 4 <= bytes->len ? gw_get_le32(bytes->data + at) : 0;
@@ -330,7 +329,7 @@ static void drop(struct parent *p, size_t at)
 		p->parts[i] = p->parts[i + 1];
 }
 
-/* A small record of any type, in front of another. */
+/* Inserts a small record of any type before another. */
 static void insert_new(struct parent *p, size_t at)
 {
 	uint8_t raw[8 + 32] = {0};
@@ -343,7 +342,7 @@ static void insert_new(struct parent *p, size_t at)
 	insert(p, at, raw, 8 + len);
 }
 
-/* A field of a part: more often one near its start, where counts and ids are. */
+/* A field of a part; more often one near its start, where counts and ids are. */
 static uint8_t *field(const struct part *part, size_t size)
 {
 	size_t span = random_below(3) ? GW_MIN(part->len, (size_t)64) : part->len;
@@ -351,7 +350,7 @@ static uint8_t *field(const struct part *part, size_t size)
 	return part->len < size ? NULL : part->data + random_below((span - size) / 4 + 1) * 4;
 }
 
-/* The body grows or shrinks, and its length field says so. */
+/* Lengthens or shortens the body, with its length field. */
 static void resize(struct part *part)
 {
 	size_t body = part->len - 8;
@@ -492,7 +491,7 @@ static void mutants_agree(void **state)
 		      mutants, tally.taken, tally.refused, tally.deep);
 	gw_buffer_free(&bytes);
 	assert_int_equal(wrong, 0);
-	/* Else the mutants prove little. */
+	/* Otherwise the mutants prove little. */
 	assert_true(mutants < 1000 || (tally.taken > mutants / 20 && tally.refused > mutants / 5 &&
 				       tally.deep > mutants / 300));
 }

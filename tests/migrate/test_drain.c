@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * A save over a channel that sends from the pages themselves, as a zero-copy channel does: it
- * refers to them until it is drained. Before that no page is unmapped and no guest runs.
+ * Tests a save over a channel that sends directly from guest pages, as a zero-copy channel does.
+ * Until the channel is drained no page is unmapped and no guest runs.
  */
 #include "lib/gwtest.h"
 
@@ -16,7 +16,7 @@
 
 struct bench {
 	struct gw_channel out;
-	uint64_t waiting; /* bytes that were written since the last drain */
+	uint64_t waiting; /* bytes written since the last drain */
 	uint64_t written;
 	struct faulty *f;
 	unsigned unmapped, resumed, checkpoints;
@@ -83,7 +83,7 @@ static int ts_suspend(void *opaque, struct gw_error *err)
 	return gw_control_suspend(b->f->base.control, 100, NULL, err) < 0 ? -1 : 0;
 }
 
-/* From here on the guest writes its pages. */
+/* The guest writes its pages from here on. */
 static int ts_resume(void *opaque, struct gw_error *err)
 {
 	struct bench *b = opaque;
@@ -94,7 +94,7 @@ static int ts_resume(void *opaque, struct gw_error *err)
 	return gw_control_resume(b->f->base.control, err);
 }
 
-/* The receiver has the whole checkpoint. */
+/* The receiver has the complete checkpoint. */
 static int ts_checkpoint(void *opaque, struct gw_error *err)
 {
 	struct bench *b = opaque;
@@ -137,7 +137,7 @@ static void save(enum gw_stream_type type)
 	assert_true(b->written > 900 * (uint64_t)GW_PAGE_SIZE && b->unmapped > 0);
 	assert_int_equal(b->resumed, type == GW_STREAM_PLAIN ? 0 : 3);
 	faulty_free(b->f);
-	/* Frees the bench, whose first member it is. */
+	/* Frees the bench, in which the channel is the first member. */
 	gw_channel_close(&b->out);
 	stored_free(&s);
 }
@@ -152,7 +152,7 @@ static void test_checkpoints(void **state)
 	save(GW_STREAM_REMUS);
 }
 
-/* A drain of the channel of DATA frames is one of the connection. */
+/* Draining the channel of DATA frames drains the connection. */
 static void test_frames(void **state)
 {
 	struct gw_error err = GW_ERROR_INIT;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * A failure at every call into the domain and at every place of the channel, and a cancel in the
- * middle: each leaves nothing mapped, log-dirty off, no descriptor open, and the guest fit to run
+ * Tests a failure at every call into the domain and at every place of the channel, and a cancel at
+ * any time: each leaves nothing mapped, log-dirty off, no descriptor open, and a guest that can run
  * on.
  */
 #include "lib/gwtest.h"
@@ -23,11 +23,11 @@
 #define STREAM "xen-code/v3_422_hvm_1024.xz"
 #define REMUS  "xen-code/v3_422_hvm_remus3_1024.xz"
 
-/* One restored domain, saved again and again. */
+/* A restored domain that is saved many times. */
 struct bench {
 	struct stored stored;
 	struct faulty *f;
-	int model_logging; /* switched on less switched off */
+	int model_logging; /* times switched on minus times switched off */
 	unsigned switched; /* how often */
 	unsigned checkpoints;
 };
@@ -81,7 +81,7 @@ static void close_bench(struct bench *b)
 	stored_free(&b->stored);
 }
 
-/* Nothing is left behind, and the guest can run. */
+/* Nothing is left mapped, open or switched on, and the guest can run. */
 static void check_clean(struct bench *b, const char *what, uint64_t where)
 {
 	struct gw_error err = GW_ERROR_INIT;
@@ -119,7 +119,7 @@ static int save_through(struct bench *b, struct gw_channel *out, enum gw_stream_
 	return gw_save_stream(&args, NULL, err);
 }
 
-/* Nobody reads what is saved here. */
+/* A channel that discards its output. */
 static struct gw_channel *nowhere(void)
 {
 	return bytes_sink("saved", NULL);
@@ -155,7 +155,7 @@ static void every_call(struct bench *b, enum gw_stream_type type, bool live)
 	assert_int_equal(count_fds(), fds);
 }
 
-/* A type that no specification knows is an error of the domain, not something to send. */
+/* A type that no specification knows is an error of the domain and is not sent. */
 static void test_reserved_page_type(void **state)
 {
 	struct gw_error err = GW_ERROR_INIT;
@@ -171,7 +171,8 @@ static void test_reserved_page_type(void **state)
 	close_bench(&b);
 }
 
-/* The device model writes guest memory, too: a live save of an HVM guest has it log that. */
+/* The device model writes guest memory as well: a live save of an HVM guest makes it log its
+ * writes. */
 static void test_model_logs(void **state)
 {
 	struct gw_error err = GW_ERROR_INIT;
@@ -200,7 +201,7 @@ static void test_domain_calls_of_a_save(void **state)
 	close_bench(&b);
 }
 
-/* Each way in which a write can go wrong at this byte. */
+/* Each kind of write failure at this byte. */
 static void fault_at(struct bench *b, enum gw_stream_type type, uint64_t at)
 {
 	for (int kind = 0; kind < 3; kind++) {
@@ -266,7 +267,7 @@ static int run_save(void *opaque, struct gw_operation *op, struct gw_error *err)
 			    err);
 }
 
-/* The channel takes no more bytes at some place: only a cancel gets the save out of there. */
+/* The channel stops taking bytes at some place: only a cancel ends the save. */
 static void test_cancel_a_blocked_save(void **state)
 {
 	struct bench b = open_bench();
@@ -282,7 +283,7 @@ static void test_cancel_a_blocked_save(void **state)
 		c.out = gw_channel_fault(nowhere(), &plan, &err);
 		op = gw_operation_start("save", run_save, &c, &err);
 		assert_non_null(op);
-		/* Whether it has come to the place by now or not: the token stays set. */
+		/* Whether the save has reached that place or not: the token stays set. */
 		gw_cancel_wait(NULL, -1, 0, i % 3 * 5, NULL);
 		assert_ok(gw_operation_cancel(op, &err), &err);
 		assert_fails(gw_operation_wait(op, &err), &err, GW_CANCELLED, "");
@@ -292,7 +293,8 @@ static void test_cancel_a_blocked_save(void **state)
 	close_bench(&b);
 }
 
-/* Restores with a failing domain; the number of calls, or -1 if it failed. */
+/* Restores into a domain with planned faults. Returns the number of calls, or -1 if the restore
+ * failed. */
 static int restore_into(struct faulty *f, const struct stored *s, struct gw_error *err)
 {
 	struct gw_restore_args args = {
@@ -327,7 +329,7 @@ static void test_domain_calls_of_a_restore(void **state)
 	stored_free(&s);
 }
 
-/* What only the rules mind, and what a restore would take in its stride without them. */
+/* Images that only the rules refuse; without them the restore would succeed. */
 static void test_rules_are_obeyed(void **state)
 {
 	static const struct {
@@ -366,7 +368,7 @@ static void test_rules_are_obeyed(void **state)
 	stored_free(&s);
 }
 
-/* Whatever byte of a stream is wrong, the restore ends, with nothing mapped and nothing written
+/* Whichever byte of a stream is damaged: the restore ends, leaves nothing mapped and writes nothing
  * outside the guest. */
 static void test_corrupt_bytes(void **state)
 {
@@ -376,7 +378,8 @@ static void test_corrupt_bytes(void **state)
 	for (int i = 0; i < 150; i++) {
 		struct gw_error err = GW_ERROR_INIT;
 		struct faulty *f = faulty_new(stored_domain(s.type, s.nr_pfns));
-		/* Mostly where the structure is: the first 16 KiB, and the last. */
+		/* Mostly in the first and last 16 KiB, where headers and records other than pages
+		 * are. */
 		size_t len = s.file.len - s.at, near = random64() % 16384;
 		size_t at = s.at +
 			    (i % 3 == 0 ? random64() % len : (i % 3 == 1 ? near : len - 1 - near));
@@ -394,7 +397,7 @@ static void test_corrupt_bytes(void **state)
 	stored_free(&s);
 }
 
-/* The hooks of an HVM restore over a domain whose new pages hold old contents. */
+/* The HVM restore hooks with a domain whose new pages hold old contents. */
 static struct gw_restore_guest hooks_over(struct faulty *f)
 {
 	struct gw_restore_guest g = {.ops = &gw_x86_hvm_restore, .domain = &f->base};
@@ -416,7 +419,7 @@ static void assert_filled(struct faulty *f, uint64_t pfn, int byte)
 		assert_int_equal(page[i], byte);
 }
 
-/* What nobody fills reads as zero; what will be filled is not written twice. */
+/* A page that nobody fills reads as zero; a page that will be filled is not zeroed first. */
 static void test_populate_does_not_zero(void **state)
 {
 	static const uint64_t pfns[] = {9, 4, 7, 4};
@@ -437,7 +440,7 @@ static void test_populate_does_not_zero(void **state)
 	faulty_free(f);
 }
 
-/* Some got their pages and some did not: the hooks know which. */
+/* Only some pfns got their pages: the hooks know which. */
 static void test_populate_gives_a_part(void **state)
 {
 	struct faulty *f = faulty_new(stored_domain(GW_GUEST_X86_HVM, 100));
@@ -453,7 +456,7 @@ static void test_populate_gives_a_part(void **state)
 		assert_int_equal(g.ops->pfn_to_gfn(&g, i) != GW_INVALID_PFN, i < 5);
 		assert_int_equal(gw_memory_page(f->inner, i) != NULL, i < 5);
 	}
-	/* And can go on from there. */
+	/* A later call can go on from there. */
 	assert_ok(gw_restore_populate(&g, 10, pfns, NULL, &err), &err);
 	assert_filled(f, 9, 0);
 	g.ops->cleanup(&g);

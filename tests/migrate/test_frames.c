@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Frames over a socketpair: what is sent arrives, what is malformed is refused by name, the
- * data channel keeps bytes in order, a hello tells a godwit from whatever else connects.
+ * Tests frames over a socketpair: they arrive unchanged, malformed ones are refused by name, the
+ * data channel keeps bytes in order, and HELLO tells a godwit from any other peer.
  */
 #include "lib/gwtest.h"
 
@@ -195,7 +195,7 @@ static void test_slow_peer(void **state)
 	close_pair(&p);
 }
 
-/* The frames' channel passes its limit down, in both directions. */
+/* The frames' channel applies its limit to the channel below, in both directions. */
 static void test_silence_of_the_data_channel(void **state)
 {
 	static uint8_t bytes[1 << 20];
@@ -222,23 +222,33 @@ static void test_silence_of_the_data_channel(void **state)
 	close_pair(&p);
 }
 
-/* What the peer said waits above the descriptor, where poll does not see it. */
+/* A message of the peer is in a buffer above the descriptor, where poll() does not see it. */
 static void test_input_above_the_descriptor(void **state)
 {
 	struct gw_error err = GW_ERROR_INIT;
 	uint8_t raw[GW_FRAME_HEADER_SIZE + 4];
+	struct gw_channel *in;
 	struct pair p;
 
 	open_pair(&p);
+	in = gw_frames_channel(&p.b, &err);
 	assert_ok(gw_frames_send(&p.a, GW_FRAME_ERROR, "busy", 4, &err), &err);
 	assert_int_equal(gw_channel_read(p.b.ch, raw, sizeof(raw), &err), 1);
 	assert_ok(gw_frames_check_peer(&p.b, &err), &err);
 	gw_channel_unread(p.b.ch, raw, sizeof(raw));
 	assert_fails(gw_frames_check_peer(&p.b, &err), &err, GW_PEER, "a: busy");
+	/* Bytes of a DATA frame there come before those of the descriptor. */
+	put_header(&p, GW_FRAME_DATA, 0, 8);
+	put_raw(&p, "01234567", 8);
+	assert_int_equal(gw_channel_read(p.b.ch, raw, sizeof(raw), &err), 1);
+	gw_channel_unread(p.b.ch, raw, sizeof(raw));
+	assert_int_equal(gw_channel_read(in, raw, 8, &err), 1);
+	assert_memory_equal(raw, "01234567", 8);
+	gw_channel_close(in);
 	close_pair(&p);
 }
 
-/* The writer's pieces and the reader's are cut differently; control frames stand between. */
+/* Reads and writes have different sizes, with control frames in between. */
 static void test_data_channel(void **state)
 {
 	struct gw_error err = GW_ERROR_INIT;
@@ -280,7 +290,7 @@ static void test_data_channel(void **state)
 	close_pair(&p);
 }
 
-/* A connection that closes inside a DATA frame is no end of the stream. */
+/* A connection that closes inside a DATA frame is not an end of the stream. */
 static void test_cut_inside_data(void **state)
 {
 	struct gw_error err = GW_ERROR_INIT;
@@ -311,7 +321,7 @@ static size_t take_all(int fd)
 	return total;
 }
 
-/* The peer still expects the rest of a frame that was cut off: an ERROR would be taken for it. */
+/* After a cut frame the peer still expects the rest of it, and would take an ERROR for that. */
 static void test_nothing_follows_a_torn_frame(void **state)
 {
 	static uint8_t body[4 << 20];
@@ -329,7 +339,7 @@ static void test_nothing_follows_a_torn_frame(void **state)
 	close_pair(&p);
 }
 
-/* The answer to a HELLO names the same migration. */
+/* The answer to a HELLO must have the same migration id. */
 static void test_answer_about_another_migration(void **state)
 {
 	const struct gw_migration_offer offer = {.id = {{1, 2, 3}}};
@@ -347,7 +357,7 @@ static void test_answer_about_another_migration(void **state)
 	close_pair(&p);
 }
 
-/* A sender listens between its frames. */
+/* A sender checks for the peer's frames between its own. */
 static void test_cancel_while_writing(void **state)
 {
 	struct gw_error err = GW_ERROR_INIT;
@@ -380,8 +390,7 @@ static void test_hello(void **state)
 	close_pair(&p);
 }
 
-/* Each is refused as soon as its first wrong byte is there: nobody closes, nothing is waited for.
- */
+/* Each is refused at its first wrong byte, without waiting for more input or for a close. */
 static void test_no_hello(void **state)
 {
 	static const struct {
@@ -393,9 +402,9 @@ static void test_no_hello(void **state)
 		{"xl migration receiver ready, send binary domain data.\n", 54, "xl migration"},
 		{"\x01\0\0\0\0\0\0\0\x30\0\0\0\0\0\0\0GODWIT99", 24, "GODWIT99"},
 		{"\x01\0\0\0\0\0\0\0\x20\0\0\0\0\0\0\0GODWIT01", 24, "one of 32 bytes"},
-		{"\x02", 1, "no godwit hello"},
+		{"\x02", 1, "no godwit hello: a sent \".\""},
 		{"SSH-2.0-OpenSSH_9.2\r\n", 21, "SSH-2.0"},
-		{"\x16\x03\x01", 3, "no godwit hello"},
+		{"\x16\x03\x01", 3, "no godwit hello: a sent \"...\""},
 	};
 
 	for (size_t i = 0; i < sizeof(other) / sizeof(other[0]); i++) {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The two halves of restoring pages: batches judged from a record's entries, and applied in any
- * order, from any source; a restore that goes on after faults, and what its owner passes in.
+ * Tests the two halves of restoring pages: batches are judged from a record's entries, and applied
+ * in any order from any source. Tests also a restore that goes on after faults, and values that its
+ * owner passes in.
  */
 #include "lib/gwtest.h"
 
@@ -23,12 +24,12 @@
 #define NR_PFNS	   4096u
 #define NR_ENTRIES 2500u /* three batches */
 
-/* A record: pfns downwards, every fifth without contents. */
+/* A record: pfns in descending order, every fifth without contents. */
 struct record {
 	uint64_t entries[NR_ENTRIES];
 	struct gw_image_reader reader;
-	int file;	       /* its contents, from start on */
-	uint64_t start, at[3]; /* of each batch's */
+	int file;	       /* its contents are here, from start on */
+	uint64_t start, at[3]; /* offsets: of the contents, of each batch's contents */
 };
 
 static void fill_page(uint64_t pfn, uint8_t *page)
@@ -93,7 +94,7 @@ static struct gw_restore_guest make_guest(struct gw_domain *d)
 	return g;
 }
 
-/* The batches of one record, the last one first, from places in a file. */
+/* Applies the batches of one record from offsets in a file, the last batch first. */
 static void test_batches_in_any_order(void **state)
 {
 	static const size_t order[] = {2, 0, 1};
@@ -159,7 +160,7 @@ static void on_fault(void *owner, const char *rule, const struct gw_error *fault
 	f->last = *fault;
 }
 
-/* Pfns that the domain cannot have: each is a fault, and the contents of all others arrive. */
+/* Pfns that the domain cannot have: each is one fault, and the contents of all others arrive. */
 static void test_leaves_pages_out(void **state)
 {
 	const uint64_t nr_beyond = 100;
@@ -191,14 +192,14 @@ static void test_leaves_pages_out(void **state)
 	place = (struct place){.fd = r.file, .offset = r.at[0]};
 	assert_int_equal(gw_restore_apply(&memory, b, &source, &err), GW_READ_OK);
 	assert_int_equal(place.offset, r.at[1]);
-	/* A batch of which no page is taken: its contents are read, and nothing changes. */
+	/* A batch in which every page is left out: its contents are read, and nothing changes. */
 	faults.nr = 0;
 	g.max_pfns = 1;
 	assert_ok(gw_restore_judge_pages(&g, &r.reader, GW_BATCH_MAX, b, &err), &err);
 	assert_int_equal(faults.nr, GW_BATCH_MAX);
 	assert_int_equal(gw_restore_apply(&memory, b, &source, &err), GW_READ_OK);
 	assert_int_equal(place.offset, r.at[2]);
-	/* One without contents: nothing is read. */
+	/* A batch without contents: nothing is read. */
 	g.max_pfns = NR_PFNS;
 	r.reader.nr_entries = 1;
 	r.entries[0] = gw_page_entry(3, GW_PAGE_XTAB);
@@ -216,6 +217,38 @@ static void test_leaves_pages_out(void **state)
 			assert_memory_equal(page, expected, GW_PAGE_SIZE);
 	}
 	close(r.file);
+	g.ops->cleanup(&g);
+	gw_policy_free(&g.policy);
+	gw_batch_pool_free(&pool);
+	gw_control_destroy(d->control);
+}
+
+static bool any_pfn(struct gw_restore_guest *g, uint64_t pfn)
+{
+	return true;
+}
+
+/* The domain's bound holds whatever its kind of guest thinks of a pfn. */
+static void test_bound_of_the_domain(void **state)
+{
+	struct gw_domain *d = stored_domain(GW_GUEST_X86_HVM, NR_PFNS);
+	struct gw_restore_guest g = make_guest(d);
+	struct gw_restore_guest_ops lenient = *g.ops;
+	uint64_t entry = gw_page_entry(g.max_pfns - 1, GW_PAGE_NOTAB);
+	const struct gw_image_reader record = {.entries = &entry, .nr_entries = 1};
+	struct gw_error err = GW_ERROR_INIT;
+	struct gw_batch_pool pool;
+	struct gw_batch *b;
+
+	lenient.pfn_is_valid = any_pfn;
+	g.ops = &lenient;
+	assert_ok(gw_batch_pool_init(&pool, 1, &err), &err);
+	b = gw_batch_get(&pool);
+	assert_ok(gw_restore_judge_pages(&g, &record, 0, b, &err), &err);
+	entry++;
+	assert_fails(gw_restore_judge_pages(&g, &record, 0, b, &err), &err, GW_INVALID,
+		     "is beyond domain");
+	assert_string_equal(g.rule, "domain-size");
 	g.ops->cleanup(&g);
 	gw_policy_free(&g.policy);
 	gw_batch_pool_free(&pool);
@@ -262,7 +295,7 @@ static void on_finding(void *opaque, const struct gw_finding *finding)
 	}
 }
 
-/* Two bad page tables: both are reported in one go. */
+/* Two bad page tables: both are reported in one run. */
 static void test_rehearsal_reports_all(void **state)
 {
 	struct stored s = stored_load("xen-code/v3_422_pv64_1024.xz");
@@ -304,7 +337,7 @@ static struct gw_domain *restore_with_ends(const char *name, const struct gw_rin
 	return d;
 }
 
-/* The pfn of start_info: vCPU 0 has it in its third argument of the suspend hypercall. */
+/* The pfn of start_info, which vCPU 0 has as the third argument of its suspend hypercall. */
 static uint64_t start_info_pfn(const struct stored *s, const struct gw_pv_layout *l)
 {
 	for (size_t at = s->image + 40; at + 8 <= s->file.len;) {
@@ -319,7 +352,8 @@ static uint64_t start_info_pfn(const struct stored *s, const struct gw_pv_layout
 	return 0;
 }
 
-/* The ports that the domain's owner has bound are in start_info; without one the field stays. */
+/* Ports that the domain's owner has bound are in start_info; without a port the field keeps its
+ * value. */
 static void pv_ports(const char *name, unsigned width)
 {
 	const struct gw_pv_layout *l = gw_pv_layout(width);
@@ -375,6 +409,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_batches_in_any_order),
 		cmocka_unit_test(test_leaves_pages_out),
+		cmocka_unit_test(test_bound_of_the_domain),
 		cmocka_unit_test(test_rehearsal_reports_all),
 		cmocka_unit_test(test_ports_of_pv),
 		cmocka_unit_test(test_ports_of_hvm),

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Live saves beside a guest that runs in a thread of its own, with page tables that come and go and
- * foreign mappings: what is in the image is what the guest was when it was suspended.
+ * Tests live saves while a guest runs in its own thread, with page tables that come and go and
+ * foreign mappings: the image holds the guest as it was when it was suspended.
  */
 #include "lib/gwtest.h"
 
@@ -47,7 +47,7 @@ static struct gw_memory_guest *start_guest(struct gw_domain *d, bool foreign, bo
 
 	if (!guest)
 		fail_msg("%s", err.text);
-	/* It has begun: the first pass has something to miss. */
+	/* It has started to write, so the first pass will miss something. */
 	while (gw_memory_guest_steps(guest) < 100)
 		gw_cancel_wait(NULL, -1, 0, 1, NULL);
 	return guest;
@@ -73,13 +73,13 @@ static int save(struct gw_domain *d, bool live, struct gw_report *report, struct
 	return rc;
 }
 
-/* A pfn above the last one with an entry has no page. */
+/* A pfn above the last entry has no page. */
 static unsigned type_of(const struct pages *p, uint64_t pfn)
 {
 	return pfn < p->nr ? p->types[pfn] : GW_PAGE_XTAB;
 }
 
-/* Both images show the same guest. */
+/* Both images hold the same guest. */
 static void check_same(const char *name, const struct gw_buffer *a, const struct gw_buffer *b)
 {
 	struct pages pa = pages_of_image(a), pb = pages_of_image(b);
@@ -123,7 +123,7 @@ static void test_image_is_the_suspended_guest(void **state)
 	}
 }
 
-/* The backend's own table with mappings counted. */
+/* The backend's own table, with mappings counted. */
 static const struct gw_domain_ops *real_ops;
 static int mapped;
 
@@ -143,8 +143,7 @@ static void counting_unmap(struct gw_domain *d, struct gw_mapping *mapping)
 	real_ops->unmap(d, mapping);
 }
 
-/* A frame that is not the guest's is still in a table when it is suspended: no such guest can be
- * saved. */
+/* A table still holds a foreign frame when the guest is suspended: such a guest cannot be saved. */
 static void test_foreign_frame_is_left(void **state)
 {
 	struct gw_error err = GW_ERROR_INIT;
@@ -154,7 +153,7 @@ static void test_foreign_frame_is_left(void **state)
 	struct gw_buffer image = {0};
 	struct gw_report report;
 
-	/* It has mapped one by then. */
+	/* By then it has mapped one. */
 	while (gw_memory_guest_steps(guest) < 5000)
 		gw_cancel_wait(NULL, -1, 0, 1, NULL);
 	real_ops = d->ops;
@@ -170,8 +169,8 @@ static void test_foreign_frame_is_left(void **state)
 	gw_control_destroy(d->control);
 }
 
-/* A foreign frame in a table that goes away at the suspend without the table being logged as
- * written. */
+/* A foreign frame is removed from a table at the suspend, and log-dirty does not report the
+ * table. */
 struct stealthy {
 	struct gw_domain *d;
 	uint64_t *pte;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Operations: result, progress, the descriptor, cancel before, inside and behind the commit
- * window.
+ * Tests operations: result, progress, the descriptor, and a cancel before, inside and after the
+ * commit window.
  */
 #include "lib/gwtest.h"
 

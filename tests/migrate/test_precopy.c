@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The precopy policy over traces, and the pacing over a made-up clock.
+ * Tests the precopy policy with recorded traces, and the pacing with a simulated clock.
  */
 #include "lib/gwtest.h"
 
@@ -9,7 +9,7 @@
 #define MIB  (UINT64_C(1) << 20)
 #define MSEC UINT64_C(1000000)
 
-/* A pass over a channel of mib_per_s. */
+/* One pass through a channel of mib_per_s. */
 static struct gw_precopy_round pass(uint64_t pages, uint64_t mib_per_s, uint64_t dirty)
 {
 	uint64_t bytes = pages * 4104;
@@ -19,7 +19,8 @@ static struct gw_precopy_round pass(uint64_t pages, uint64_t mib_per_s, uint64_t
 		.pages = pages, .bytes = bytes, .busy_ns = ns, .wall_ns = ns, .dirty = dirty};
 }
 
-/* Feeds a trace pass by pass; the number of passes after which the policy stopped, 0 never. */
+/* Feeds a trace pass by pass. Returns the number of passes after which the policy stopped, 0 if it
+ * never did. */
 static unsigned stops_after(const struct gw_precopy *policy, const struct gw_precopy_round *trace,
 			    unsigned n, struct gw_precopy_verdict *verdict)
 {
@@ -31,7 +32,7 @@ static unsigned stops_after(const struct gw_precopy *policy, const struct gw_pre
 	return 0;
 }
 
-/* 1 GiB, 1000 MiB/s, a guest whose dirty set shrinks with the length of the pass. */
+/* 1 GiB at 1000 MiB/s, with a guest whose dirty set shrinks with the length of the pass. */
 static const uint64_t shrinking[][2] = {
 	{262144, 200000}, {200000, 150000}, {150000, 110000}, {110000, 70000}, {70000, 10000}};
 
@@ -43,7 +44,7 @@ static void test_converges(void **state)
 
 	for (int i = 0; i < 5; i++)
 		trace[i] = pass(shrinking[i][0], 1000, shrinking[i][1]);
-	/* 70000 pages are 273 MiB: 273 ms, the first that fits into 300. */
+	/* 70000 pages are 273 MiB: 273 ms, the first that is below 300. */
 	assert_int_equal(stops_after(&policy, trace, 5, &v), 4);
 	assert_int_equal(v.stop, GW_STOP_DOWNTIME);
 	assert_in_range(v.expected_downtime_ns, 265 * MSEC, 285 * MSEC);
@@ -80,14 +81,14 @@ static void test_gives_up(void **state)
 	policy.timeout_ms = 5000;
 	assert_int_equal(stops_after(&policy, trace, 40, &v), 4);
 	assert_int_equal(v.stop, GW_STOP_TIMEOUT);
-	/* It counts in its last millisecond. */
+	/* The timeout still applies in its last millisecond. */
 	trace[0].wall_ns = 5000 * MSEC;
 	assert_int_equal(stops_after(&policy, trace, 40, &v), 1);
 	trace[0].wall_ns = 4999 * MSEC;
 	assert_int_equal(stops_after(&policy, trace, 40, &v), 2);
 }
 
-/* A few pages that vanish into an empty pipe at 50 GiB/s promise nothing for 100 MiB. */
+/* A few pages that go into an empty pipe at 50 GiB/s say nothing about the rate for 100 MiB. */
 static void test_small_pass_is_not_believed(void **state)
 {
 	struct gw_precopy policy = {0};
@@ -99,7 +100,7 @@ static void test_small_pass_is_not_believed(void **state)
 	assert_in_range(v.expected_downtime_ns, 950 * MSEC, 1050 * MSEC);
 }
 
-/* What pacing waited is not the channel's fault. */
+/* Time spent in pacing does not lower the measured rate of the channel. */
 static void test_pacing_does_not_count(void **state)
 {
 	struct gw_precopy policy = {0};
@@ -119,7 +120,7 @@ static void test_nothing_measured(void **state)
 	assert_true(v.expected_downtime_ns == UINT64_MAX);
 }
 
-/* Sends chunks as fast as it may; the bytes sent within the time. */
+/* Sends chunks as fast as pacing allows; returns the bytes sent in that time. */
 static uint64_t paced_bytes(struct gw_pacing *pacing, uint64_t chunk, uint64_t ns)
 {
 	uint64_t now = 5000 * MSEC, end = now + ns, sent = 0;
@@ -139,7 +140,7 @@ static void test_pacing(void **state)
 	/* 10 s at 10 MiB/s, plus the credit of a tenth of a second and one chunk. */
 	assert_in_range(paced_bytes(&pacing, MIB, 10000 * MSEC), 100 * MIB, 103 * MIB);
 	assert_int_equal(gw_pacing_wait_ns(&none, 1 << 30, 1), 0);
-	/* After an hour of silence there is no hour's worth of credit. */
+	/* An hour without sending gives no more credit than a tenth of a second. */
 	pacing.ready_ns = MSEC;
 	assert_in_range(gw_pacing_wait_ns(&pacing, 10 * MIB, 3600000 * MSEC), 890 * MSEC,
 			910 * MSEC);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The preflight against a host in memory: the last page that fits, guest types, several reasons.
+ * Tests the preflight against a host in memory: the last page that fits, guest types, several
+ * reasons.
  */
 #include "lib/gwtest.h"
 

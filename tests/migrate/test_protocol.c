@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * A migration between two godwits, both sides in threads with a relay between them: the domain's
- * owner after success, refusals, cancels, failures, and a connection cut at every frame.
+ * Tests a migration between two godwits, each side in a thread, with a relay between them: which
+ * side owns the domain after success, refusals, cancels and failures, and after a cut at every
+ * frame.
  */
 #include "lib/gwtest.h"
 
@@ -28,7 +29,7 @@
 
 static const char config[] = "{\"c_info\":{\"type\":\"pvh\",\"name\":\"tiny\"}}";
 
-/* One migration: both sides and what became of them. */
+/* A migration: both sides and their results. */
 struct migration {
 	/* the plan */
 	struct relay relay;
@@ -36,10 +37,10 @@ struct migration {
 	int silence_ms;
 	uint64_t bandwidth;
 	const char *const *refuse; /* the receiver's reasons, up to a NULL */
-	bool lack;		   /* it has a host without a feature of the guest's */
+	bool lack;		   /* its host lacks a feature of the guest */
 	bool mine_fails, run_fails;
 	unsigned receiver_call_fails; /* number + 1 of a call into its domain; 0: none */
-	bool cancel_in_window;	      /* both sides try, when the receiver says MINE */
+	bool cancel_in_window;	      /* by both sides, when the receiver says MINE */
 	bool sender_cancels_at_ready, receiver_cancels_before_yours;
 
 	/* the sender */
@@ -49,7 +50,7 @@ struct migration {
 	int send_rc;
 	struct gw_error send_err;
 	struct gw_report report;
-	bool source_suspended; /* when gw_migrate_send returned */
+	bool source_suspended; /* at the end of gw_migrate_send() */
 
 	/* the receiver */
 	struct faulty *copy;
@@ -57,7 +58,7 @@ struct migration {
 	int receive_rc;
 	struct gw_error receive_err;
 	bool accepted, noted, runs;
-	enum gw_code cancel_code[2]; /* what a cancel in the window was answered */
+	enum gw_code cancel_code[2]; /* results of the cancels in the window */
 	bool unpublished; /* the receiver's owner saw progress that its operation does not show */
 };
 
@@ -73,7 +74,7 @@ static struct gw_domain *real_domain(void)
 	return d;
 }
 
-/* A guest's policy for the refusals, a host's that has one feature less. */
+/* Sets a guest's policy for the refusals, and for the host one that lacks a feature. */
 static void set_policy(struct gw_domain *d)
 {
 	struct gw_error err = GW_ERROR_INIT;
@@ -241,7 +242,7 @@ static int receive_it(void *opaque, struct gw_operation *op, struct gw_error *er
 	};
 	int rc;
 
-	/* Both operations are known to both threads. */
+	/* Waits until both threads can see both operations. */
 	while (!__atomic_load_n(&m->send_op, __ATOMIC_ACQUIRE) ||
 	       !__atomic_load_n(&m->receive_op, __ATOMIC_ACQUIRE))
 		gw_cancel_wait(NULL, -1, 0, 1, NULL);
@@ -265,13 +266,13 @@ static void start(struct migration *m)
 	assert_true(m->send_op && m->receive_op);
 }
 
-/* Waits for both; then each owner does what its outcome says, and at most one domain runs. */
+/* Waits for both sides; then each owner acts on its outcome, and at most one domain runs. */
 static void finish(struct migration *m)
 {
 	m->send_rc = gw_operation_wait(m->send_op, &m->send_err);
 	m->receive_rc = gw_operation_wait(m->receive_op, &m->receive_err);
 	relay_join(&m->relay);
-	/* It ran there only if that side says so, and never while this one thinks it may. */
+	/* The copy ran only if the receiver says so, and never while the source may run. */
 	assert_int_equal(m->runs, m->received == GW_OUTCOME_MOVED);
 	assert_false(m->runs && m->sent == GW_OUTCOME_SOURCE);
 	assert_int_equal(m->send_rc == 0, m->sent == GW_OUTCOME_MOVED);
@@ -349,7 +350,7 @@ static void test_refused(void **state)
 	assert_fails(m.send_rc, &m.send_err, GW_REFUSED, "refuses the domain");
 	check_reasons(&m.receive_err, reasons);
 	assert_fails(m.receive_rc, &m.receive_err, GW_REFUSED, "it cannot be taken");
-	/* Headers and static data, not one page. */
+	/* Headers and static data, but no page. */
 	assert_true(m.relay.data_bytes < GW_PAGE_SIZE);
 	discard(&m);
 }
@@ -369,7 +370,7 @@ static void test_refused_for_a_feature(void **state)
 	discard(&m);
 }
 
-/* The receiver fails in the middle: both sides tell the cause, the source has the domain. */
+/* The receiver fails in the middle: both sides report the cause, and the source has the domain. */
 static void test_receiver_fails(void **state)
 {
 	static const unsigned calls[] = {1, 2, 5, 8, 12};
@@ -393,7 +394,7 @@ static void test_window_failures(void **state)
 {
 	struct migration m = {.relay = {.cut_at = RELAY_NEVER}, .mine_fails = true};
 
-	/* A definite no. */
+	/* The receiver reports that it does not take the domain: the source keeps it. */
 	start(&m);
 	finish(&m);
 	assert_int_equal(m.sent, GW_OUTCOME_SOURCE);
@@ -423,7 +424,7 @@ static void test_cancel_before(void **state)
 	assert_int_equal(m.received, GW_OUTCOME_SOURCE);
 	assert_false(m.source_suspended);
 	assert_fails(m.send_rc, &m.send_err, GW_CANCELLED, "");
-	/* In the middle of a frame CANCEL cannot be sent: the sender only closes. */
+	/* CANCEL cannot be sent in the middle of a frame: the sender only closes. */
 	assert_true(m.receive_err.code == GW_CANCELLED || m.receive_err.code == GW_PEER);
 	assert_non_null(strstr(m.receive_err.text, "the sender "));
 	discard(&m);
@@ -442,7 +443,7 @@ static void test_cancel_inside(void **state)
 	discard(&m);
 }
 
-/* After the stream and before YOURS: a cancel of either side leaves the domain to the source. */
+/* After the stream and before YOURS: a cancel by either side leaves the domain with the source. */
 static void test_cancel_at_the_edge(void **state)
 {
 	for (int who = 0; who < 2; who++) {
@@ -464,7 +465,7 @@ struct expected {
 	enum gw_outcome sent, received;
 };
 
-/* docs/protocol.md, "Who owns the domain": by the frame that was lost. */
+/* The outcomes of docs/protocol.md, "Who owns the domain", by the frame that was lost. */
 static struct expected expected_after(uint32_t type)
 {
 	switch (type) {
@@ -482,8 +483,8 @@ static struct expected expected_after(uint32_t type)
 	}
 }
 
-/* One run with a connection that breaks; the type of the frame that was lost, 0 if there was none.
- */
+/* A run with a broken connection. Returns the type of the frame that was lost, 0 if there was
+ * none. */
 static uint32_t cut_run(struct relay relay, bool live, int silence_ms)
 {
 	struct migration m = {.relay = relay, .live = live, .silence_ms = silence_ms};
@@ -521,7 +522,7 @@ static void test_long_cut_at_every_frame(void **state)
 	assert_int_equal(count_fds(), fds);
 }
 
-/* A peer that falls silent is given up, with the same outcomes. */
+/* The other side gives up on a silent peer, with the same outcomes. */
 static void test_long_silence(void **state)
 {
 	for (uint32_t type = GW_FRAME_HELLO; type <= GW_FRAME_RUNNING; type++) {
@@ -557,7 +558,7 @@ static void *accept_and_hang(void *opaque)
 	return NULL;
 }
 
-/* The sender waits for ten times the handshake's limit while memory is sent. */
+/* While memory is sent, the sender waits ten times as long as in the handshake. */
 static void test_receiver_hangs(void **state)
 {
 	struct gw_domain *source = real_domain();
@@ -613,7 +614,7 @@ static void test_no_godwit(void **state)
 	}
 }
 
-/* "cuts": the long matrices; "words": all else; without: everything. */
+/* "cuts": the long matrices; "words": all other tests; no argument: everything. */
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Which pfns a save asks for and which entries it writes: ranges that can have pages, windows that
- * keep superpages in one record, pages that vanish beside a running guest.
+ * Tests which pfns a save asks for and which entries it writes: ranges that can have pages, windows
+ * that keep superpages in one record, and pages that vanish while the guest runs.
  */
 #include "lib/gwtest.h"
 
@@ -40,7 +40,7 @@ static struct faulty *sparse_domain(void)
 struct contents {
 	unsigned records, pages, absent;
 	unsigned gone_pages, gone_absent; /* entries of GONE */
-	unsigned across;		  /* records that leave their first entry's window */
+	unsigned across;		  /* records with pfns of a second window */
 };
 
 static struct contents contents_of(const struct gw_buffer *image)
@@ -95,7 +95,7 @@ static uint64_t pfns_in_ranges(struct gw_domain *d)
 	return sum;
 }
 
-/* The image restores to the same pages at the same places, and to no others. */
+/* The image restores to the same pages at the same pfns, and to no others. */
 static void check_restored(const struct gw_buffer *image, struct gw_domain *saved)
 {
 	struct gw_error err = GW_ERROR_INIT;
@@ -118,7 +118,8 @@ static void check_restored(const struct gw_buffer *image, struct gw_domain *save
 	gw_control_destroy(args.domain->control);
 }
 
-/* A hole of nearly 4 GiB: nothing of it is asked for or written, live or not. */
+/* A hole of nearly 4 GiB: the save neither asks for its pfns nor writes entries for them, live or
+ * not. */
 static void test_hole(void **state)
 {
 	for (int live = 0; live < 2; live++) {
@@ -143,7 +144,7 @@ static void test_hole(void **state)
 	}
 }
 
-/* Pages all over: no record of a first pass holds pfns of two windows. */
+/* Scattered pages: no record of a first pass holds pfns of two windows. */
 static void test_windows(void **state)
 {
 	struct gw_error err = GW_ERROR_INIT;
@@ -167,11 +168,11 @@ static void test_windows(void **state)
 	faulty_free(f);
 }
 
-/* What the guest does between the passes. */
+/* The guest's actions between the passes. */
 struct guest {
 	struct gw_toolstack suspender;
 	struct gw_domain *d;
-	bool gives, takes; /* GONE back; GONE again */
+	bool gives, takes; /* gives GONE back; gets it again */
 };
 
 static int suspend(void *owner, struct gw_error *err)
@@ -197,7 +198,7 @@ static int between(void *owner, const struct gw_precopy_stats *stats, struct gw_
 	return GW_PRECOPY_STOP;
 }
 
-/* It was sent, then the guest gave it back: the only entry without a page. */
+/* The page was sent before the guest gave it back, so it has the only entry without a page. */
 static void test_vanishes_after_it_was_sent(void **state)
 {
 	struct gw_error err = GW_ERROR_INIT;
@@ -231,8 +232,8 @@ static void give_back_once(void *opaque, struct gw_domain *inner)
 	assert_ok(gw_memory_depopulate(inner, 1, &pfn, &err), &err);
 }
 
-/* It vanishes between the look at its type and the mapping: the others are sent, its turn comes
- * again. */
+/* The page vanishes after its type was read and before it is mapped: the others are sent, and it is
+ * tried again later. */
 static void test_vanishes_before_it_is_mapped(void **state)
 {
 	for (int takes = 0; takes < 2; takes++) {
@@ -249,7 +250,7 @@ static void test_vanishes_before_it_is_mapped(void **state)
 
 		f->before_map = give_back_once;
 		f->opaque = &left;
-		/* As on Xen, where log-dirty does not see that a page comes. */
+		/* As on Xen, where log-dirty does not report a new page. */
 		f->unlogged = GONE;
 		assert_ok(save(f, &ts, true, &image, &err), &err);
 		assert_int_equal(left, 0);
@@ -264,7 +265,7 @@ static void test_vanishes_before_it_is_mapped(void **state)
 	}
 }
 
-/* A suspended guest gives nothing back. */
+/* A suspended guest cannot give pages back. */
 static void test_vanishes_although_suspended(void **state)
 {
 	struct gw_error err = GW_ERROR_INIT;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Reports as JSON and as text, and the reasons of a preflight.
+ * Tests reports as JSON and as text, and the reasons of a preflight.
  */
 #include "lib/gwtest.h"
 
@@ -69,7 +69,7 @@ static void test_json(void **state)
 	json_decref(root);
 }
 
-/* More rounds than slots, nothing promised, no reason. */
+/* More rounds than slots, no expected downtime, no reason to stop. */
 static void test_json_edges(void **state)
 {
 	struct gw_report r = sample();
@@ -156,7 +156,7 @@ static void test_preflight(void **state)
 	gw_policy_free(&policy);
 }
 
-/* More reasons than an error can hold: their number is told. */
+/* More reasons than an error can hold: the message gives their number. */
 static void test_preflight_overflow(void **state)
 {
 	static const struct gw_host_ops ops = {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Every real stream restores, and the memory is what its manifest says; what is restored, saved
- * and restored again is the same.
+ * Tests that every real stream restores to the memory of its manifest, and that a restored guest
+ * can be saved and restored again unchanged.
  */
 #include "lib/gwtest.h"
 
@@ -9,6 +9,7 @@
 #include "format/libxc/image.h"
 #include "guest/guest.h"
 #include "hypervisor/control.h"
+#include "hypervisor/domain.h"
 #include "hypervisor/memory/memory.h"
 #include "lib/manifest.h"
 #include "stored.h"
@@ -16,7 +17,7 @@
 static const struct {
 	const char *stream, *manifest;
 	uint64_t checkpoints;
-	size_t behind; /* bytes behind the stream: xl's words of the handover */
+	size_t behind; /* bytes after the stream: xl's messages of the handover */
 } real[] = {
 	{"xen-code/v2_46_hvm_w64_1024.xz", "xen-code/v2_46_hvm_w64_1024.manifest.xz", 0},
 	{"xen-code/v2_46_pv64_w64_live_1024.xz", "xen-code/v2_46_pv64_w64_live_1024.manifest.xz",
@@ -41,8 +42,8 @@ static const struct {
 };
 
 /*
- * The recorded domains have page tables that no other refers to; here such a page is an ordinary
- * one until somebody uses it. Brings its contents into the form in which a table travels.
+ * The recorded domains have page tables that nothing refers to; here such a page is an ordinary one
+ * until it is used. Converts its contents to the form in which a table is sent.
  */
 static void as_table(struct gw_domain *d, const struct manifest_page *page, uint8_t *contents)
 {
@@ -155,7 +156,7 @@ static void test_real_stream(void **state)
 	stored_free(&s);
 }
 
-/* Everything but END came: the state is there, and still nothing says that it is all of it. */
+/* Everything but END was read: the state is there, but nothing proves that it is complete. */
 static void test_cut_before_end(void **state)
 {
 	struct stored s = stored_load("xen-code/v3_422_hvm_1024.xz");
@@ -184,13 +185,120 @@ static void test_domain_of_another_type(void **state)
 	stored_free(&s);
 }
 
+static size_t record_size(const uint8_t *record)
+{
+	return 8 + ((gw_get_le32(record + 4) + 7u) & ~7u);
+}
+
+/* The entries and the pages of all PAGE_DATA records of an image, as the body of one. */
+static struct gw_buffer merge_pages(const struct stored *s)
+{
+	struct gw_error err = GW_ERROR_INIT;
+	struct gw_buffer merged = {0}, pages = {0};
+	const uint8_t *rec = s->file.data + s->image + 40;
+	uint8_t head[8] = {0};
+	uint32_t count = 0;
+
+	assert_ok(gw_buffer_append(&merged, head, sizeof(head), &err), &err);
+	for (; gw_get_le32(rec) != GW_REC_END; rec += record_size(rec)) {
+		if (gw_get_le32(rec) != GW_REC_PAGE_DATA)
+			continue;
+		uint32_t n = gw_get_le32(rec + 8);
+		size_t entries = 8 * (size_t)n, data = gw_get_le32(rec + 4) - 8 - entries;
+
+		assert_ok(gw_buffer_append(&merged, rec + 16, entries, &err), &err);
+		assert_ok(gw_buffer_append(&pages, rec + 16 + entries, data, &err), &err);
+		count += n;
+	}
+	assert_true(count > GW_BATCH_MAX);
+	gw_put_le32(merged.data, count);
+	assert_ok(gw_buffer_append(&merged, pages.data, pages.len, &err), &err);
+	gw_buffer_free(&pages);
+	return merged;
+}
+
+/* The image with one PAGE_DATA instead of the first, and without the others. */
+static struct gw_buffer with_one_record(const struct stored *s)
+{
+	struct gw_error err = GW_ERROR_INIT;
+	struct gw_buffer image = {0}, merged = merge_pages(s);
+	const uint8_t *rec = s->file.data + s->image + 40;
+	bool done = false;
+	uint8_t head[8];
+
+	gw_put_le32(head, GW_REC_PAGE_DATA);
+	gw_put_le32(head + 4, (uint32_t)merged.len);
+	assert_ok(gw_buffer_append(&image, s->file.data + s->image, 40, &err), &err);
+	for (; gw_get_le32(rec) != GW_REC_END; rec += record_size(rec)) {
+		if (gw_get_le32(rec) != GW_REC_PAGE_DATA) {
+			assert_ok(gw_buffer_append(&image, rec, record_size(rec), &err), &err);
+			continue;
+		}
+		if (!done) {
+			assert_ok(gw_buffer_append(&image, head, sizeof(head), &err), &err);
+			assert_ok(gw_buffer_append(&image, merged.data, merged.len, &err), &err);
+		}
+		done = true;
+	}
+	assert_ok(gw_buffer_append(&image, rec, 8, &err), &err);
+	gw_buffer_free(&merged);
+	return image;
+}
+
+/* Xen's records have at most 1024 entries, the format allows more: batch after batch is applied. */
+static void test_more_than_a_batch(void **state)
+{
+	struct stored s = stored_load("xen417/tiny-pvh.save.xz");
+	struct gw_buffer image = with_one_record(&s), first, second;
+	struct gw_error err = GW_ERROR_INIT;
+	struct gw_restore_args args = {0};
+	struct gw_domain *d, *again;
+
+	assert_ok(stored_restore(&s, s.file.len - s.at, &d, &args, NULL, &err), &err);
+	first = stored_save(d, false);
+	again = restore_image_of(&image, &s);
+	second = stored_save(again, false);
+	check_same("one record", &first, &second);
+	gw_control_destroy(d->control);
+	gw_control_destroy(again->control);
+	gw_buffer_free(&first);
+	gw_buffer_free(&second);
+	gw_buffer_free(&image);
+	stored_free(&s);
+}
+
+/* Page data whose length is not that of its entries and pages: the rule is named, and none of its
+ * pages arrives. */
+static void test_malformed_page_data(void **state)
+{
+	struct stored s = stored_load("xen-code/v3_422_hvm_1024.xz");
+	size_t at = s.image + 40;
+	struct gw_error err = GW_ERROR_INIT;
+	struct gw_restore_args args = {0};
+	struct gw_restore_result result;
+	struct gw_domain_info info;
+	struct gw_domain *d;
+
+	while (gw_get_le32(s.file.data + at) != GW_REC_PAGE_DATA)
+		at += 8 + ((gw_get_le32(s.file.data + at + 4) + 7u) & ~7u);
+	gw_put_le32(s.file.data + at + 4, gw_get_le32(s.file.data + at + 4) - 8);
+	assert_fails(stored_restore(&s, s.file.len - s.at, &d, &args, &result, &err), &err,
+		     GW_INVALID, " bytes, record has ");
+	assert_ok(gw_domain_info(d, &info, &err), &err);
+	assert_int_equal(info.nr_pages, 0);
+	gw_control_destroy(d->control);
+	stored_free(&s);
+}
+
 int main(void)
 {
 	enum { N = sizeof(real) / sizeof(real[0]) };
 	static size_t index[N];
-	struct CMUnitTest tests[N + 2] = {
+	struct CMUnitTest tests[N + 4] = {
 		[N] = cmocka_unit_test(test_cut_before_end),
 		[N + 1] = cmocka_unit_test(test_domain_of_another_type),
+		[N + 2] = cmocka_unit_test(test_more_than_a_batch),
+		[N + 3] = cmocka_unit_test(test_malformed_page_data),
 	};
 
 	for (size_t i = 0; i < N; i++) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Checkpointed streams on the receiving side: cut anywhere they restore to the last complete
- * checkpoint, or fail before the first; what is malformed is no failover.
+ * Tests restores of checkpointed streams: cut anywhere, they restore to the last complete
+ * checkpoint, or fail before the first; a malformed stream is not a failover.
  */
 #include "lib/gwtest.h"
 
@@ -12,6 +12,7 @@
 #include "format/libxc/image.h"
 #include "format/libxl/stream.h"
 #include "hypervisor/control.h"
+#include "hypervisor/domain.h"
 #include "hypervisor/memory/memory.h"
 #include "lib/manifest.h"
 #include "lib/random.h"
@@ -21,8 +22,8 @@ static const char *const names[] = {"hvm_remus3_1024", "libxl_hvm_remus3_1024"};
 
 #define POINTS_MAX 512
 
-/* Where the records of a stream begin, and where its checkpoints are complete, as offsets from its
- * first byte. */
+/* Where the records of a stream begin and its checkpoints are complete, as offsets from its first
+ * byte. */
 struct map {
 	size_t records[POINTS_MAX], nr_records;
 	size_t complete[8], nr_complete;
@@ -36,7 +37,7 @@ static struct stored load(const char *name)
 	return stored_load(path);
 }
 
-/* Walks both layers: behind an image's CHECKPOINT come libxl records until CHECKPOINT_END. */
+/* Walks both layers: after an image's CHECKPOINT come libxl records until CHECKPOINT_END. */
 static struct map map_stream(const struct stored *s)
 {
 	struct map m = {0};
@@ -74,7 +75,7 @@ static void check_memory(const char *name, uint64_t checkpoint, struct gw_domain
 		const uint8_t *page = gw_memory_page(d, m.pages[i].pfn);
 
 		assert_non_null(page);
-		/* Rings are emptied: tested in test_restore.c. */
+		/* The restore empties rings, which test_restore.c checks. */
 		if (page[0] == 0 && memcmp(page, page + 1, GW_PAGE_SIZE - 1) == 0)
 			continue;
 		manifest_hash(page, hash);
@@ -86,7 +87,7 @@ static void check_memory(const char *name, uint64_t checkpoint, struct gw_domain
 	manifest_free(&m);
 }
 
-/* Restores the first len bytes and checks what became of them. */
+/* Restores the first len bytes and checks the result. */
 static void check_cut(const char *name, const struct stored *s, const struct map *m, size_t len)
 {
 	struct gw_error err = GW_ERROR_INIT;
@@ -127,7 +128,7 @@ static void test_cut_anywhere(void **state)
 	stored_free(&s);
 }
 
-/* Which record of round n (0 first) to spoil: an index into the map. */
+/* The record of round n (from 0) to damage, as an index into the map. */
 static size_t record_of_round(const struct map *m, size_t round)
 {
 	for (size_t i = 0; i < m->nr_records; i++)
@@ -152,7 +153,7 @@ static void test_malformed_is_no_failover(void **state)
 		     GW_INVALID, "type 0x00000077");
 	assert_false(result.failed_over);
 	gw_control_destroy(d->control);
-	/* The lost framing of a record that is longer than any may be. */
+	/* A record longer than the limit: the framing is lost. */
 	gw_put_le32(s.file.data + at, GW_REC_PAGE_DATA);
 	gw_put_le32(s.file.data + at + 4, 0x70000000);
 	assert_fails(stored_restore(&s, s.file.len - s.at, &d, &args, &result, &err), &err,
@@ -161,7 +162,7 @@ static void test_malformed_is_no_failover(void **state)
 	stored_free(&s);
 }
 
-/* A verdict for each checkpoint in turn. */
+/* A decision for each checkpoint in turn. */
 struct verdicts {
 	const char *list; /* g: go on, f: failover, s: stop */
 	unsigned asked;
@@ -230,7 +231,7 @@ static int restore_faulty(const struct stored *s, const struct gw_fault_plan *pl
 	return rc;
 }
 
-/* A connection that breaks is a lost sender; a cancel by the owner is not. */
+/* A broken connection is a lost sender; a cancel by the owner is not. */
 static void test_broken_connection(void **state)
 {
 	const char *name = *state;
@@ -264,7 +265,7 @@ static void test_broken_connection(void **state)
 	stored_free(&s);
 }
 
-/* A stored file may have checkpoints that nobody announced; a sender under way may not. */
+/* A stored file may have checkpoints that were not announced; a running sender may not. */
 static void test_checkpoint_unannounced(void **state)
 {
 	struct stored s = load(*state);
@@ -287,7 +288,7 @@ static void test_checkpoint_unannounced(void **state)
 	stored_free(&s);
 }
 
-/* The device model's state of the last complete checkpoint: 5 bytes longer in each. */
+/* The device model's state is that of the last complete checkpoint: each is 5 bytes longer. */
 static void test_device_model(void **state)
 {
 	struct stored s = load("libxl_hvm_remus3_1024");
@@ -310,6 +311,88 @@ static void test_device_model(void **state)
 	stored_free(&s);
 }
 
+/* The HVM_CONTEXT of a round (0 first), whose body is at the return value in s->file. */
+static size_t context_of_round(const struct stored *s, const struct map *m, size_t round)
+{
+	for (size_t i = 0; i < m->nr_records; i++) {
+		size_t at = s->at + m->records[i];
+
+		if ((round == 0 || m->records[i] >= m->complete[round - 1]) &&
+		    gw_get_le32(s->file.data + at) == GW_REC_HVM_CONTEXT)
+			return at + 8;
+	}
+	fail_msg("round %zu has no HVM_CONTEXT", round);
+	return 0;
+}
+
+static void check_context(struct gw_domain *d, const uint8_t *expected, size_t len)
+{
+	struct gw_error err = GW_ERROR_INIT;
+	void *blob;
+	size_t got;
+
+	assert_ok(gw_domain_get_context(d, &blob, &got, &err), &err);
+	assert_int_equal(got, len);
+	assert_memory_equal(blob, expected, len);
+	free(blob);
+}
+
+/* The vCPUs are those of the last complete checkpoint, too, although a later state came. */
+static void test_state_of_the_checkpoint(void **state)
+{
+	struct stored s = load(*state);
+	struct map m = map_stream(&s);
+	size_t before = context_of_round(&s, &m, 1), after = context_of_round(&s, &m, 2);
+	size_t len = gw_get_le32(s.file.data + before - 4);
+
+	s.file.data[after + 100] ^= 0x55;
+	assert_int_equal(gw_get_le32(s.file.data + after - 4), len);
+	assert_memory_not_equal(s.file.data + before, s.file.data + after, len);
+	for (size_t cut = m.complete[2] - 1; cut <= m.complete[2]; cut++) {
+		struct gw_restore_args args = {0};
+		struct gw_error err = GW_ERROR_INIT;
+		struct gw_domain *d;
+
+		assert_ok(stored_restore(&s, cut, &d, &args, NULL, &err), &err);
+		check_context(d, s.file.data + (cut < m.complete[2] ? before : after), len);
+		gw_control_destroy(d->control);
+	}
+	stored_free(&s);
+}
+
+/* The stream up to where round 2 is complete, and with the first record of round 3 if it is to have
+ * more; then the image's END. */
+static struct stored ended_after_checkpoint(const char *name, bool more)
+{
+	static const uint8_t end[8] = {GW_REC_END};
+	struct gw_error err = GW_ERROR_INIT;
+	struct stored s = load(name);
+	struct map m = map_stream(&s);
+
+	s.file.len = s.at + (more ? m.records[record_of_round(&m, 2) + 1] : m.complete[1]);
+	assert_ok(gw_buffer_append(&s.file, end, sizeof(end), &err), &err);
+	return s;
+}
+
+/* END after a checkpoint ends the image, and what came since the checkpoint is given up. */
+static void test_end_after_checkpoint(void **state)
+{
+	for (int more = 0; more < 2; more++) {
+		struct stored s = ended_after_checkpoint(names[0], more);
+		struct gw_restore_args args = {0};
+		struct gw_restore_result result;
+		struct gw_error err = GW_ERROR_INIT;
+		struct gw_domain *d;
+
+		assert_ok(stored_restore(&s, s.file.len - s.at, &d, &args, &result, &err), &err);
+		assert_int_equal(result.checkpoints, 2);
+		assert_false(result.failed_over);
+		check_memory(names[0], 1, d);
+		gw_control_destroy(d->control);
+		stored_free(&s);
+	}
+}
+
 #define FOR_EACH_NAME(test)                                                                        \
 	cmocka_unit_test_prestate(test, (void *)(uintptr_t)names[0]),                              \
 		cmocka_unit_test_prestate(test, (void *)(uintptr_t)names[1])
@@ -322,6 +405,8 @@ int main(void)
 		FOR_EACH_NAME(test_toolstack_decides),
 		FOR_EACH_NAME(test_broken_connection),
 		FOR_EACH_NAME(test_checkpoint_unannounced),
+		FOR_EACH_NAME(test_state_of_the_checkpoint),
+		cmocka_unit_test(test_end_after_checkpoint),
 		cmocka_unit_test(test_device_model),
 	};
 

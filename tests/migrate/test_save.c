@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Saving: live under a guest that writes, checkpointed, verified, paced, of a nearly empty domain;
- * and what a save leaves behind when anything fails.
+ * Tests saves: live under a guest that writes, checkpointed, verified, paced, of a nearly empty
+ * domain; and the state after any failure.
  */
 #include "lib/gwtest.h"
 
@@ -23,7 +23,7 @@ static void fill(void *page, uint64_t value)
 		gw_put_le64((uint8_t *)page + i, value ^ i);
 }
 
-/* A restored real guest. max_pfns 0: as many as it has. */
+/* A restored real guest. max_pfns 0: as many as the guest has. */
 static struct gw_domain *real_domain_of(const char *name, uint64_t max_pfns)
 {
 	struct gw_error err = GW_ERROR_INIT;
@@ -46,11 +46,11 @@ static struct gw_domain *real_domain(const char *name)
 #define HVM "xen-code/v3_422_hvm_1024.xz"
 #define PV  "xen-code/v3_422_pv64_1024.xz"
 
-/* The guest's writes: a few ordinary pages at each step until it is suspended. */
+/* The guest writes a few ordinary pages at each step until it is suspended. */
 struct guest {
 	struct gw_domain *d;
 	unsigned steps, per_step;
-	uint64_t special; /* PV: pages from here on hold what the hypervisor minds */
+	uint64_t special; /* PV: the guest only writes pages from this pfn on */
 };
 
 static void guest_step(struct guest *g)
@@ -73,11 +73,11 @@ static void guest_step(struct guest *g)
 	}
 }
 
-/* A channel beside whose writes the guest runs. */
+/* A channel during whose writes the guest runs. */
 struct busy_channel {
 	struct gw_channel ch;
 	struct gw_channel *below;
-	struct gw_buffer saved; /* what was written below */
+	struct gw_buffer saved; /* the bytes written */
 	struct guest *guest;
 	unsigned writes;
 };
@@ -138,7 +138,7 @@ static struct busy_channel *busy_channel(struct guest *guest)
 	return b;
 }
 
-/* Belongs to the caller from now on. */
+/* Gives the bytes to the caller. */
 static struct gw_buffer saved_bytes(struct busy_channel *b)
 {
 	struct gw_buffer image = b->saved;
@@ -147,7 +147,7 @@ static struct gw_buffer saved_bytes(struct busy_channel *b)
 	return image;
 }
 
-/* Each ordinary page of the suspended d is in the image as it stands. */
+/* Each ordinary page of the suspended d is in the image with its present contents. */
 static void check_against_domain(const struct gw_buffer *image, struct gw_domain *d)
 {
 	struct pages p = pages_of_image(image);
@@ -165,7 +165,8 @@ static void check_against_domain(const struct gw_buffer *image, struct gw_domain
 	pages_free(&p);
 }
 
-/* P2M and start_info are low in the recorded PV guests: the scripted guest keeps off. */
+/* P2M and start_info are low in the recorded PV guests: the simulated guest does not write
+ * there. */
 static struct guest guest_of(struct gw_domain *d, unsigned per_step)
 {
 	return (struct guest){.d = d, .per_step = per_step, .special = 256};
@@ -184,12 +185,12 @@ static void test_live(void **state)
 		.out = &out->ch,
 		.toolstack = &ts,
 		.live = true,
-		/* Nothing converges: five passes, each with writes beside it. */
+		/* The guest never converges: five passes, with writes during each. */
 		.precopy = {.max_rounds = 5},
 	};
 	struct gw_buffer image;
 
-	/* A rate that makes every page expensive: only an idle guest would fit. */
+	/* With a downtime of 1 ms only an idle guest would fit. */
 	args.precopy.downtime_ms = 1;
 	args.precopy.bandwidth = 0;
 	assert_ok(gw_save_image(&args, &report, &err), &err);
@@ -205,7 +206,7 @@ static void test_live(void **state)
 	gw_control_destroy(d->control);
 }
 
-/* The guest's pages of every pass are the ones it wrote: no more are sent again. */
+/* Later passes only send pages that the guest wrote. */
 static void test_only_dirty_is_sent_again(void **state)
 {
 	struct gw_error err = GW_ERROR_INIT;
@@ -245,7 +246,7 @@ static int cp_resume(void *opaque, struct gw_error *err)
 	return c->inner.postcopy(c->inner.owner, err);
 }
 
-/* Four checkpoints; the guest writes between them, and once more behind the last. */
+/* Four checkpoints; the guest writes between them and after the last. */
 static int cp_checkpoint(void *opaque, struct gw_error *err)
 {
 	struct checkpoints *c = opaque;
@@ -254,7 +255,7 @@ static int cp_checkpoint(void *opaque, struct gw_error *err)
 	return ++c->nr < 4 ? GW_CHECKPOINT_GO_ON : GW_CHECKPOINT_STOP;
 }
 
-/* What the guest was at its last suspension, for the comparison after it ran on. */
+/* Keeps the guest's pages at its last suspend, for the comparison after it ran on. */
 static void snapshot(struct gw_domain *d, struct pages *p)
 {
 	for (uint64_t pfn = 0; pfn < 1024; pfn++)
@@ -285,7 +286,7 @@ static int snap_checkpoint(void *opaque, struct gw_error *err)
 	return cp_checkpoint(&((struct last_state *)opaque)->c, err);
 }
 
-/* The device model's state at each suspension, numbered by the checkpoints before it. */
+/* The device model's state at each suspend, numbered by the checkpoints before it. */
 static int snap_model(void *owner, void **state, size_t *len, struct gw_error *err)
 {
 	struct last_state *l = owner;
@@ -382,7 +383,7 @@ static uint64_t mismatches_of(const struct gw_buffer *image, enum gw_guest_type 
 	return result.verify_mismatches;
 }
 
-/* Changes one byte of the last page in front of the device state. */
+/* Changes one byte of the last page before the device state. */
 static void spoil_last_page(struct gw_buffer *image)
 {
 	size_t last = 0;
@@ -422,7 +423,7 @@ static void test_verify(void **state)
 	gw_control_destroy(d->control);
 }
 
-/* 4 MiB at 40 MiB/s: 0.1 s, less what may be caught up; never timed from above. */
+/* 4 MiB at 40 MiB/s: 0.1 s, minus the credit; there is no upper limit on the time. */
 static void test_bandwidth(void **state)
 {
 	struct gw_error err = GW_ERROR_INIT;
@@ -445,7 +446,7 @@ static void test_bandwidth(void **state)
 	gw_control_destroy(d->control);
 }
 
-/* A million pfns, a thousand pages: only those are in the image, in few writes. */
+/* A million pfns, a thousand pages: only those are in the image, written in few calls. */
 static void test_mostly_absent(void **state)
 {
 	struct gw_error err = GW_ERROR_INIT;
@@ -457,7 +458,7 @@ static void test_mostly_absent(void **state)
 	uint64_t entries = 0, last = (1 << 20) - 1;
 	struct gw_buffer image;
 
-	/* As real ones: one page below 4 GiB, far from the others. */
+	/* As in real guests: one page below 4 GiB, far from the others. */
 	assert_ok(gw_domain_populate(d, 1, &last, &last, &err), &err);
 	assert_ok(gw_save_image(&args, &report, &err), &err);
 	image = saved_bytes(out);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The toolstack table: its sizes and defaults, the decision after each live pass, the state of the
- * device model, and what an owner can refuse of a restore.
+ * Tests the toolstack table: sizes and defaults, the decision after each live pass, the state of
+ * the device model, and an owner that refuses a restore.
  */
 #include "lib/gwtest.h"
 
@@ -16,7 +16,7 @@
 #define HVM "xen-code/v3_422_hvm_1024.xz"
 #define PV  "xen-code/v3_422_pv64_1024.xz"
 
-/* An owner that suspends its domain and notes what it was asked. */
+/* An owner that suspends its domain and records the calls it got. */
 struct owner {
 	struct gw_domain *d;
 	struct gw_toolstack suspender;
@@ -83,7 +83,8 @@ static void test_decisions(void **state)
 		unsigned asked, rounds;
 		enum gw_stop_reason stopped_by;
 	} cases[] = {
-		/* The idle guest would stop after the first pass by the library's own policy. */
+		/* By the library's own policy the save of this idle guest would stop after the
+		 * first pass. */
 		{{GW_PRECOPY_CONTINUE, GW_PRECOPY_CONTINUE, GW_PRECOPY_STOP},
 		 0,
 		 3,
@@ -112,7 +113,7 @@ static void test_decisions(void **state)
 		assert_int_equal(o.stats[0].dirty_count, 0);
 		assert_int_equal(o.stats[0].advice, GW_PRECOPY_STOP);
 		assert_int_equal(o.stats[o.asked - 1].iteration, o.asked);
-		/* Given up, it was never suspended. */
+		/* A save that was given up did not suspend the guest. */
 		assert_int_equal(o.suspended, cases[i].rc == 0);
 		if (cases[i].rc < 0)
 			assert_int_equal(err.code, GW_CANCELLED);
@@ -120,7 +121,7 @@ static void test_decisions(void **state)
 	}
 }
 
-/* Every pass of a busy guest takes 20 ms, and all of its pages are written meanwhile. */
+/* Makes every pass of a busy guest last 20 ms, and all of its pages dirty. */
 static void write_all(void *owner, const struct gw_progress *progress)
 {
 	struct owner *o = owner;
@@ -133,7 +134,7 @@ static void write_all(void *owner, const struct gw_progress *progress)
 	gw_cancel_wait(NULL, -1, 0, 20, NULL);
 }
 
-/* The library would go on: the owner is the reason of the stop. */
+/* The library would go on: the owner is reported as the reason of the stop. */
 static void test_owner_stops_first(void **state)
 {
 	struct gw_error err = GW_ERROR_INIT;
@@ -196,7 +197,7 @@ static int model_state(void *owner, void **state, size_t *len, struct gw_error *
 	return 0;
 }
 
-/* The state of the device model is in a plain stream once, of HVM guests only. */
+/* A plain stream has the state of the device model once, and only for HVM guests. */
 static void test_device_model(void **state)
 {
 	static const char *const names[] = {HVM, PV};
@@ -242,7 +243,7 @@ static void test_device_model_fails(void **state)
 	gw_control_destroy(o.d->control);
 }
 
-/* A table that ends before some entries, with what is no part of it after its end. */
+/* A table that ends before some entries; the memory after its end is not part of it. */
 static void test_older_table(void **state)
 {
 	struct gw_error err = GW_ERROR_INIT;
@@ -263,7 +264,7 @@ static void test_older_table(void **state)
 	assert_int_equal(full.head.size, sizeof(full));
 	assert_ptr_equal(full.suspend, suspend);
 	assert_null(full.back_channel);
-	/* A newer table: what this library does not know stays where it is. */
+	/* A newer table: entries that this library does not know are ignored. */
 	ts = (struct gw_toolstack){
 		.head = GW_TABLE_HEAD(struct gw_toolstack), .owner = &o, .suspend = suspend};
 	ts.head.size += 64;
@@ -342,7 +343,7 @@ static int restore(struct owner *o, const struct gw_toolstack *ts, struct gw_err
 	return rc;
 }
 
-/* The owner sees the policies before its domain has anything of the image, and may refuse. */
+/* The owner sees the policies before its domain has any state of the image, and may refuse. */
 static void test_static_data(void **state)
 {
 	struct gw_error err = GW_ERROR_INIT;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * What a failed read of an input means: it ended, it is damaged, it is lost, or the reading failed.
+ * Tests the meaning of a failed read of an input: it ended, it was damaged, it was lost, or the
+ * read failed.
  */
 #include "lib/gwtest.h"
 
@@ -32,7 +33,7 @@ static void test_ended(void **state)
 	assert_int_equal(gw_input_offset(&in), 1004);
 	assert_memory_equal(to, bytes, 4);
 	assert_int_equal(gw_input_skip(&in, 3, &err), GW_READ_OK);
-	/* Inside the bytes that were wanted, then before them. */
+	/* A read that ends inside the wanted bytes, then one at the end. */
 	assert_int_equal(gw_input_read(&in, to, 4, &err), GW_READ_ENDED);
 	assert_true(in.cut_inside);
 	assert_int_equal(gw_input_read(&in, to, 4, &err), GW_READ_ENDED);
@@ -75,7 +76,7 @@ static void count(void *owner, const char *text)
 	++*(unsigned *)owner;
 }
 
-/* A gzip stream whose bytes end early: the decompressor knows that it is no true end. */
+/* A gzip stream whose bytes end early: the decompressor detects that. */
 static struct gw_channel *cut_gzip(struct gw_buffer *packed, struct gw_error *err)
 {
 	z_stream z = {.next_in = (uint8_t *)(uintptr_t)bytes, .avail_in = 16};

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The reading of real images: what a listener hears, in which order, and when a round counts; cut
- * anywhere, with and without going on after errors; and a round out of its spool.
+ * Tests the reading of real images: which events a listener gets, in which order, and when a round
+ * counts; cut anywhere, with and without all_errors; and a round from its spool.
  */
 #include "lib/gwtest.h"
+
+#include <unistd.h>
 
 #include "base/bytes.h"
 #include "base/util.h"
@@ -12,13 +14,13 @@
 #include "lib/realdata.h"
 #include "read/round_spool.h"
 
-/* What a listener heard. */
+/* The events that a listener got. */
 struct heard {
 	struct gw_reading reading;
 	struct gw_input in;
 	uint64_t arrived, records, pages, bodies, rounds, contents;
 	uint32_t last_stream_record, last_at_round;
-	uint64_t records_at_round; /* of the image, then */
+	uint64_t records_at_round; /* records of the image at that time */
 	uint64_t stop_at_round;	   /* 0: never */
 	unsigned errors;
 	uint64_t digest; /* of all bytes of records and pages, in order */
@@ -46,7 +48,7 @@ static enum gw_read_result on_record(void *owner, struct gw_error *err)
 
 	h->records++;
 	digest(h, rec->data, rec->length);
-	/* The offsets of the image count what stands between its parts. */
+	/* Offsets of the image include what lies between its parts. */
 	assert_int_equal(gw_input_offset(h->reading.in),
 			 h->reading.image_offset + h->reading.image.offset);
 	return GW_READ_OK;
@@ -120,7 +122,7 @@ static struct image load(const char *name)
 	return image;
 }
 
-/* Reads the first len bytes of it; h has what the caller wants. */
+/* Reads the first len bytes of the image; the caller sets the options in h. */
 static enum gw_read_result read_part(const struct image *image, size_t len, struct heard *h,
 				     struct gw_error *err)
 {
@@ -168,13 +170,14 @@ static void test_plain(void **state)
 	gw_buffer_free(&libxl.file);
 }
 
-/* A round is complete with CHECKPOINT, CHECKPOINT_END or, of COLO, as the caller says. */
+/* A round is complete with CHECKPOINT, CHECKPOINT_END or, for COLO, the record that the caller
+ * chose. */
 static void test_rounds(void **state)
 {
 	static const struct {
 		const char *name;
 		enum gw_read_colo colo;
-		uint32_t completes; /* the record of the libxl stream */
+		uint32_t completes; /* of the libxl stream */
 	} cases[] = {
 		{"xen-code/v3_422_hvm_remus3_1024.xz", GW_READ_COLO_LOOK, 0},
 		{"xen-code/v3_422_libxl_hvm_remus3_1024.xz", GW_READ_COLO_NO,
@@ -199,7 +202,7 @@ static void test_rounds(void **state)
 	}
 }
 
-/* Where in the input each CHECKPOINT_END ends. */
+/* Offsets at which each CHECKPOINT_END ends. */
 struct ends {
 	struct gw_reading reading;
 	uint64_t at[3];
@@ -242,8 +245,8 @@ static struct image colo_image(void)
 	return colo;
 }
 
-/* CHECKPOINT_STATE comes after CHECKPOINT_END: the round waits for it only if the caller says so.
- */
+/* CHECKPOINT_STATE comes after CHECKPOINT_END: the round waits for it only if the caller asks for
+ * that. */
 static void test_colo(void **state)
 {
 	struct image image = colo_image();
@@ -259,7 +262,8 @@ static void test_colo(void **state)
 	gw_buffer_free(&image.file);
 }
 
-/* Where the rules find an error, an obedient reading fails, and elsewhere the two hear the same. */
+/* Where the rules find an error, a reading without all_errors fails; otherwise both readings get
+ * the same events. */
 static void cut_anywhere(const char *name)
 {
 	struct image image = load(name);
@@ -279,7 +283,7 @@ static void cut_anywhere(const char *name)
 		assert_int_equal(all_rc, rc == GW_READ_OK ? GW_READ_OK : GW_READ_ENDED);
 		assert_int_equal(obeys.rounds, reports.rounds);
 		assert_true(obeys.digest == reports.digest);
-		/* What came after a complete checkpoint may be cut. */
+		/* Data after a complete checkpoint may be cut. */
 		assert_true(rc != GW_READ_FAILED || obeys.rounds == 0);
 	}
 	gw_buffer_free(&image.file);
@@ -310,6 +314,62 @@ static void test_damaged_record(void **state)
 	assert_int_equal(reports.records, whole.records);
 	assert_int_equal(reports.contents, whole.contents);
 	gw_buffer_free(&image.file);
+}
+
+/* Where an image's first PAGE_DATA begins. */
+static size_t first_pages(const struct image *image)
+{
+	size_t at = image->start + 40;
+
+	while (gw_get_le32(image->file.data + at) != GW_REC_PAGE_DATA)
+		at += 8 + ((gw_get_le32(image->file.data + at + 4) + 7u) & ~7u);
+	return at;
+}
+
+/* The image with 8 bytes more in its first PAGE_DATA than its pages need. */
+static struct image with_long_pages(const char *name)
+{
+	struct image image = load(name), longer = {0};
+	size_t at = first_pages(&image);
+	uint32_t len = gw_get_le32(image.file.data + at + 4);
+	size_t end = at + 8 + len;
+	struct gw_error err = GW_ERROR_INIT;
+
+	assert_int_equal(len % 8, 0);
+	gw_put_le32(image.file.data + at + 4, len + 8);
+	assert_ok(gw_buffer_append(&longer.file, image.file.data, end, &err), &err);
+	assert_ok(gw_buffer_append(&longer.file, "8 bytes.", 8, &err), &err);
+	assert_ok(gw_buffer_append(&longer.file, image.file.data + end, image.file.len - end, &err),
+		  &err);
+	longer.start = image.start;
+	gw_buffer_free(&image.file);
+	return longer;
+}
+
+/* A length that is not that of the entries and pages: a listener never gets such page data. */
+static void test_malformed_pages(void **state)
+{
+	struct image plain = load("xen-code/v3_422_hvm_1024.xz");
+	struct image image = with_long_pages("xen-code/v3_422_hvm_1024.xz");
+	struct heard whole = {0}, obeys = {0}, reports = {.reading.all_errors = true};
+	struct heard unjudged = {.reading.is_judged = true};
+	size_t len = image.file.len - image.start;
+	struct gw_error err = GW_ERROR_INIT;
+
+	assert_int_equal(read_all(&plain, &whole), GW_READ_OK);
+	assert_fails(read_part(&image, len, &obeys, &err), &err, GW_INVALID, " bytes, record has ");
+	assert_int_equal(obeys.pages, 0);
+	/* No rule looks at an input that was judged before: what is malformed there is still
+	 * refused. */
+	assert_fails(read_part(&image, len, &unjudged, &err), &err, GW_INVALID,
+		     "(PAGE_DATA): malformed");
+	assert_int_equal(unjudged.pages, 0);
+	assert_int_equal(read_part(&image, len, &reports, &err), GW_READ_OK);
+	assert_int_equal(reports.errors, 1);
+	assert_int_equal(reports.pages, whole.pages - 1);
+	assert_int_equal(reports.records, whole.records);
+	gw_buffer_free(&image.file);
+	gw_buffer_free(&plain.file);
 }
 
 /* Everything of an image but its END, put into a spool, is heard again from there. */
@@ -365,13 +425,13 @@ static void test_round_spool(void **state)
 	assert_int_equal(gw_read_image(&s.h.reading, &err), GW_READ_OK);
 	gw_reading_free(&s.h.reading);
 	gw_channel_close(s.h.in.ch);
-	/* One more, with padding; whatever comes after it is found. */
+	/* One more record, with padding; the record after it is found. */
 	assert_ok(gw_round_spool_record(&s.spool, &odd, &err), &err);
 	assert_ok(gw_round_spool_record(&s.spool, &odd, &err), &err);
 	digest(&whole, odd.data, odd.length);
 	digest(&whole, odd.data, odd.length);
 	assert_ok(gw_round_spool_replay(&s.spool, &again.reading, &err), &err);
-	/* All but END, which has no bytes, and those two. */
+	/* All but END, which was not spooled, and those two. */
 	assert_int_equal(again.records, whole.records + 1);
 	assert_int_equal(again.contents, whole.contents);
 	assert_true(again.digest == whole.digest);
@@ -379,12 +439,46 @@ static void test_round_spool(void **state)
 	gw_buffer_free(&image.file);
 }
 
+/* A spool file that lost its last bytes: those of a whole record, then a part of one. */
+static void test_round_spool_lost(void **state)
+{
+	static const struct gw_image_header header = {
+		.version = 3, .type = GW_GUEST_X86_HVM, .page_shift = 12};
+	static const struct gw_read_listener deaf = {0};
+	const struct gw_record rec = {.type = GW_RECORD_OPTIONAL | 0x55,
+				      .length = 13,
+				      .data = (const uint8_t *)"0123456789abc"};
+	struct gw_reading reading = {.listener = &deaf};
+	struct gw_round_spool spool = {0};
+	struct gw_error err = GW_ERROR_INIT;
+
+	assert_ok(gw_round_spool_begin(&spool, &header, 0, &err), &err);
+	for (int i = 0; i < 3; i++)
+		assert_ok(gw_round_spool_record(&spool, &rec, &err), &err);
+	assert_int_equal(spool.spool.bytes, 40 + 3 * 24);
+	assert_ok(gw_round_spool_replay(&spool, &reading, &err), &err);
+	for (int lost = 24; lost < 30; lost += 5) {
+		assert_int_equal(ftruncate(spool.spool.fd, 40 + 3 * 24 - lost), 0);
+		reading = (struct gw_reading){.listener = &deaf};
+		assert_fails(gw_round_spool_replay(&spool, &reading, &err), &err, GW_SYSTEM,
+			     "the spooled round lost bytes after");
+	}
+	/* All that was put, and still no whole record. */
+	spool.spool.bytes = 40 + 24 + 8;
+	assert_int_equal(ftruncate(spool.spool.fd, 40 + 24 + 8), 0);
+	reading = (struct gw_reading){.listener = &deaf};
+	assert_fails(gw_round_spool_replay(&spool, &reading, &err), &err, GW_SYSTEM,
+		     "the spooled round lost bytes after");
+	gw_round_spool_close(&spool);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_plain),	       cmocka_unit_test(test_rounds),
 		cmocka_unit_test(test_colo),	       cmocka_unit_test(test_cut_anywhere),
-		cmocka_unit_test(test_damaged_record), cmocka_unit_test(test_round_spool),
+		cmocka_unit_test(test_damaged_record), cmocka_unit_test(test_malformed_pages),
+		cmocka_unit_test(test_round_spool),    cmocka_unit_test(test_round_spool_lost),
 	};
 
 	return cmocka_run_group_tests_name("reading", tests, NULL, NULL);

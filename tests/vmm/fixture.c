@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Domain processes for tests: starting them, asking them, their end.
+ * Starts domain processes for tests, sends them requests, checks how they end.
  */
 #include "fixture.h"
 
@@ -58,7 +58,7 @@ int stop(void **state)
 	return close_runtime(state);
 }
 
-/* A child that is remembered for the teardown: 0 in the child. */
+/* Forks a child that the teardown kills; returns 0 in the child. */
 static pid_t spawn(struct fixture *f)
 {
 	pid_t pid = fork();

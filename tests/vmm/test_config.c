@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Configs: those of real xl, read and renamed without another byte changing; built ones; hostile
- * ones.
+ * Tests domain configs: those of real xl, read and renamed without another byte changing; configs
+ * made here; hostile ones.
  */
 #include "lib/gwtest.h"
 
@@ -66,7 +66,7 @@ static void test_real(void **state)
 		assert_int_equal(c.text_len, len);
 		assert_memory_equal(c.text, text, len);
 
-		/* Renamed: only the name's own bytes differ. */
+		/* Renamed: only the bytes of the name differ. */
 		snprintf(expected, sizeof(expected), "\"name\": \"%s\"", real[i].name);
 		size_t at = (size_t)(strstr(text, expected) - text) + strlen("\"name\": \"");
 		assert_ok(gw_config_rename(&c, "a-new.name", &err), &err);
@@ -75,7 +75,7 @@ static void test_real(void **state)
 		assert_memory_equal(c.text, text, at);
 		assert_memory_equal(c.text + at, "a-new.name", 10);
 		assert_string_equal(c.text + at + 10, text + at + strlen(real[i].name));
-		/* And back again it is what it was. */
+		/* Renamed back, it is the same as before. */
 		assert_ok(gw_config_rename(&c, real[i].name, &err), &err);
 		assert_string_equal(c.text, text);
 		gw_config_free(&c);
@@ -134,7 +134,7 @@ static void test_text(void **state)
 		     "lots");
 }
 
-/* What xend says; what it does not say or says beyond all bounds. */
+/* Values of an xend config, missing ones, and ones beyond all bounds. */
 static void test_xend(void **state)
 {
 	struct gw_xend_config x = {
@@ -209,7 +209,7 @@ static void test_hostile(void **state)
 	}
 }
 
-/* Renaming where the key is spelled with an escape, or where there was no name. */
+/* Renames where the key is written with an escape, or where there was no name. */
 static void test_rename_odd(void **state)
 {
 	static const char *const odd[] = {
@@ -245,7 +245,7 @@ static void test_find(void **state)
 	assert_int_equal(end - start, 4);
 	assert_false(gw_json_find(text, strlen(text), "a", "c", &start, &end));
 	assert_false(gw_json_find(text, strlen(text), "o", "a", &start, &end));
-	/* Cut anywhere it does not read beyond the end (the sanitizer's word). */
+	/* Cut anywhere, it is not read beyond its end (a sanitizer would report that). */
 	for (size_t len = 0; len < strlen(text); len++) {
 		char *cut = malloc(len ? len : 1);
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The control protocol's framing: messages in pieces, descriptors, and peers that talk nonsense.
+ * Tests the framing of the control protocol: messages in pieces, descriptors, and peers that send
+ * nonsense.
  */
 #include "lib/gwtest.h"
 
@@ -39,7 +40,7 @@ static void test_pieces(void **state)
 		}
 	}
 	assert_int_equal(seen, 2);
-	/* Nothing there is no end; a closed peer is. */
+	/* No data is not the end; a closed peer is. */
 	assert_int_equal(gw_conn_receive(&b, &err), 1);
 	gw_conn_close(&a);
 	assert_int_equal(gw_conn_receive(&b, &err), 0);
@@ -64,7 +65,8 @@ static void test_descriptors(void **state)
 	close(fd);
 	assert_int_equal(gw_conn_take_fd(&b), -1);
 
-	/* More than are ever needed: the rest is closed, as are those nobody takes. */
+	/* More descriptors than a message may have: the rest is closed, as are those that nobody
+	 * takes. */
 	int before = dup(null);
 	close(before);
 	for (int i = 0; i < 20; i++) {
@@ -80,7 +82,7 @@ static void test_descriptors(void **state)
 	close(null);
 }
 
-/* Feeds text, expects the refusal. */
+/* Feeds text and expects this refusal. */
 static void refused(const char *text, size_t len, const char *part)
 {
 	struct gw_error err = GW_ERROR_INIT;
@@ -122,7 +124,7 @@ static void test_nonsense(void **state)
 	free(text);
 }
 
-/* A client that asks and asks and does not read is given up before memory is. */
+/* A client that sends requests and never reads is disconnected before memory runs out. */
 static void test_never_reads(void **state)
 {
 	struct gw_error err = GW_ERROR_INIT;
@@ -141,7 +143,7 @@ static void test_never_reads(void **state)
 	}
 	assert_fails(ret, &err, GW_PEER, "does not read");
 	gw_conn_close(&a);
-	/* Its end is gone: sending fails and raises no signal. */
+	/* The peer has closed: sending fails and raises no signal. */
 	assert_true(gw_conn_flush(&b, &err) < 0);
 	gw_conn_close(&b);
 }

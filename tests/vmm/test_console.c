@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The console's ring: readers at their own pace, and what a slow one loses.
+ * Tests the console's ring: readers at their own pace, and the bytes that a slow one loses.
  */
 #include "lib/gwtest.h"
 
@@ -55,7 +55,7 @@ static void test_ring(void **state)
 	gw_console_quiet(c);
 	assert_false(is_ready(c));
 
-	/* The slow one gets the last 64 KiB, exactly. */
+	/* The slow reader gets exactly the last 64 KiB. */
 	assert_int_equal(gw_console_newest(c) - gw_console_oldest(c), GW_CONSOLE_SIZE);
 	assert_int_equal(gw_console_peek(c, &slow, buf, sizeof(buf)), sizeof(buf));
 	assert_int_equal(slow, gw_console_oldest(c));

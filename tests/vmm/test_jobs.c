@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The operations of domain processes, each while another client never stops asking for their info:
- * what an operation's thread changes is read by the main thread meanwhile. Under ThreadSanitizer a
- * member without an owner or a lock ends the process, and the test with it.
+ * Tests the operations of domain processes while another client asks for their info all the time,
+ * so the main thread reads what an operation's thread changes. Under ThreadSanitizer a member
+ * without an owner or a lock ends the process, and with it the test.
  */
 #include "fixture.h"
 
@@ -27,7 +27,7 @@ static int image_file(const struct fixture *f)
 	return fd;
 }
 
-/* Saves the domain into fd, after which it is kept in this way ("run", "destroy"). */
+/* Saves the domain into fd, then ends it in this way ("run", "destroy"). */
 static void save(struct fixture *f, const char *name, int fd, const char *then)
 {
 	struct gw_error err = GW_ERROR_INIT;
@@ -81,7 +81,8 @@ static void test_restore(void **state)
 	assert_end(f, domain, GW_END_DESTROYED);
 }
 
-/* The new name is asked for while the config still changes; the old one while both exist. */
+/* The info of the new name is requested while the config still changes; that of the old one while
+ * both exist. */
 static void test_migrate(void **state)
 {
 	struct fixture *f = *state;
@@ -108,7 +109,7 @@ static void test_migrate(void **state)
 	assert_end(f, destination, GW_END_DESTROYED);
 }
 
-/* To its own host and under its own name, which it takes over when the source is gone. */
+/* To its own host and under its own name, which the copy takes over when the source is gone. */
 static void test_migrate_beside_itself(void **state)
 {
 	struct fixture *f = *state;
@@ -133,8 +134,8 @@ static void test_migrate_beside_itself(void **state)
 	assert_end(f, destination, GW_END_DESTROYED);
 }
 
-/* An image that arrives without a godwit, its first bytes one by one: they are recognised when
- * enough of them are there. */
+/* An image that arrives without a godwit, its first bytes one by one: it is recognised when enough
+ * of them are there. */
 static void test_image_in_pieces(void **state)
 {
 	struct fixture *f = *state;
@@ -164,11 +165,15 @@ static void test_image_in_pieces(void **state)
 	assert_end(f, domain, GW_END_DESTROYED);
 }
 
-/* Neither a godwit nor an image: refused in the words of the protocol, whatever part came. */
+/* Neither a godwit nor an image: refused with a message of the protocol, however few bytes came. */
 static void test_no_image(void **state)
 {
-	static const char *const words[] = {"", "\x16\x03\x01", "GET / HTTP/1.0\r\n\r\n",
-					    "SSH-2.0-OpenSSH_9.2\r\n"};
+	static const char *const words[][2] = {
+		{"", "the sender closed the connection after 0 bytes"},
+		{"\x16\x03\x01", "the sender sent \"...\""},
+		{"GET / HTTP/1.0\r\n\r\n", "the sender sent \"GET / HTTP/1.0"},
+		{"SSH-2.0-OpenSSH_9.2\r\n", "the sender sent \"SSH-2.0-OpenSSH"},
+	};
 	struct fixture *f = *state;
 
 	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
@@ -180,8 +185,8 @@ static void test_no_image(void **state)
 
 		assert_return_code(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), 0);
 		domain = start_receive(f, NULL, fds[1]);
-		assert_int_equal(send(fds[0], words[i], strlen(words[i]), MSG_NOSIGNAL),
-				 strlen(words[i]));
+		assert_int_equal(send(fds[0], words[i][0], strlen(words[i][0]), MSG_NOSIGNAL),
+				 strlen(words[i][0]));
 		shutdown(fds[0], SHUT_WR);
 		while ((n = recv(fds[0], answer + have, sizeof(answer) - 1 - have, 0)) > 0)
 			have += (size_t)n;
@@ -189,6 +194,8 @@ static void test_no_image(void **state)
 		assert_true(have > 16);
 		answer[have] = '\0';
 		assert_non_null(strstr(answer + 16, "no godwit hello"));
+		if (!strstr(answer + 16, words[i][1]))
+			fail_msg("\"%s\" does not contain \"%s\"", answer + 16, words[i][1]);
 		close(fds[0]);
 		assert_end(f, domain, GW_END_NONE);
 	}

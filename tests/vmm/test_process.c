@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * A domain's process (in a child, on the backend that only holds a domain) and its clients: good
- * ones, several at once, and hostile ones. Whatever they do, the next one is answered.
+ * Tests a domain's process (in a child, with the memory backend) and its clients: correct ones,
+ * several at once, and hostile ones. After each of them the next client is answered.
  */
 #include "fixture.h"
 
@@ -48,7 +48,7 @@ static void test_signal(void **state)
 	assert_end(f, f->pids[0], GW_END_DESTROYED);
 }
 
-/* Sends bytes, expects them to be answered with a refusal and the end, or with the end. */
+/* Sends bytes and expects a refusal followed by a close, or only a close. */
 static void assert_thrown_out(struct fixture *f, const char *bytes, size_t len)
 {
 	struct gw_error err = GW_ERROR_INIT;
@@ -125,7 +125,8 @@ static void test_wrong_requests(void **state)
 	assert_state(f, "running");
 }
 
-/* A client that only asks, and one that follows the console and does not read, hold nobody up. */
+/* A client that sends requests and never reads, and one that follows the console and never reads,
+ * delay no other client. */
 static void test_deaf(void **state)
 {
 	struct fixture *f = *state;
@@ -150,7 +151,8 @@ static void test_deaf(void **state)
 	close(console);
 }
 
-/* More than are let in: those that are there stay, and when they leave the next is served. */
+/* More clients than the limit: those that are connected stay, and when they leave the next one is
+ * served. */
 static void test_crowd(void **state)
 {
 	struct fixture *f = *state;
@@ -162,7 +164,7 @@ static void test_crowd(void **state)
 		fds[i] = gw_runtime_connect(&f->rt, "t", &err);
 		assert_ok(fds[i], &err);
 	}
-	/* The last one was shown the door. */
+	/* The last one was disconnected. */
 	assert_int_equal(recv(fds[99], buf, sizeof(buf), 0), 0);
 	assert_true(send(fds[0], "{\"request\":\"info\"}\n", 19, 0) == 19);
 	assert_true(recv(fds[0], buf, sizeof(buf), 0) > 10);
@@ -202,13 +204,14 @@ static void test_console(void **state)
 		have += (size_t)n;
 	}
 	assert_string_equal(text, "hello from the guest\n");
-	/* The domain's end is the console's. */
+	/* The console ends with the domain. */
 	assert_done(f, "destroy");
 	assert_int_equal(recv(client.conn.fd, text, sizeof(text), 0), 0);
 	gw_client_close(&client);
 }
 
-/* Whoever goes away without saying that the image is kept has not saved; nothing is left behind. */
+/* A client that disconnects without confirming the image has not saved the domain, which runs
+ * on. */
 static void test_save_abandoned(void **state)
 {
 	struct fixture *f = *state;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The runtime folder: who holds a name, what a dead process leaves behind, whose folder is trusted.
+ * Tests the runtime folder: the lock of a name, files of a dead process, and whose folder is
+ * trusted.
  */
 #include "lib/gwtest.h"
 
@@ -16,7 +17,7 @@ static char dir[400];
 
 static int fresh(void **state)
 {
-	/* Longer than the address of a socket can be. */
+	/* Longer than the address of a socket may be. */
 	snprintf(dir, sizeof(dir), "%s/godwit-XXXXXX",
 		 getenv("TMPDIR") ? getenv("TMPDIR") : "/tmp");
 	if (!mkdtemp(dir))
@@ -80,7 +81,7 @@ static void test_claim(void **state)
 	gw_runtime_close(&rt);
 }
 
-/* A process that was killed: its files are there, its lock is not. */
+/* A process that was killed: its files exist, its lock does not. */
 static void test_dead(void **state)
 {
 	struct gw_error err = GW_ERROR_INIT;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Sessions without a process: each message and each end is reported upward once, and no output
- * leaves while it is held.
+ * Tests sessions without a process: each message and each end is reported to the owner once, and no
+ * output is sent while it is held.
  */
 #include "lib/gwtest.h"
 
@@ -54,7 +54,7 @@ static int open_owner(void **state)
 	o->listen_fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	o->address.sun_family = AF_UNIX;
 	o->address_len = sizeof(o->address);
-	/* With only its family the socket gets an abstract address of its own. */
+	/* With only its family set, the socket gets an abstract address. */
 	if (bind(o->listen_fd, (struct sockaddr *)&o->address, sizeof(sa_family_t)) < 0 ||
 	    listen(o->listen_fd, 4) < 0 ||
 	    getsockname(o->listen_fd, (struct sockaddr *)&o->address, &o->address_len) < 0)
@@ -85,7 +85,7 @@ static int connect_client(struct owner *o)
 	return fd;
 }
 
-/* What a turn of the loop does. */
+/* One turn of the loop. */
 static void serve(struct owner *o)
 {
 	struct pollfd fds[GW_SESSIONS_MAX];
@@ -100,7 +100,7 @@ static void say(int fd, const char *text)
 	assert_int_equal(send(fd, text, strlen(text), 0), strlen(text));
 }
 
-/* Everything that has come at the client by now. */
+/* Reads everything that has arrived at the client. */
 static void hear(int fd, char *text, size_t size)
 {
 	ssize_t n = recv(fd, text, size - 1, MSG_DONTWAIT);
@@ -186,7 +186,7 @@ static void test_held_output(void **state)
 	gw_sessions_close(&o->sessions);
 	hear(fd, text, sizeof(text));
 	assert_non_null(strstr(text, "\"reply\""));
-	/* That end is the owner's own doing. */
+	/* The owner itself ended that session. */
 	assert_int_equal(o->gone, 0);
 	close(fd);
 }

@@ -59,13 +59,11 @@ static int compare_objects(struct configs *c, const json_t *a, const json_t *b)
 	const char *name;
 	json_t *value;
 
-	json_object_foreach((json_t *)(uintptr_t)a, name, value)
-	{
+	json_object_foreach ((json_t *)(uintptr_t)a, name, value) {
 		if (compare_below(c, name, value, json_object_get(b, name)) < 0)
 			return -1;
 	}
-	json_object_foreach((json_t *)(uintptr_t)b, name, value)
-	{
+	json_object_foreach ((json_t *)(uintptr_t)b, name, value) {
 		if (!json_object_get(a, name) && compare_below(c, name, NULL, value) < 0)
 			return -1;
 	}

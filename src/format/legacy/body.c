@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The legacy reader: the chunks of the body, but for tmem.
+ * The legacy reader: the chunks of the body, except for tmem.
  */
 #include "format/legacy/internal.h"
 
@@ -8,7 +8,7 @@
 #include "base/util.h"
 #include "format/libxc/image.h"
 
-/* More compressed bytes than the pages of the largest guest can have become. */
+/* The largest size that all pages of the largest guest can have when compressed. */
 #define COMPRESSED_MAX (((uint64_t)GW_LEGACY_P2M_MAX + 1) * (GW_PAGE_SIZE + 9))
 
 static void next_chunk(struct gw_legacy_reader *r, enum gw_legacy_event *event)
@@ -82,7 +82,7 @@ int gw_legacy_got_chunk(struct gw_legacy_reader *r, enum gw_legacy_event *event,
 	}
 }
 
-/* Which types have no contents here is libxc's list; what has a type that does not exist has. */
+/* libxc's list of types without contents; a page of an unknown type has contents. */
 static bool has_contents(unsigned type)
 {
 	return type != GW_PAGE_XTAB && type != GW_PAGE_BROKEN && type != GW_PAGE_XALLOC;

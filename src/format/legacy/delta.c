@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Undoing the compression of Remus: see delta.h. A page is one byte 0x00 (unchanged), or
- * 0x80 and the whole page, or runs: a byte with a count of 32-bit words (1 to 127), which are
- * skipped if its bit 7 is set and otherwise copied from the following bytes.
+ * Undoes the compression of Remus: see delta.h. A page is one byte 0x00 (unchanged), or 0x80 and
+ * the whole page, or runs: a byte with a count of 32-bit words (1 to 127), which are skipped if its
+ * bit 7 is set and otherwise copied from the following bytes.
  */
 #include "format/legacy/delta.h"
 
@@ -19,9 +19,9 @@
 #define WORD	  4u
 
 enum state {
-	S_BEGIN,  /* of a page */
-	S_MARKER, /* of a run that is not the first */
-	S_COPY,	  /* left bytes of a run, or of a full page */
+	S_BEGIN,  /* the start of a page */
+	S_MARKER, /* the marker of a run that is not the first */
+	S_COPY,	  /* d->left bytes of a run, or of a full page */
 };
 
 static bool is_first(const struct gw_legacy_delta *d)
@@ -41,7 +41,7 @@ enum gw_legacy_delta_kind gw_legacy_delta_kind(const struct gw_legacy_delta *d, 
 	return in[0] == FULL ? GW_DELTA_FULL : GW_DELTA_RUNS;
 }
 
-/* A byte of markers. */
+/* Takes the marker byte of a run. */
 static int begin_run(struct gw_legacy_delta *d, uint8_t marker, struct gw_error *err)
 {
 	uint32_t bytes = (marker & COUNT) * WORD;

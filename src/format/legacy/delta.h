@@ -12,29 +12,29 @@
 
 #include <godwit/error.h>
 
-/* The state between two pieces of compressed data: a page may be spread over them. Zeroed: at the
- * beginning of a page. */
+/* The state between two pieces of compressed data, as a page may continue in the next piece.
+ * Zeroed: at the start of a page. */
 struct gw_legacy_delta {
 	unsigned state;
-	uint32_t done; /* bytes of the page that are decided */
-	uint32_t left; /* bytes of the run at hand */
-	bool full;     /* the page at hand comes whole */
+	uint32_t done; /* bytes of the page that are complete */
+	uint32_t left; /* bytes left of the current run */
+	bool full;     /* the current page comes whole */
 };
 
 enum gw_legacy_delta_kind {
-	GW_DELTA_NONE,	    /* of the page at hand not even the first byte came */
-	GW_DELTA_UNCHANGED, /* it is as it was: page needs no base */
-	GW_DELTA_FULL,	    /* all of it came: it needs no base */
-	GW_DELTA_RUNS,	    /* parts came */
+	GW_DELTA_NONE,	    /* no byte of the current page came */
+	GW_DELTA_UNCHANGED, /* it is unchanged: the page needs no base */
+	GW_DELTA_FULL,	    /* all of it came, so it needs no base */
+	GW_DELTA_RUNS,	    /* only parts of it came */
 };
 
-/* What the page at hand is, from the first byte of the data at hand if it begins there. */
+/* The kind of the current page; if it begins with the given data, its first byte decides. */
 enum gw_legacy_delta_kind gw_legacy_delta_kind(const struct gw_legacy_delta *d, const uint8_t *in,
 					       size_t len);
 /*
  * Applies compressed bytes to page (4096 bytes that hold its contents on the receiving side) until
- * the page is complete or the bytes are used up. Returns the bytes used, -1 if they are not valid.
- * *complete: the page is; the next call begins another.
+ * the page is complete or the bytes are used up. Returns the bytes used, -1 if they are invalid.
+ * *complete: the page is complete; the next call begins another.
  */
 long gw_legacy_delta_apply(struct gw_legacy_delta *d, const uint8_t *in, size_t len, uint8_t *page,
 			   bool *complete, struct gw_error *err);

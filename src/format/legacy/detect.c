@@ -1,18 +1,19 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Who saved whom, told from the first bytes of a legacy image, which says it nowhere.
+ * Detects the guest type and the width of the saving tools from the first bytes of a legacy image,
+ * which has no field for either.
  */
 #include "format/legacy/internal.h"
 
 #include "base/bytes.h"
 
-/* What the bytes are, in one reading of them. */
+/* The first bytes, read with one width. */
 struct reading {
 	unsigned width;
 	uint64_t p2m_size;
-	bool marker;	/* of the extended info: a PV guest's */
-	uint64_t value; /* the long behind p2m_size */
-	int32_t id;	/* of the chunk behind p2m_size, if it is one */
+	bool marker;	/* of the extended info, which only a PV guest has */
+	uint64_t value; /* the long after p2m_size */
+	int32_t id;	/* the int after p2m_size: a chunk's id, if a chunk is there */
 };
 
 const char *gw_legacy_kind_text(const struct gw_legacy_kind *kind)
@@ -48,7 +49,7 @@ static struct reading read_as(const uint8_t *first, unsigned width)
 	return as;
 }
 
-/* Without a marker a PV image has the first frame of the P2M there, and that is never pfn 0. */
+/* A PV image without a marker has the first frame of the P2M there, which is never pfn 0. */
 static bool may_be_frame(const struct reading *as)
 {
 	return as->value > 0 && as->value < as->p2m_size;
@@ -116,7 +117,7 @@ int gw_legacy_detect(const uint8_t *first, size_t len, struct gw_legacy_kind *ki
 	if (gw_get_le64(first) == UINT64_MAX)
 		return gw_fail(err, GW_INVALID,
 			       "it begins with the marker of an image of version 2 or 3");
-	/* No guest has 2^32 pages, and what follows the size is never 0. */
+	/* No guest has 2^32 pages, and the word after the size is never 0. */
 	seen.width = gw_get_le32(first + 4) ? 4 : 8;
 	if (len < 2 * (size_t)seen.width)
 		return gw_fail(err, GW_TRUNCATED, "%zu bytes are too few for a legacy image", len);

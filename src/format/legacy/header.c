@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The legacy reader: size of the guest, and of a PV guest the extended info and the list of the
- * frames of its P2M.
+ * The legacy reader: the guest's size and, for a PV guest, the extended info and the list of P2M
+ * frames.
  */
 #include "format/legacy/internal.h"
 
@@ -13,17 +13,17 @@
 
 #define BLOCK_HEAD	  8u
 #define VMASST_EXTENDED	  (UINT32_C(1) << 3) /* VMASST_TYPE_pae_extended_cr3 */
-#define XSAVE_HEAD	  16u		     /* of a vCPU's xsave: mask and size */
+#define XSAVE_HEAD	  16u		     /* at the start of a vCPU's xsave: mask and size */
 #define VM_ASSIST_FROM_64 5136u
 #define VM_ASSIST_FROM_32 2796u
 
 const char *gw_legacy_doubt(const struct gw_legacy_reader *r)
 {
-	/* What follows the first pages has its place only if they were pages. */
+	/* If a PV guest is read as HVM, the item after the first pages is already wrong. */
 	return r->doubtful && r->item < 2 ? "; it may be a PV guest saved by Xen 3.0" : "";
 }
 
-/* Gives back the last n bytes that were read: they belong to what follows the header. */
+/* Gives back the last n bytes that were read: they come after the header. */
 static void carry(struct gw_legacy_reader *r, unsigned n)
 {
 	memcpy(r->carry, r->buf.data + r->buf.len - n, n);
@@ -34,7 +34,7 @@ static void carry(struct gw_legacy_reader *r, unsigned n)
 static int tell_header(struct gw_legacy_reader *r, enum gw_legacy_event *event,
 		       struct gw_error *err)
 {
-	/* Who never sends a VCPU_INFO has one vCPU. */
+	/* An image without a VCPU_INFO has one vCPU. */
 	uint64_t *map = gw_buffer_reserve(&r->map, sizeof(uint64_t), err);
 
 	if (!map)
@@ -63,7 +63,7 @@ static int begin_frames(struct gw_legacy_reader *r, bool one_is_in)
 	return 0;
 }
 
-/* The first bytes are in: enough to know all that detection can tell. */
+/* The first bytes have arrived, which is enough for detection. */
 static int got_first_bytes(struct gw_legacy_reader *r, enum gw_legacy_event *event,
 			   struct gw_error *err)
 {
@@ -224,7 +224,7 @@ int gw_legacy_got_frames(struct gw_legacy_reader *r, enum gw_legacy_event *event
 {
 	const struct gw_legacy_header *h = &r->header;
 
-	/* What says nowhere that it is the image of a PV guest is believed so if it looks so. */
+	/* An image that has no mark of a PV guest is accepted as one if its frames are valid. */
 	for (uint64_t i = 0; !h->has_extended_info && i < h->p2m_frames; i++)
 		if (gw_legacy_p2m_frame(r, i) >= h->p2m_size)
 			return gw_fail(

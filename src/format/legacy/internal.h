@@ -9,11 +9,11 @@
 
 #define GW_LEG_FIRST_ID (-21) /* the lowest id of a chunk */
 
-/* Each waits for reader->left bytes in reader->buf; then its handler digests them. */
+/* Each waits for reader->left bytes in reader->buf; then its handler decodes them. */
 enum gw_legacy_state {
 	/* header: header.c */
-	GW_LEGS_START,	/* as many bytes as tell the width of a long */
-	GW_LEGS_MARKER, /* ... and the guest, of 64-bit tools */
+	GW_LEGS_START,	/* enough bytes to detect the width of a long */
+	GW_LEGS_MARKER, /* ... and the guest type, for 64-bit tools */
 	GW_LEGS_FIRST,	/* PV: marker, or first entry of the list of frames */
 	GW_LEGS_TOTAL,	/* of the extended info */
 	GW_LEGS_BLOCK,
@@ -51,9 +51,9 @@ enum gw_legacy_state {
 	GW_LEGS_VCPU_XSAVE,
 	GW_LEGS_SHARED_INFO,
 	/* neither */
-	GW_LEGS_DATA,	    /* of a batch, or compressed: the caller owes a data_done */
-	GW_LEGS_MODEL_DATA, /* the same, of a device model */
-	GW_LEGS_ROUND,	    /* the tail is complete and not yet told */
+	GW_LEGS_DATA,	    /* of a batch, or compressed: waits for data_done() */
+	GW_LEGS_MODEL_DATA, /* the same for a device model */
+	GW_LEGS_ROUND,	    /* the tail is complete, but not reported yet */
 	GW_LEGS_ENDED,
 	GW_LEGS_COUNT,
 };
@@ -61,16 +61,15 @@ enum gw_legacy_state {
 typedef int gw_legacy_handler(struct gw_legacy_reader *r, enum gw_legacy_event *event,
 			      struct gw_error *err);
 
-/* Next comes something of size bytes. What the last event pointed at stays until the next want().
- */
+/* The next item has size bytes. The data of the last event stays valid until the next want(). */
 void gw_legacy_expect(struct gw_legacy_reader *r, enum gw_legacy_state state, uint64_t size);
-/* The same for more of the thing at hand: what is in the buffer stays there. */
+/* The same for more bytes of the current item: the buffer keeps its bytes. */
 void gw_legacy_expect_more(struct gw_legacy_reader *r, enum gw_legacy_state state, uint64_t size);
-/* Next come size bytes that nobody needs; state's handler is called with each piece and calls
+/* The next size bytes are skipped; state's handler is called with each piece and calls
  * gw_legacy_skipped() first: true when all of them are gone. */
 void gw_legacy_skip(struct gw_legacy_reader *r, enum gw_legacy_state state, uint64_t size);
 bool gw_legacy_skipped(struct gw_legacy_reader *r);
-/* A chunk or part of the tail began, of which that many bytes are read. */
+/* A chunk or part of the tail begins; that many of its bytes have been read. */
 void gw_legacy_begin_item(struct gw_legacy_reader *r, int32_t id, unsigned read);
 /* A long of the saving tools at p. */
 uint64_t gw_legacy_long(const struct gw_legacy_reader *r, const void *p);
@@ -78,9 +77,9 @@ uint64_t gw_legacy_long(const struct gw_legacy_reader *r, const void *p);
 uint64_t *gw_legacy_words(struct gw_legacy_reader *r, size_t n, struct gw_error *err);
 /* "64-bit tools, HVM guest" */
 const char *gw_legacy_kind_text(const struct gw_legacy_kind *kind);
-/* To be said behind what is wrong: "", or that it may be another kind of guest. */
+/* Appended to an error's text: "", or that it may be another kind of guest. */
 const char *gw_legacy_doubt(const struct gw_legacy_reader *r);
-/* The ids of the chunks that may begin an HVM image. */
+/* True for the id of a chunk that can begin an HVM image. */
 bool gw_legacy_id_is_known(int32_t id);
 
 gw_legacy_handler gw_legacy_got_start, gw_legacy_got_marker, gw_legacy_got_first,
@@ -97,7 +96,7 @@ gw_legacy_handler gw_legacy_got_magic_pfns, gw_legacy_got_context_len, gw_legacy
 	gw_legacy_got_unmapped, gw_legacy_got_vcpu, gw_legacy_got_vcpu_xsave,
 	gw_legacy_got_shared_info;
 
-/* TMEM and TMEM_EXTRA begin, behind their id; the body is over. */
+/* TMEM and TMEM_EXTRA, after their id. The body is over. */
 void gw_legacy_begin_tmem(struct gw_legacy_reader *r);
 void gw_legacy_begin_tail(struct gw_legacy_reader *r);
 

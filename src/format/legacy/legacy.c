@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The legacy reader as a machine: which bytes come next, and who digests them. The handlers are in
- * header.c, body.c, tmem.c and tail.c.
+ * The legacy reader as a state machine: which bytes come next, and which handler decodes them. The
+ * handlers are in header.c, body.c, tmem.c and tail.c.
  */
 #include "format/legacy/internal.h"
 
@@ -13,7 +13,7 @@
 
 static const struct {
 	const char *name;
-	int param; /* of HVM, or -1 */
+	int param; /* param that an HVM chunk sets, or -1 */
 } ids[] = {
 	[0] = {"END", -1},
 	[-GW_LEG_VERIFY] = {"ENABLE_VERIFY_MODE", -1},
@@ -78,7 +78,7 @@ static int owed(struct gw_legacy_reader *r, enum gw_legacy_event *event, struct 
 static int got_round(struct gw_legacy_reader *r, enum gw_legacy_event *event, struct gw_error *err)
 {
 	r->rounds++;
-	/* Xen's reader checks the announcement once, after the first tail. */
+	/* Xen's reader looks at the announcement once, after the first tail. */
 	if (r->rounds == 1)
 		r->compressing = r->compressed;
 	r->fresh = true;
@@ -140,7 +140,8 @@ void gw_legacy_reader_init(struct gw_legacy_reader *r, const struct gw_legacy_ki
 	*r = (struct gw_legacy_reader){.id = GW_LEG_HEADER};
 	if (forced)
 		r->forced = *forced;
-	/* As few bytes as surely are no page's: of 32-bit tools they tell all, see detect. */
+	/* Eight bytes are surely not part of a page; for 32-bit tools they are enough to detect
+	 * everything. */
 	gw_legacy_expect(r, GW_LEGS_START, 8);
 }
 
@@ -199,7 +200,7 @@ uint64_t *gw_legacy_words(struct gw_legacy_reader *r, size_t n, struct gw_error 
 	return gw_buffer_reserve(&r->words, n * sizeof(uint64_t), err);
 }
 
-/* Bytes that came with the header and belong to what follows it. */
+/* Uses bytes that were read with the header and come after it. */
 static int use_carried(struct gw_legacy_reader *r, struct gw_error *err)
 {
 	size_t n = GW_MIN((size_t)r->carried, (size_t)r->left);

@@ -12,7 +12,7 @@
 #include "format/libxc/image.h"
 #include "format/x86/pv_layout.h"
 
-/* What the tail of an HVM guest names by its place and not by an id. */
+/* Params that the tail of an HVM guest gives by position, not by id. */
 enum { PARAM_STORE_PFN = 1, PARAM_IOREQ_PFN = 5, PARAM_BUFIOREQ_PFN = 6 };
 
 struct param {
@@ -149,9 +149,8 @@ static int replace(struct gw_buffer *buf, const void *data, size_t len, struct g
 }
 
 /*
- * Nothing takes back what a guest put into transcendent memory: Xen has none since 4.14. A guest
- * copes with a pool that is not there any more, but not with pages that are not. What TMEM_EXTRA
- * says are pages to forget.
+ * A guest cannot get back what it put into transcendent memory: Xen has had none since 4.14. A
+ * guest can lose a pool, but not the pages in it. TMEM_EXTRA only lists pages to forget.
  */
 static int check_tmem(const struct gw_legacy_reader *r, struct gw_error *err)
 {
@@ -195,8 +194,8 @@ static int map_magic_pfns(struct gw_legacy_map *map, const struct gw_legacy_read
 	return set_param(map, PARAM_STORE_PFN, r->magic_pfns[2], err);
 }
 
-/* Without VCPU_INFO there is one vCPU, and what its context says of being online is not to be
- * trusted: libxc forces the flag (xc_domain_restore.c). */
+/* Without VCPU_INFO there is one vCPU, whose online flag may be wrong: libxc sets it
+ * (xc_domain_restore.c). */
 static void force_online(uint8_t *context, uint32_t len, unsigned guest_width)
 {
 	const struct gw_pv_layout *l = gw_pv_layout(guest_width);
@@ -218,7 +217,7 @@ static int map_vcpu(struct gw_legacy_map *map, const struct gw_legacy_reader *r,
 		    struct gw_error *err)
 {
 	const struct gw_legacy_vcpu *v = &r->vcpu;
-	/* The place of the context: after the record's header and the vCPU's id. */
+	/* The offset of the context: after the record's header and the vCPU's id. */
 	size_t context = map->vcpus.len + GW_RECORD_HEADER_SIZE + 8;
 
 	if (append_vcpu_record(map, GW_REC_X86_PV_VCPU_BASIC, v->id, v->context, v->context_len,

@@ -18,21 +18,21 @@
 
 #define GW_LEGACY_CONVERTER_MINOR 1 /* xen_minor of a converted image (xen_major 0) */
 
-/* What of the items has to wait for the end of the round. Zeroed is empty; gw_legacy_map_free. */
+/* Items that become records only at the end of the round. Zeroed is empty; gw_legacy_map_free(). */
 struct gw_legacy_map {
 	/* private */
 	bool has_tsc;
 	struct gw_tsc_info tsc;
-	struct gw_buffer params; /* pairs of index and value, each index once, in order of coming */
+	struct gw_buffer params;  /* pairs of index and value, each index once, as they came */
 	struct gw_buffer context; /* HVM */
-	struct gw_buffer vcpus;	  /* PV: records, complete */
+	struct gw_buffer vcpus;	  /* PV: complete records */
 	struct gw_buffer shared_info;
-	struct gw_buffer toolstack; /* as it came */
+	struct gw_buffer toolstack; /* unchanged */
 };
 
 void gw_legacy_map_free(struct gw_legacy_map *map);
-/* Another round begins: what the last one's tail brought is forgotten (params, TSC and toolstack
- * record stay until they come again). */
+/* Another round begins: forgets the records of the last tail (params, TSC and toolstack record stay
+ * until they come again). */
 void gw_legacy_map_round(struct gw_legacy_map *map);
 
 /* At GW_LEGACY_HEADER: image header, domain header, [X86_PV_INFO], STATIC_DATA_END,
@@ -40,9 +40,9 @@ void gw_legacy_map_round(struct gw_legacy_map *map);
 int gw_legacy_map_header(const struct gw_legacy_reader *r, struct gw_buffer *out,
 			 struct gw_error *err);
 /*
- * At GW_LEGACY_PAGES: the entries that a PAGE_DATA carries into out[0..GW_LEGACY_BATCH_MAX-1],
- * without those that only fill. Their contents stand in the input in the same order. *nr_pages: of
- * those with contents. Returns how many; 0: no record is needed.
+ * At GW_LEGACY_PAGES: writes the entries for a PAGE_DATA to out[0..GW_LEGACY_BATCH_MAX-1], without
+ * fillers. Their contents come in the input in the same order. *nr_pages: entries with contents.
+ * Returns the number of entries; 0: no record is needed.
  */
 size_t gw_legacy_map_pages(const struct gw_legacy_reader *r, uint64_t *out, size_t *nr_pages);
 /*
@@ -51,14 +51,14 @@ size_t gw_legacy_map_pages(const struct gw_legacy_reader *r, uint64_t *out, size
  * number.
  */
 size_t gw_legacy_map_unmapped(const struct gw_legacy_reader *r, uint64_t *out);
-/* Any other event: keeps what the tail's records need. GW_UNSUPPORTED for what version 3 cannot
- * carry (tmem with contents). */
+/* At any other event: keeps the data for the tail's records. GW_UNSUPPORTED for data that version 3
+ * cannot carry (tmem with contents). */
 int gw_legacy_map_event(struct gw_legacy_map *map, const struct gw_legacy_reader *r,
 			enum gw_legacy_event event, struct gw_error *err);
 /*
  * At GW_LEGACY_CHECKPOINT: writes the records after the pages, in the specification's order. PV:
- * X86_TSC_INFO, SHARED_INFO, the vCPUs' records. HVM: X86_TSC_INFO, HVM_PARAMS, HVM_CONTEXT. No
- * END, no CHECKPOINT.
+ * X86_TSC_INFO, SHARED_INFO, the vCPUs' records. HVM: X86_TSC_INFO, HVM_PARAMS, HVM_CONTEXT. Writes
+ * no END and no CHECKPOINT.
  */
 int gw_legacy_map_tail(const struct gw_legacy_map *map, const struct gw_legacy_header *header,
 		       struct gw_buffer *out, struct gw_error *err);

@@ -233,7 +233,7 @@ int gw_legacy_got_vcpu(struct gw_legacy_reader *r, enum gw_legacy_event *event,
 
 	if (r->header.xsave_bytes == 0)
 		return tell_vcpu(r, event);
-	/* The saver writes as much as this says; that it is what "xcnt" said is a rule's matter. */
+	/* The saver writes this many bytes; whether "xcnt" has the same number is for the rules. */
 	size = gw_get_le64(r->buf.data + r->buf.len - 8);
 	if (size > GW_LEGACY_XSAVE_MAX)
 		return gw_fail(err, GW_INVALID,

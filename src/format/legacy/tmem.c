@@ -82,7 +82,7 @@ int gw_legacy_got_tmem_oid(struct gw_legacy_reader *r, enum gw_legacy_event *eve
 {
 	const uint8_t *p = r->buf.data;
 
-	/* An object of all ones: the pool has fewer pages than it said. */
+	/* An object id of all ones: the pool has fewer pages than it claimed. */
 	if ((gw_get_le64(p) & gw_get_le64(p + 8) & gw_get_le64(p + 16)) == UINT64_MAX) {
 		r->pool_pages = 0;
 		return next_page(r);

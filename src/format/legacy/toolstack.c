@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The libxl toolstack record of a legacy image: what QEMU mapped where (libxl__toolstack_save() in
- * tools/libxl/libxl_dom.c of Xen 4.2 to 4.5), as the xenstore keys that it becomes.
+ * The libxl toolstack record of a legacy image, which lists QEMU's mappings
+ * (libxl__toolstack_save() in tools/libxl/libxl_dom.c of Xen 4.2 to 4.5), and the xenstore keys
+ * that it becomes.
  */
 #include "format/legacy/map.h"
 
@@ -28,7 +29,7 @@ static unsigned stray_bytes(unsigned width)
 
 struct entry {
 	uint64_t phys, start, size;
-	const char *name; /* "" for none */
+	const char *name; /* "" if it has no name */
 };
 
 /* Reads the entry at *pos of record and moves *pos after it. */
@@ -79,11 +80,11 @@ static int append_entry(struct gw_buffer *out, const struct entry *entry, struct
 	if (append_pair(out, entry->phys, "start_addr", start, err) < 0 ||
 	    append_pair(out, entry->phys, "size", size, err) < 0)
 		return -1;
-	/* Without a name the key has an empty value: the next save wants all three keys. */
+	/* Without a name the key has an empty value, because the next save needs all three keys. */
 	return append_pair(out, entry->phys, "name", entry->name, err);
 }
 
-/* All entries of a record whose head is right, as tools of that width wrote them. */
+/* Takes all entries of a record with a valid head, as tools of that width wrote them. */
 static int take_entries(const uint8_t *record, size_t len, unsigned width, struct gw_buffer *out,
 			uint32_t *entries, struct gw_error *err)
 {

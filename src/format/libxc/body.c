@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Bodies of the image's records other than PAGE_DATA: the shape each type demands. What
- * the fields may hold, and which record may stand where, is in rules/image.c.
+ * Bodies of the image's records other than PAGE_DATA, in the form that each type demands. The rules
+ * for values of fields and for the order of records are in rules/.
  */
 #include "format/libxc/image.h"
 
@@ -69,7 +69,7 @@ int gw_p2m_frames_decode(const struct gw_record *rec, unsigned guest_width,
 		return gw_fail(err, GW_INVALID, "start pfn 0x%x is above end pfn 0x%x",
 			       frames->start_pfn, frames->end_pfn);
 
-	/* How many pfns one page of the guest's p2m describes. */
+	/* Number of pfns that one page of the guest's P2M describes. */
 	uint32_t per_frame = GW_PAGE_SIZE / guest_width;
 
 	frames->count = frames->end_pfn / per_frame - frames->start_pfn / per_frame + 1;
@@ -241,7 +241,7 @@ int gw_hvm_params_append(struct gw_buffer *buf, uint32_t count, const uint64_t *
 	return 0;
 }
 
-/* HVM_PARAM_* of Xen's public/hvm/params.h, the obsolete ones too: old streams carry them. */
+/* HVM_PARAM_* of Xen's public/hvm/params.h, including obsolete ones, which old streams have. */
 const char *gw_hvm_param_name(uint64_t index)
 {
 	static const char *const names[] = {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The fixed parts of a libxc image: the two headers, the head of PAGE_DATA, the names of records.
- * Bodies are in body.c, reading in reader.c.
+ * The fixed parts of a libxc image: the two headers, the head of PAGE_DATA, names of records.
+ * Bodies are in body.c, the reader in reader.c.
  */
 #include "format/libxc/image.h"
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * The libxc image, v2 and v3 (Xen's docs/specs/libxc-migration-stream.pandoc): headers, record
- * types, record bodies. Bytes to structs and back, no system call; the caller brings the bytes.
- * Whether a record may stand where it stands is not decided here: see rules/rules.h.
+ * types, record bodies. Bytes to structs and back, no system call; the caller reads the bytes.
+ * rules/rules.h decides whether a record is valid at its place.
  *
  * The reader never requests a byte beyond the current record. Page contents never pass through it:
  * it reports their size, and the caller reads them from its channel.
@@ -22,7 +22,7 @@
 
 #define GW_IMAGE_HEADER_SIZE  24    /* image header */
 #define GW_DOMAIN_HEADER_SIZE 16    /* domain header */
-#define GW_BATCH_MAX	      1024u /* pfns in a PAGE_DATA that we write; readers have no such bound */
+#define GW_BATCH_MAX	      1024u /* pfns in a written PAGE_DATA; readers have no such bound */
 
 enum gw_record_type {
 	GW_REC_END = 0x00,
@@ -44,12 +44,12 @@ enum gw_record_type {
 	GW_REC_STATIC_DATA_END = 0x10,
 	GW_REC_X86_CPUID_POLICY = 0x11,
 	GW_REC_X86_MSR_POLICY = 0x12,
-	/* Godwit's own, optional (docs/format.md): Xen-ABI state of a guest that was paused by
-	   force. */
+	/* Godwit's own, optional (docs/format.md): the Xen-ABI state of a guest that was paused by
+	 * force. */
 	GW_REC_GODWIT_XENABI = 0x80675801,
 };
 
-/* "PAGE_DATA", "GODWIT_XENABI"; for unknown types NULL. */
+/* "PAGE_DATA", "GODWIT_XENABI"; NULL for unknown types. */
 const char *gw_record_name(uint32_t type);
 
 struct gw_image_header {
@@ -66,8 +66,7 @@ struct gw_image_header {
 
 /* Both headers, GW_IMAGE_HEADER_SIZE + GW_DOMAIN_HEADER_SIZE bytes. */
 void gw_image_header_encode(const struct gw_image_header *h, uint8_t *raw);
-/* Fills h without further checks; fails (GW_INVALID) only if marker or id are not those of an
- * image. */
+/* Fills h without further checks; fails (GW_INVALID) only if marker or id are wrong. */
 int gw_image_header_decode(const uint8_t *raw, struct gw_image_header *h, struct gw_error *err);
 
 /* PAGE_DATA entries: section "PAGE_DATA" of Xen's docs/specs/libxc-migration-stream.pandoc. */
@@ -86,9 +85,9 @@ static inline unsigned gw_page_entry_type(uint64_t entry)
 	return (unsigned)(entry >> 60);
 }
 /*
- * How many of n entries (at least 1 of them), from the first on, have one type and the same
- * reserved bits, and pfns that follow each other: most records are one such run, and what holds
- * for its first and its last entry holds for all between.
+ * The length of the first run in n entries (n >= 1): entries of one type and with the same reserved
+ * bits, whose pfns follow each other. Most records are one such run, and what is true of its first
+ * and last entry is true of all between.
  */
 static inline size_t gw_page_entry_run(const uint64_t *entries, size_t n)
 {
@@ -101,14 +100,14 @@ static inline size_t gw_page_entry_run(const uint64_t *entries, size_t n)
 	return run;
 }
 /*
- * Record header + count + entries of a PAGE_DATA record, 16 + 8 * n bytes into raw; the pages
- * follow it on the wire, with no padding. Returns the bytes written.
+ * Writes record header, count and entries of a PAGE_DATA record to raw: 16 + 8 * n bytes. The pages
+ * follow without padding. Returns the bytes written.
  */
 size_t gw_page_data_head_encode(uint8_t *raw, size_t n, const uint64_t *entries, size_t nr_pages);
 
 /*
- * Bodies of the other records: decode fails with GW_INVALID when the body has not the shape its
- * type demands (the text says expected and found; the rules add the place).
+ * Bodies of the other records. Decoding fails with GW_INVALID when the body does not have the form
+ * of its type (the text has expected and found; the rules add the place).
  */
 struct gw_pv_info {
 	uint8_t guest_width; /* 4 or 8 */
@@ -118,7 +117,7 @@ struct gw_pv_info {
 int gw_pv_info_decode(const struct gw_record *rec, struct gw_pv_info *info, struct gw_error *err);
 void gw_pv_info_encode(uint8_t raw[8], const struct gw_pv_info *info);
 
-/* Frame i of the list (0..count-1) is at gw_p2m_frames_get(rec, i). */
+/* gw_p2m_frames_get(rec, i) returns frame i of the list (0..count-1). */
 struct gw_p2m_frames {
 	uint32_t start_pfn, end_pfn;
 	uint32_t count;
@@ -126,7 +125,7 @@ struct gw_p2m_frames {
 int gw_p2m_frames_decode(const struct gw_record *rec, unsigned guest_width,
 			 struct gw_p2m_frames *frames, struct gw_error *err);
 uint64_t gw_p2m_frames_get(const struct gw_record *rec, uint32_t i);
-/* Appends the record; frames->count pfns. */
+/* Appends the record with frames->count pfns. */
 int gw_p2m_frames_append(struct gw_buffer *buf, const struct gw_p2m_frames *frames,
 			 const uint64_t *pfns, struct gw_error *err);
 
@@ -150,9 +149,9 @@ int gw_hvm_params_decode(const struct gw_record *rec, uint32_t *count, struct gw
 void gw_hvm_params_get(const struct gw_record *rec, uint32_t i, uint64_t *index, uint64_t *value);
 int gw_hvm_params_append(struct gw_buffer *buf, uint32_t count, const uint64_t *index,
 			 const uint64_t *value, struct gw_error *err);
-/* "STORE_PFN" for 1, ...; NULL if it has no name. */
+/* "STORE_PFN" for 1, ...; NULL for an index without a name. */
 const char *gw_hvm_param_name(uint64_t index);
-/* The params that a saver asks for, in Xen's order: write_hvm_params() in Xen's
+/* The params that a save asks for, in Xen's order: write_hvm_params() in Xen's
  * tools/libs/guest/xg_sr_save_x86_hvm.c. */
 extern const uint32_t gw_hvm_params_saved[16];
 
@@ -169,31 +168,31 @@ int gw_dirty_pfn_list_decode(const struct gw_record *rec, uint64_t *count, struc
 uint64_t gw_dirty_pfn_list_get(const struct gw_record *rec, uint64_t i);
 
 /*
- * The reader: a pull machine without input of its own. Loop: gw_image_reader_want() says where the
- * next bytes go and how many exactly; bring them (gw_channel_read; none if that is 0 and no
- * pages_done is owed); gw_image_reader_got() digests them and may report an event.
+ * The reader, without input of its own. Loop: gw_image_reader_want() returns where the next bytes
+ * go and exactly how many; read them (gw_channel_read(); none if that is 0 and no pages_done() is
+ * due); gw_image_reader_got() decodes them and may report an event.
  */
 enum gw_image_event {
 	GW_IMAGE_MORE,	 /* nothing to report yet: go on */
 	GW_IMAGE_HEADER, /* reader->header is filled */
 	/*
-	 * The header of a record with a body is in (reader->rec: type, length, offset, number); a
-	 * record without one comes as GW_IMAGE_RECORD (or GW_IMAGE_PAGES) at once. The caller
-	 * reads the body (does nothing, and GW_IMAGE_RECORD or GW_IMAGE_PAGES follows) or skips it
-	 * with gw_image_reader_skip_body(). A length above GW_RECORD_MAX is an error of got().
+	 * The header of a record with a body was read (reader->rec: type, length, offset, number);
+	 * a record without a body is reported as GW_IMAGE_RECORD (or GW_IMAGE_PAGES) at once. The
+	 * caller either continues, and GW_IMAGE_RECORD or GW_IMAGE_PAGES follows, or skips the body
+	 * with gw_image_reader_skip_body(). got() fails for a length above GW_RECORD_MAX.
 	 */
 	GW_IMAGE_RECORD_HEAD,
-	GW_IMAGE_RECORD, /* a whole record that is not PAGE_DATA: reader->rec with data */
+	GW_IMAGE_RECORD, /* a complete record other than PAGE_DATA: reader->rec with data */
 	/*
-	 * A PAGE_DATA record's entries are in reader->entries[0..nr_entries-1]; nr_pages of them
-	 * carry data, and data_len bytes of the record remain. If well_formed, data_len == 4096 *
-	 * nr_pages. If not (count 0, count beyond the record, wrong length), claimed_count is what
-	 * the record said, and nr_entries is 0 if the record has no room for that many. The caller
-	 * takes or skips data_len bytes (padding of a wrong length included), then calls
-	 * gw_image_reader_pages_done().
+	 * The entries of a PAGE_DATA record are in reader->entries[0..nr_entries-1]; nr_pages of
+	 * them have contents, and data_len bytes of the record follow. If well_formed, data_len ==
+	 * 4096 * nr_pages. If not (count 0, count beyond the record, wrong length), claimed_count
+	 * is the record's count, and nr_entries is 0 if the record has no room for that many. The
+	 * caller takes or skips data_len bytes (including the padding of a wrong length), then
+	 * calls gw_image_reader_pages_done().
 	 */
 	GW_IMAGE_PAGES,
-	GW_IMAGE_DONE, /* the got() after that which delivered the END record: want nothing more */
+	GW_IMAGE_DONE, /* reported by the got() after END: no more bytes are wanted */
 };
 
 struct gw_image_reader {
@@ -201,10 +200,10 @@ struct gw_image_reader {
 	struct gw_record rec;
 	const uint64_t *entries; /* host byte order */
 	size_t nr_entries, nr_pages;
-	uint32_t claimed_count, reserved; /* of GW_IMAGE_PAGES, as the record has them */
+	uint32_t claimed_count, reserved; /* of GW_IMAGE_PAGES, as in the record */
 	uint64_t data_len;
 	bool well_formed;
-	uint64_t offset; /* bytes of the image digested so far */
+	uint64_t offset; /* bytes of the image taken so far */
 
 	/* private */
 	int state;
@@ -215,19 +214,19 @@ struct gw_image_reader {
 
 void gw_image_reader_init(struct gw_image_reader *r);
 void gw_image_reader_free(struct gw_image_reader *r);
-/* Where the next bytes go, and how many: *len 0 means that the caller owes a pages_done, or that
- * all is done. -1: no memory. */
+/* Returns where the next bytes go, and how many: *len 0 means that pages_done() is due, or that the
+ * image is over. -1: no memory. */
 int gw_image_reader_want(struct gw_image_reader *r, void **to, size_t *len, struct gw_error *err);
-/* The bytes wanted are there. 0 with *event, or -1 (the framing is lost: nothing after this can be
- * read). */
+/* The wanted bytes have arrived. 0 with *event, or -1 (the framing is lost: nothing after this can
+ * be read). */
 int gw_image_reader_got(struct gw_image_reader *r, enum gw_image_event *event,
 			struct gw_error *err);
-/* After GW_IMAGE_RECORD_HEAD: the caller itself skips *len bytes (body and padding). */
+/* After GW_IMAGE_RECORD_HEAD: the caller skips *len bytes itself (body and padding). */
 void gw_image_reader_skip_body(struct gw_image_reader *r, uint64_t *len);
 void gw_image_reader_pages_done(struct gw_image_reader *r);
 /*
- * True between records (and before the headers), also after want() when not one of the wanted bytes
- * came: input that ends here is a clean end, not a cut inside something.
+ * True between records (and before the headers), also after want() if none of the wanted bytes
+ * arrived: input that ends here ends cleanly.
  */
 bool gw_image_reader_at_boundary(const struct gw_image_reader *r);
 

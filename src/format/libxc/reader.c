@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The reader of a libxc image: a machine that says what bytes come next and digests them.
+ * The reader of a libxc image: a state machine that says which bytes come next and decodes them.
  * Page contents never pass through it.
  */
 #include "format/libxc/image.h"
@@ -12,10 +12,10 @@
 enum state {
 	S_HEADERS,
 	S_RECORD,     /* the header of a record is next */
-	S_BODY,	      /* a body that is delivered whole */
+	S_BODY,	      /* a body that is read completely */
 	S_PAGES_HEAD, /* count of a PAGE_DATA */
 	S_PAGES_ENTRIES,
-	S_PAGES_DATA, /* the caller owes a pages_done */
+	S_PAGES_DATA, /* pages_done() is due */
 	S_ENDED,
 };
 
@@ -30,7 +30,7 @@ void gw_image_reader_free(struct gw_image_reader *r)
 	*r = (struct gw_image_reader){0};
 }
 
-/* Begins something that has size bytes, in an empty buffer. */
+/* Begins an item of size bytes, in an empty buffer. */
 static void expect(struct gw_image_reader *r, enum state state, uint64_t size)
 {
 	gw_framing_recycle(&r->buf);
@@ -38,7 +38,7 @@ static void expect(struct gw_image_reader *r, enum state state, uint64_t size)
 	r->left = size;
 }
 
-/* Bytes still to come in this state before it can be digested. */
+/* Bytes that this state still needs before it can decode them. */
 static uint64_t missing(const struct gw_image_reader *r)
 {
 	switch (r->state) {
@@ -83,8 +83,8 @@ static int got_headers(struct gw_image_reader *r, enum gw_image_event *event, st
 }
 
 /*
- * A PAGE_DATA whose entries, as far as there are any, are in. Whatever is left of the record
- * is the caller's; padding exists only if the length is wrong.
+ * The entries of a PAGE_DATA have arrived, as far as it has any. The caller reads the rest of the
+ * record; padding only exists if the length is wrong.
  */
 static void offer_pages(struct gw_image_reader *r, enum gw_image_event *event)
 {
@@ -129,7 +129,7 @@ static void got_pages_head(struct gw_image_reader *r, enum gw_image_event *event
 	r->claimed_count = gw_get_le32(r->buf.data);
 	r->reserved = gw_get_le32(r->buf.data + 4);
 	gw_framing_recycle(&r->buf);
-	/* A count that the record has no room for is not believed at all. */
+	/* A count for which the record has no room is ignored. */
 	if (r->claimed_count == 0 || r->claimed_count > (r->rec.length - 8) / 8) {
 		offer_pages(r, event);
 		return;

@@ -11,9 +11,9 @@
 enum state {
 	S_HEADER,
 	S_RECORD,    /* the header of a record is next */
-	S_BODY,	     /* a body that is delivered whole */
-	S_BODY_HEAD, /* the first bytes of one that is not */
-	S_BODY_DATA, /* the caller owes a body_done */
+	S_BODY,	     /* a body that is read completely */
+	S_BODY_HEAD, /* the first bytes of a body that is not */
+	S_BODY_DATA, /* body_done() is due */
 	S_CONTEXT,   /* the caller reads the image */
 	S_ENDED,
 };

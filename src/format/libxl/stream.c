@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The libxl stream: header, bodies of its records, names. Reading is in reader.c.
+ * The libxl stream: header, bodies of its records, names. The reader is in reader.c.
  */
 #include "format/libxl/stream.h"
 
@@ -42,7 +42,7 @@ const char *gw_checkpoint_state_name(uint32_t control_id)
 	return control_id < GW_ARRAY_SIZE(names) ? names[control_id] : NULL;
 }
 
-/* Big-endian always (libxl-migration-stream, "Header"). */
+/* Always big-endian (libxl-migration-stream, "Header"). */
 void gw_stream_header_encode(const struct gw_stream_header *h, uint8_t raw[GW_STREAM_HEADER_SIZE])
 {
 	gw_put_be64(raw, STREAM_IDENT);
@@ -79,7 +79,7 @@ int gw_emulator_data_decode(const struct gw_record *rec, struct gw_emulator_data
 int gw_emulator_data_append(struct gw_buffer *buf, uint32_t type,
 			    const struct gw_emulator_data *emu, struct gw_error *err)
 {
-	/* The C reader has no limit of its own, but the field has. */
+	/* Xen's reader has no limit of its own, but the length field has. */
 	if (emu->len > UINT32_MAX - EMULATOR_IDS - 7)
 		return gw_fail(err, GW_INVALID, "emulator data of %zu bytes exceeds a record",
 			       emu->len);
@@ -134,7 +134,7 @@ int gw_xenstore_pair(const struct gw_emulator_data *emu, size_t *pos, const char
 int gw_checkpoint_state_decode(const struct gw_record *rec, uint32_t *control_id,
 			       struct gw_error *err)
 {
-	/* Written as 4 bytes and padding by libxl, drawn as 8 in the specification. */
+	/* libxl writes 4 bytes and padding; the specification draws 8 bytes. */
 	if (rec->length != 4 && rec->length != 8)
 		return gw_fail(err, GW_INVALID, "length is %u, expected 4 (or 8)", rec->length);
 	*control_id = gw_get_le32(rec->data);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * The libxl stream, v2 (Xen's docs/specs/libxl-migration-stream.pandoc): header, records, the
- * bodies of its six record types. The libxc image follows in-band after LIBXC_CONTEXT; it is read
- * and written elsewhere.
+ * bodies of its six record types. The libxc image comes in the same stream after LIBXC_CONTEXT;
+ * other files read and write it.
  */
 #ifndef GW_FORMAT_LIBXL_STREAM_H
 #define GW_FORMAT_LIBXL_STREAM_H
@@ -18,8 +18,8 @@
 #define GW_STREAM_HEADER_SIZE 16
 #define GW_STREAM_VERSION     2
 #define GW_STREAM_BIG_ENDIAN  UINT32_C(1)
-#define GW_STREAM_CONVERTED   UINT32_C(2) /* from a legacy stream */
-#define GW_STREAM_BODY_MAX    (1u << 20)  /* of a body that the reader delivers whole */
+#define GW_STREAM_CONVERTED   UINT32_C(2) /* converted from a legacy stream */
+#define GW_STREAM_BODY_MAX    (1u << 20)  /* largest body that the reader reads completely */
 
 enum gw_stream_record_type {
 	GW_STREAM_END = 0,
@@ -32,7 +32,7 @@ enum gw_stream_record_type {
 
 enum gw_emulator { GW_EMULATOR_UNKNOWN = 0, GW_EMULATOR_TRADITIONAL = 1, GW_EMULATOR_UPSTREAM = 2 };
 
-/* Of a device model's state: more than any has, less than what could exhaust a host. */
+/* Limit of a device model's state: more than any real one, less than what could exhaust a host. */
 #define GW_EMULATOR_MAX (256u << 20)
 
 struct gw_stream_header {
@@ -56,8 +56,8 @@ struct gw_emulator_data {
 };
 int gw_emulator_data_decode(const struct gw_record *rec, struct gw_emulator_data *emu,
 			    struct gw_error *err);
-/* Key and value number i of xenstore data: 1, 0 when there are no more, -1 if a string has no end
- * or the last no value. */
+/* Gets pair i of the xenstore data: 1; 0 when there are no more; -1 if a string has no end or the
+ * last key no value. */
 int gw_xenstore_pair(const struct gw_emulator_data *emu, size_t *pos, const char **key,
 		     const char **value, struct gw_error *err);
 /* Appends a record of either type with these contents. */
@@ -77,7 +77,7 @@ int gw_checkpoint_state_append(struct gw_buffer *buf, uint32_t control_id, struc
  * calls gw_stream_reader_resume(). In a stream with checkpoints the image pauses after each
  * CHECKPOINT and continues after CHECKPOINT_END (COLO: after the following CHECKPOINT_STATE); there
  * the caller stops using this reader until its next resume(). Bodies up to GW_STREAM_BODY_MAX are
- * delivered whole; longer ones, and all EMULATOR_CONTEXT bodies, are announced with GW_STREAM_BODY:
+ * read completely. Longer ones, and all EMULATOR_CONTEXT bodies, are reported as GW_STREAM_BODY:
  * the caller takes or skips body_left bytes itself, then calls gw_stream_reader_body_done().
  */
 enum gw_stream_event {
@@ -87,16 +87,16 @@ enum gw_stream_event {
 	GW_STREAM_BODY,	   /* reader->rec with data NULL; the first min(length, 8) bytes are in
 			      body_head */
 	GW_STREAM_CONTEXT, /* an image begins here */
-	GW_STREAM_DONE,	   /* the got() after that which delivered END */
+	GW_STREAM_DONE,	   /* reported by the got() after END */
 };
 
 struct gw_stream_reader {
 	struct gw_stream_header header;
-	struct gw_record rec; /* number and offset count within this layer, the image's bytes
-				 included in offsets via base */
+	struct gw_record rec; /* number and offset count within this layer; offsets include the
+				 bytes of the image */
 	uint8_t body_head[8];
-	uint64_t body_left; /* GW_STREAM_BODY: bytes (body and padding) behind body_head */
-	uint64_t offset;    /* bytes digested, without the image's own */
+	uint64_t body_left; /* GW_STREAM_BODY: bytes (body and padding) after body_head */
+	uint64_t offset;    /* bytes taken, without those of the image */
 
 	/* private */
 	int state;
@@ -111,7 +111,7 @@ int gw_stream_reader_want(struct gw_stream_reader *r, void **to, size_t *len, st
 int gw_stream_reader_got(struct gw_stream_reader *r, enum gw_stream_event *event,
 			 struct gw_error *err);
 void gw_stream_reader_body_done(struct gw_stream_reader *r);
-/* image_bytes: how many bytes of the image were between (so that offsets stay true). */
+/* image_bytes: length of the image part in between, for the offsets. */
 void gw_stream_reader_resume(struct gw_stream_reader *r, uint64_t image_bytes);
 bool gw_stream_reader_at_boundary(const struct gw_stream_reader *r);
 

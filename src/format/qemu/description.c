@@ -11,10 +11,10 @@
 
 #include "base/util.h"
 
-/* Fields may be nested so deep at most; QEMU's own are less than ten. */
+/* Limit of nested fields; QEMU's own are nested less than ten deep. */
 #define DEPTH_MAX 64
 
-/* A number that cannot be one counts as too big for everything. */
+/* An invalid number counts as larger than any size. */
 static uint64_t number(const json_t *object, const char *key, uint64_t otherwise)
 {
 	const json_t *value = json_object_get(object, key);
@@ -27,15 +27,15 @@ static uint64_t number(const json_t *object, const char *key, uint64_t otherwise
 	return (uint64_t)json_integer_value(value);
 }
 
-/* Bytes of the fields of a device or subsection: nested ones are in the size of what has them. */
+/* Bytes of the fields of a device or subsection; the size of a field includes that of nested
+ * fields. */
 static uint64_t size_of_fields(const json_t *fields)
 {
 	uint64_t size = 0;
 	size_t i;
 	json_t *field;
 
-	json_array_foreach(fields, i, field)
-	{
+	json_array_foreach (fields, i, field) {
 		uint64_t one = number(field, "size", 0);
 
 		size += GW_MIN(one * number(field, "array_len", 1), (uint64_t)UINT32_MAX);
@@ -54,8 +54,7 @@ static uint64_t size_of(const json_t *what, unsigned depth)
 
 	if (depth > DEPTH_MAX)
 		return UINT32_MAX;
-	json_array_foreach(subsections, i, sub)
-	{
+	json_array_foreach (subsections, i, sub) {
 		const char *name = json_string_value(json_object_get(sub, "vmsd_name"));
 
 		/* 0x05, length and name, version */
@@ -65,7 +64,7 @@ static uint64_t size_of(const json_t *what, unsigned depth)
 	return size;
 }
 
-/* The bytes of the whole section. */
+/* Bytes of the whole section. */
 static uint64_t size_of_section(const struct gw_qemu_sections *q, const json_t *device)
 {
 	const char *name = json_string_value(json_object_get(device, "name"));
@@ -75,8 +74,8 @@ static uint64_t size_of_section(const struct gw_qemu_sections *q, const json_t *
 }
 
 /*
- * Where the device is. The sizes before it say so; but sizes of old QEMUs are wrong where a pointer
- * is NULL: then it is the next header of that name.
+ * The header of a device. The sizes of the devices before it give its offset. But old QEMUs
+ * describe wrong sizes where a pointer is NULL: then it is the next header with that name.
  */
 static const struct gw_qemu_candidate *find(const struct gw_qemu_sections *q,
 					    const struct gw_qemu_section *s, uint64_t expected,
@@ -115,7 +114,8 @@ static bool list_device(struct gw_qemu_sections *q, const json_t *device, size_t
 	candidate = find(q, s, *expected, from);
 	if (!candidate)
 		return true;
-	/* With its version: what saves itself by code of its own has none in the description. */
+	/* The version comes from the section's header: the description has none for a device that
+	 * saves itself with its own code. */
 	gw_qemu_place_section(s, candidate);
 	*expected = candidate->offset + size_of_section(q, device);
 	return true;
@@ -130,16 +130,13 @@ bool gw_qemu_describe(struct gw_qemu_sections *q)
 	size_t from = 0, i;
 	json_t *device;
 
-	/* The devices are the last sections there are: memory, which is not described, comes
-	 * before. */
-	json_array_foreach(devices, i, device)
-	{
+	/* The devices are the last sections; memory, which is not described, comes before them. */
+	json_array_foreach (devices, i, device) {
 		uint64_t size = size_of_section(q, device);
 
 		expected = expected > size ? expected - size : 0;
 	}
-	json_array_foreach(devices, i, device)
-	{
+	json_array_foreach (devices, i, device) {
 		good = good && list_device(q, device, &from, &expected);
 	}
 	json_decref(json);

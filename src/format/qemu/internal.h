@@ -7,11 +7,11 @@
 
 #include "format/qemu/sections.h"
 
-/* What looks like the header of a section, in the order of the stream. */
+/* Bytes that look like the header of a section, in the order of the stream. */
 struct gw_qemu_candidate {
 	uint64_t offset;
 	uint32_t id, instance, version;
-	bool behind_footer; /* of the section footer_id */
+	bool behind_footer; /* it is after the footer of section footer_id */
 	uint32_t footer_id;
 	char name[GW_QEMU_NAME_MAX + 1];
 };
@@ -21,10 +21,10 @@ size_t gw_qemu_header_size(size_t name_len);
 
 /* A new section of the list, for the caller to fill; NULL if there is no room. */
 struct gw_qemu_section *gw_qemu_add_section(struct gw_qemu_sections *q, const char *name);
-/* Fills in what its header says, and where that is. */
+/* Fills in the values of its header, and its offset. */
 void gw_qemu_place_section(struct gw_qemu_section *s, const struct gw_qemu_candidate *candidate);
 
-/* Lists what the description says. False, with an empty list, if it is not a description. */
+/* Lists the sections of the description. False, with an empty list, if it is not a description. */
 bool gw_qemu_describe(struct gw_qemu_sections *q);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The list of a savevm stream's sections: adding one, and filling in where it is.
+ * The list of a savevm stream's sections: adds a section and fills in its place.
  */
 #include "format/qemu/internal.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Looking at a savevm stream through a window that moves over it. What the description says is in
+ * Scans a savevm stream through a window that moves over it. The description is parsed in
  * description.c.
  */
 #include "format/qemu/internal.h"
@@ -24,13 +24,13 @@ enum {
 	SECTION_FOOTER = 0x7e,
 };
 
-/* Numbers in the header of a section are small. */
+/* Ids in the header of a section are small. */
 #define IDS_MAX	     0xffffu
 #define VERSIONS_MAX 0xffu
 
-/* Its mark and an id. */
+/* The footer's mark and an id. */
 #define FOOTER_SIZE 5
-/* What must be in the window, unless the stream ends: the longest header. */
+/* Bytes that must be in the window, unless the stream ends: the longest header. */
 #define AHEAD (1u + 4u + 1u + GW_QEMU_NAME_MAX + 4u + 4u)
 
 void gw_qemu_sections_begin(struct gw_qemu_sections *q, uint64_t total)
@@ -90,7 +90,7 @@ static int note(struct gw_qemu_sections *q, const struct gw_qemu_candidate *cand
 	return 0;
 }
 
-/* The bytes before the place p of the window are a footer. */
+/* True if the bytes before p in the window are a footer. */
 static bool behind_footer(const struct gw_qemu_sections *q, const uint8_t *p, uint32_t *id)
 {
 	if (p - q->window < FOOTER_SIZE || p[-FOOTER_SIZE] != SECTION_FOOTER)
@@ -99,14 +99,14 @@ static bool behind_footer(const struct gw_qemu_sections *q, const uint8_t *p, ui
 	return true;
 }
 
-/* Sections end at p, where EOF should be. */
+/* The sections end at p, where EOF should be. */
 static void end_at(struct gw_qemu_sections *q, const uint8_t *p)
 {
 	q->end = q->window_offset + (uint64_t)(p - q->window);
 	q->closed = behind_footer(q, p, &q->last_footer);
 }
 
-/* One possible section start, with the bytes known to follow it. */
+/* Scans one possible start of a section; len bytes follow in the window. */
 static int scan_at(struct gw_qemu_sections *q, const uint8_t *p, size_t len, struct gw_error *err)
 {
 	struct gw_qemu_candidate candidate = {.offset = q->scan_offset};
@@ -142,11 +142,11 @@ static void scan_head(struct gw_qemu_sections *q)
 	if (n > GW_QEMU_NAME_MAX || q->window_len < HEADER_SIZE + 5 + n)
 		return;
 	memcpy(q->machine, p + 5, n);
-	/* Its subsections, if there are any, are looked through like all else. */
+	/* Its subsections, if there are any, are scanned like all other bytes. */
 	q->first_section += 5 + n;
 }
 
-/* All positions in the window with enough bytes after them; with last: all positions. */
+/* Scans all positions of the window that have enough bytes after them; with last: all positions. */
 static int scan(struct gw_qemu_sections *q, bool last, struct gw_error *err)
 {
 	size_t drop;
@@ -165,7 +165,7 @@ static int scan(struct gw_qemu_sections *q, bool last, struct gw_error *err)
 		if (scan_at(q, q->window + i, q->window_len - i, err) < 0)
 			return -1;
 	}
-	/* A header may look back at a footer, a description at EOF and a footer. */
+	/* A header needs the footer before it, a description needs EOF and a footer before it. */
 	drop = q->scan_offset > q->window_offset + FOOTER_SIZE + 1
 		       ? (size_t)(q->scan_offset - q->window_offset) - FOOTER_SIZE - 1
 		       : 0;
@@ -223,7 +223,7 @@ static bool is_listed(const struct gw_qemu_sections *q, const struct gw_qemu_can
 }
 
 /*
- * Follows the sections by their footers. False if that does not lead to EOF: then there are no
+ * Follows the sections by their footers. False if they do not lead to EOF: either there are no
  * footers, or device data looked like one.
  */
 static bool list_by_footers(struct gw_qemu_sections *q)
@@ -251,7 +251,7 @@ static bool list_by_footers(struct gw_qemu_sections *q)
 	return false;
 }
 
-/* The first, and what looks like a header and is no section once more. */
+/* Lists the first section, and every candidate that does not repeat a section. */
 static bool list_by_pattern(struct gw_qemu_sections *q)
 {
 	if (!candidate_at(q, q->first_section))
@@ -262,7 +262,7 @@ static bool list_by_pattern(struct gw_qemu_sections *q)
 	return true;
 }
 
-/* Each reaches to the next. */
+/* Each section extends to the next. */
 static void fill_sizes(struct gw_qemu_sections *q)
 {
 	for (size_t i = 0; i < q->nr; i++) {
@@ -284,7 +284,7 @@ int gw_qemu_sections_end(struct gw_qemu_sections *q, struct gw_error *err)
 		return -1;
 	if (!q->is_qemu)
 		return 0;
-	/* Whole, it ends with EOF; cut, nobody knows where its last section ends. */
+	/* A complete stream ends with EOF; in a cut one the end of the last section is unknown. */
 	if (!q->described && q->window_offset + q->window_len == q->total && q->window_len &&
 	    q->window[q->window_len - 1] == SECTION_EOF)
 		end_at(q, q->window + q->window_len - 1);

@@ -24,12 +24,12 @@
 
 #include "base/buffer.h"
 
-#define GW_QEMU_SECTIONS_MAX	1024u /* listed; a machine has some dozens */
+#define GW_QEMU_SECTIONS_MAX	1024u /* most sections that are listed; a machine has some dozens */
 #define GW_QEMU_DESCRIPTION_MAX (4u << 20)
 #define GW_QEMU_NAME_MAX	255u
 
 enum gw_qemu_found_by {
-	GW_QEMU_NOTHING, /* no section begins after the header */
+	GW_QEMU_NOTHING, /* no section was found after the header */
 	GW_QEMU_DESCRIPTION,
 	GW_QEMU_FOOTERS,
 	GW_QEMU_PATTERN, /* likely */
@@ -38,7 +38,7 @@ enum gw_qemu_found_by {
 struct gw_qemu_section {
 	char name[GW_QEMU_NAME_MAX + 1];
 	uint32_t instance, version;
-	bool placed; /* those below are known */
+	bool placed; /* the members below are known */
 	uint32_t id;
 	uint64_t offset; /* of its first byte, in the stream */
 	uint64_t size;	 /* to the next section, or the end; 0: not known */
@@ -46,37 +46,37 @@ struct gw_qemu_section {
 
 /* Zeroed, then begin. */
 struct gw_qemu_sections {
-	bool is_qemu; /* it begins with "QEVM" */
+	bool is_qemu; /* the stream begins with "QEVM" */
 	uint32_t version;
-	char machine[GW_QEMU_NAME_MAX + 1]; /* from a CONFIGURATION section; "": there is none */
+	char machine[GW_QEMU_NAME_MAX + 1]; /* from a CONFIGURATION section; "": it has none */
 	enum gw_qemu_found_by found_by;
 	struct gw_qemu_section *list; /* in the order of the stream */
 	size_t nr;
-	uint64_t left_out; /* that found no room in the list */
+	uint64_t left_out; /* sections for which the list had no room */
 	bool begun, ended;
 
 	/* private */
 	uint64_t total;			      /* bytes of the stream */
-	uint8_t window[4096];		      /* some of them */
-	uint64_t window_offset;		      /* where the window is in the stream */
+	uint8_t window[4096];		      /* a part of the stream */
+	uint64_t window_offset;		      /* its offset in the stream */
 	size_t window_len;		      /* bytes in it */
 	uint64_t scan_offset;		      /* the next byte to scan; 0: the header is not read */
-	uint64_t first_section;		      /* where the first section begins */
-	struct gw_qemu_candidate *candidates; /* what looks like the header of a section */
+	uint64_t first_section;		      /* offset of the first section */
+	struct gw_qemu_candidate *candidates; /* bytes that look like the header of a section */
 	size_t nr_candidates, cap_candidates;
-	bool closed; /* the stream ends after the last footer, of this id */
+	bool closed; /* the stream ends after the last footer, which has this id */
 	uint32_t last_footer;
-	uint64_t end;	/* the end of the sections: the offset of EOF */
-	bool described; /* what comes is the description */
+	uint64_t end;	/* end of the sections: the offset of EOF */
+	bool described; /* the description comes next */
 	struct gw_buffer description;
 };
 
-/* A stream of so many bytes begins. Forgets what was there. */
+/* Begins a stream of total bytes; forgets the one before. */
 void gw_qemu_sections_begin(struct gw_qemu_sections *q, uint64_t total);
-/* The bytes that come next. -1: no memory. */
+/* Adds the next bytes. -1: no memory. */
 int gw_qemu_sections_add(struct gw_qemu_sections *q, const uint8_t *data, size_t len,
 			 struct gw_error *err);
-/* No more bytes come, all there are or not: fills the list. -1: no memory. */
+/* The stream is over, complete or not: fills the list. -1: no memory. */
 int gw_qemu_sections_end(struct gw_qemu_sections *q, struct gw_error *err);
 void gw_qemu_sections_free(struct gw_qemu_sections *q);
 

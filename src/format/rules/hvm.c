@@ -12,7 +12,7 @@ enum {
 	PARAM_VM86_TSS = 15,
 };
 
-/* What Xen's savers send, or sent: the older two are in images of Xen 4.x and in converted ones. */
+/* Params that Xen sends or sent: images of Xen 4.x and converted ones have the older two. */
 static bool param_is_sent(uint64_t index)
 {
 	for (size_t i = 0; i < GW_ARRAY_SIZE(gw_hvm_params_saved); i++)

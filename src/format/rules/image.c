@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The rules for the libxc image: headers, the order of records, rounds and ends. The bodies of
- * static data are judged in static_data.c, those of one guest type in pv.c and hvm.c, pages in
- * pages.c.
+ * The rules for the libxc image: headers, the order of records, rounds and ends. Static data is
+ * judged in static_data.c, bodies for one guest type in pv.c and hvm.c, pages in pages.c.
  */
 #include "format/rules/image.h"
 
@@ -95,12 +94,12 @@ int gw_image_rules_header(struct gw_image_rules *rules, const struct gw_image_he
 	return rc;
 }
 
-/* What a type of record is to the rules of place. */
+/* Properties of a record type for the rules of place. */
 enum traits {
 	T_EMPTY = 1,  /* has no body */
 	T_STATIC = 2, /* static data: before its end */
 	T_STATE = 4,  /* memory, registers, ...: in version 3 after the end of static data */
-	T_V3 = 8,     /* of version 3 */
+	T_V3 = 8,     /* only in version 3 */
 	T_PV = 16,    /* PV guests only */
 	T_HVM = 32,   /* HVM guests only */
 	T_REFUSED = 64,
@@ -134,7 +133,7 @@ static unsigned traits_of(uint32_t type)
 	return type < GW_ARRAY_SIZE(traits) ? traits[type] : 0;
 }
 
-/* A type that no restore takes. */
+/* A record type that no restore accepts. */
 static int check_unknown(struct gw_image_rules *rules, const struct gw_record *rec,
 			 struct gw_error *err)
 {
@@ -219,7 +218,8 @@ static int check_xenabi(struct gw_image_rules *rules, const struct gw_record *re
 	return rc;
 }
 
-/* An END or a CHECKPOINT comes: is the guest's state whole? Later rounds build on the first. */
+/* At an END or CHECKPOINT: the first round must have a complete state of the guest. Later rounds
+ * build on it. */
 static int check_complete(struct gw_image_rules *rules, const struct gw_record *rec,
 			  struct gw_error *err)
 {
@@ -246,7 +246,7 @@ static int check_end(struct gw_image_rules *rules, const struct gw_record *rec,
 	int rc = check_complete(rules, rec, err);
 
 	rules->facts.ended = true;
-	/* END itself was counted. */
+	/* round_records includes END itself. */
 	if (rules->facts.checkpoints && rules->round_records > 1)
 		rc |= gw_broken(&rules->reporter, R_CHECKPOINT_THEN_END, rec->offset, rec, err,
 				"%llu records since CHECKPOINT %llu are not applied",
@@ -327,7 +327,7 @@ int gw_image_rules_record(struct gw_image_rules *rules, const struct gw_record *
 		return rc | check_xenabi(rules, rec, err);
 	if (!(traits & T_KNOWN))
 		return rc | check_unknown(rules, rec, err);
-	/* A stray record of the other kind of guest is not looked into. */
+	/* A record of the other guest type is not judged any further. */
 	if ((traits & T_PV && rules->facts.type != GW_GUEST_X86_PV) ||
 	    (traits & T_HVM && rules->facts.type != GW_GUEST_X86_HVM))
 		return rc | check_place(rules, rec, traits, err);

@@ -9,7 +9,7 @@
 #include "format/rules/internal.h"
 
 #define MAX_VCPUS	 8192u		     /* of a PV guest; Xen's own limit */
-#define DEFAULT_MAX_PFNS (UINT64_C(1) << 36) /* 256 TiB */
+#define DEFAULT_MAX_PFNS (UINT64_C(1) << 36) /* a domain of 256 TiB */
 
 struct gw_image_rules {
 	struct gw_reporter reporter;
@@ -22,13 +22,13 @@ struct gw_image_rules {
 	bool store_seen;  /* with a STORE_PFN */
 	bool context_seen, shared_info_seen, tsc_seen, p2m_seen, pv_info_seen;
 	bool cpuid_seen, msrs_seen, xenabi_seen;
-	uint64_t p2m_highest_frame; /* the greatest pfn that is a frame of the P2M */
+	uint64_t p2m_highest_frame; /* the highest pfn that is a frame of the P2M */
 
-	/* Of the round under way; cleared by CHECKPOINT. */
+	/* The current round; cleared by CHECKPOINT. */
 	uint64_t round_records;
 	uint64_t round_params; /* bit per index below 64 */
 	bool round_context, round_params_seen, round_tsc, round_shared_info;
-	uint8_t vcpus[MAX_VCPUS]; /* bit per kind of record, see pv.c */
+	uint8_t vcpus[MAX_VCPUS]; /* a bit for each kind of record, see pv.c */
 };
 
 /* Reports a broken rule whose text needs no numbers: gw_broken() at the record's offset. */
@@ -45,14 +45,14 @@ int gw_rules_any_record(struct gw_image_rules *rules, const struct gw_record *re
 /* Judges a record of static data or its end; its place was judged. */
 int gw_rules_static_data(struct gw_image_rules *rules, const struct gw_record *rec,
 			 struct gw_error *err);
-/* Memory begins with this record: static data must have ended by now; in version 2 it ends here. */
+/* Memory begins with this record: static data must have ended before; in version 2 it ends here. */
 int gw_rules_memory_begins(struct gw_image_rules *rules, const struct gw_record *rec,
 			   struct gw_error *err);
 
 /* The body of a record of PV guests; its place was judged. */
 int gw_rules_pv_record(struct gw_image_rules *rules, const struct gw_record *rec,
 		       struct gw_error *err);
-/* What a PV image must have before this END or CHECKPOINT. */
+/* Reports records that a PV image lacks at this END or CHECKPOINT. */
 int gw_rules_pv_complete(struct gw_image_rules *rules, const struct gw_record *rec,
 			 struct gw_error *err);
 void gw_rules_pv_new_round(struct gw_image_rules *rules);

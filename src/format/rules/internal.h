@@ -146,7 +146,7 @@ enum gw_rule_number {
 	R_CONTEXT_MISSING,
 	R_XENABI,
 	R_XENABI_PLACE,
-	/* libxc image: what only a restore can see (verify --deep) */
+	/* libxc image: what only a restore can check (verify --deep) */
 	R_DEEP_DOMAIN,
 	R_DEEP_ENTRY,
 	R_DEEP_TREE,
@@ -189,10 +189,10 @@ enum gw_rule_number {
 
 extern const struct gw_rule gw_rules_table[GW_NR_RULES];
 
-/* Findings of one rule that are reported at most: a hostile input breaks it a million times. */
+/* Most findings of one rule that are reported: a hostile input can break it a million times. */
 #define GW_FINDINGS_PER_RULE 32
 
-/* Where a checker reports to, and how often it did. */
+/* Where a checker reports, and the number of its findings. */
 struct gw_reporter {
 	const struct gw_findings *out;
 	uint64_t layer_start; /* offset of the layer's first byte in the input */
@@ -201,24 +201,24 @@ struct gw_reporter {
 
 /*
  * A rule was broken at offset (from the layer's first byte), in the given record if rec is not
- * NULL. 0, or -1 with err (code GW_INVALID, or GW_TRUNCATED for the rules that say so) if its level
- * is error.
+ * NULL. Returns 0, or -1 with err if the rule's level is error (code GW_TRUNCATED for rules about
+ * input that ended, else GW_INVALID).
  */
 int gw_broken(struct gw_reporter *reporter, enum gw_rule_number number, uint64_t offset,
 	      const struct gw_record *rec, struct gw_error *err, const char *fmt, ...)
 	GW_PRINTF(6, 7);
 /*
- * The same for input that ended at offset: the finding names the record it ended inside, where that
- * record is, and where the input ended. inside NULL: it ended elsewhere.
+ * The same for input that ended at offset: the finding names the record that was cut, its place,
+ * and the end of the input. inside NULL: no record was cut.
  */
 int gw_cut(struct gw_reporter *reporter, enum gw_rule_number number, const struct gw_record *inside,
 	   uint64_t offset, struct gw_error *err, const char *fmt, ...) GW_PRINTF(6, 7);
 
-/* The same, the first time only. */
+/* The same, but reported only the first time. */
 #define GW_BROKEN_ONCE(reporter, number, ...)                                                      \
 	((reporter)->times[number] ? 0 : gw_broken(reporter, number, __VA_ARGS__))
 
-/* Reports non-zero padding after a record's body. */
+/* True if all padding after the record's body is zero. */
 bool gw_padding_is_zero(const struct gw_record *rec);
 
 #endif

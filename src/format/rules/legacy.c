@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The rules of the legacy image: what its chunks and tails must say before anything becomes of
- * them. What a PV guest's vCPUs, frames and page tables must be is judged by the records that they
- * are mapped to (pv.c and others).
+ * The rules of the legacy image: demands on its chunks and tails before they are mapped to records.
+ * A PV guest's vCPUs, frames and page tables are judged by the rules for these records (pv.c and
+ * others).
  */
 #include "format/legacy/internal.h"
 #include "format/rules/internal.h"
@@ -13,20 +13,20 @@
 #include "format/legacy/map.h"
 
 #define MODEL_MAX      (UINT64_C(256) << 20)
-#define COMPRESSED_MAX (GW_PAGE_SIZE + 9) /* bytes that a page becomes at most */
+#define COMPRESSED_MAX (GW_PAGE_SIZE + 9) /* most bytes that a page can become */
 
 struct gw_legacy_rules {
 	struct gw_reporter reporter;
 	bool header_seen;
 	bool announced; /* compression, before the first tail */
-	/* HVM: they stay as they are until they come again */
+	/* HVM: valid until they come again */
 	uint64_t acpi, ioreq_pfn, ioreq_pages;
 	/* PV: of the first round */
 	uint32_t max_vcpu_id;
 	uint64_t vcpu_map[GW_LEGACY_VCPUS_MAX / 64];
-	/* of the round at hand */
-	uint32_t came;		    /* a bit for each id of a chunk */
-	uint64_t pages, compressed; /* entries with contents, and bytes for them */
+	/* of the current round */
+	uint32_t came;		    /* a bit for each id of a chunk that came */
+	uint64_t pages, compressed; /* entries with contents, and bytes of compressed data */
 };
 
 struct gw_legacy_rules *gw_legacy_rules_new(const struct gw_findings *out, uint64_t layer_start)
@@ -43,7 +43,7 @@ void gw_legacy_rules_free(struct gw_legacy_rules *rules)
 	free(rules);
 }
 
-/* The item at hand, as findings name it. */
+/* The current item as a record, for findings. */
 static struct gw_record item_of(const struct gw_legacy_reader *r)
 {
 	return (struct gw_record){
@@ -53,14 +53,14 @@ static struct gw_record item_of(const struct gw_legacy_reader *r)
 	};
 }
 
-/* A rule is broken by the item at hand. */
+/* The current item breaks a rule. */
 #define BROKEN(rules, r, number, err, ...)                                                         \
 	({                                                                                         \
 		struct gw_record item_ = item_of(r);                                               \
 		gw_broken(&(rules)->reporter, number, item_.offset, &item_, err, __VA_ARGS__);     \
 	})
 
-/* The same, told once. */
+/* The same, but reported only once. */
 #define BROKEN_ONCE(rules, r, number, err, ...)                                                    \
 	((rules)->reporter.times[number] ? 0 : BROKEN(rules, r, number, err, __VA_ARGS__))
 
@@ -85,8 +85,8 @@ static int check_header(struct gw_legacy_rules *rules, const struct gw_legacy_re
 	return rc;
 }
 
-/* First entry of each fault; nr_entries: none. An XTAB entry may have any pfn: Xen
-   skips it, and up to Xen 3.4 it was an mfn. */
+/* Reports the first entry of each fault; nr_entries: none. An XTAB entry may have any pfn: Xen
+ * skips it, and up to Xen 3.4 it was an mfn. */
 static int check_entries(struct gw_legacy_rules *rules, const struct gw_legacy_reader *r,
 			 struct gw_error *err)
 {
@@ -142,8 +142,8 @@ static int check_compressed(struct gw_legacy_rules *rules, const struct gw_legac
 static int check_repeated(struct gw_legacy_rules *rules, const struct gw_legacy_reader *r,
 			  struct gw_error *err)
 {
-	/* After the first round tmem flushes pages, and a second list of pools adds to the first.
-	 */
+	/* After the first round tmem only forgets pages, and a second list of pools adds to the
+	 * first. */
 	uint32_t bit = UINT32_C(1) << -r->id;
 	bool again = rules->came & bit && r->id != GW_LEG_TMEM_EXTRA && r->id != GW_LEG_TMEM;
 
@@ -169,7 +169,8 @@ static int check_tmem(struct gw_legacy_rules *rules, const struct gw_legacy_read
 			   (unsigned long long)r->tmem_pages);
 }
 
-/* Whose keys could not be made of it would start a device model that knows less than it did. */
+/* Without the keys of this record a device model would start with less state than it had, so the
+ * record must be convertible. */
 static int check_toolstack(struct gw_legacy_rules *rules, const struct gw_legacy_reader *r,
 			   struct gw_error *err)
 {
@@ -275,7 +276,7 @@ static int check_body(struct gw_legacy_rules *rules, const struct gw_legacy_read
 			"the body ends without a page; is it that of %s guest, saved by %u-bit tools?",
 			r->header.kind.guest == GW_GUEST_X86_PV ? "a PV" : "an HVM",
 			r->header.kind.width * 8);
-	/* Each page is a byte at least. */
+	/* Each compressed page has at least one byte. */
 	if (rules->announced && r->rounds && rules->compressed < rules->pages)
 		rc |= BROKEN(rules, r, R_LEGACY_COMPRESSED, err,
 			     "the body ends with %llu bytes for %llu pages",
@@ -354,7 +355,7 @@ int gw_legacy_rules_event(struct gw_legacy_rules *rules, const struct gw_legacy_
 int gw_legacy_rules_framing(struct gw_legacy_rules *rules, const struct gw_legacy_reader *r,
 			    const char *text, struct gw_error *err)
 {
-	/* At its end a body can have nothing wrong but contents that are not complete. */
+	/* At the end of the body the only possible fault is incomplete compressed data. */
 	enum gw_rule_number number = r->id == GW_LEG_COMPRESSED_DATA || r->id == GW_LEG_END
 					     ? R_LEGACY_COMPRESSED
 					     : R_LEGACY_FRAMING;

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The rules for PAGE_DATA. Of each kind of fault in one record only the first entry is named.
+ * The rules for PAGE_DATA. For each kind of fault in a record only the first entry is named.
  */
 #include "format/rules/image.h"
 
-/* Which entries of a record are at fault, by the guest they are for. */
+/* Limits for the entries of a record, which depend on the guest. */
 struct limits {
-	uint64_t end;	   /* of the pfns */
-	unsigned reserved; /* a bit for each type that nobody uses */
+	uint64_t end;	   /* one past the highest pfn */
+	unsigned reserved; /* a bit for each type that is not defined */
 	unsigned tables;   /* a bit for each type of page table, if the guest has none */
 	unsigned too_deep; /* a bit for each type of page table that it has no level for */
 };
@@ -34,8 +34,7 @@ static struct limits limits_of(const struct gw_image_rules *rules)
 	return l;
 }
 
-/* An image has a million entries, and next to never one at fault: first it is asked whether there
- * is any. */
+/* An image has a million entries and hardly ever a fault, so this quick check comes first. */
 static bool all_well(const struct limits *l, const uint64_t *entries, size_t n)
 {
 	unsigned bad_types = l->reserved | l->tables | l->too_deep;
@@ -53,7 +52,7 @@ static bool all_well(const struct limits *l, const uint64_t *entries, size_t n)
 	return true;
 }
 
-/* First entry of each fault; -1 none. */
+/* First entry of each fault; -1: none. */
 struct faults {
 	ssize_t type, reserved, pfn, table, level;
 };

@@ -9,10 +9,10 @@
 #include "base/bytes.h"
 #include "base/util.h"
 
-/* Bits of rules->vcpus[], one per kind of record. */
+/* Bits of rules->vcpus[], one for each kind of record. */
 enum kind { K_BASIC = 1, K_EXTENDED = 2, K_XSAVE = 4, K_MSRS = 8 };
 
-/* Sizes of what Xen takes as extended state: none, or at least the legacy area and the header. */
+/* Sizes of extended state that Xen accepts: none, or at least the legacy area and the header. */
 #define XSAVE_NONE 16u
 #define XSAVE_AREA (16u + 512u + 64u)
 
@@ -92,7 +92,7 @@ static int check_p2m(struct gw_image_rules *rules, const struct gw_record *rec,
 	return rc;
 }
 
-/* The blob begins with a vCPU number and a size of its own, and those are what Xen obeys. */
+/* The blob begins with its own vCPU number and size, which Xen uses. */
 static int check_extended(struct gw_image_rules *rules, const struct gw_record *rec,
 			  const struct gw_vcpu_blob *vcpu, struct gw_error *err)
 {
@@ -158,7 +158,7 @@ static enum kind kind_of(uint32_t type)
 	}
 }
 
-/* Which vCPU it is, and whether the record may come now. */
+/* Checks the vCPU's number, and that the record may come now. */
 static int check_vcpu_place(struct gw_image_rules *rules, const struct gw_record *rec,
 			    const struct gw_vcpu_blob *vcpu, struct gw_error *err)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Reporting: how a broken rule becomes a finding, a text and an error. The rules
- * are in table.c, the checkers in the other files of this folder.
+ * Turns a broken rule into a finding, a text and an error. The rules are in table.c, the checkers
+ * in the other files of this folder.
  */
 #include "format/rules/internal.h"
 
@@ -55,7 +55,7 @@ static const char *type_name(enum gw_layer layer, uint32_t type, char unknown[24
 	return unknown;
 }
 
-/* What a part of the layer is called. */
+/* The name of a part of the layer. */
 static const char *part_name(enum gw_layer layer)
 {
 	switch (layer) {
@@ -84,7 +84,7 @@ char *gw_finding_format(const struct gw_finding *finding, char *text, size_t siz
 	return text;
 }
 
-/* What ended too early is another kind of failure than what is wrong. */
+/* Truncated input has another error code than invalid input. */
 static enum gw_code code_of(const struct gw_rule *rule)
 {
 	size_t number = (size_t)(rule - gw_rules_table);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Every rule of every layer, once. verify reports what they find, restore obeys them: both
- * feed the same checker with the same records, so what one calls an error the other refuses.
- * No checker here needs a domain; the rules that only a restore can see broken are in the table,
- * too, and checked where it happens.
+ * Every rule of every layer, once. verify reports the findings, restore obeys them: both give the
+ * same checker the same records, so what one calls an error the other refuses. No checker here
+ * needs a domain. Rules that only a restore can check are in the table as well, and are checked
+ * there.
  */
 #ifndef GW_FORMAT_RULES_RULES_H
 #define GW_FORMAT_RULES_RULES_H
@@ -19,8 +19,7 @@
 
 enum gw_level {
 	GW_LEVEL_NOTE,	  /* worth knowing */
-	GW_LEVEL_WARNING, /* breaks the specification, but released Xens wrote it and read it back
-			   */
+	GW_LEVEL_WARNING, /* breaks the specification, but released Xens wrote and read it */
 	GW_LEVEL_ERROR,	  /* restore refuses */
 };
 
@@ -33,14 +32,14 @@ enum gw_layer {
 	GW_LAYER_LEGACY,
 };
 
-/* A rule of the table in rules.c. Ids are stable words ("page-data-count") for JSON and tests. */
+/* A rule of the table in table.c. Ids are stable words ("page-data-count") for JSON and tests. */
 struct gw_rule {
 	const char *id;
 	enum gw_layer layer;
 	enum gw_level level;
-	const char *text;   /* what is demanded, one sentence */
-	const char *source; /* where it is written: "libxc-migration-stream, PAGE_DATA" */
-	bool deep;	    /* no checker here sees it broken, only a restore does */
+	const char *text;   /* the demand, in one sentence */
+	const char *source; /* its source: "libxc-migration-stream, PAGE_DATA" */
+	bool deep;	    /* only a restore can check it, no checker here */
 };
 
 const struct gw_rule *gw_rules(size_t *count);
@@ -50,7 +49,7 @@ const char *gw_level_name(enum gw_level level);
 /* "file", "xl header", "xend header", "libxl stream", "libxc image", "legacy image" */
 const char *gw_layer_name(enum gw_layer layer);
 
-/* A rule broken somewhere. */
+/* A place where a rule is broken. */
 struct gw_finding {
 	const struct gw_rule *rule;
 	enum gw_level level;
@@ -66,21 +65,21 @@ char *gw_finding_format(const struct gw_finding *finding, char *text, size_t siz
 
 /*
  * Receives findings; verify collects them, restore stops at the first error. A checker reports a
- * rule that is broken again and again a few dozen times at most, some warnings once.
+ * rule that is broken many times at most a few dozen times, some warnings once.
  */
 struct gw_findings {
 	void (*report)(void *opaque, const struct gw_finding *finding);
 	void *opaque;
 };
 
-/* The state of one image as the checker knows it. Zeroed by init; frees its memory in free. */
+/* The checker's state for one image. */
 enum gw_image_kind { GW_IMAGE_PLAIN, GW_IMAGE_CHECKPOINTED, GW_IMAGE_ANY };
 struct gw_image_rules;
 
 /*
- * base: offset of the image's first byte in the input, for messages. kind: what the container
- * promises (ANY for a bare file: CHECKPOINT records make it checkpointed). max_pfns: bound for pfns
- * (0: the checker's own, 2^36). Borrowed out. NULL: no memory.
+ * base: offset of the image's first byte in the input, for messages. kind: as the container demands
+ * (ANY for a bare file, in which CHECKPOINT records make it checkpointed). max_pfns: bound for pfns
+ * (0: the checker's own, 2^36). Borrowed: out. NULL: no memory.
  */
 struct gw_image_rules *gw_image_rules_new(const struct gw_findings *out, uint64_t layer_start,
 					  enum gw_image_kind kind, uint64_t max_pfns);
@@ -96,35 +95,34 @@ int gw_image_rules_header(struct gw_image_rules *rules, const struct gw_image_he
 /* A whole record other than PAGE_DATA, before it is applied. */
 int gw_image_rules_record(struct gw_image_rules *rules, const struct gw_record *rec,
 			  struct gw_error *err);
-/* A PAGE_DATA record whose entries are in: the reader after GW_IMAGE_PAGES. */
+/* A PAGE_DATA record after its entries were read: the reader at GW_IMAGE_PAGES. */
 int gw_image_rules_pages(struct gw_image_rules *rules, const struct gw_image_reader *reader,
 			 struct gw_error *err);
 /*
- * The image is over: the END record was read, or input ended. at_boundary: not inside a record;
- * inside: the record that was cut, if its header was read, else NULL; offset: where the input
- * ended. A checkpointed image that ends after a CHECKPOINT is whole up to it. What should have come
- * before an END or a CHECKPOINT and did not was reported with that record.
+ * The image is over: END was read, or the input ended. at_boundary: not inside a record; inside:
+ * the record that was cut, if its header was read, else NULL; offset: where the input ended. A
+ * checkpointed image that ends after a CHECKPOINT is complete up to it. Records missing before an
+ * END or CHECKPOINT were reported with that record.
  */
 int gw_image_rules_end(struct gw_image_rules *rules, bool at_boundary,
 		       const struct gw_record *inside, uint64_t offset, struct gw_error *err);
-/* The framing is lost, or another layer's fault at this offset, in the given record if rec is not
- * NULL. */
+/* The framing is lost, or another layer has a fault at this offset, in the given record if rec is
+ * not NULL. */
 int gw_image_rules_framing(struct gw_image_rules *rules, uint64_t offset,
 			   const struct gw_record *rec, const char *text, struct gw_error *err);
 
-/* What the rules learned on the way, for restore and inspect. */
+/* Facts that the rules collected, for restore and inspect. */
 struct gw_image_facts {
 	unsigned version;
 	enum gw_guest_type type;
-	unsigned pv_width; /* 0 unknown */
+	unsigned pv_width; /* 0: unknown */
 	uint64_t pv_max_pfn;
-	bool static_data_end;	   /* seen or inferred */
-	bool static_data_inferred; /* by the rule for v2 */
+	bool static_data_end;	   /* read or inferred */
+	bool static_data_inferred; /* inferred, by the rule for v2 */
 	bool verify_mode;
-	uint64_t checkpoints;	/* CHECKPOINT records seen */
-	bool ended;		/* END seen */
-	bool not_for_stock_xen; /* carries a record that a stock Xen would ignore to the guest's
-				   harm */
+	uint64_t checkpoints;	/* CHECKPOINT records read */
+	bool ended;		/* END was read */
+	bool not_for_stock_xen; /* has a record that stock Xen would ignore to the guest's harm */
 };
 const struct gw_image_facts *gw_image_rules_facts(const struct gw_image_rules *rules);
 
@@ -137,31 +135,32 @@ int gw_stream_rules_header(struct gw_stream_rules *rules, const struct gw_stream
 /* guest: from the image header once it is known, else GW_GUEST_NONE. */
 int gw_stream_rules_record(struct gw_stream_rules *rules, const struct gw_record *rec,
 			   enum gw_guest_type guest, struct gw_error *err);
-/* The same for a record whose body was only announced (GW_STREAM_BODY): its ids are judged too. */
+/* The same for a record whose body is only announced (GW_STREAM_BODY): its ids are judged as
+ * well. */
 int gw_stream_rules_body(struct gw_stream_rules *rules, const struct gw_stream_reader *reader,
 			 enum gw_guest_type guest, struct gw_error *err);
-/* The config in front says that this guest is PVH: it has no device model to miss. */
+/* The config says that this guest is PVH: it does not need a device model. */
 void gw_stream_rules_pvh(struct gw_stream_rules *rules);
-/* A CHECKPOINT of the image inside hands control to this layer until CHECKPOINT_END. */
+/* A CHECKPOINT of the image: records of this layer follow until CHECKPOINT_END. */
 void gw_stream_rules_checkpoint(struct gw_stream_rules *rules);
 int gw_stream_rules_end(struct gw_stream_rules *rules, bool at_boundary,
 			const struct gw_record *inside, uint64_t offset, struct gw_error *err);
 
-/* The legacy image: fed with every event of its reader, before it is applied. */
+/* The legacy image: gets every event of its reader before it is applied. */
 struct gw_legacy_rules;
 struct gw_legacy_rules *gw_legacy_rules_new(const struct gw_findings *out, uint64_t layer_start);
 void gw_legacy_rules_free(struct gw_legacy_rules *rules);
 int gw_legacy_rules_event(struct gw_legacy_rules *rules, const struct gw_legacy_reader *r,
 			  enum gw_legacy_event event, struct gw_error *err);
-/* The reader cannot go on (text is its error), or compressed contents are not valid, or at the end
- * of a body not complete. */
+/* The reader cannot continue (text is its error), or compressed contents are invalid, or incomplete
+ * at the end of a body. */
 int gw_legacy_rules_framing(struct gw_legacy_rules *rules, const struct gw_legacy_reader *r,
 			    const char *text, struct gw_error *err);
 /* The input ended at this offset. After a complete state this is no error; inside a later round it
  * is a warning, because that round is lost. */
 int gw_legacy_rules_end(struct gw_legacy_rules *rules, const struct gw_legacy_reader *r,
 			bool at_boundary, uint64_t offset, struct gw_error *err);
-/* It ended before the device model's record, gw_legacy_reader_without_model(): a warning. */
+/* The input ended before the device model's record, gw_legacy_reader_without_model(): a warning. */
 int gw_legacy_rules_no_model(struct gw_legacy_rules *rules, const struct gw_legacy_reader *r,
 			     struct gw_error *err);
 

@@ -25,7 +25,7 @@ struct gw_stream_rules {
 	uint64_t checkpoints;  /* CHECKPOINT_END records seen */
 	bool emulator_context; /* of this round */
 	bool any_emulator_context;
-	bool pvh; /* known to be, from elsewhere */
+	bool pvh; /* known from elsewhere */
 	enum gw_guest_type guest;
 };
 
@@ -149,7 +149,7 @@ static int check_checkpoint_state(struct gw_stream_rules *rules, const struct gw
 	return rc;
 }
 
-/* Only characters that xenstored accepts in a path: no dots, so the path cannot leave its
+/* True for characters that xenstored accepts in a path, except dots: so the path cannot leave its
  * directory. */
 static bool path_is_safe(const char *key)
 {
@@ -164,7 +164,7 @@ static bool path_is_safe(const char *key)
 	return true;
 }
 
-/* physmap/X/start_addr and the like, where X is a number in hex. */
+/* True for physmap/X/start_addr and the like, where X is a hex number. */
 static bool path_is_physmap(const char *key)
 {
 	static const char *const leaves[] = {"/start_addr", "/size", "/name"};
@@ -181,7 +181,7 @@ static bool path_is_physmap(const char *key)
 	return false;
 }
 
-/* Some hostile bytes as text for a message. */
+/* Hostile bytes as text for a message. */
 static const char *printable(const char *s, char out[64])
 {
 	size_t n = 0;
@@ -220,7 +220,7 @@ static int check_xenstore(struct gw_stream_rules *rules, const struct gw_record 
 	return rc;
 }
 
-/* Emulator records; head: their first bytes, NULL if they are not known. */
+/* Emulator records; head: their first bytes, NULL if unknown. */
 static int check_emulator(struct gw_stream_rules *rules, const struct gw_record *rec,
 			  const uint8_t *head, struct gw_error *err)
 {

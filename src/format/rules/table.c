@@ -329,7 +329,7 @@ const struct gw_rule gw_rules_table[GW_NR_RULES] = {
 	[R_XENABI_PLACE] = ERROR(GW_LAYER_LIBXC, "godwit-xenabi-place",
 		"GODWIT_XENABI is not empty and comes once, right before END or the first CHECKPOINT.", "docs/format.md, GODWIT_XENABI"),
 
-	/* What only a restore can see. */
+	/* Rules that only a restore can check. */
 	[R_DEEP_DOMAIN] = DEEP(ERROR, GW_LAYER_LIBXC, "domain-size",
 		"The image has no more pages, pfns and vCPUs than its domain may have.",
 		"a limit of the domain"),

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The rules for the header of xend. Its config is only held against what every config is like.
+ * The rules for the header of xend. Of its config only the form is checked.
  */
 #include "format/rules/internal.h"
 
@@ -23,7 +23,7 @@ int gw_xend_rules(const struct gw_xend *xend, const struct gw_findings *out, uin
 		return gw_broken(&r, R_XEND_SIZE, AT_LENGTH, NULL, err,
 				 "the header gives a config of %d bytes, at most %u expected",
 				 xend->config_len, GW_XEND_CONFIG_MAX);
-	/* A cut config is the caller's finding; what is there of it says nothing. */
+	/* The caller reports a cut config; its bytes are not judged. */
 	if (xend->config.len < (size_t)xend->config_len)
 		return 0;
 	if (gw_xend_config_read((const char *)xend->config.data, xend->config.len, &config, &why) ==

@@ -56,7 +56,7 @@ int gw_xlfile_rules(const struct gw_xlfile *xl, const struct gw_findings *out, u
 	uint32_t unknown = xl->mandatory_flags & ~(GW_XLFILE_JSON | GW_XLFILE_STREAM_V2);
 	int rc = 0;
 
-	/* The writer's byte order is not ours: every other field is read wrong. */
+	/* The file has another byte order, so every other field was read wrong. */
 	if (xl->byteorder != GW_XLFILE_BYTEORDER)
 		return gw_broken(&r, R_XL_BYTEORDER, AT_BYTEORDER, NULL, err,
 				 "the byte order field is 0x%08x, expected 0x%08x", xl->byteorder,
@@ -76,7 +76,7 @@ int gw_xlfile_rules(const struct gw_xlfile *xl, const struct gw_findings *out, u
 				 "%u bytes of optional data, at most %u expected", xl->optional_len,
 				 GW_XLFILE_CONFIG_MAX) |
 		       rc;
-	/* Cut optional data is the caller's finding; what is there of it says nothing. */
+	/* The caller reports cut optional data; its bytes are not judged. */
 	if (xl->optional.len < xl->optional_len)
 		return rc;
 	return check_config(&r, xl, err) | rc;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The table of CPU features: names and bits of CPUID as Intel's and AMD's manuals give them, in the
- * words of Xen's public/arch-x86/cpufeatureset.h.
+ * The table of CPU features: bits of CPUID from Intel's and AMD's manuals, with the names of Xen's
+ * public/arch-x86/cpufeatureset.h.
  */
 #include "format/x86/cpu_features.h"
 
@@ -255,7 +255,7 @@ const char *const gw_arch_caps_names[64] = {[0] = "rdcl_no",
 					    [28] = "rfds_clear",
 					    [62] = "its_no"};
 
-/* Other names for some of them, as Linux and QEMU write them. */
+/* Other names of some features, used by Linux and QEMU. */
 static const struct {
 	const char *alias, *name;
 } aliases[] = {

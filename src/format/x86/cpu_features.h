@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The feature table as policy.c walks it; others use policy.h.
+ * The feature table, for policy.c; other files use policy.h.
  */
 #ifndef GW_FORMAT_X86_CPU_FEATURES_H
 #define GW_FORMAT_X86_CPU_FEATURES_H
@@ -16,8 +16,8 @@
 struct gw_cpu_feature_word {
 	uint32_t leaf, subleaf;
 	enum gw_cpuid_reg reg;
-	/* Bits that are no demand: they mirror state (osxsave), topology (htt), another word, or a
-	 * lack. */
+	/* Bits that a host need not offer: they show state (osxsave), topology (htt), another
+	 * word's bit, or a lack. */
 	uint32_t no_demand;
 	const char *names[32];
 };
@@ -26,7 +26,7 @@ extern const struct gw_cpu_feature_word gw_cpu_feature_words[];
 extern const size_t gw_cpu_nr_feature_words;
 extern const char *const gw_arch_caps_names[64];
 
-/* Leaves without subleaves are written with either number. */
+/* A leaf without subleaves may have either number. */
 static inline bool gw_cpuid_same_subleaf(uint32_t a, uint32_t b)
 {
 	return (a == GW_CPUID_NO_SUBLEAF ? 0 : a) == (b == GW_CPUID_NO_SUBLEAF ? 0 : b);

@@ -43,7 +43,7 @@ void gw_hvm_walk_init(struct gw_hvm_walk *walk, const void *blob, size_t len)
 	*walk = (struct gw_hvm_walk){.blob = blob, .len = len};
 }
 
-/* The entry has its place: HEADER first and only there, END without data and last. */
+/* Checks the entry's place: HEADER first and only there, END without data and last. */
 static int check_place(const struct gw_hvm_walk *walk, const struct gw_hvm_entry *entry,
 		       struct gw_error *err)
 {
@@ -154,8 +154,8 @@ void gw_hvm_header_encode(uint8_t raw[GW_HVM_HEADER_SIZE], const struct gw_hvm_h
 }
 
 /*
- * Where struct hvm_hw_cpu has its fields (public/arch-x86/hvm/save.h). Selectors, limits, bases and
- * attributes are arrays in the order of enum gw_hvm_segment_index; limits and bases are
+ * Offsets of the fields of struct hvm_hw_cpu (public/arch-x86/hvm/save.h). Selectors, limits, bases
+ * and attributes are arrays in the order of enum gw_hvm_segment_index; limits and bases are
  * followed by those of idtr and gdtr.
  */
 #define CPU_FPU	      0
@@ -213,7 +213,7 @@ static const struct field cpu_fields[] = {
 
 #define TSC_AUX_AT 1000
 
-/* Brings an older record into today's shape, as Xen's own fix-up does. */
+/* Converts an older record to the current size, as Xen does. */
 static int cpu_to_current(const struct gw_hvm_entry *entry, uint8_t raw[GW_HVM_CPU_SIZE],
 			  struct gw_error *err)
 {

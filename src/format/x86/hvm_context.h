@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * The HVM_CONTEXT blob: Xen's own save records of an HVM guest (public/hvm/save.h and
- * public/arch-x86/hvm/save.h). A walk over its entries, a builder, and codecs for the two
- * entries that godwit looks into: HEADER and CPU. All others are bytes.
+ * public/arch-x86/hvm/save.h). It has a walk over its entries, a builder, and codecs for the two
+ * entries whose fields godwit uses: HEADER and CPU. All others are bytes.
  */
 #ifndef GW_FORMAT_X86_HVM_CONTEXT_H
 #define GW_FORMAT_X86_HVM_CONTEXT_H
@@ -65,11 +65,12 @@ void gw_hvm_walk_init(struct gw_hvm_walk *walk, const void *blob, size_t len);
  * length, bytes after END, no END.
  */
 int gw_hvm_walk_next(struct gw_hvm_walk *walk, struct gw_hvm_entry *entry, struct gw_error *err);
-/* The first entry of that kind: 1, 0 if there is none, -1 if the walk fails before it is found. */
+/* Finds the first entry of that kind: 1, 0 if there is none, -1 if the walk fails before it is
+ * found. */
 int gw_hvm_find(const void *blob, size_t len, uint16_t typecode, uint16_t instance,
 		struct gw_hvm_entry *entry, struct gw_error *err);
 
-/* Appends descriptor and data. END is an entry without data. Xen wants typecodes ascending, END
+/* Appends descriptor and data. END is an entry without data. Xen expects ascending typecodes, END
  * last. */
 int gw_hvm_entry_append(struct gw_buffer *buf, uint16_t typecode, uint16_t instance,
 			const void *data, uint32_t length, struct gw_error *err);
@@ -85,7 +86,7 @@ struct gw_hvm_header {
 	uint32_t gtsc_khz;  /* the guest's TSC */
 };
 
-/* Fails unless the length, magic and version are those Xen accepts. */
+/* Fails unless Xen would accept the length, magic and version. */
 int gw_hvm_header_decode(const struct gw_hvm_entry *entry, struct gw_hvm_header *header,
 			 struct gw_error *err);
 void gw_hvm_header_encode(uint8_t raw[GW_HVM_HEADER_SIZE], const struct gw_hvm_header *header);
@@ -149,7 +150,7 @@ struct gw_hvm_cpu {
 	uint64_t shadow_gs; /* KERNEL_GS_BASE */
 	uint64_t msr_flags; /* obsolete, ignored by Xen */
 	uint64_t lstar, star, cstar, syscall_mask, efer, tsc_aux;
-	uint64_t tsc; /* what rdtsc would return */
+	uint64_t tsc; /* the value that rdtsc returns */
 	/* Bits 0-7 vector, 8-10 type, 11 error code valid, 31 valid: as VMX and SVM inject events.
 	 */
 	uint32_t pending_event;
@@ -158,7 +159,7 @@ struct gw_hvm_cpu {
 	uint32_t pad;
 };
 
-/* Takes each of the three sizes; the older ones give flags GW_HVM_CPU_FPU_VALID, as Xen does. */
+/* Accepts each of the three sizes; the older two give the flag GW_HVM_CPU_FPU_VALID, as in Xen. */
 int gw_hvm_cpu_decode(const struct gw_hvm_entry *entry, struct gw_hvm_cpu *cpu,
 		      struct gw_error *err);
 void gw_hvm_cpu_encode(uint8_t raw[GW_HVM_CPU_SIZE], const struct gw_hvm_cpu *cpu);

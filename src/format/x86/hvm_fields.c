@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Tables of HVM save records.
+ * Tables of the fields of HVM save records.
  */
 #include "format/x86/hvm_fields.h"
 
@@ -202,7 +202,8 @@ static const struct gw_field_row rows_cpu[] = {
 	ROWS_END,
 };
 
-/* What follows, in an entry of Xen 3.4 and later, and in an older one without tsc_aux. */
+/* The fields after msr_efer: in an entry of Xen 3.4 and later, and in an older one without
+ * tsc_aux. */
 static const struct gw_field_row rows_cpu_tail[] = {
 	HEX("msr_tsc_aux", 1000, 8),
 	DEC("tsc", 1008, 8),
@@ -364,11 +365,11 @@ static const struct gw_field_row rows_xsave_header[] = {FLAGS("xstate_bv", 512, 
 							HEX("xcomp_bv", 520, 8), ROWS_END};
 static const struct gw_field_row rows_ymm[] = {RAWS("ymm_high#", 576, 16, 16, 16), ROWS_END};
 
-#define XSAVE_EXTENDED 576 /* of an area: what follows legacy part and header */
+#define XSAVE_EXTENDED 576 /* in an XSAVE area: after the legacy part and header */
 #define XSAVE_YMM_END  832
 #define XCR0_AVX       UINT64_C(4)
 
-/* Entries that are one table; the others are put together below. */
+/* Entries with a single table; the others are put together below. */
 static const struct gw_field_row *const tables[] = {
 	[GW_HVM_HEADER] = rows_header,
 	[GW_HVM_PIC] = rows_pic,
@@ -406,7 +407,7 @@ void gw_xsave_fields(const void *data, size_t len, gw_field_fn fn, void *opaque)
 	len -= 16;
 	gw_fxsave_fields(area, len, fn, opaque);
 	gw_fields_walk(rows_xsave_header, area, len, fn, opaque);
-	/* In the compacted form (bit 63 of xcomp_bv) components lie elsewhere. */
+	/* In the compacted form (bit 63 of xcomp_bv) components have other offsets. */
 	if (len >= XSAVE_YMM_END && gw_get_le64((const uint8_t *)data + 8) & XCR0_AVX &&
 	    !(gw_get_le64(area + 520) >> 63)) {
 		gw_fields_walk(rows_ymm, area, len, fn, opaque);
@@ -449,7 +450,7 @@ static void xsave(const struct gw_hvm_entry *entry, gw_field_fn fn, void *opaque
 		gw_xsave_fields(entry->data + 8, entry->length - 8, fn, opaque);
 }
 
-/* No more than count says, and no more than there are. */
+/* Not more than count says, and not more than the entry holds. */
 static void msrs(const struct gw_hvm_entry *entry, gw_field_fn fn, void *opaque)
 {
 	uint64_t claimed;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * CPU policies as values: copy and free, leaves and features in them, and the comparison of
- * what a guest has with what a host offers.
+ * CPU policies as values: copies and frees them, finds leaves and features, and compares a guest's
+ * policy with that of a host.
  */
 #include "format/x86/policy.h"
 
@@ -23,7 +23,7 @@ void gw_policy_free(struct gw_policy *policy)
 	*policy = (struct gw_policy){0};
 }
 
-/* A copy of n things of that size in *out; NULL for none. */
+/* Copies n elements of that size to *out; NULL for none. */
 static int copy_array(void **out, const void *src, size_t n, size_t size, struct gw_error *err)
 {
 	*out = NULL;
@@ -80,7 +80,7 @@ uint32_t gw_cpuid_leaf_reg(const struct gw_cpuid_leaf *leaf, enum gw_cpuid_reg r
 	return regs[reg];
 }
 
-/* 0 for a leaf that the policy has not. */
+/* 0 for a leaf that the policy lacks. */
 static uint32_t reg_of(const struct gw_policy *policy, uint32_t leaf, uint32_t subleaf,
 		       enum gw_cpuid_reg reg)
 {
@@ -106,7 +106,7 @@ static int add_leaf(struct gw_policy *policy, uint32_t leaf, uint32_t subleaf, s
 	return 0;
 }
 
-/* Nothing happens if the policy has no such leaf. */
+/* Does nothing if the policy lacks the leaf. */
 static void set_bit(struct gw_policy *policy, uint32_t leaf, uint32_t subleaf,
 		    enum gw_cpuid_reg reg, unsigned bit, bool on)
 {
@@ -138,7 +138,7 @@ int gw_policy_set_feature(struct gw_policy *policy, const struct gw_cpu_feature 
 	return 0;
 }
 
-/* A comparison under way. */
+/* The state of a comparison. */
 struct compare {
 	const struct gw_policy *wanted, *offered;
 	void (*report)(void *opaque, const struct gw_policy_lack *lack);
@@ -182,7 +182,7 @@ static void compare_word(struct compare *c, const struct gw_cpu_feature_word *wo
 	}
 }
 
-/* eax of these leaves says how many leaves (subleaves) there are. */
+/* Compares eax of a leaf that gives the number of leaves or subleaves. */
 static void compare_max(struct compare *c, uint32_t leaf)
 {
 	uint32_t wanted = reg_of(c->wanted, leaf, 0, GW_EAX);
@@ -209,7 +209,7 @@ static void vendor_of(const struct gw_cpuid_leaf *leaf, char name[13])
 			name[i] = '?';
 }
 
-/* SYSCALL, SYSENTER and errata differ between vendors in ways no feature bit tells. */
+/* SYSCALL, SYSENTER and errata differ between vendors in ways that no feature bit shows. */
 static void compare_vendor(struct compare *c)
 {
 	const struct gw_cpuid_leaf *wanted = gw_policy_leaf(c->wanted, LEAF_BASIC, 0);

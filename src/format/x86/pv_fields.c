@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Tables of a PV guest's state.
+ * Tables of the fields of a PV guest's state.
  */
 #include "format/x86/pv_fields.h"
 
@@ -233,16 +233,16 @@ static const struct gw_field_row rows_shared32[] = {
 	ROWS_END,
 };
 
-/* The traps of a blob, on their way to fn. */
+/* The traps of a blob, passed to fn. */
 struct traps {
 	const struct gw_pv_layout *layout;
 	const uint8_t *first;
-	size_t len; /* of all */
+	size_t len; /* length of all */
 	gw_field_fn fn;
 	void *opaque;
 };
 
-/* Only those that are set: they have an address. */
+/* Passes a trap on if it is set, that is, has an address. */
 static void give_trap(void *opaque, const struct gw_field *field)
 {
 	const struct traps *t = opaque;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The fields of a PV guest's vCPU records and shared_info. Names and places follow Xen's public
+ * The fields of a PV guest's vCPU records and shared_info. Names and offsets follow Xen's public
  * xen.h and arch-x86/xen.h, for both guest widths.
  */
 #ifndef GW_FORMAT_X86_PV_FIELDS_H
@@ -12,7 +12,7 @@
 void gw_pv_basic_fields(unsigned width, const void *data, size_t len, gw_field_fn fn, void *opaque);
 /* X86_PV_VCPU_EXTENDED */
 void gw_pv_extended_fields(const void *data, size_t len, gw_field_fn fn, void *opaque);
-/* SHARED_INFO; event channels are counted: how many are pending, how many masked. */
+/* SHARED_INFO; event channels are given as numbers of pending and masked ones. */
 void gw_shared_info_fields(unsigned width, const void *data, size_t len, gw_field_fn fn,
 			   void *opaque);
 /* "default", "always_emulate", "never_emulate", "pvrdtscp"; NULL for others. */

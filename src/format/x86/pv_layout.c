@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The two layouts of pv_layout.h, and what in their page tables is Xen's.
+ * The two layouts of pv_layout.h, and the slots of Xen in their page tables.
  */
 #include "format/x86/pv_layout.h"
 
@@ -90,8 +90,9 @@ bool gw_pv_is_xens(const struct gw_pv_layout *l, unsigned level, unsigned slot, 
 	if (slot < first || slot > last)
 		return false;
 	/*
-	 * Whose an entry high in a 32-bit guest's L2 is, the page alone does not tell. Savers of
-	 * old left Xen's superpages there, with pfn 0; guests have no superpages.
+	 * A high entry in the L2 of a 32-bit guest can be Xen's or the guest's; the page alone does
+	 * not show which. Old versions left Xen's superpages there, with pfn 0; guests have no
+	 * superpages.
 	 */
 	return l->width == 8 || level == 3 || (pte & GW_PV_PTE_PSE);
 }

@@ -26,10 +26,10 @@
 #define GW_PV_VCPU_INFO_SIZE	64u
 #define GW_PV_VCPU_INFO_PENDING 8u /* evtchn_pending_sel, one word; 4 in a 32-bit guest */
 
-/* Slots of page tables that are Xen's, not the guest's. */
+/* Slots of page tables that belong to Xen. */
 #define GW_PV64_L4_XEN_FIRST 256u
 #define GW_PV64_L4_XEN_LAST  271u
-#define GW_PV32_L3_GUEST     4u	  /* slots from here on mean nothing in a PAE L3 */
+#define GW_PV32_L3_GUEST     4u	  /* slots from here on are unused in a PAE L3 */
 #define GW_PV32_L2_XEN_FIRST 428u /* to 511, in the L2 that maps the last GiB */
 
 struct gw_pv_layout {
@@ -59,7 +59,7 @@ struct gw_pv_layout {
 /* NULL for a width that is neither 4 nor 8. */
 const struct gw_pv_layout *gw_pv_layout(unsigned width);
 
-/* A word of the guest's, zero-extended. */
+/* A word of the guest, zero-extended. */
 static inline uint64_t gw_pv_get_word(const struct gw_pv_layout *l, const void *p)
 {
 	return l->width == 8 ? gw_get_le64(p) : gw_get_le32(p);
@@ -73,7 +73,7 @@ static inline void gw_pv_put_word(const struct gw_pv_layout *l, void *p, uint64_
 		gw_put_le32(p, (uint32_t)v);
 }
 
-/* Word i of a list of the guest's, entry i of a page table. */
+/* Word i of a list of the guest, or entry i of a page table. */
 static inline uint8_t *gw_pv_word_at(const struct gw_pv_layout *l, const void *list, size_t i)
 {
 	return (uint8_t *)(uintptr_t)list + i * l->width;
@@ -91,11 +91,11 @@ static inline uint64_t gw_pv_pte_frame(uint64_t pte)
 }
 
 /*
- * Which slots of a page table are Xen's: the first of them, and *last; GW_PV_PTES if none are.
- * xen_l2: of an L2 of a 32-bit guest, it is the one that maps the last GiB.
+ * Returns the first slot of Xen in a page table, and *last; GW_PV_PTES if it has none. xen_l2: the
+ * L2 of a 32-bit guest that maps the last GiB.
  */
 unsigned gw_pv_xen_slots(const struct gw_pv_layout *l, unsigned level, bool xen_l2, unsigned *last);
-/* True if this entry of a stored page table is Xen's, not the guest's, and is not restored. */
+/* True if this entry of a stored page table belongs to Xen and is not restored. */
 bool gw_pv_is_xens(const struct gw_pv_layout *l, unsigned level, unsigned slot, uint64_t pte);
 
 /* cr3 of a 32-bit guest keeps bits 20-31 of the frame number in its low bits ("extended cr3"). */

@@ -12,7 +12,7 @@
 
 #include "base/util.h"
 
-/* Deeper lists are not indented any further: the output stays in proportion to the text. */
+/* Lists deeper than this are not indented further, so the output stays proportional to the text. */
 #define INDENT	     4u
 #define INDENTED_MAX 8u
 
@@ -26,7 +26,7 @@ static bool is_space(char c)
 	return c && strchr(" \t\n\v\f\r", c);
 }
 
-/* What ends an atom, although it may itself begin one. */
+/* True for characters that end an atom, even if they begin one. */
 static bool is_separator(char c)
 {
 	return c && strchr("{}()<>[];", c);
@@ -123,7 +123,8 @@ static int digit_of(char c, unsigned base)
 	return pos && (unsigned)(pos - digits) < base ? (int)(pos - digits) : -1;
 }
 
-/* Reads the number at *at, of at most so many digits, and moves *at after it. -1: no number. */
+/* Reads a number with a limit of most digits at *pos, and moves *pos after it. -1: there is no
+ * number. */
 static int number(const char *text, size_t *pos, size_t end, unsigned base, size_t most)
 {
 	size_t stop = GW_MIN(end, *pos + most);
@@ -134,7 +135,7 @@ static int number(const char *text, size_t *pos, size_t end, unsigned base, size
 	return value;
 }
 
-/* Returns the byte of the escape at *at; any other backslash is itself. */
+/* Returns the byte of the escape at *pos; any other backslash stands for itself. */
 static char escaped(const char *text, size_t *pos, size_t end)
 {
 	static const char letters[] = "abtnvfr\\'\"", bytes[] = "\a\b\t\n\v\f\r\\'\"";
@@ -198,7 +199,7 @@ int gw_sxp_lay_out(const char *text, size_t len, struct gw_buffer *out, struct g
 			return -1;
 		if (token == GW_SXP_END)
 			return last == GW_SXP_END ? 0 : gw_buffer_append(out, "\n", 1, err);
-		/* A list begins a line, and so does what comes behind one. */
+		/* A list begins a new line, and so does the token after a list. */
 		if (last != GW_SXP_END && token == GW_SXP_OPEN)
 			rc = new_line(out, s.depth - 1, err);
 		else if (last == GW_SXP_CLOSE && token == GW_SXP_ATOM)

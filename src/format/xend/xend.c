@@ -59,17 +59,17 @@ void gw_xend_free(struct gw_xend *xend)
 
 /* The config: (domain (KEY VALUE) ... (image (KIND (KEY VALUE) ...)) (device (KIND ...)) ...) */
 
-#define LEVELS 5u /* depths that say something, 0 included */
+#define LEVELS 5u /* depths that matter, including 0 */
 
 struct reading {
 	struct gw_sxp sxp;
 	struct gw_xend_config *config;
-	unsigned nr[LEVELS]; /* elements so far of the list that is open at each depth */
-	char key[24];	     /* of the list at depth 2: its first element; "" if that is no atom */
+	unsigned nr[LEVELS]; /* elements so far of the open list at each depth */
+	char key[24];	     /* first element of the list at depth 2; "" if it is not an atom */
 	char inner[24];	     /* of the list at depth 4, likewise */
 };
 
-/* The atom at hand, if it is a text that fits and nothing was said before. */
+/* Takes the current atom, if it is text that fits and no value came before. */
 static void take_text(const struct reading *r, char *to, size_t size)
 {
 	size_t len;
@@ -136,7 +136,7 @@ static void count_device(struct gw_xend_config *c, const char *kind)
 	c->devices[i].count++;
 }
 
-/* (image (KIND ...)), (device (KIND ...)): xend names all that is not HVM after its kernel. */
+/* (image (KIND ...)), (device (KIND ...)): an image of any KIND but "hvm" is a PV guest's. */
 static void take_kind(struct reading *r)
 {
 	char kind[sizeof(r->config->devices[0].kind)];
@@ -186,7 +186,7 @@ static int take_atom(struct reading *r, struct gw_error *err)
 	return 0;
 }
 
-/* A list begins, the element of the one around it. */
+/* A list begins as an element of the list around it. */
 static int open_list(struct reading *r, struct gw_error *err)
 {
 	unsigned depth = r->sxp.depth, nth = 0;

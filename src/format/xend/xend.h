@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * The header that xend, the toolstack of Xen 3.x to 4.4, puts before a legacy image that it saves
- * ("xm save") or migrates: a signature, a length, and the domain's config as an S-expression. What
- * follows is the image alone; of an HVM guest the device model's state ends the file (legacy.h).
- * No Xen of today reads any of it. How S-expressions are spelled is not of this file (sxp.h).
+ * ("xm save") or migrates: a signature, a length, and the domain's config as an S-expression. The
+ * image alone follows; for an HVM guest the device model's state ends the file (legacy.h). No
+ * current Xen reads it. sxp.h reads S-expressions.
  */
 #ifndef GW_FORMAT_XEND_XEND_H
 #define GW_FORMAT_XEND_XEND_H
@@ -19,15 +19,15 @@
 
 #define GW_XEND_MAGIC_SIZE  16
 #define GW_XEND_HEADER_SIZE 20
-/* Of a config; larger is refused. xend knows no limit, but its configs have some KiB. */
+/* Limit of a config; larger ones are refused. xend has no limit, but its configs have some KiB. */
 #define GW_XEND_CONFIG_MAX (1u << 20)
 
 extern const char gw_xend_magic[GW_XEND_MAGIC_SIZE + 1];
 
-/* Zeroed, then filled by want and got. */
+/* Zeroed, then filled by want() and got(). */
 struct gw_xend {
-	bool has_header;    /* those 20 bytes are there */
-	int32_t config_len; /* as they say */
+	bool has_header;    /* the first 20 bytes were read */
+	int32_t config_len; /* the length field */
 	struct gw_buffer config;
 
 	/* private */
@@ -43,7 +43,7 @@ bool gw_xend_is_magic(const void *first_bytes, size_t len); /* at least 8 bytes 
  * with the bytes that arrive. 0 or -1.
  */
 int gw_xend_want(struct gw_xend *xend, void **to, size_t *len, struct gw_error *err);
-/* Those bytes are there. -1: the magic is wrong. */
+/* Those bytes have arrived. -1: the magic is wrong. */
 int gw_xend_got(struct gw_xend *xend, struct gw_error *err);
 void gw_xend_free(struct gw_xend *xend);
 
@@ -55,14 +55,14 @@ struct gw_xend_devices {
 	uint32_t count;
 };
 
-/* What a config says of its domain: of what it says twice the first, as xend reads it. */
+/* The values in a config. Where a value is repeated, the first counts, as in xend. */
 struct gw_xend_config {
-	/* "" if it does not say, or if it is too long or no text. */
+	/* "" if the config has no such value, or it is too long or not text. */
 	char name[GW_XEND_TEXT_MAX], uuid[GW_XEND_TEXT_MAX], kernel[GW_XEND_TEXT_MAX];
-	uint64_t memory, maxmem, vcpus; /* the first two in MiB; 0: it does not say */
-	uint64_t videoram; /* MiB; an HVM guest has it beside its maxmem; 0: it does not say */
-	enum gw_guest_type guest; /* NONE: it does not say */
-	/* In the order in which they come; kinds for which there is no room are left out. */
+	uint64_t memory, maxmem, vcpus; /* memory and maxmem in MiB; 0: not in the config */
+	uint64_t videoram; /* MiB, in addition to an HVM guest's maxmem; 0: not in the config */
+	enum gw_guest_type guest; /* NONE: not in the config */
+	/* In the order of the config; kinds without room are left out. */
 	struct gw_xend_devices devices[GW_XEND_KINDS_MAX];
 	size_t nr_devices;
 };

@@ -19,8 +19,8 @@ bool gw_xlfile_is_magic(const void *first_bytes, size_t len)
 }
 
 /*
- * xl writes its integers in its own byte order and refuses another's; the byteorder field is what
- * tells. The other fields are taken as little-endian, for the only writers there are.
+ * xl writes its integers in its own byte order and refuses any other, by the byteorder field. The
+ * other fields are read as little-endian, because all existing files are.
  */
 int gw_xlfile_header_decode(const uint8_t raw[GW_XLFILE_HEADER_SIZE], struct gw_xlfile *xl,
 			    struct gw_error *err)
@@ -78,7 +78,7 @@ int gw_xlfile_append(struct gw_buffer *buf, uint32_t mandatory_flags, const char
 	buf->len += GW_XLFILE_HEADER_SIZE;
 	if (!config)
 		return 0;
-	/* xl parses the config as a C string, so its NUL travels and is counted. */
+	/* xl parses the config as a C string, so its NUL is written and counted. */
 	gw_put_le32(raw + GW_XLFILE_HEADER_SIZE, (uint32_t)config_len + 1);
 	buf->len += 4;
 	if (gw_buffer_append(buf, config, config_len, err) < 0)

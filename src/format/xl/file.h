@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The header that xl puts before a saved or migrated domain, with the domain's config
- * in it. What the config says is not of this file.
+ * The header that xl puts before a saved or migrated domain, with the domain's config. The config
+ * itself is parsed elsewhere.
  */
 #ifndef GW_FORMAT_XL_FILE_H
 #define GW_FORMAT_XL_FILE_H
@@ -27,7 +27,7 @@ extern const uint8_t gw_xlfile_magic[GW_XLFILE_MAGIC_SIZE];
 /* Zeroed is empty. */
 struct gw_xlfile {
 	uint32_t byteorder, mandatory_flags, optional_flags;
-	uint32_t optional_len; /* as the header says */
+	uint32_t optional_len; /* length in the header */
 	struct gw_buffer
 		optional; /* the optional data: u32 config_len, config, anything after it */
 };
@@ -43,8 +43,8 @@ void gw_xlfile_header_encode(const struct gw_xlfile *xl, uint8_t raw[GW_XLFILE_H
  * or to its end if it has none (the text is then not terminated: never treat it as a C string).
  */
 const char *gw_xlfile_config(const struct gw_xlfile *xl, size_t *len);
-/* Header and optional data for a config, as xl writes it today (JSON | STREAM_V2). config_len
- * without NUL; NULL: none. */
+/* Header and optional data for a config, as current xl writes it (JSON | STREAM_V2). config_len
+ * without NUL; config NULL: none. */
 int gw_xlfile_append(struct gw_buffer *buf, uint32_t mandatory_flags, const char *config,
 		     size_t config_len, struct gw_error *err);
 void gw_xlfile_free(struct gw_xlfile *xl);

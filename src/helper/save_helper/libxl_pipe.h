@@ -50,7 +50,8 @@ struct gw_libxl_pipe {
 	uint64_t grace_end_ms;	  /* 0: there was no cancel */
 	/*
 	 * An answer is still to come although nobody waits for it any more. Answers have no number,
-	 * so no later one can be told from it: messages are sent, and count as answered with "no".
+	 * so the next one could be taken for it: messages are sent, and count as answered with
+	 * "no".
 	 */
 	bool answer_owed;
 	pthread_t watcher;

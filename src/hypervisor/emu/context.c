@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The HVM context of an emulated domain: the CPU entry is the machine's, every other is kept and
- * given back byte for byte.
+ * The HVM context of an emulated domain: the CPU entry is that of the built-in machine; all other
+ * entries are kept and given back byte for byte.
  */
 #include <stdlib.h>
 #include <string.h>

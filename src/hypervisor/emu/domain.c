@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The emulated domain: its birth and end, and its table, which is a line or two above the files
- * that do the work.
+ * The emulated domain: creation, end, and its table, whose entries mostly call the files that do
+ * the work.
  */
 #include "hypervisor/emu/domain.h"
 
@@ -29,8 +29,7 @@ static int op_nr_pfns(struct gw_domain *d, uint64_t *nr, struct gw_error *err)
 {
 	const struct gw_emu_memory *mem = &gw_emu_of(d)->mem;
 
-	/* Before it has memory (it is being restored) nothing but the window bounds what it may
-	 * use. */
+	/* A domain that is being restored has no memory yet: only the window limits its pfns. */
 	*nr = mem->top ? mem->top : mem->window;
 	return 0;
 }
@@ -65,8 +64,8 @@ static void op_unmap(struct gw_domain *d, struct gw_mapping *mapping)
 	if (!writer)
 		return;
 	for (size_t i = 0; i < writer->n; i++) {
-		/* While it was open, cleans took its pages as written; these are for the last one.
-		 */
+		/* While the mapping was open, every clean reported its pages as written. Writes
+		 * since the last clean are marked here. */
 		if (e->dirty.ops == &gw_emu_dirty_hook)
 			gw_emu_dirty_mark(e, writer->gfns[i]);
 		if (e->engine.uc)
@@ -76,7 +75,7 @@ static void op_unmap(struct gw_domain *d, struct gw_mapping *mapping)
 	*mapping = (struct gw_mapping){0};
 }
 
-/* All or none. */
+/* All of them or none. */
 static int op_populate(struct gw_domain *d, size_t n, const uint64_t *pfns, uint64_t *gfns,
 		       size_t *done, struct gw_error *err)
 {
@@ -172,7 +171,7 @@ static int op_get_tsc(struct gw_domain *d, struct gw_tsc_info *tsc, struct gw_er
 	struct gw_emu *e = gw_emu_of(d);
 
 	*tsc = e->tsc;
-	/* Guest time has not passed in a domain that did not run yet. */
+	/* Guest time has not passed in a domain that has not run yet. */
 	if (e->ran)
 		tsc->nsec += gw_clock_ns() - e->tsc_set_at;
 	return 0;
@@ -207,7 +206,7 @@ static int op_set_extra(struct gw_domain *d, const char *name, const void *blob,
 	return gw_emu_xenabi_set(gw_emu_of(d), blob, len, err);
 }
 
-/* Whatever would keep the domain from running is found while the sender still has it. */
+/* Finds every reason for which the domain could not run while the sender still has it. */
 static int op_restored(struct gw_control *c, struct gw_error *err)
 {
 	struct gw_emu *e = gw_emu_of(c->domain);
@@ -372,7 +371,7 @@ static const struct gw_control_ops control_ops = {
 	.crash_text = op_crash_text,
 };
 
-/* The guest reads the counter of the machine it runs on: its frequency is this one's. */
+/* The guest reads this machine's own counter, so its frequency is that of this machine. */
 static uint32_t tsc_khz(void)
 {
 #if defined(__x86_64__)

@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The emulated domain as its own files share it. Nothing outside src/hypervisor/emu/
- * includes this; emu.h is for the others.
+ * The emulated domain, for the files of src/hypervisor/emu/; other files include emu.h.
  *
- * Who may touch what: the run state is guarded by lock. Everything about the processor (engine,
- * cpu, xen) belongs to the vCPU's thread while it runs, and otherwise to a thread that has seen
- * running false under lock.
+ * Threads: lock guards the run state. The processor (engine, cpu, xen) belongs to the vCPU's thread
+ * while that runs, and otherwise to a thread that has seen running == false under lock.
  */
 #ifndef GW_HYPERVISOR_EMU_DOMAIN_H
 #define GW_HYPERVISOR_EMU_DOMAIN_H
@@ -26,20 +24,20 @@
 #include "hypervisor/held.h"
 
 #define GW_EMU_PARAMS	     64
-#define GW_EMU_PORTS	     1024 /* what a 32-bit guest's shared info has bits for */
+#define GW_EMU_PORTS	     1024 /* the number of ports in a 32-bit guest's shared info */
 #define GW_EMU_WRMSR_SITES   64
 #define GW_EMU_MSR_HYPERCALL UINT32_C(0x40000000)
 
-/* What the processor has of the memory: pieces mapped into Unicorn, ascending. */
+/* A piece of guest memory that is mapped into Unicorn; ascending. */
 struct gw_emu_piece {
 	uint64_t gfn, count;
 	void *host;
 };
 
 enum gw_emu_stop {
-	GW_EMU_STOP_NONE,	 /* asked to, or no reason at all: go on when allowed */
-	GW_EMU_STOP_CRASH,	 /* the guest is over: gw_emu_crash() was called */
-	GW_EMU_STOP_RETRANSLATE, /* hooks changed: go on with what is translated anew */
+	GW_EMU_STOP_NONE,	 /* a stop was requested, or no reason at all: go on when allowed */
+	GW_EMU_STOP_CRASH,	 /* the guest has ended: gw_emu_crash() was called */
+	GW_EMU_STOP_RETRANSLATE, /* hooks changed: go on with new translations */
 };
 
 struct gw_emu_engine {
@@ -49,28 +47,28 @@ struct gw_emu_engine {
 	size_t nr_pieces;
 	uint64_t wrmsr_sites[GW_EMU_WRMSR_SITES]; /* addresses where Unicorn exits */
 	unsigned nr_sites;
-	uint64_t scanned; /* rip of the last scan at entry */
+	uint64_t scanned; /* rip at which the last scan_entry() began */
 	enum gw_emu_stop stop;
 	uint64_t forget_from, forget_to;	       /* with STOP_RETRANSLATE: the block */
-	uint16_t loaded_selectors[GW_HVM_NR_SEGMENTS]; /* as Unicorn read them back then */
+	uint16_t loaded_selectors[GW_HVM_NR_SEGMENTS]; /* as Unicorn read them back after loading */
 	uc_hook write_hook;
 	bool write_hooked;
 };
 
-/* An event channel: all that this machine has are unbound ones, waiting for the domain named. */
+/* An event channel. This machine only has unbound ones, which wait for the domain remote. */
 struct gw_emu_port {
 	bool open;
 	uint32_t remote;
 };
 
-/* What Xen knows of the guest that is not in its memory or registers. */
+/* State of the guest that Xen keeps outside the guest's memory and registers. */
 struct gw_emu_xen {
-	uint8_t *shared_info;	  /* a page of ours, not of the guest's memory */
+	uint8_t *shared_info;	  /* this process's own page, not part of the guest's memory */
 	uint64_t shared_info_gfn; /* where the guest sees it; GW_INVALID_PFN: nowhere */
-	uint64_t hypercall_gfn;	  /* GW_INVALID_PFN: the guest registered none here */
+	uint64_t hypercall_gfn;	  /* GW_INVALID_PFN: the guest registered no hypercall page here */
 	struct gw_emu_port ports[GW_EMU_PORTS];
-	unsigned suspend_port;	/* 0: none announced */
-	bool suspend_withdrawn; /* a request was taken back that the guest may have seen */
+	unsigned suspend_port;	/* 0: the guest announced none */
+	bool suspend_withdrawn; /* a withdrawn request may have been seen by the guest */
 };
 
 struct gw_emu {
@@ -91,13 +89,13 @@ struct gw_emu {
 
 	struct gw_emu_engine engine;
 	struct gw_emu_xen xen;
-	/* The last context given, and the CPU record in it. Registers Unicorn has none for stay
+	/* The last context that was set, and its CPU record. Registers that Unicorn lacks stay
 	 * here. */
 	struct gw_buffer context;
 	struct gw_hvm_cpu cpu;
-	bool have_cpu;	/* a context was given */
-	bool cpu_in_uc; /* the engine holds the registers; cpu is what they were loaded from */
-	bool ran;	/* since the context was given */
+	bool have_cpu;	/* a context was set */
+	bool cpu_in_uc; /* the engine holds the registers; cpu has those that were loaded into it */
+	bool ran;	/* since the context was set */
 
 	pthread_t thread;
 	bool thread_started;
@@ -105,10 +103,10 @@ struct gw_emu {
 	pthread_cond_t cond;
 	unsigned pauses;
 	bool running, blocked, quit;
-	bool kicked;	   /* a stop was asked for since the last entry; atomic */
-	bool stale_pieces; /* pages came or went */
-	/* Pages written by others than the guest, with translations perhaps; none if first > last.
-	 * mem.lock. */
+	bool kicked;	   /* a stop was requested since the last entry; atomic */
+	bool stale_pieces; /* pages were added or removed */
+	/* Pages that were not written by the guest and may have translations; none if first > last.
+	 * Guarded by mem.lock. */
 	uint64_t stale_first, stale_last;
 	enum gw_shutdown_reason shutdown;
 	bool announced;	 /* the shutdown was reported to shutdown_fd and events.shutdown */
@@ -126,7 +124,7 @@ struct gw_emu *gw_emu_new(const struct gw_domain_config *config, const struct gw
 /* host.c: frees the host of this list after its last domain has ended. */
 void gw_emu_host_free(struct gw_held_list *domains);
 
-/* vcpu.c: the thread, and the entries of the control table that let it go. */
+/* vcpu.c: the thread, and the entries of the control table that let it run. */
 int gw_emu_vcpu_start(struct gw_emu *e, struct gw_error *err);
 void gw_emu_vcpu_end(struct gw_emu *e);
 int gw_emu_unpause(struct gw_emu *e, struct gw_error *err);
@@ -134,36 +132,36 @@ int gw_emu_suspend(struct gw_emu *e, int timeout_ms, const struct gw_cancel *can
 		   struct gw_error *err);
 int gw_emu_resume(struct gw_emu *e, struct gw_error *err);
 
-/* vcpu_state.c. pause: returns when the vCPU is stopped. */
+/* vcpu_state.c. pause: returns when the vCPU has stopped. */
 void gw_emu_pause(struct gw_emu *e);
-/* Undoes a pause of the backend's own, without the checks of gw_emu_unpause(). */
+/* Undoes a pause that the backend made itself, without the checks of gw_emu_unpause(). */
 void gw_emu_release(struct gw_emu *e);
-/* A new state was put into the stopped vCPU: it is not suspended, blocked or crashed any more. */
+/* New state was put into the stopped vCPU: it is no longer suspended, blocked or crashed. */
 void gw_emu_vcpu_reset(struct gw_emu *e);
-/* With lock: returns when the thread is out of the guest. */
+/* Called with lock: returns when the thread has left the guest. */
 void gw_emu_vcpu_wait_stopped(struct gw_emu *e);
-/* Readies shutdown_fd for the next shutdown. */
+/* Makes shutdown_fd ready for the next shutdown. */
 void gw_emu_vcpu_drain(struct gw_emu *e);
-/* Fails with GW_BUSY unless the vCPU is stopped for good until someone unpauses or resumes. */
+/* Fails with GW_BUSY unless the vCPU is stopped until a caller unpauses or resumes it. */
 int gw_emu_need_stopped(struct gw_emu *e, const char *what, struct gw_error *err);
-/* In the vCPU's thread: no more instructions until an event is pending. */
+/* In the vCPU's thread: runs no more instructions until an event is pending. */
 void gw_emu_block(struct gw_emu *e);
-/* In the vCPU's thread: the guest is over, or suspended. */
+/* In the vCPU's thread: the guest has shut down or suspended. */
 void gw_emu_shut_down(struct gw_emu *e, enum gw_shutdown_reason reason);
-/* The same, by the machine: fills crash. */
+/* The same for a guest that the machine stops; fills crash. */
 void gw_emu_crash(struct gw_emu *e, const char *fmt, ...) GW_PRINTF(2, 3);
 
-/* engine.c: Unicorn with its hooks. Opens it and loads registers and memory if need be. */
+/* engine.c: Unicorn with its hooks. Opens it and loads registers and memory where necessary. */
 int gw_emu_engine_prepare(struct gw_emu *e, struct gw_error *err);
 void gw_emu_engine_close(struct gw_emu *e);
-/* One entry: runs until something happens and deals with it. */
+/* One entry: runs until the guest exits, and handles the exit. */
 void gw_emu_engine_run(struct gw_emu *e);
 
-/* machine_writes.c: the machine or the host wrote this page, so what was translated from it may be
- * old. Any thread. */
+/* machine_writes.c: the machine or the host wrote this page, so translations of it may be old. Any
+ * thread. */
 void gw_emu_stale(struct gw_emu *e, uint64_t gfn);
 
-/* pieces.c: makes what Unicorn has mapped what the guest's memory is. */
+/* pieces.c: makes Unicorn's mappings those of the guest's memory. */
 int gw_emu_pieces_sync(struct gw_emu *e, struct gw_error *err);
 
 /* regs.c: registers between the CPU record and Unicorn. */
@@ -175,12 +173,12 @@ void gw_emu_set_reg(struct gw_emu *e, enum gw_hvm_gpr reg, uint64_t value);
 uint64_t gw_emu_rip(struct gw_emu *e);
 void gw_emu_set_rip(struct gw_emu *e, uint64_t rip);
 
-/* walk.c: guest memory by virtual address, as the processor would see it. 0 or -1. */
+/* walk.c: guest memory by virtual address, as the processor translates it. 0 or -1. */
 int gw_emu_translate(struct gw_emu *e, uint64_t va, uint64_t *pa);
 int gw_emu_copy_in(struct gw_emu *e, void *to, uint64_t va, size_t len);
 int gw_emu_copy_out(struct gw_emu *e, uint64_t va, const void *from, size_t len);
-/* Sets the gfn of each page table the processor could walk to now, in a bitmap of mem.window bits.
- */
+/* Sets the gfn of each page table that the processor can reach now, in a bitmap of mem.window
+ * bits. */
 void gw_emu_walk_tables(struct gw_emu *e, uint64_t *bitmap);
 
 /* hypercall.c */
@@ -193,7 +191,7 @@ void gw_emu_evtchn_raise(struct gw_emu *e, unsigned port);
 void gw_emu_evtchn_withdraw(struct gw_emu *e, unsigned port);
 bool gw_emu_evtchn_pending(const struct gw_emu *e);
 
-/* insn.c: instructions Unicorn does not know. True if it was one and is done. */
+/* insn.c: instructions that Unicorn lacks. True if the next one was such and was executed. */
 bool gw_emu_insn(struct gw_emu *e);
 
 /* policy.c */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The built-in machine: what is reached besides the host, domain and control tables.
+ * The built-in machine: its calls other than the host, domain and control tables.
  */
 #ifndef GW_HYPERVISOR_EMU_EMU_H
 #define GW_HYPERVISOR_EMU_EMU_H
@@ -14,14 +14,13 @@
  */
 struct gw_host *gw_emu_host_open(const char *query, struct gw_error *err);
 
-/* For what follows, d is a domain of this backend. */
+/* In the calls below, d is a domain of this backend. */
 
 /*
- * Takes away the pages of n gfns, as a guest does that gives memory back. One that has none is no
- * error.
+ * Removes the pages of n gfns, as a guest does that gives memory back. Ignores gfns without a page.
  */
 int gw_emu_depopulate(struct gw_domain *d, size_t n, const uint64_t *gfns, struct gw_error *err);
-/* The event channel port at which the guest takes requests to suspend; 0: it announced none. */
+/* The event channel port at which the guest takes suspend requests; 0: it announced none. */
 unsigned gw_emu_suspend_port(struct gw_domain *d);
 
 #endif

@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * One Unicorn engine with its hooks: what the guest does that is more than computing (ports, CPUID,
- * hypercalls, MSRs, faults) is noticed here and handed on. The thread that enters it is in
- * vcpu.c, the registers are in regs.c.
+ * A Unicorn engine with its hooks. Actions of the guest other than computing (ports, CPUID,
+ * hypercalls, MSRs, faults) are noticed here and passed on. vcpu.c has the thread that enters the
+ * engine, regs.c the registers.
  *
- * WRMSR. Unicorn has no hook for it and drops a write to an MSR it does not know, and a hook on
- * every instruction would cost a hundredfold. So each block is looked at once, when it is
- * translated (UC_HOOK_EDGE_GENERATED, which comes before its first execution; the first block
- * after an entry does not get one and is looked at in scan_entry): the address of the bytes 0F 30
- * in it becomes an exit, where Unicorn stops before the instruction, which is then done here. Bytes
- * that only look like a WRMSR are an exit that is never reached. (With any code hook at all
- * Unicorn 2.0 loses its place when it is stopped, so a code hook at that address would not do.)
+ * WRMSR. Unicorn has no hook for it and drops a write to an MSR that it does not know. A hook on
+ * every instruction would make the guest a hundred times slower. So each block is scanned once,
+ * when it is translated (UC_HOOK_EDGE_GENERATED, which comes before its first execution). The first
+ * block after an entry gets no such call and is scanned in scan_entry(). The address of each 0F 30
+ * becomes an exit, where Unicorn stops before the instruction; the write is then done here. Bytes
+ * that only look like a WRMSR give an exit that is never reached. (Unicorn 2.0 loses its place when
+ * it is stopped while any code hook exists, so a code hook at that address would not work.)
  */
 #include <inttypes.h>
 #include <stdlib.h>
@@ -37,10 +37,10 @@ static void on_out(uc_engine *uc, uint32_t port, int size, uint32_t value, void 
 			  size == 1 || size == 2 || size == 4 ? (size_t)size : 1);
 }
 
-/* Nothing answers: all ones, as on a bus without devices. */
+/* No device answers: all ones, as on an empty bus. */
 static uint32_t on_in(uc_engine *uc, uint32_t port, int size, void *opaque)
 {
-	/* A Bochs-style debug port says of itself that it is there. */
+	/* A Bochs-style debug port returns its own number. */
 	return port == PORT_CONSOLE ? PORT_CONSOLE : UINT32_MAX;
 }
 
@@ -62,7 +62,7 @@ static int on_cpuid(uc_engine *uc, void *opaque)
 
 		e->u->reg_write(uc, id[i], &value);
 	}
-	return 1; /* instead of the instruction */
+	return 1; /* replaces the instruction */
 }
 
 static void on_interrupt(uc_engine *uc, uint32_t vector, void *opaque)
@@ -89,9 +89,9 @@ static void on_interrupt(uc_engine *uc, uint32_t vector, void *opaque)
 }
 
 /*
- * The one way in which the vCPU is stopped from outside. Unicorn 2.0 honours a stop asked for by
- * another thread in the middle of a block and then goes back to the block's beginning, so that what
- * was done is done again; here, before the first instruction of a block, nothing was.
+ * The only place where the vCPU is stopped from outside. If another thread stops Unicorn 2.0 in the
+ * middle of a block, it goes back to the block's start, and executes instructions twice; before the
+ * first instruction of a block nothing has been executed.
  */
 static void on_block(uc_engine *uc, uint64_t va, uint32_t size, void *opaque)
 {
@@ -127,7 +127,7 @@ static uc_err set_exits(struct gw_emu *e)
 			 (size_t)eng->nr_sites);
 }
 
-/* True if va became an exit and was none. */
+/* Makes va an exit. True if it was none before. */
 static bool add_site(struct gw_emu *e, uint64_t va)
 {
 	struct gw_emu_engine *eng = &e->engine;
@@ -135,7 +135,7 @@ static bool add_site(struct gw_emu *e, uint64_t va)
 	for (unsigned i = 0; i < eng->nr_sites; i++)
 		if (eng->wrmsr_sites[i] == va)
 			return false;
-	/* A guest with more of them than that loses the oldest. */
+	/* A guest with more sites than that loses the oldest. */
 	if (eng->nr_sites == GW_EMU_WRMSR_SITES)
 		memmove(eng->wrmsr_sites, eng->wrmsr_sites + 1,
 			--eng->nr_sites * sizeof(eng->wrmsr_sites[0]));
@@ -151,7 +151,7 @@ static bool at_site(const struct gw_emu *e, uint64_t rip)
 	return false;
 }
 
-/* The code there was changed: rip is an instruction, and not a WRMSR any more. */
+/* The code changed: the instruction at rip is no longer a WRMSR. */
 static void drop_site(struct gw_emu *e, uint64_t rip)
 {
 	struct gw_emu_engine *eng = &e->engine;
@@ -186,7 +186,7 @@ static void wrmsr(struct gw_emu *e, uint64_t rip)
 	gw_emu_set_rip(e, rip + sizeof(wrmsr_bytes));
 }
 
-/* Makes exits of what looks like a WRMSR in the len bytes at va; true if one is new. */
+/* Makes each possible WRMSR in the len bytes at va an exit; true if one of them is new. */
 static bool scan(struct gw_emu *e, uint64_t va, size_t len)
 {
 	uint8_t code[GW_PAGE_SIZE];
@@ -210,14 +210,15 @@ static void on_new_block(uc_engine *uc, uc_tb *block, uc_tb *before, void *opaqu
 
 	if (!scan(e, block->pc, block->size) || e->engine.stop != GW_EMU_STOP_NONE)
 		return;
-	/* It was translated without the hook; it has not run yet, and stopping now is in time. */
+	/* The block was translated without the exit, but has not run yet, so stopping now is early
+	 * enough. */
 	e->engine.stop = GW_EMU_STOP_RETRANSLATE;
 	e->engine.forget_from = block->pc;
 	e->engine.forget_to = block->pc + block->size;
 	e->u->emu_stop(uc);
 }
 
-/* The first block of an entry ends with its page at the latest, one instruction over it at most. */
+/* The first block of an entry ends with its page, or one instruction after it. */
 static void scan_entry(struct gw_emu *e, uint64_t rip)
 {
 	size_t left = GW_PAGE_SIZE - rip % GW_PAGE_SIZE;
@@ -281,7 +282,7 @@ void gw_emu_engine_close(struct gw_emu *e)
 	e->engine = (struct gw_emu_engine){.scanned = GW_INVALID_PFN};
 }
 
-/* Takes the range of pages written without the vCPU; false if there is none. */
+/* Takes the range of pages that were not written by the vCPU; false if there is none. */
 static bool take_stale(struct gw_emu *e, uint64_t *first, uint64_t *last)
 {
 	bool any;
@@ -296,7 +297,7 @@ static bool take_stale(struct gw_emu *e, uint64_t *first, uint64_t *last)
 	return any;
 }
 
-/* Forgets what was translated from the pages first to last. */
+/* Drops the translations of pages first to last. */
 static void forget(struct gw_emu *e, uint64_t first, uint64_t last)
 {
 	const struct gw_emu_engine *eng = &e->engine;
@@ -311,7 +312,7 @@ static void forget(struct gw_emu *e, uint64_t first, uint64_t last)
 	e->engine.scanned = GW_INVALID_PFN;
 }
 
-/* Brings Unicorn up to what happened to the domain since the last entry. */
+/* Applies to Unicorn all changes to the domain since the last entry. */
 static int refresh(struct gw_emu *e, struct gw_error *err)
 {
 	uint64_t first, last;
@@ -345,7 +346,7 @@ int gw_emu_engine_prepare(struct gw_emu *e, struct gw_error *err)
 		gw_emu_engine_close(e);
 		return -1;
 	}
-	/* Memory first: selectors load their descriptors from it. */
+	/* Memory comes first: selectors load their descriptors from it. */
 	if (refresh(e, err) < 0 || gw_emu_regs_load(e, err) < 0)
 		return -1;
 	e->cpu_in_uc = true;
@@ -375,8 +376,8 @@ static void invalid_instruction(struct gw_emu *e)
 	uint8_t code[8] = {0};
 
 	if (at_hypercall(e, rip)) {
-		/* Before the call acts, because a suspended guest is saved with rip after the
-		 * instruction. */
+		/* Set before the call takes effect, because a suspended guest is saved with rip
+		 * after the instruction. */
 		gw_emu_set_rip(e, rip + 3);
 		gw_emu_hypercall(e);
 		return;
@@ -391,7 +392,7 @@ static void invalid_instruction(struct gw_emu *e)
 		rip, code[0], code[1], code[2], code[3], code[4], code[5]);
 }
 
-/* It stopped without an error: somebody asked it to, or an exit, or HLT. */
+/* It stopped without an error: on request, at an exit, or at HLT. */
 static void stopped(struct gw_emu *e)
 {
 	uint64_t rip = gw_emu_rip(e);
@@ -404,7 +405,7 @@ static void stopped(struct gw_emu *e)
 		else
 			drop_site(e, rip);
 	} else if (!__atomic_load_n(&e->kicked, __ATOMIC_ACQUIRE) && behind_hlt(e, rip)) {
-		/* No interrupt ever comes here: an event is what ends a halt. */
+		/* There are no interrupts: only an event ends a halt. */
 		gw_emu_block(e);
 	}
 }

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Event channels: enough of them for a guest that wants to be asked to suspend. Events are seen
- * by looking at the shared info page (two-level layout of public/xen.h); no interrupt is
- * delivered. The last port the guest left unbound for domain 0 is where it is asked
- * (docs/guest-abi.md).
+ * Event channels, as far as a guest needs them to be asked to suspend. The guest finds events in
+ * the shared info page (two-level layout of public/xen.h); no interrupt is delivered. Suspend
+ * requests go to the last port that the guest left unbound for domain 0 (docs/guest-abi.md).
  */
 #include <errno.h>
 
@@ -31,7 +30,7 @@ static unsigned word_bits(const struct gw_emu *e)
 	return e->engine.long_mode ? 64 : 32;
 }
 
-/* Bits of one byte are the same bits in either word size: the guest is little endian. */
+/* A bit has the same byte in both word sizes, as the guest is little-endian. */
 static void set_bit_at(uint8_t *page, size_t offset, unsigned bit)
 {
 	__atomic_fetch_or(&page[offset + bit / 8], (uint8_t)(1u << bit % 8), __ATOMIC_SEQ_CST);
@@ -64,7 +63,8 @@ void gw_emu_evtchn_raise(struct gw_emu *e, unsigned port)
 void gw_emu_evtchn_withdraw(struct gw_emu *e, unsigned port)
 {
 	clear_bit_at(e->xen.shared_info, PENDING, port);
-	/* The guest may have seen it already: its suspend call is then answered "cancelled". */
+	/* The guest may have seen the request already: then its suspend call returns
+	 * "cancelled". */
 	e->xen.suspend_withdrawn = true;
 }
 
@@ -98,7 +98,7 @@ static int alloc_unbound(struct gw_emu *e, uint64_t arg)
 	return 0;
 }
 
-/* The open port whose number stands at arg; 0 or -errno. */
+/* Reads the number of an open port at arg; 0 or -errno. */
 static int port_at(struct gw_emu *e, uint64_t arg, unsigned *port)
 {
 	uint8_t raw[4];
@@ -123,7 +123,7 @@ static int close_port(struct gw_emu *e, uint64_t arg)
 	return 0;
 }
 
-/* Nobody is at the other end of an unbound port: Xen takes such an event and drops it. */
+/* An unbound port has no other end: Xen accepts such an event and drops it. */
 static int send(struct gw_emu *e, uint64_t arg)
 {
 	unsigned port;
@@ -165,7 +165,7 @@ int gw_emu_evtchn_op(struct gw_emu *e, uint64_t cmd, uint64_t arg)
 {
 	int rc = -ENOSYS;
 
-	/* suspend() looks at the ports from another thread. */
+	/* suspend() reads the ports in another thread. */
 	pthread_mutex_lock(&e->lock);
 	if (cmd == OP_ALLOC)
 		rc = alloc_unbound(e, arg);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Faults on an emulated domain's memory, by synchronous userfaultfd: a thread that takes the
- * kernel's messages, calls back, and lets the waiting access go on.
+ * Faults on an emulated domain's memory, with a synchronous userfaultfd: a thread reads the
+ * kernel's messages, calls back, and lets the faulting access continue.
  */
 #include "hypervisor/emu/faults.h"
 
@@ -34,7 +34,7 @@ void gw_emu_faults_init(struct gw_emu_faults *f)
 	pthread_mutex_init(&f->lock, NULL);
 }
 
-/* Faults of the kernel too (a read(2) into guest memory) where this process may serve them. */
+/* Includes faults of the kernel (a read(2) into guest memory) where this process may serve them. */
 static int open_uffd(uint64_t features, struct gw_error *err)
 {
 	struct uffdio_api api = {.api = UFFD_API, .features = features};
@@ -69,7 +69,7 @@ static int write_protect(struct gw_emu *e, uint64_t gfn, uint64_t n, bool on, st
 		.mode = on ? UFFDIO_WRITEPROTECT_MODE_WP : 0,
 	};
 
-	/* EAGAIN: the address space changes under the call; the kernel asks to try again. */
+	/* EAGAIN: the address space changed during the call; the kernel asks to try again. */
 	while (ioctl(e->faults.uffd, UFFDIO_WRITEPROTECT, &wp) < 0)
 		if (errno != EAGAIN && errno != EINTR)
 			return gw_fail_errno(err, "changing the protection of guest memory");
@@ -91,7 +91,7 @@ static void write_fault(struct gw_emu *e, uint64_t gfn)
 	pthread_mutex_unlock(&f->lock);
 }
 
-/* A page that is not absent and was never touched reads as zero. */
+/* A page that is not absent and was never accessed reads as zero. */
 static void touch_fault(struct gw_emu *e, uint64_t gfn)
 {
 	struct gw_emu_faults *f = &e->faults;
@@ -102,7 +102,7 @@ static void touch_fault(struct gw_emu *e, uint64_t gfn)
 		f->on_touch(f->opaque, gfn);
 		return;
 	}
-	/* EEXIST: the page was filled since; the caller that waits for it is to look again. */
+	/* EEXIST: the page was filled in the meantime; the waiting access is woken to try again. */
 	while (ioctl(f->uffd, UFFDIO_ZEROPAGE, &zero) < 0) {
 		if (errno == EEXIST)
 			ioctl(f->uffd, UFFDIO_WAKE, &zero.range);
@@ -141,7 +141,7 @@ static void *serve(void *opaque)
 	return NULL;
 }
 
-/* Closing the descriptor takes all protection away and wakes the caller that waits. */
+/* Closing the descriptor removes all protection and wakes the waiting access. */
 static void close_all(struct gw_emu_faults *f)
 {
 	if (f->uffd >= 0)
@@ -157,7 +157,7 @@ static void close_all(struct gw_emu_faults *f)
 static void end(struct gw_emu_faults *f)
 {
 	static const uint64_t one = 1;
-	/* An eventfd with an empty counter takes this. */
+	/* A write to an eventfd with an empty counter does not wait. */
 	ssize_t n = write(f->stop_fd, &one, sizeof(one));
 
 	(void)n;
@@ -196,7 +196,7 @@ static int open_all(struct gw_emu *e, enum gw_emu_fault_mode mode, struct gw_err
 	return 0;
 }
 
-/* Opens the descriptor; the thread starts when every page is what it has to be. */
+/* Opens the descriptor; the thread starts when all pages are protected or absent. */
 static int begin(struct gw_emu *e, enum gw_emu_fault_mode mode, struct gw_error *err)
 {
 	if (e->faults.mode != GW_EMU_FAULTS_OFF)
@@ -257,7 +257,7 @@ static int protect_release(struct gw_domain *d, size_t n, const uint64_t *pfns,
 			continue;
 		clear_due(f, pfns[i]);
 		pthread_mutex_lock(&f->lock);
-		/* Log-dirty keeps it protected for its own sake. */
+		/* While logging, the page must stay protected. */
 		if (!f->logging && gw_emu_memory_has(&e->mem, pfns[i]))
 			rc = write_protect(e, pfns[i], 1, false, err);
 		pthread_mutex_unlock(&f->lock);
@@ -396,7 +396,7 @@ static int log_collect(struct gw_emu *e, uint64_t *bitmap, bool forget, struct g
 	return rc;
 }
 
-/* What is still to be copied before it is written stays protected. */
+/* Pages that must be copied before a write stay protected. */
 static void log_stop(struct gw_emu *e)
 {
 	pthread_mutex_lock(&e->faults.lock);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The built-in machine as a host: its uri, its policy, new domains. The domain's table is in
- * domain.c.
+ * The built-in machine as a host: its URI, its policy, new domains. domain.c has the domain's
+ * table.
  */
 #include <errno.h>
 #include <stdio.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The hypercalls a small PVH guest makes (numbers and structures of Xen's public headers). What
- * is not here is answered -ENOSYS. Buffers are the guest's: every access is checked.
+ * The hypercalls of a small PVH guest (numbers and structures of Xen's public headers). All others
+ * return -ENOSYS. Buffers belong to the guest: every access is checked.
  */
 #include <errno.h>
 #include <string.h>
@@ -46,7 +46,7 @@ static int sched_yield_op(struct gw_emu *e)
 
 static int sched_block(struct gw_emu *e)
 {
-	/* As Xen does: a blocked vCPU takes events. */
+	/* As in Xen: a blocked vCPU accepts events. */
 	__atomic_store_n(&e->xen.shared_info[1], 0, __ATOMIC_SEQ_CST);
 	gw_emu_block(e);
 	return 0;
@@ -69,7 +69,8 @@ static int sched_shutdown(struct gw_emu *e, uint64_t arg)
 	pthread_mutex_unlock(&e->lock);
 	if (withdrawn)
 		return 1;
-	/* What a restored guest sees is the result in its registers now; resume() makes it 1. */
+	/* A restored guest sees the result that is in its registers now; resume() changes it to
+	 * 1. */
 	gw_emu_set_reg(e, GW_HVM_RAX, 0);
 	gw_emu_shut_down(e, (enum gw_shutdown_reason)reason);
 	return 0;
@@ -89,7 +90,7 @@ static int64_t sched_op(struct gw_emu *e, uint64_t cmd, uint64_t arg)
 	}
 }
 
-/* XENMEM_add_to_physmap, space shared_info: the page takes the place of what was at the gfn. */
+/* XENMEM_add_to_physmap, space shared_info: the page replaces the one at the gfn. */
 static int add_shared_info(struct gw_emu *e, uint64_t gfn)
 {
 	struct gw_error err = GW_ERROR_INIT;
@@ -117,7 +118,7 @@ static int64_t memory_op(struct gw_emu *e, uint64_t cmd, uint64_t arg)
 	if (gw_get_le16(op) != DOMID_SELF)
 		return -EPERM;
 	gfn = word == 8 ? gw_get_le64(op + 16) : gw_get_le32(op + 12);
-	/* 0 is the shared info; the grant table and others are not here. */
+	/* 0 is the shared info; the grant table and other spaces do not exist here. */
 	return gw_get_le32(op + 4) == 0 ? add_shared_info(e, gfn) : -ENOSYS;
 }
 
@@ -131,7 +132,7 @@ static int64_t xen_version(struct gw_emu *e, uint64_t cmd, uint64_t arg)
 		return -ENOSYS;
 	if (gw_emu_copy_in(e, features, arg, sizeof(features)) < 0)
 		return -EFAULT;
-	/* XENFEAT_auto_translated_physmap: the guest's frames are its own. */
+	/* XENFEAT_auto_translated_physmap: the guest uses its own frame numbers. */
 	gw_put_le32(features + 4, gw_get_le32(features) == 0 ? 1u << 2 : 0);
 	return gw_emu_copy_out(e, arg, features, sizeof(features)) < 0 ? -EFAULT : 0;
 }
@@ -208,7 +209,7 @@ void gw_emu_hypercall(struct gw_emu *e)
 
 	for (int i = 0; i < 3; i++)
 		args[i] = gw_emu_reg(e, regs[e->engine.long_mode][i]);
-	/* Most calls answer in the same breath; a shutdown leaves its own answer behind. */
+	/* A shutdown sets its own result; all other calls return theirs here. */
 	rc = dispatch(e, nr, args);
 	if (e->shutdown == GW_SHUTDOWN_NONE)
 		gw_emu_set_reg(e, GW_HVM_RAX, (uint64_t)rc);
@@ -220,7 +221,7 @@ void gw_emu_set_hypercall_page(struct gw_emu *e, uint64_t value)
 	uint64_t gfn = value / GW_PAGE_SIZE;
 	uint8_t *page;
 
-	/* Bits 0 to 11 are the page's index; there is one page. */
+	/* Bits 0 to 11 are the index of a page; there is only one. */
 	if (value % GW_PAGE_SIZE || !gw_emu_memory_has(&e->mem, gfn))
 		return;
 	page = gw_emu_memory_page(&e->mem, gfn);
@@ -238,9 +239,9 @@ void gw_emu_set_hypercall_page(struct gw_emu *e, uint64_t value)
 	gw_emu_dirty_mark(e, gfn);
 	e->xen.hypercall_gfn = gfn;
 	/*
-	 * Translations of what was there are dropped at the next entry. Stopping for it here would
-	 * stop before the WRMSR, over and over; and old code in that page could only be another
-	 * Xen's stubs.
+	 * Old translations of the page are dropped at the next entry. A stop here would stop before
+	 * the WRMSR again and again; and old code in that page can only be the stubs of another
+	 * Xen.
 	 */
 	gw_emu_stale(e, gfn);
 }

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The few instructions that CPUs of Xen hosts have and Unicorn 2.0 does not know, done here one at
- * a time: POPCNT, MOVBE, RDRAND, PCLMULQDQ, CLFLUSHOPT, CLWB, RD/WRFSBASE and RD/WRGSBASE. A guest
- * that detected them on another host keeps running. Encodings: Intel SDM volume 2; 16-bit
- * addressing is not decoded.
+ * Executes the few instructions that CPUs of Xen hosts have and Unicorn 2.0 lacks: POPCNT, MOVBE,
+ * RDRAND, PCLMULQDQ, CLFLUSHOPT, CLWB, RD/WRFSBASE and RD/WRGSBASE. So a guest that detected them
+ * on another host keeps running. Encodings: Intel SDM volume 2; 16-bit addressing is not decoded.
  */
 #include <string.h>
 #include <sys/random.h>
@@ -31,7 +30,7 @@ struct insn {
 	uint64_t address; /* of a memory operand */
 };
 
-/* The order of the encoding, in the record's names. */
+/* Register numbers of the encoding as indexes of the record. */
 static const enum gw_hvm_gpr encoded[8] = {GW_HVM_RAX, GW_HVM_RCX, GW_HVM_RDX, GW_HVM_RBX,
 					   GW_HVM_RSP, GW_HVM_RBP, GW_HVM_RSI, GW_HVM_RDI};
 
@@ -257,8 +256,8 @@ static bool rdrand(struct gw_emu *e, struct insn *i)
 	return true;
 }
 
-/* 0F AE with F3 and a register: the bases; with 66 and memory: cache lines, of which there are
- * none. */
+/* 0F AE with F3 and a register: the bases; with 66 and memory: cache lines, which this machine
+ * lacks. */
 static bool bases_and_lines(struct gw_emu *e, struct insn *i)
 {
 	uint32_t msr;
@@ -342,7 +341,7 @@ bool gw_emu_insn(struct gw_emu *e)
 	struct insn i = {.segment_base = -1};
 	uint8_t first;
 
-	/* It may end right before a page that is not there. */
+	/* The instruction may end right before a page that does not exist. */
 	while (i.have < INSN_MAX && gw_emu_copy_in(e, i.code + i.have, rip + i.have, 1) == 0)
 		i.have++;
 	if (!prefixes(e, &i, &first) || !opcode(&i, first) || !execute(e, &i))

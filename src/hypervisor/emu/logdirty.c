@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Log-dirty of an emulated domain: the choice of the method, and what both methods share.
+ * Log-dirty of an emulated domain: chooses the method, and has the code that both methods share.
  */
 #include "hypervisor/emu/logdirty.h"
 
@@ -41,12 +41,13 @@ int gw_emu_dirty_start(struct gw_emu *e, struct gw_error *err)
 	marks = gw_bitmap_new(e->mem.window);
 	if (!marks)
 		return gw_fail(err, GW_NO_MEMORY, "no memory to log dirty pages");
-	/* The vCPU's thread marks too: the bitmap comes and goes while it is out. */
+	/* The vCPU's thread sets marks as well, so the bitmap is set and freed while that thread is
+	 * stopped. */
 	gw_emu_pause(e);
 	__atomic_store_n(&e->dirty.marks, marks, __ATOMIC_RELEASE);
 	e->dirty.ops = ops;
 	gw_emu_release(e);
-	/* Protecting much memory takes its time, and the guest can run meanwhile. */
+	/* Protecting much memory takes time, and the guest can run during it. */
 	if (ops->start(e, err) == 0)
 		return 0;
 	gw_emu_dirty_stop(e);
@@ -78,7 +79,7 @@ int gw_emu_dirty_fetch_and_clear(struct gw_emu *e, uint64_t *bitmap, uint64_t nr
 		return gw_fail(err, GW_NO_MEMORY, "no memory to collect dirty pages");
 	rc = e->dirty.ops->collect(e, fresh, true, err);
 	if (rc < 0) {
-		/* What was forgotten on the way is still owed. */
+		/* Writes that collect() has already forgotten are marked again. */
 		for (uint64_t gfn = 0;
 		     (gfn = gw_bitmap_next_set(fresh, e->mem.window, gfn)) < e->mem.window; gfn++)
 			gw_emu_dirty_mark(e, gfn);

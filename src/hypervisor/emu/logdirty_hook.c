@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Log-dirty where the kernel cannot help: Unicorn calls on every store of the guest's, before it is
- * made. A mark taken between that call and the store would miss it, so cleaning stops the vCPU for
- * the moment of taking the marks; outside an entry no store is under way.
+ * Log-dirty where the kernel cannot help: Unicorn calls a hook before every store of the guest. If
+ * the marks were taken between that call and the store, the store would be lost, so cleaning stops
+ * the vCPU while it takes the marks; outside an entry there is no unfinished store.
  *
- * The processor sets accessed and dirty bits in page tables without a store. The tables it can
- * reach when the marks are taken count as written; a table reachable only through a CR3 that was
- * in use and is not any more does not.
+ * The processor sets accessed and dirty bits in page tables without a store. The tables that it can
+ * reach when the marks are taken count as written. A table that was reachable only through an
+ * earlier CR3 does not.
  */
 #include "base/bitmap.h"
 #include "hypervisor/emu/domain.h"
@@ -39,7 +39,7 @@ bool gw_emu_dirty_attach(struct gw_emu *e)
 	return true;
 }
 
-/* The hook itself is put in at the next entry. */
+/* The next entry installs the hook. */
 static int start(struct gw_emu *e, struct gw_error *err)
 {
 	return 0;

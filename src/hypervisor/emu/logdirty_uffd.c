@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Log-dirty by the kernel: userfaultfd write protection that resolves itself (WP_ASYNC) and
- * PAGEMAP_SCAN, which lists the pages written since and protects them again in one step. It sees
- * every store of this process and every copy the kernel makes into guest memory. Linux 6.7 and
- * later.
+ * Log-dirty by the kernel: userfaultfd write protection that resolves its own faults (WP_ASYNC),
+ * and PAGEMAP_SCAN, which lists the pages written since the last scan and protects them again in
+ * one step. It sees every store of this process and every copy of the kernel into guest memory.
+ * Linux 6.7 and later.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -76,14 +76,14 @@ static int protect(int fd, const void *at, size_t len, struct gw_error *err)
 	struct uffdio_writeprotect wp = {.range = {(uintptr_t)at, len},
 					 .mode = UFFDIO_WRITEPROTECT_MODE_WP};
 
-	/* EAGAIN: the address space changes under the call; the kernel asks to try again. */
+	/* EAGAIN: the address space changed during the call; the kernel asks to try again. */
 	while (ioctl(fd, UFFDIO_WRITEPROTECT, &wp) < 0)
 		if (errno != EAGAIN && errno != EINTR)
 			return gw_fail_errno(err, "write-protecting guest memory");
 	return 0;
 }
 
-/* Calls found for each range in [at, at + len) that matches. */
+/* Calls found for each matching range in [at, at + len). */
 static int scan(int pagemap, struct scan_arg arg, const void *at, size_t len,
 		int (*found)(void *opaque, uint64_t start, uint64_t end, struct gw_error *err),
 		void *opaque, struct gw_error *err)
@@ -126,8 +126,8 @@ static int note(void *opaque, uint64_t start, uint64_t end, struct gw_error *err
 }
 
 /*
- * Asked for nothing but written pages, the kernel lists whatever is not protected: pages it took
- * out of the page table since they were written too (reclaim; the unit test makes one).
+ * With only this category the kernel lists every page that is not protected. That includes pages
+ * that it removed from the page table after a write (reclaim; the unit test makes one).
  */
 static struct scan_arg written(bool forget)
 {
@@ -151,7 +151,7 @@ static int collect(struct gw_emu *e, uint64_t *bitmap, bool forget, struct gw_er
 
 static void stop(struct gw_emu *e)
 {
-	/* Closing it takes all protection away. */
+	/* Closing it removes all protection. */
 	if (e->dirty.uffd >= 0)
 		close(e->dirty.uffd);
 	if (e->dirty.pagemap >= 0)
@@ -199,7 +199,7 @@ static int count(void *opaque, uint64_t from, uint64_t to, struct gw_error *err)
 	return 0;
 }
 
-/* Two pages, one written: does the scan say so? */
+/* Two pages, one of them written: does the scan report that one? */
 static int try_it(int uffd, int pagemap, uint8_t *pages, struct gw_error *err)
 {
 	uint64_t first = 0, second = 0;

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Writes to guest memory that are no instruction of the guest's: the machine fills a page, a page
- * is added, the host writes. Log-dirty learns of them by marks, the engine by a range of stale
- * pages.
+ * Writes to guest memory without an instruction of the guest: the machine fills a page, a page is
+ * added, the host writes. Log-dirty gets marks for them, the engine a range of stale pages.
  */
 #include "base/bitmap.h"
 #include "base/util.h"
@@ -21,7 +20,7 @@ void gw_emu_dirty_take_marks(struct gw_emu *e, uint64_t *bitmap, bool forget)
 	uint64_t *marks = e->dirty.marks;
 
 	for (uint64_t w = 0; w < GW_BITMAP_WORDS(e->mem.window); w++) {
-		/* Reading first keeps untouched words of a large bitmap from being written. */
+		/* Reading first avoids writes to unused words of a large bitmap. */
 		uint64_t word = __atomic_load_n(&marks[w], __ATOMIC_ACQUIRE);
 
 		if (word && forget)

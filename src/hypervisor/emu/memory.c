@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The memory of an emulated domain. The memfd is sparse: a window of 4 GiB with 4 MiB in it
- * costs 4 MiB, so that a gfn's place is a multiplication and neighbours are neighbours.
+ * The memory of an emulated domain. The memfd is sparse: a window of 4 GiB with 4 MiB in it uses 4
+ * MiB. So a gfn's address is a multiplication, and neighbouring gfns have neighbouring addresses.
  */
 #include "hypervisor/emu/memory.h"
 
@@ -15,9 +15,9 @@
 #include "base/buffer.h"
 #include "base/util.h"
 
-/* A PVH guest's special pages lie below 4 GiB however little memory it has. */
+/* A PVH guest has special pages below 4 GiB, however little memory it has. */
 #define GFNS_BELOW_4G UINT64_C(0x100000)
-/* 16 TiB of guest; beyond it the address space of this process would be the limit. */
+/* 16 TiB of guest memory; more would not fit into the address space of this process. */
 #define PAGES_MAX UINT64_C(0x100000000)
 
 int gw_emu_memory_init(struct gw_emu_memory *m, uint64_t max_pages, uint64_t max_pfns,
@@ -54,7 +54,7 @@ int gw_emu_memory_init(struct gw_emu_memory *m, uint64_t max_pages, uint64_t max
 		return gw_fail_errno(err, "mapping a domain's memory, a window of %llu pages",
 				     (unsigned long long)m->window);
 	m->base = base;
-	/* A core of this process is not the place for a guest's memory. */
+	/* A core dump of this process must not contain the guest's memory. */
 	madvise(base, m->window * GW_PAGE_SIZE, MADV_DONTDUMP);
 	return 0;
 }
@@ -105,7 +105,8 @@ static int check_add(const struct gw_emu_memory *m, size_t i, uint64_t gfn, size
 int gw_emu_memory_add(struct gw_emu_memory *m, size_t n, const uint64_t *gfns, struct gw_error *err)
 {
 	for (size_t i = 0; i < n; i++) {
-		/* Setting bits on the way finds a gfn named twice; an error takes them back. */
+		/* A gfn that is named twice has its bit set already; an error clears the new
+		 * bits. */
 		if (check_add(m, i, gfns[i], n, err) < 0) {
 			while (i-- > 0)
 				clear_present(m, gfns[i]);
@@ -122,7 +123,7 @@ int gw_emu_memory_remove(struct gw_emu_memory *m, uint64_t gfn, struct gw_error 
 {
 	if (!gw_emu_memory_has(m, gfn))
 		return 0;
-	/* Frees the page of the memfd: what is added there again reads zero. */
+	/* Frees the page in the memfd: a page that is added there again reads as zero. */
 	if (madvise(gw_emu_memory_page(m, gfn), GW_PAGE_SIZE, MADV_REMOVE) < 0)
 		return gw_fail_errno(err, "removing the page of pfn 0x%llx",
 				     (unsigned long long)gfn);

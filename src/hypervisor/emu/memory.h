@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The memory of an emulated domain: one shared memfd in which gfn N lies at N * 4096, with a
- * bitmap of the gfns that have a page. How the processor sees it is in walk.c, which
- * pages were written to in logdirty.c.
+ * The memory of an emulated domain: a shared memfd in which gfn N is at N * 4096, with a bitmap of
+ * the gfns that have a page. walk.c has the processor's view of it, logdirty.c the written pages.
  */
 #ifndef GW_HYPERVISOR_EMU_MEMORY_H
 #define GW_HYPERVISOR_EMU_MEMORY_H
@@ -14,7 +13,7 @@
 
 #include <godwit/hypervisor.h>
 
-/* An open map(writable): its pages may be written at any time until unmap. */
+/* An open writable mapping: its pages may be written at any time until unmap. */
 struct gw_emu_writer {
 	struct gw_emu_writer *next;
 	size_t n;
@@ -22,9 +21,9 @@ struct gw_emu_writer {
 };
 
 struct gw_emu_memory {
-	uint8_t *base;	      /* of the whole window; pages never touched cost nothing */
+	uint8_t *base;	      /* of the whole window; unused pages cost nothing */
 	uint64_t window;      /* gfns 0..window-1 can have a page */
-	uint64_t max;	      /* pages at most */
+	uint64_t max;	      /* limit of nr */
 	uint64_t *present;    /* bit per gfn; changed with atomic operations */
 	uint64_t nr;	      /* bits set in present */
 	uint64_t top;	      /* one past the highest gfn that ever had a page */
@@ -32,7 +31,7 @@ struct gw_emu_memory {
 	struct gw_emu_writer *writers;
 };
 
-/* max_pfns: the window; 0: max_pages and what lies below 4 GiB. */
+/* max_pfns: the window; 0: max_pages and all pfns below 4 GiB. */
 int gw_emu_memory_init(struct gw_emu_memory *m, uint64_t max_pages, uint64_t max_pfns,
 		       struct gw_error *err);
 void gw_emu_memory_free(struct gw_emu_memory *m);
@@ -48,15 +47,15 @@ static inline void *gw_emu_memory_page(const struct gw_emu_memory *m, uint64_t g
 	return m->base + gfn * GW_PAGE_SIZE;
 }
 
-/* Gives the gfns, none of which may have one, a zeroed page each. All or an error. */
+/* Gives each gfn a zeroed page; none of them may have one. All of them, or an error. */
 int gw_emu_memory_add(struct gw_emu_memory *m, size_t n, const uint64_t *gfns,
 		      struct gw_error *err);
-/* Takes a gfn's page away, contents and all; nothing if it has none. */
+/* Removes a gfn's page with its contents; does nothing if it has none. */
 int gw_emu_memory_remove(struct gw_emu_memory *m, uint64_t gfn, struct gw_error *err);
 
 /*
- * Where each gfn lies; one without a page gives NULL and GW_MAP_GONE. A writable opening is
- * remembered in *writer until gw_emu_memory_close(), NULL if not writable.
+ * Sets the address of each gfn; NULL and GW_MAP_GONE for a gfn without a page. *writer records a
+ * writable mapping until gw_emu_memory_close(); NULL if not writable.
  */
 int gw_emu_memory_open(struct gw_emu_memory *m, size_t n, const uint64_t *gfns, bool writable,
 		       void **pages, uint8_t *results, struct gw_emu_writer **writer,
@@ -67,7 +66,7 @@ void gw_emu_memory_close(struct gw_emu_memory *m, struct gw_emu_writer *writer);
 int gw_emu_memory_ranges(const struct gw_emu_memory *m, struct gw_pfn_range **ranges, size_t *n,
 			 struct gw_error *err);
 
-/* The longest run of gfns with a page at or after from; 0 if there is none. */
+/* The first run of gfns with a page at or after from, and its length; 0 if there is none. */
 uint64_t gw_emu_memory_run(const struct gw_emu_memory *m, uint64_t from, uint64_t *first);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The built-in machine in a build without it.
+ * Stands in for the built-in machine in a build without Unicorn.
  */
 #include "hypervisor/emu/emu.h"
 

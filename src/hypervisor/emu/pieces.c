@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Keeps Unicorn's map of memory the guest's: each run of gfns with a page is one region, so that
- * an access anywhere else stops the guest. All regions are there before it runs: Unicorn's
- * page walker reads tables without asking anyone for memory that is missing.
+ * Keeps Unicorn's memory map equal to the guest's memory: each run of gfns with a page is a region,
+ * so an access to any other address stops the guest. All regions are mapped before the guest runs,
+ * because Unicorn's page walker does not ask for missing memory.
  */
 #include <stdlib.h>
 

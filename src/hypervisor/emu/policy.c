@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * What the built-in machine's processor can give, and what CPUID answers. Unicorn's own CPUID is no
- * guide: it claims less than it executes, so the list is by what its translator runs (the unit
- * test executes one instruction of each) and what insn.c adds.
+ * The policy that the built-in machine's processor can offer, and the results of CPUID. Unicorn's
+ * own CPUID does not help: it claims less than Unicorn executes. So the list has the features that
+ * Unicorn's translator executes (the unit test executes an instruction of each) and those of
+ * insn.c.
  */
 #include <stdio.h>
 #include <string.h>

@@ -2,10 +2,9 @@
  *
  * Copies registers between Xen's CPU record and Unicorn, as far as Unicorn has them.
  *
- * State that Unicorn cannot hold stays unchanged in the record: descriptor caches that differ from
- * the GDT in memory (a flat one is assumed; gw_emu_regs_check refuses others), x87
- * last-instruction pointers, a pending event, tsc_aux. EFER.NXE and EFER.SCE
- * are not taken by Unicorn 2.0.
+ * State that Unicorn lacks stays unchanged in the record: descriptor caches that differ from the
+ * GDT in memory (flat ones are assumed; gw_emu_regs_check() refuses others), x87 last-instruction
+ * pointers, a pending event, tsc_aux. Unicorn 2.0 ignores EFER.NXE and EFER.SCE.
  */
 #include <string.h>
 
@@ -29,7 +28,7 @@
 #define FX_ST	 32
 #define FX_XMM	 160
 
-/* A register that is a plain integer, and where the record keeps it. */
+/* A register that is a plain integer, and its offset in the record. */
 struct plain {
 	int id32, id64;
 	size_t at;
@@ -55,7 +54,7 @@ static const struct plain plain[] = {
 	PLAIN(DR6, DR6, dr6), PLAIN(DR7, DR7, dr7),	     PLAIN(CR2, CR2, cr2),
 };
 
-/* Paging goes on last, when everything it needs is there. */
+/* Paging is switched on last, when everything it needs is set. */
 static const struct plain control[] = {
 	PLAIN(CR4, CR4, cr4),
 	PLAIN(CR3, CR3, cr3),
@@ -83,7 +82,7 @@ static const int segment_ids[GW_HVM_NR_SEGMENTS] = {
 	UC_X86_REG_GS, UC_X86_REG_SS, UC_X86_REG_TR, UC_X86_REG_LDTR,
 };
 
-/* Of TR and LDTR, Unicorn fills the whole struct; its selector comes first. */
+/* Unicorn fills a whole struct for TR and LDTR; the selector comes first. */
 static uint64_t get(struct gw_emu *e, int id)
 {
 	union {
@@ -174,7 +173,7 @@ static void store_table(struct gw_emu *e, int id, struct gw_hvm_table *t)
 	t->limit = r.limit;
 }
 
-/* Unicorn keeps the attributes where the upper word of a descriptor has them. */
+/* Unicorn keeps the attributes as in the upper word of a descriptor. */
 static void load_system_segment(struct gw_emu *e, int id, const struct gw_hvm_segment *s)
 {
 	uc_x86_mmr r = {.selector = (uint16_t)s->selector,
@@ -185,8 +184,8 @@ static void load_system_segment(struct gw_emu *e, int id, const struct gw_hvm_se
 	e->u->reg_write(e->engine.uc, id, &r);
 }
 
-/* The descriptor a selector names now, as the cache the processor made of it; false if it is not
- * there. */
+/* Reads the descriptor that a selector refers to now, in the form of the processor's cache; false
+ * if it does not exist. */
 static bool read_descriptor(struct gw_emu *e, uint16_t selector, struct gw_hvm_segment *s)
 {
 	uc_x86_mmr table = {0};
@@ -210,8 +209,8 @@ static bool read_descriptor(struct gw_emu *e, uint16_t selector, struct gw_hvm_s
 }
 
 /*
- * True if the selector names a flat segment of ring 0 that the processor would load without
- * complaint. Unicorn does not survive an exception raised by a register write.
+ * True if the selector refers to a flat ring-0 segment that the processor can load without an
+ * exception. An exception raised by a register write crashes Unicorn.
  */
 static bool loadable(struct gw_emu *e, int index, uint16_t selector)
 {
@@ -227,7 +226,7 @@ static bool loadable(struct gw_emu *e, int index, uint16_t selector)
 	return !code || (s.ar & (AR_L | AR_DB)) == (e->engine.long_mode ? AR_L : AR_DB);
 }
 
-/* One that was not loaded anew since (selectors tell) keeps the record's cache. */
+/* A segment whose selector has not changed keeps the cache of the record. */
 static void load_segments(struct gw_emu *e)
 {
 	const struct gw_hvm_cpu *cpu = &e->cpu;
@@ -239,7 +238,7 @@ static void load_segments(struct gw_emu *e)
 	for (int i = GW_HVM_CS; i <= GW_HVM_SS; i++) {
 		uint16_t selector = (uint16_t)cpu->seg[i].selector;
 
-		/* Else it keeps the flat segment Unicorn starts with, as the check asked for. */
+		/* Otherwise it keeps Unicorn's initial flat segment, which the check required. */
 		if (loadable(e, i, selector))
 			e->u->reg_write(e->engine.uc, segment_ids[i], &selector);
 	}
@@ -278,7 +277,8 @@ static void write_msr(struct gw_emu *e, uint32_t index, uint64_t value)
 	e->u->reg_write(e->engine.uc, UC_X86_REG_MSR, &msr);
 }
 
-/* FXSAVE has a bit per physical register, "not empty"; the x87 tag word two, 3 for "empty". */
+/* FXSAVE has a bit for each physical register, "not empty"; the x87 tag word has two bits, 3 for
+ * "empty". */
 static uint16_t full_tags(uint8_t abridged)
 {
 	uint16_t tags = 0;
@@ -299,7 +299,7 @@ static uint8_t abridged_tags(uint16_t tags)
 	return bits;
 }
 
-/* What the processor has after FNINIT. */
+/* The FPU state to load; without any, that after FNINIT. */
 static const uint8_t *fpu_image(const struct gw_hvm_cpu *cpu, uint8_t reset[512])
 {
 	if (cpu->flags & GW_HVM_CPU_FPU_VALID)
@@ -316,7 +316,7 @@ static void load_fpu(struct gw_emu *e)
 	const uint8_t *fx = fpu_image(&e->cpu, reset);
 	unsigned xmms = e->engine.long_mode ? 16 : 8;
 
-	/* The status word first: it says which physical register ST0 is. */
+	/* The status word comes first: it says which physical register ST0 is. */
 	put(e, UC_X86_REG_FPSW, gw_get_le16(fx + FX_FSW));
 	put(e, UC_X86_REG_FPCW, gw_get_le16(fx + FX_FCW));
 	for (unsigned i = 0; i < 8; i++)
@@ -348,7 +348,7 @@ static void store_fpu(struct gw_emu *e, struct gw_hvm_cpu *cpu)
 		e->u->reg_read(e->engine.uc, UC_X86_REG_XMM0 + (int)i, reg);
 		memcpy(fx + FX_XMM + 16 * i, reg, 16);
 	}
-	/* A vCPU that never touched it stays one that did not. */
+	/* A vCPU that never used its FPU has no FPU state. */
 	if (!(cpu->flags & GW_HVM_CPU_FPU_VALID) && !memcmp(fx, reset, sizeof(fx)))
 		return;
 	memcpy(cpu->fpu, fx, sizeof(fx));
@@ -359,7 +359,7 @@ int gw_emu_regs_load(struct gw_emu *e, struct gw_error *err)
 {
 	bool wide = e->engine.long_mode;
 
-	/* An engine that ran before has paging on and another GDT: start from none. */
+	/* An engine that ran before has paging on and another GDT: paging is switched off first. */
 	if (!wide)
 		put(e, UC_X86_REG_CR0, CR0_PE);
 	if (wide)
@@ -391,7 +391,7 @@ void gw_emu_regs_store(struct gw_emu *e, struct gw_hvm_cpu *cpu)
 		*field(cpu, plain[i].at) = get(e, wide ? plain[i].id64 : plain[i].id32);
 	for (size_t i = 0; i < GW_ARRAY_SIZE(control); i++)
 		*field(cpu, control[i].at) = get(e, wide ? control[i].id64 : control[i].id32);
-	/* Before the bases: a segment loaded anew takes its own from the descriptor. */
+	/* Before the bases: a segment that was loaded again takes its base from the descriptor. */
 	store_segments(e, cpu);
 	for (size_t i = 0; i < GW_ARRAY_SIZE(msrs); i++)
 		*field(cpu, msrs[i].at) = read_msr(e, msrs[i].index);

@@ -15,7 +15,7 @@
 static struct {
 	pthread_once_t once;
 	struct gw_unicorn table;
-	char problem[400]; /* empty: the table is whole */
+	char problem[400]; /* empty: the table is complete */
 } loaded = {.once = PTHREAD_ONCE_INIT};
 
 static void load(void)

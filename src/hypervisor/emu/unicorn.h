@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The Unicorn library as a table of functions, found when the first emulated domain is
- * created: a godwit without the library still does everything else. Nothing of a
- * domain lives here.
+ * The Unicorn library as a table of functions, loaded when the first emulated domain is created:
+ * without the library all other functions of godwit work. It has no state of a domain.
  */
 #ifndef GW_HYPERVISOR_EMU_UNICORN_H
 #define GW_HYPERVISOR_EMU_UNICORN_H
@@ -31,9 +30,9 @@ struct gw_unicorn {
 const struct gw_unicorn *gw_unicorn_get(struct gw_error *err);
 
 /*
- * Forgets the translations of [from, to), guest-physical addresses that the guest sees one to one.
- * (Forgetting everything at once, UC_CTL_TB_FLUSH, writes over the whole code buffer: 1 GiB
- * touched, a tenth of a second.)
+ * Drops the translations of [from, to), guest-physical addresses that the guest maps one to one.
+ * (Dropping all of them with UC_CTL_TB_FLUSH overwrites the whole code buffer: 1 GiB of memory, a
+ * tenth of a second.)
  */
 #define gw_unicorn_forget(u, uc, from, to)                                                         \
 	((u)->ctl((uc), UC_CTL_WRITE(UC_CTL_TB_REMOVE_CACHE, 2), (uint64_t)(from), (uint64_t)(to)))

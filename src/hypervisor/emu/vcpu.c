@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The vCPU of an emulated domain: its thread, and letting it go: unpause, suspend, resume. The
- * state that stops it is in vcpu_state.c, what it executes in engine.c.
+ * The vCPU of an emulated domain: its thread, and the calls that let it run: unpause, suspend,
+ * resume. vcpu_state.c has the state that stops it, engine.c the execution.
  */
 #include <errno.h>
 #include <poll.h>
@@ -86,7 +86,7 @@ int gw_emu_vcpu_start(struct gw_emu *e, struct gw_error *err)
 	e->shutdown_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (e->shutdown_fd < 0)
 		return gw_fail_errno(err, "creating a domain's event descriptor");
-	/* Signals belong to the threads of the embedding program. */
+	/* Signals are for the threads of the program that uses the library. */
 	sigfillset(&all);
 	pthread_sigmask(SIG_BLOCK, &all, &before);
 	rc = pthread_create(&e->thread, NULL, vcpu_main, e);
@@ -122,7 +122,7 @@ int gw_emu_unpause(struct gw_emu *e, struct gw_error *err)
 	if (!e->pauses)
 		rc = gw_fail(err, GW_USAGE, "domain %u is not paused", e->d.domid);
 	else if (e->pauses == 1 && e->shutdown == GW_SHUTDOWN_NONE)
-		/* The thread does not run, so the processor is ours. */
+		/* The thread does not run, so this one may use the processor. */
 		rc = gw_emu_engine_prepare(e, err);
 	if (!rc)
 		e->pauses--;
@@ -138,7 +138,7 @@ static int wait_suspended(struct gw_emu *e, unsigned port, int timeout_ms,
 	enum gw_shutdown_reason reason;
 
 	pthread_mutex_lock(&e->lock);
-	/* A guest that is just giving up its vCPU when the time is over has still answered. */
+	/* A guest that suspends at the moment of the timeout has still answered. */
 	if (rc <= 0)
 		gw_emu_evtchn_withdraw(e, port);
 	while (e->shutdown != GW_SHUTDOWN_NONE && e->running)
@@ -146,8 +146,7 @@ static int wait_suspended(struct gw_emu *e, unsigned port, int timeout_ms,
 	reason = e->shutdown;
 	pthread_mutex_unlock(&e->lock);
 	if (reason == GW_SHUTDOWN_SUSPEND) {
-		/* Even if cancelled meanwhile: who asked has to know that there is something to
-		 * resume. */
+		/* Even if the wait was cancelled: the caller has to resume the domain. */
 		gw_error_clear(err);
 		return 1;
 	}
@@ -194,7 +193,7 @@ int gw_emu_resume(struct gw_emu *e, struct gw_error *err)
 		rc = gw_fail(err, GW_USAGE, "domain %u is not suspended: nothing to resume",
 			     e->d.domid);
 	} else {
-		/* The suspend call is still open; 1 is how Xen says "cancelled" to it. */
+		/* The suspend call has not returned yet; Xen's result for "cancelled" is 1. */
 		if (e->cpu_in_uc)
 			gw_emu_set_reg(e, GW_HVM_RAX, 1);
 		else

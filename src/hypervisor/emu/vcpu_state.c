@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The state that stops a vCPU: pauses, which nest, blocking, and the guest's own shutdown or crash.
+ * The state that stops a vCPU: pauses, which nest; blocking; the guest's own shutdown or crash.
  */
 #include <errno.h>
 #include <stdarg.h>
@@ -11,8 +11,7 @@
 
 void gw_emu_vcpu_wait_stopped(struct gw_emu *e)
 {
-	/* Cleared only when the thread is let go again, which our caller's pause or quit prevents.
-	 */
+	/* Cleared only when the thread may run again, which the caller's pause or quit prevents. */
 	__atomic_store_n(&e->kicked, true, __ATOMIC_RELEASE);
 	pthread_cond_broadcast(&e->cond);
 	while (e->running)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Guest memory by virtual address: the walk the processor would do, for hypercall buffers and
- * for stores that Unicorn reports by virtual address. Permissions are not looked at: a
+ * Guest memory by virtual address: walks the page tables as the processor does, for hypercall
+ * buffers and for stores that Unicorn reports by virtual address. Ignores permissions, because a
  * hypercall comes from the guest's kernel.
  */
 #include <string.h>
@@ -18,7 +18,7 @@
 #define PTE_PS	 (UINT64_C(1) << 7)
 #define PTE_ADDR UINT64_C(0x000ffffffffff000)
 
-/* How the processor walks now: levels 0 (paging off), 2 (32-bit), 3 (PAE) or 4. */
+/* The present paging mode: levels is 0 (paging off), 2 (32-bit), 3 (PAE) or 4. */
 struct paging {
 	unsigned levels;
 	bool large_32; /* 4 MiB pages, CR4.PSE */
@@ -48,8 +48,8 @@ static struct paging paging_now(struct gw_emu *e)
 	return p;
 }
 
-/* Where physical memory is in this process, for len bytes inside one page; NULL if there is none.
- */
+/* The address in this process of len bytes of physical memory inside one page; NULL if there is
+ * none. */
 static uint8_t *at_pa(const struct gw_emu *e, uint64_t pa)
 {
 	uint64_t gfn = pa / GW_PAGE_SIZE;
@@ -160,8 +160,7 @@ int gw_emu_copy_out(struct gw_emu *e, uint64_t va, const void *from, size_t len)
 	return copy(e, va, (uint8_t *)from, len, true);
 }
 
-/* seen has a bit for each table and level: one shared by many entries, or a loop, is walked once.
- */
+/* seen has a bit for each table and level, so that a shared table, or a loop, is walked once. */
 static void visit(struct gw_emu *e, const struct paging *p, uint64_t table, unsigned level,
 		  uint64_t *seen, uint64_t *bitmap)
 {

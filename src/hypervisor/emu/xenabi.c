@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The body of GODWIT_XENABI (docs/format.md): what Xen knows of a guest beyond memory and
- * registers. A guest that suspended itself expects to find none of it and registers anew; one that
- * was stopped anywhere needs all of it.
+ * The body of GODWIT_XENABI (docs/format.md): the guest's state in Xen other than memory and
+ * registers. A guest that suspended itself expects to lose it and registers again; a guest that was
+ * paused at any other point needs all of it.
  */
 #include <stdlib.h>
 #include <string.h>

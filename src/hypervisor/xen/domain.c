@@ -11,6 +11,13 @@
 /* An HVM guest has room for devices below 4 GiB; what finds no place there stands above. */
 #define PFNS_BELOW_4G UINT64_C(0x100000)
 
+/* A domain with fewer pages has not been built yet. Its highest pfn does not say so: Xen counts a
+ * pfn where there is none, and may have put the page of the local APIC below 4 GiB. */
+#define MEMORY_MIN 16u
+
+/* 16 TiB; an owner may set no limit at all. */
+#define MEMORY_MAX (UINT64_C(1) << 32)
+
 static enum gw_shutdown_reason shutdown_reason(uint32_t flags)
 {
 	unsigned reason = flags >> XEN_DOMINF_shutdownshift & XEN_DOMINF_shutdownmask;
@@ -105,16 +112,14 @@ static int bound_new_domain(struct gw_xen_domain *x, const xc_domaininfo_t *info
 			    struct gw_error *err)
 {
 	xc_physinfo_t machine = {0};
-	uint64_t nr;
 
-	if (gw_xen_nr_gpfns(&x->base, &nr, err) < 0)
-		return -1;
-	/* Xen counts at least one pfn, also for a domain without memory. */
-	if (info->tot_pages > 0 && nr > 1)
+	if (info->tot_pages >= MEMORY_MIN)
 		return 0;
 	if (xc_physinfo(x->host->xch, &machine) < 0)
 		return gw_xen_fail(err, "the memory of the machine");
-	x->max_pfns = PFNS_BELOW_4G + 4 * GW_MAX(machine.total_pages, info->max_pages);
+	uint64_t pages = GW_MIN(GW_MAX(machine.total_pages, info->max_pages), MEMORY_MAX);
+
+	x->max_pfns = PFNS_BELOW_4G + 4 * pages;
 	return 0;
 }
 

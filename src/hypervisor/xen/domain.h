@@ -43,7 +43,7 @@ struct gw_xen_pv {
 struct gw_xen_known {
 	uint64_t *present; /* by pfn; NULL: it never was */
 	uint64_t nr;	   /* pfns */
-	uint64_t pages;	   /* the domain's number of pages then; UINT64_MAX: unknown */
+	uint64_t pages;	   /* the domain's number of pages then, or UINT64_MAX */
 };
 
 struct gw_xen_domain {

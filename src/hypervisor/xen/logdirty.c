@@ -90,7 +90,7 @@ static int fetch(struct gw_xen_domain *x, struct gw_error *err)
 		return gw_xen_fail(err, "domain %u: its dirty pages", d->domid);
 	if (gw_xen_nr_gpfns(d, &nr, err) < 0)
 		return -1;
-	if (covered < nr || nr > x->dirty_pages)
+	if (covered < nr)
 		return gw_fail(err, GW_SYSTEM,
 			       "domain %u: Xen reported the dirty pages of %" PRIu64
 			       " pfns, the domain has %" PRIu64 "; the others are lost",

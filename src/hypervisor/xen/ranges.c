@@ -17,7 +17,8 @@
 #include "base/util.h"
 #include "hypervisor/xen/domain.h"
 
-#define GRAIN 64u /* pfns: a word of a bitmap */
+#define GRAIN	  64u /* pfns: a word of a bitmap */
+#define UNCOUNTED UINT64_MAX
 
 struct scan {
 	struct gw_domain *d;
@@ -90,14 +91,15 @@ static int look(struct scan *s, bool marked, struct gw_error *err)
 	return flush(s, err);
 }
 
-/* How many pages the domain has; UINT64_MAX: Xen's number is not that of its pfns with pages. */
+/* How many pages the domain has; UNCOUNTED where Xen's number is not that of its pfns with pages.
+ */
 static int count_pages(struct gw_domain *d, uint64_t *total, struct gw_error *err)
 {
 	xc_domaininfo_t info;
 
 	if (gw_xen_getinfo(gw_xen_of(d)->host, d->domid, &info, err) < 0)
 		return -1;
-	*total = info.shr_pages || info.paged_pages ? UINT64_MAX : info.tot_pages;
+	*total = info.shr_pages || info.paged_pages ? UNCOUNTED : info.tot_pages;
 	return 0;
 }
 
@@ -151,7 +153,7 @@ int gw_xen_find_new_pages(struct gw_domain *d, uint64_t *bitmap, uint64_t nr, st
 		return 0;
 	if (count_pages(d, &total, err) < 0)
 		return -1;
-	if (total == known->pages)
+	if (total == known->pages && total != UNCOUNTED)
 		return 0;
 
 	uint64_t old_nr = known->nr, *old = GW_STEAL(known->present);

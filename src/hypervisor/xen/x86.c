@@ -125,8 +125,10 @@ static int set_entries(struct gw_domain *d, uint32_t nr_leaves, xen_cpuid_leaf_t
 				     &at.leaf, &at.subleaf, &at.msr) == 0)
 		return 0;
 	refuse(d, &at, err);
-	if (first && is_refusal(err->errnum))
+	if (first && is_refusal(err->errnum)) {
 		err->code = GW_REFUSED;
+		err->errnum = 0;
+	}
 	return -1;
 }
 

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * The host "xen:": domains of the Xen that this machine runs, through libxenctrl and its sisters.
- * It attaches to domains that libxl created; libxl stays their owner. Programs of libxl's that link
- * godwit-xen open it here; all others by gw_host_open("xen:"), which loads it as a plugin
- * (hypervisor/plugin.h).
+ * It attaches to domains that libxl created; libxl stays their owner. gw_host_open("xen:") loads it
+ * as a plugin (hypervisor/plugin.h); a program that links godwit-xen opens it here.
  */
 #ifndef GW_HYPERVISOR_XEN_XEN_H
 #define GW_HYPERVISOR_XEN_XEN_H

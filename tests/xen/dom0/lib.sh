@@ -7,6 +7,7 @@
 #   linux-pv linux-pvh  Debian's kernel with one process, which checks files and counts on its console
 prefix=/usr/local
 libexec=$prefix/libexec/godwit
+patience=40 # seconds that a guest may take for three beats
 domain=$chosen
 
 say()
@@ -50,6 +51,14 @@ on_host()
 	until_true 200 test -e $ask.status || fail "the host does not answer: $*"
 	cat $ask.output
 	return "$(cat $ask.status)"
+}
+
+# verify FILE: Xen's own verifier and godwit's take it, on the host.
+verify()
+{
+	cp "$1" /out/image
+	on_host verify image || fail "a verifier does not take the image: $(tail -n 1 /out/ask.output)"
+	rm /out/image
 }
 
 # use_helper stock|godwit: who saves and restores for the xl commands from here on.
@@ -162,7 +171,7 @@ counts_on()
 	find_domain
 	now=$(beats)
 	[ "$now" -ge "$from" ] || fail "the count went back from $from to $now"
-	until_true 40 has_beaten $((now + 3)) ||
+	until_true $patience has_beaten $((now + 3)) ||
 		fail "the count stands at $(beats), after $from before; the domain is $(domain_flags) $(complaint)"
 	[ -z "$(complaint)" ] || fail "the guest found a bad page: $(complaint)"
 	say "counts: $from before, $now at once, $(beats) now"

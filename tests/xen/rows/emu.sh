@@ -19,7 +19,7 @@ emu_to_xen()
 	kind=pvh$1
 	use_helper "$2"
 	ask_host "run and save on the built-in machine" emu_save "$1" "$domain" image
-	on_host verify image || fail "Xen's verifier does not take the image: $(tail -n 1 /out/ask.output)"
+	on_host verify image || fail "a verifier does not take the image: $(tail -n 1 /out/ask.output)"
 	mv /out/image .
 	must "xl restore" timeout 100 xl -v restore image
 	counts_on 5

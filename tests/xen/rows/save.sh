@@ -20,14 +20,6 @@ save_restore()
 	counts_on "$before"
 }
 
-# verify FILE: Xen's own verifier takes it, on the host.
-verify()
-{
-	cp "$1" /out/image
-	on_host verify image || fail "Xen's verifier does not take the image: $(tail -n 1 /out/ask.output)"
-	rm /out/image
-}
-
 for guest in pv pvh32 pvh64 hvm linux-pv linux-pvh; do
 	row save-$guest-stock-stock save_restore $guest stock stock
 	row save-$guest-godwit-stock save_restore $guest godwit stock

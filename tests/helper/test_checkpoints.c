@@ -5,6 +5,7 @@
  */
 #include "guests.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -101,6 +102,24 @@ static void test_remus(void **state)
 	assert_int_equal(remus_restore(&stream, ends[2], bad, &retval), 0);
 	assert_int_equal(retval, -1);
 	gw_buffer_free(&stream);
+}
+
+/* Rounds are what log-dirty reports: without it there are none. */
+static void test_remus_without_logdirty(void **state)
+{
+	struct environment e = source(HVM_IMAGE, "&logdirty=no");
+	struct fake_libxl f;
+	int io = mem_file();
+
+	fake_save(&f, io, -1, "1", CB_SAVE_REMUS, "1", environment_list(&e));
+	fake_serve(&f, MSG_SWITCH_LOGDIRTY, 0);
+	fake_serve(&f, MSG_SWITCH_LOGDIRTY, 0);
+	fake_serve(&f, MSG_COMPLETE, 0);
+	assert_int_equal((int)fake_u32(&f, 0), -1);
+	assert_int_equal(fake_u32(&f, 1), EOPNOTSUPP);
+	fake_log_has(&f, "domain 5 has no log-dirty mode; the domain was not suspended");
+	assert_int_equal(fake_end(&f), 0);
+	close(io);
 }
 
 /* A stream with checkpoints is refused where none was announced. */
@@ -360,9 +379,13 @@ static void test_colo_bad_lists(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_remus),	       cmocka_unit_test(test_checkpoint_in_plain),
-		cmocka_unit_test(test_colo_secondary), cmocka_unit_test(test_colo_failover),
-		cmocka_unit_test(test_colo_primary),   cmocka_unit_test(test_colo_bad_lists),
+		cmocka_unit_test(test_remus),
+		cmocka_unit_test(test_remus_without_logdirty),
+		cmocka_unit_test(test_checkpoint_in_plain),
+		cmocka_unit_test(test_colo_secondary),
+		cmocka_unit_test(test_colo_failover),
+		cmocka_unit_test(test_colo_primary),
+		cmocka_unit_test(test_colo_bad_lists),
 	};
 
 	return cmocka_run_group_tests(tests, scratch_set_up, scratch_tear_down);

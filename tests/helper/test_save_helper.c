@@ -194,14 +194,18 @@ static void test_passes(void **state)
 {
 	struct environment from = source(HVM_IMAGE, "&guest=3&rate=0");
 	struct fake_libxl f;
-	struct gw_buffer image;
+	struct gw_buffer image, report;
 
 	environment_add(&from, "GODWIT_BANDWIDTH", "10M");
+	environment_add(&from, "GODWIT_REPORT", scratch("passes"));
 	image = save(&from, "1", &f);
 	assert_non_null(memmem(f.progress.data, f.progress.len, "Frames iteration 4\n", 19));
 	assert_null(memmem(f.progress.data, f.progress.len, "Frames iteration 5\n", 19));
 	assert_int_equal(fake_end(&f), 0);
 	gw_buffer_free(&image);
+	report = scratch_load("passes");
+	assert_non_null(memmem(report.data, report.len, "\"stopped_by\":\"toolstack\"", 24));
+	gw_buffer_free(&report);
 }
 
 int main(void)

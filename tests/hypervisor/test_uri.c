@@ -6,6 +6,7 @@
 
 #include <godwit/hypervisor.h>
 
+#include "hypervisor/domain.h"
 #include "hypervisor/host.h"
 #include "hypervisor/uri.h"
 
@@ -68,6 +69,8 @@ static void test_hosts(void **state)
 		{"memory:/x", "nothing or \"?key=value\"", GW_USAGE},
 		{"memory:?color=red", "\"color\"", GW_USAGE},
 		{"memory:?pages=many", "is not a number", GW_USAGE},
+		{"memory:?attach=arm", "expected pv or hvm", GW_USAGE},
+		{"memory:?logdirty=yes", "expected no", GW_USAGE},
 	};
 
 	setenv("GODWIT_PLUGINS", "/no/such/folder", 1);
@@ -84,12 +87,44 @@ static void test_hosts(void **state)
 	gw_host_close(NULL);
 }
 
+/* A host for tests of programs that attach: it creates the domain. */
+static void test_born(void **state)
+{
+	struct gw_error err = GW_ERROR_INIT;
+	struct gw_host *host = gw_host_open("memory:?attach=hvm&pfns=77&logdirty=no", &err);
+	struct gw_domain *d, *again;
+	uint64_t nr;
+
+	assert_non_null(host);
+	d = gw_host_attach(host, 12, 0, &err);
+	assert_non_null(d);
+	assert_int_equal(d->domid, 12);
+	assert_int_equal(d->type, GW_GUEST_X86_HVM);
+	assert_ok(gw_domain_nr_pfns(d, &nr, &err), &err);
+	assert_int_equal(nr, 77);
+	assert_fails(gw_domain_logdirty_start(d, &err), &err, GW_UNSUPPORTED, "domain 12");
+	again = gw_host_attach(host, 12, 0, &err);
+	assert_ptr_equal(again, d);
+	gw_domain_close(again);
+	gw_domain_close(d);
+	gw_host_close(host);
+	host = gw_host_open("memory:?attach=pv", &err);
+	assert_null(gw_host_attach(host, 1, 0, &err));
+	assert_fails(-1, &err, GW_USAGE, "pfns");
+	gw_host_close(host);
+	host = gw_host_open("memory:", &err);
+	assert_null(gw_host_attach(host, 1, 77, &err));
+	assert_fails(-1, &err, GW_UNSUPPORTED, "domain 1");
+	gw_host_close(host);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_query),
 		cmocka_unit_test(test_pairs),
 		cmocka_unit_test(test_hosts),
+		cmocka_unit_test(test_born),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -37,8 +37,14 @@ static int save(struct gw_helper *h, struct gw_report *report, struct gw_error *
 		.precopy = h->settings.precopy,
 	};
 
+	int rc;
+
 	gw_helper_fill_toolstack(h, &toolstack);
-	return gw_save_image(&args, report, err);
+	rc = gw_save_image(&args, report, err);
+	/* Where Xen's policy decides, nobody asked for a downtime. */
+	if (toolstack.precopy_policy && report->stopped_by != GW_STOP_NOT_LIVE)
+		report->stopped_by = GW_STOP_TOOLSTACK;
+	return rc;
 }
 
 /*

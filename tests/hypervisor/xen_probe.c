@@ -131,7 +131,7 @@ static void check_map_hvm(struct gw_domain *d)
 /* A page that comes while log-dirty is on must be found by it, or a live save loses it. */
 static void check_new_page(struct gw_domain *d, uint64_t *bitmap, uint64_t nr)
 {
-	uint64_t pfn = 0x5000, gfn, dirty;
+	uint64_t pfn = 0xf0000, gfn, dirty; /* a hole below the devices */
 	xc_domaininfo_t info;
 
 	gw_xen_getinfo((struct gw_xen_host *)host, d->domid, &info, &err);

@@ -6,6 +6,7 @@
 #include "fake_libxc.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -392,6 +393,35 @@ static void test_failures(void **state)
 	stored_free(&s);
 }
 
+static int taken_away; /* the descriptor of a save */
+
+/* What libxl-save-helper does on SIGTERM: nothing can be written from here on. */
+static int on_suspend_take_away(void *data)
+{
+	int unwriteable = open("/dev/null", O_RDONLY | O_CLOEXEC);
+
+	assert_int_equal(dup2(unwriteable, taken_away), taken_away);
+	close(unwriteable);
+	return on_suspend(data);
+}
+
+static void test_taken_away(void **state)
+{
+	struct gw_domain *d = source(HVM_IMAGE);
+	struct save_callbacks calls = save_calls();
+
+	calls.suspend = on_suspend_take_away;
+	taken_away = file_with("", 0);
+	assert_int_equal(xc_domain_save(&fake_libxc, taken_away, d->domid, XCFLAGS_LIVE, &calls,
+					XC_STREAM_PLAIN, -1),
+			 -1);
+	assert_int_equal(errno, EBADF);
+	assert_string_equal(caller.asked, "1s0");
+	assert_non_null(
+		strstr(fake_libxc.errors, "; the domain is suspended, the caller may resume it"));
+	close(taken_away);
+}
+
 /* Two checkpoints; the sender's death in the second, or the caller's wish, ends the restore. */
 static void test_remus(void **state)
 {
@@ -449,6 +479,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_callers_policy, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_abort, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_failures, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_taken_away, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_remus, setup, teardown),
 	};
 

@@ -219,7 +219,8 @@ static void start_stuck(struct fake_libxl *f, const struct operation *o, int fds
 	/* The restore has begun; the save writes its pages. */
 	do
 		fake_next_any(f);
-	while (!o->restore && !memmem(f->progress.data, f->progress.len, "Frames", 6));
+	while (!o->restore &&
+	       (f->progress.len == 0 || !memmem(f->progress.data, f->progress.len, "Frames", 6)));
 }
 
 static void test_stuck_stream(void **state)

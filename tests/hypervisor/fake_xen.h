@@ -56,6 +56,12 @@ struct fake_domain *fake_find(uint32_t domid);
 /* Gives pages to the pfns first .. first + n - 1, as its builder does or a balloon driver. */
 void fake_populate(struct fake_domain *f, uint64_t first, size_t n);
 
+/* fake_xen_memory.c: two domctls. -1 with errno. */
+struct xen_domctl_getpageframeinfo3;
+struct xen_domctl_shadow_op;
+int fake_get_types(struct fake_domain *f, struct xen_domctl_getpageframeinfo3 *op);
+int fake_shadow_op(struct fake_domain *f, struct xen_domctl_shadow_op *op);
+
 /* fake_xen_state.c: the domctls about state. -1 with errno; 1: not one of them. */
 struct xen_domctl;
 int fake_state_domctl(struct fake_domain *f, struct xen_domctl *op);

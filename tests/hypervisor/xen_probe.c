@@ -272,16 +272,16 @@ static void calls(uint32_t domid)
 }
 
 /* A domain such as libxl makes before it starts the restoring helper. */
-static struct gw_domain *create(bool hvm, uint32_t flags, uint64_t max_pages)
+static struct gw_domain *create(bool hvm, uint32_t emulated, uint64_t max_pages)
 {
 	struct xen_domctl_createdomain config = {
-		.flags = flags | (hvm ? XEN_DOMCTL_CDF_hvm : 0),
+		.flags = hvm ? XEN_DOMCTL_CDF_hvm | XEN_DOMCTL_CDF_hap : 0,
 		.max_vcpus = 1,
 		.max_evtchn_port = 1023,
 		.max_grant_frames = -1,
 		.max_maptrack_frames = -1,
 		.grant_opts = XEN_DOMCTL_GRANT_version(1),
-		.arch.emulation_flags = hvm ? XEN_X86_EMU_LAPIC : 0,
+		.arch.emulation_flags = emulated,
 	};
 	uint32_t domid = 0;
 
@@ -343,7 +343,7 @@ static void new_hvm(void)
 	void *blob = NULL;
 	size_t len = 0;
 	uint64_t value = 0;
-	struct gw_domain *d = create(true, XEN_DOMCTL_CDF_hap, 1024);
+	struct gw_domain *d = create(true, XEN_X86_EMU_LAPIC, 1024);
 
 	if (!d)
 		return;
@@ -520,7 +520,10 @@ static void copy(uint32_t domid)
 
 	gw_domain_info(a, &info, &err);
 	gw_domain_nr_pfns(a, &nr, &err);
-	struct gw_domain *b = create(true, XEN_DOMCTL_CDF_hap, info.nr_pages + 64);
+	xc_domaininfo_t xen;
+
+	gw_xen_getinfo((struct gw_xen_host *)host, domid, &xen, &err);
+	struct gw_domain *b = create(true, xen.arch_config.emulation_flags, info.nr_pages + 64);
 
 	if (!b)
 		return;

@@ -198,7 +198,7 @@ static void test_colo_secondary(void **state)
 	struct environment e = target(COLO_IMAGE, "");
 	static char writes[4000];
 	uint64_t last[64];
-	unsigned nr_last;
+	unsigned nr_last = 0;
 	struct gw_buffer back = recorded_lists(writes, sizeof(writes), last, &nr_last), said;
 	struct gw_buffer image = image_in(COLO_IMAGE);
 	int io = mem_with(image.data, image.len), to_primary = mem_file();

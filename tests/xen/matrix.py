@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Runs the matrix of Xen tests: boots a real Xen with a dom0 under QEMU and prints a line for each row.
 
-usage: matrix.py BUILD [--dir DIR] [--source DIR] [--shadow] [--all] [--list] [NAME...]
+usage: matrix.py BUILD [--dir DIR] [--shadow] [--all] [--list] [NAME...]
 
 BUILD is a build of godwit; its installed files are part of dom0. The rig's own files are in DIR (BUILD/xen). NAME is the
 name of a row or a pattern of names (save-pv-*). Without names the rows of tests/xen/default run, with --all every row.
@@ -219,7 +219,7 @@ def main():
     parser.add_argument("--all", action="store_true")
     parser.add_argument("--list", action="store_true")
     parser.add_argument("names", nargs="*")
-    args = parser.parse_args()
+    args = parser.parse_intermixed_args()
     # So that the machine ends with this program.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     rows = all_rows()

@@ -102,7 +102,8 @@ const struct gw_verb gw_verb_list = {
 		"\"paused: migration ID source side undecided\" if the connection failed during the "
 		"handover (decide with \"godwit resume --claim\" and \"godwit destroy\").\n\n"
 		"Files of dead processes in the runtime folder ($GODWIT_RUNTIME_DIR, /run/godwit for "
-		"root, $XDG_RUNTIME_DIR/godwit) are removed.",
+		"root, $XDG_RUNTIME_DIR/godwit) are removed.\n\n"
+		"With \"-c xen:\" it lists the domains of this host's Xen, as \"xl list\" does.",
 	.options =
 		(const struct gw_option[]){
 			{"json", 0, GW_KIND_FLAG, .help = "write a JSON array of objects"},

@@ -190,7 +190,9 @@ const struct gw_verb gw_verb_receive = {
 		"is refused with all reasons before a page is sent. An empty HOST means 127.0.0.1: anyone "
 		"who can connect can start a domain here.\n\n"
 		"The address also accepts a saved image (\"nc HOST PORT <web1.save\") and restores it like "
-		"\"godwit restore\", without a reply to the sender. An image without a config needs --name.",
+		"\"godwit restore\", without a reply to the sender. An image without a config needs --name.\n\n"
+		"With \"-c xen:\" libxl creates the domains that arrive, which are xl's from then on; they come one "
+		"after the other, only from \"godwit -c xen: migrate\".",
 	.options =
 		(const struct gw_option[]){
 			{"name", 'n', GW_KIND_TEXT, "NAME",

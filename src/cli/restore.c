@@ -55,7 +55,9 @@ const struct gw_verb gw_verb_restore = {
 		"(godwit-convert(1)). From a file of \"xm save\" the domain gets the name, uuid, memory and "
 		"vCPUs of xend's config, but no devices.\n\n"
 		"Console output goes to standard output, and the command ends when the domain does, as "
-		"with \"godwit run\".",
+		"with \"godwit run\".\n\n"
+		"With \"-c xen:\" libxl creates the domain, which is xl's from then on; the command ends when "
+		"it runs. The CPU policy, the memory and the name are checked before.",
 	.options =
 		(const struct gw_option[]){
 			{"name", 'n', GW_KIND_TEXT, "NAME",

@@ -128,7 +128,8 @@ const struct gw_verb gw_verb_save = {
 		"With --static-only the file is an xl header and a libxl stream whose libxc image ends after "
 		"STATIC_DATA_END. It holds what another host needs to know before a migration: \"godwit inspect "
 		"--policy\" shows it, \"godwit verify\" checks every record of it, and then reports that the "
-		"guest itself is missing. No restore accepts it.",
+		"guest itself is missing. No restore accepts it.\n\n"
+		"With \"-c xen:\" DOMAIN is one of xl's; libxl suspends it.",
 	.options =
 		(const struct gw_option[]){
 			{"live", 0, GW_KIND_FLAG,

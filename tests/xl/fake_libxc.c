@@ -4,10 +4,15 @@
  */
 #include "fake_libxc.h"
 
+#include "hypervisor/domain.h"
 #include "hypervisor/host.h"
 #include "hypervisor/xen/xen.h"
 
+#define DOMAINS_MAX 16
+
 static struct gw_host *memory;
+static struct gw_domain *domains[DOMAINS_MAX];
+static unsigned nr_domains;
 
 static int policy(struct gw_host *host, enum gw_guest_type type, struct gw_policy *to,
 		  struct gw_error *err)
@@ -63,6 +68,8 @@ void fake_libxc_start(void)
 
 void fake_libxc_stop(void)
 {
+	while (nr_domains > 0)
+		gw_domain_close(domains[--nr_domains]);
 	gw_host_close(memory);
 	/* libxc holds on to no memory of a call that is over. */
 	assert_null(fake_libxc.doing);
@@ -82,5 +89,7 @@ struct gw_domain *fake_libxc_domain(enum gw_guest_type type, uint64_t max_pfns)
 
 	if (!d)
 		fail_msg("%s", err.text);
+	assert_true(nr_domains < DOMAINS_MAX);
+	domains[nr_domains++] = d;
 	return d;
 }

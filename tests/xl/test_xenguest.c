@@ -376,6 +376,10 @@ static void test_failures(void **state)
 	assert_int_equal(errno, EBADF);
 	assert_int_equal(xc_domain_save(&fake_libxc, 0, d->domid, 0, &calls, 3, -1), -1);
 	assert_int_equal(errno, EINVAL);
+	assert_int_equal(xc_domain_save(&fake_libxc, 0, d->domid, 0, &calls, XC_STREAM_COLO, -1),
+			 -1);
+	assert_int_equal(errno, EBADF);
+	assert_non_null(strstr(fake_libxc.errors, "the back channel"));
 
 	/* The image ends; the caller refuses the static data. */
 	d = fake_libxc_domain(GW_GUEST_X86_HVM, 2048);

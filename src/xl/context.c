@@ -20,7 +20,7 @@ static void message(struct xentoollog_logger *logger, xentoollog_level level, in
 	vsnprintf(text, sizeof(text), format, al);
 	pthread_mutex_lock(&xl->lock);
 	if (level >= XTL_ERROR && !xl->said[0])
-		snprintf(xl->said, sizeof(xl->said), "%s", text);
+		snprintf(xl->said, sizeof(xl->said), "%.*s", (int)sizeof(xl->said) - 1, text);
 	pthread_mutex_unlock(&xl->lock);
 	gw_logf(&xl->req->log, level >= XTL_WARN ? GW_LOG_INFO : GW_LOG_DEBUG, "%s: %s",
 		context ? context : "libxl", text);

@@ -153,7 +153,8 @@ static int static_data_passed(void *owner, enum gw_guest_type type, const struct
 
 	if (rc < 0)
 		return -1;
-	in->run = (struct gw_xl_run){.xl = &in->xl, .config = &in->config};
+	in->run = (struct gw_xl_run){
+		.xl = &in->xl, .config = &in->config, .domid = (uint32_t)INVALID_DOMID};
 	if (gw_xl_run_start(&in->run, err) < 0)
 		return -1;
 	in->relay.to = in->run.ours;
@@ -179,9 +180,10 @@ static int carry(struct incoming *in, struct gw_channel *from, struct gw_error *
 	return rc;
 }
 
+/* Domain 0 is none that libxl created, whatever went wrong. */
 static void destroy(struct incoming *in)
 {
-	if (in->run.domid != (uint32_t)INVALID_DOMID)
+	if (in->run.domid != (uint32_t)INVALID_DOMID && in->run.domid != 0)
 		libxl_domain_destroy(in->xl.ctx, in->run.domid, NULL);
 }
 

@@ -100,6 +100,16 @@ static void check_same(const char *name, const struct gw_buffer *a, const struct
 	pages_free(&pb);
 }
 
+/* Pages of the rounds after the first. On a busy machine the guest may write none in the last. */
+static uint64_t pages_sent_again(const struct gw_report *report)
+{
+	uint64_t pages = 0;
+
+	for (unsigned i = 1; i < report->rounds; i++)
+		pages += report->round_pages[i];
+	return pages;
+}
+
 static void test_image_is_the_suspended_guest(void **state)
 {
 	const char *name = *state;
@@ -113,7 +123,7 @@ static void test_image_is_the_suspended_guest(void **state)
 
 		assert_ok(save(d, true, &report, &live, &err), &err);
 		assert_true(report.rounds > 1);
-		assert_true(report.round_pages[report.rounds - 1] > 0);
+		assert_true(pages_sent_again(&report) > 0);
 		assert_ok(save(d, false, &later, &still, &err), &err);
 		check_same(name, &live, &still);
 		gw_memory_guest_stop(guest);

@@ -62,13 +62,17 @@ def choose(rows, names):
 
 
 def install(build_dir, root):
-    """The installed tree of the build, with the shared libraries of its programs where dom0's loader looks."""
+    """The installed tree of the build."""
     done = subprocess.run(["meson", "install", "-C", build_dir, "--no-rebuild", "--quiet", "--destdir", root],
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     if done.returncode:
         sys.exit("meson install failed: " + done.stdout)
     for static in root.rglob("*.a"):
         static.unlink()
+
+
+def libraries_of(root):
+    """The shared libraries of the programs in it."""
     libraries = set()
     for path in root.rglob("*"):
         if path.is_file() and not path.is_symlink() and path.read_bytes()[:4] == b"\x7fELF":
@@ -83,23 +87,26 @@ def options_of(build_dir):
 
 
 def copy_rig(build_dir, rig, root):
-    """The scripts, the guests and the installed tree: what dom0 has on top of dom0.cpio."""
+    """The scripts, the guests, the installed tree and the libraries of its programs: what dom0 has on top of dom0.cpio."""
     guests = root / "rig/guests"
     guests.mkdir(parents=True)
     for folder in ("dom0", "rows"):
         shutil.copytree(HERE / folder, root / "rig" / folder)
     shutil.copy(rig / "look", root / "rig/look")
+    probe = build_dir / "tests/hypervisor/xen_probe"
+    if probe.exists():
+        shutil.copy(probe, root / "rig/xen_probe")
     for name in (rig / "vmlinuz", rig / "guest.cpio", rig / "disk.img", *(build_dir / "guests").glob("*.elf")):
         if name.exists():
             shutil.copy(name, guests)
-    libraries = install(build_dir, root)
+    install(build_dir, root)
     if str(options_of(build_dir)["prefix"]) != "/usr/local":
         prefix = root / str(options_of(build_dir)["prefix"]).lstrip("/")
         (root / "usr").mkdir(exist_ok=True)
         (root / "usr/local").symlink_to("/" + str(prefix.relative_to(root)))
     to = root / "lib/x86_64-linux-gnu"
     to.mkdir(parents=True, exist_ok=True)
-    for library in libraries:
+    for library in libraries_of(root):
         # Those of the packages that dom0's programs were built with stay.
         if not (rig / "dom0/lib/x86_64-linux-gnu" / os.path.basename(library)).exists():
             shutil.copy(os.path.realpath(library), to / os.path.basename(library))

@@ -155,6 +155,15 @@ has_beaten()
 	[ "$(beats)" -ge "$1" ]
 }
 
+# saver: the process that saves, also while another one restores on this host.
+saver()
+{
+	local pid
+	for pid in $(pidof libxl-save-helper godwit-save-helper); do
+		! tr '\0' ' ' <"/proc/$pid/cmdline" | grep -q -e "--save-domain" || echo "$pid"
+	done
+}
+
 # What a guest says that has found a bad page.
 complaint()
 {

@@ -10,7 +10,7 @@ no_domain_left()
 # SIGTERM to the helper that sends, while the receiver takes no more: the domain runs on at the source.
 term_in_migration()
 {
-	local before pid status
+	local before status
 	use_helper "$2"
 	make_guest "$1"
 	arm
@@ -19,9 +19,7 @@ term_in_migration()
 	export STALL STALL_BYTES
 	timeout 150 xl -v migrate -s "/rig/dom0/receive.sh stock" "$domain" localhost >said 2>&1 </dev/null &
 	until_true 60 test -e stalled || fail "the stream did not get to $STALL_BYTES bytes: $(why)"
-	for pid in $(pidof libxl-save-helper godwit-save-helper); do
-		! tr '\0' ' ' <"/proc/$pid/cmdline" | grep -q -e "--save-domain" || kill -TERM "$pid"
-	done
+	kill -TERM $(saver)
 	sleep 0.5
 	touch go
 	wait $!

@@ -2,19 +2,36 @@
  *
  * Prints words of a guest's memory, for the rows of the matrix: look DOMID PFN OFFSET COUNT. Words
  * have 32 bits and are printed in decimal on one line. A page of a PV guest is found as the virtual
- * address PFN * 4096, where the project's PV guests have it. Exit status: 0 printed, 1 there is no
- * such domain or page (stderr), 2 usage.
+ * address PFN * 4096, where the project's PV guests have it. look DOMID param INDEX prints an
+ * HVM param in decimal. Exit status: 0 printed, 1 there is no such domain, page or param (stderr),
+ * 2 usage.
  */
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 
 #include <xenctrl.h>
 #include <xenforeignmemory.h>
 
+static int print_param(uint32_t domid, uint32_t index)
+{
+	xc_interface *xc = xc_interface_open(NULL, NULL, 0);
+	uint64_t value;
+
+	if (!xc || xc_hvm_param_get(xc, domid, index, &value) < 0) {
+		fprintf(stderr, "look: domain %u has no param %u\n", domid, index);
+		return 1;
+	}
+	printf("%llu\n", (unsigned long long)value);
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
+	if (argc == 4 && strcmp(argv[2], "param") == 0)
+		return print_param((uint32_t)atoi(argv[1]), (uint32_t)atoi(argv[3]));
 	if (argc != 5)
 		return 2;
 

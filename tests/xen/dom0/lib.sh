@@ -186,7 +186,7 @@ counts_on()
 	say "counts: $from before, $now at once, $(beats) now"
 }
 
-# configure KIND: writes ./config and sets $kind.
+# configure KIND: writes ./config and sets $kind. $settings is added to it.
 configure()
 {
 	kind=$1
@@ -212,6 +212,7 @@ configure()
 		case $kind in
 		pv*) echo "extra='seed=5 pages=64 period=100 ${options:-}'" ;;
 		esac
+		echo "${settings:-}"
 	} | tr ';' '\n' | sed 's/^ *//' >config
 }
 

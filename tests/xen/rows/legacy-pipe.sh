@@ -24,7 +24,7 @@ send_image()
 	exec 3>to 4<from
 	hear "xl migration receiver ready, send binary domain data." 1
 	cat "$1" >&3
-	# The pipe stays open, and nothing more comes: who waits for more does not end.
+	# The pipe stays open, and nothing more comes: a converter that waits for more does not end.
 	hear "domain received, ready to unpause" 1
 	printf 'domain is yours, you are cleared to unpause\0' >&3
 	hear "my copy unpause results are as follows" 1

@@ -6,6 +6,7 @@
 #   base     xen.bin, vmlinuz, dom0.cpio (xl, xenstored, busybox, modules), guest.cpio (a Linux guest's initrd)
 #   hvm      model.cpio: the device model of HVM guests
 #   disk     disk.img: the disk of the HVM guest; GUEST says where the 32-bit heartbeat guest is
+#   tap      tap: what takes the times of the bench
 #   shadow   xen-shadow.bin: the hypervisor from Debian's source with shadow paging, which PV live migration needs
 #
 # A part that is up to date is kept. Packages are downloaded once, into DIR/packages; nothing is installed.
@@ -185,6 +186,11 @@ build_disk()
 	ld -m elf_i386 -Ttext 0x7c00 --oformat binary -o "$dir/disk.img" "$dir/disk.o"
 	cat "$dir/disk.flat" >>"$dir/disk.img"
 	truncate -s 1M "$dir/disk.img"
+}
+
+build_tap()
+{
+	gcc -O1 -Wall -o "$dir/tap" "$here/tap.c"
 }
 
 build_shadow()

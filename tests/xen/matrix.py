@@ -43,9 +43,9 @@ def build(rig, part, **env):
         sys.exit("building the rig's %s failed: %s" % (part, said))
 
 
-def all_rows():
+def all_rows(folder="rows"):
     out = subprocess.run(["sh", HERE / "dom0/matrix.sh", "--list"], check=True, stdout=subprocess.PIPE, text=True,
-                         env={**os.environ, "RIG": str(HERE)})
+                         env={**os.environ, "RIG": str(HERE), "ROWS": folder})
     return out.stdout.split()
 
 
@@ -90,12 +90,11 @@ def copy_rig(build_dir, rig, root):
     """The scripts, the guests, the installed tree and the libraries of its programs: what dom0 has on top of dom0.cpio."""
     guests = root / "rig/guests"
     guests.mkdir(parents=True)
-    for folder in ("dom0", "rows"):
+    for folder in ("dom0", "rows", "bench"):
         shutil.copytree(HERE / folder, root / "rig" / folder)
-    shutil.copy(rig / "look", root / "rig/look")
-    probe = build_dir / "tests/hypervisor/xen_probe"
-    if probe.exists():
-        shutil.copy(probe, root / "rig/xen_probe")
+    for tool in (rig / "look", rig / "tap", build_dir / "tests/hypervisor/xen_probe"):
+        if tool.exists():
+            shutil.copy(tool, root / "rig" / tool.name)
     for name in (rig / "vmlinuz", rig / "guest.cpio", rig / "disk.img", *(build_dir / "guests").glob("*.elf")):
         if name.exists():
             shutil.copy(name, guests)
@@ -181,7 +180,8 @@ def follow(machine, share, wanted):
         time.sleep(0.1)
 
 
-def run(args, rig, wanted, source):
+def run(args, rig, wanted, source, ready=lambda share: None):
+    """Boots the machine and runs the rows. ready is called with the share before the machine starts."""
     build_dir = args.build.resolve()
     parts = ["dom0.cpio"]
     build(rig, "base")
@@ -207,6 +207,7 @@ def run(args, rig, wanted, source):
     env = {**os.environ, "GODWIT": str(build_dir / "godwit"), "GUESTS": str(build_dir / "guests"), "SOURCE": str(source),
            "XEN_TOOLS": str(rig / "root/usr/lib/xen-4.17"), "GODWIT_RUNTIME_DIR": str(share / "run"), "GODWIT_CONF": "/dev/null",
            "PYTHON": "/usr/bin/python3" if os.access("/usr/bin/python3", os.X_OK) else sys.executable}
+    ready(share)
     machine = boot(rig, share, rig / "initrd", "xen-shadow.bin" if args.shadow else "xen.bin")
     try:
         results, why = follow(machine, Share(share, env), wanted)

@@ -196,8 +196,8 @@ configure()
 		echo "on_crash='preserve'"
 		echo "on_poweroff='preserve'"
 		case $kind in
-		pv) echo "type='pv'; kernel='/rig/guests/godwit-guest-pv.elf'; memory=8; maxmem=8" ;;
-		pvh*) echo "type='pvh'; kernel='/rig/guests/godwit-guest${kind#pvh}.elf'; memory=8; maxmem=8" ;;
+		pv) echo "type='pv'; kernel='/rig/guests/godwit-guest-pv.elf'; memory=${memory:-8}; maxmem=${memory:-8}" ;;
+		pvh*) echo "type='pvh'; kernel='/rig/guests/godwit-guest${kind#pvh}.elf'; memory=${memory:-8}; maxmem=${memory:-8}" ;;
 		hvm)
 			[ -x /usr/libexec/xen-qemu-system-i386 ] || skip "no device model in this rig: $(cat /out/no-model 2>/dev/null)"
 			echo "type='hvm'; memory=16; maxmem=16; boot='c'; xen_platform_pci=0; usb=0; vga='none'; vnc=0; serial='none'"
@@ -210,13 +210,14 @@ configure()
 			;;
 		esac
 		case $kind in
-		pv*) echo "extra='seed=5 pages=64 period=100 ${options:-}'" ;;
+		pv*) echo "extra='${options:-} seed=5 pages=64 period=100'" ;;
 		esac
 		echo "${settings:-}"
 	} | tr ';' '\n' | sed 's/^ *//' >config
 }
 
-# make_guest KIND: creates the row's domain and waits until it counts. $options is added to a heartbeat guest's command line.
+# make_guest KIND: creates the row's domain and waits until it counts. A heartbeat guest has $memory MiB, and $options comes
+# first in its command line, where an option counts.
 # A Linux guest boots once; later rows restore what the first one saved then.
 make_guest()
 {

@@ -14,8 +14,10 @@
 # command's status or by "fail WHY" or "skip WHY". It may start any program of the installed tree, which is at $prefix
 # (/usr/local), and any tool of Xen; domains and processes that it leaves are ended after it. What it prints goes to
 # rows/NAME.log of the share (/out). "on_host SCRIPT ARGUMENT..." runs tests/xen/host/SCRIPT.sh on the host, in the share.
+# ROWS names another folder than rows: bench has the rows of the bench (tests/xen/bench.py), which are no tests.
 # A new row needs a line in the table of docs/testing.md only if it is a new kind of row.
 here=${RIG:-/rig}
+folder=${ROWS:-rows}
 limit=240 # seconds for a row
 names=
 
@@ -31,7 +33,7 @@ row()
 load_rows()
 {
 	local file
-	for file in "$here"/rows/*.sh; do
+	for file in "$here/$folder"/*.sh; do
 		. "$file"
 	done
 }
@@ -57,7 +59,7 @@ run_one()
 	local name=$1 start status why
 	mkdir -p /tmp/row
 	start=$(cut -d. -f1 /proc/uptime)
-	(cd /tmp/row && timeout $limit sh "$here/dom0/matrix.sh" --run "$name") >"/out/rows/$name.log" 2>&1
+	(cd /tmp/row && timeout $limit sh "$here/dom0/matrix.sh" --run "$name") >>"/out/rows/$name.log" 2>&1
 	status=$?
 	why=$(cat /tmp/row/verdict 2>/dev/null)
 	case $status in
@@ -86,6 +88,7 @@ case ${1:-} in
 	# The one CPU is for dom0 first: the guests of the rows never sleep.
 	xl sched-credit2 -d 0 -w 65535
 	while read -r name; do
+		[ ! -e /out/stop ] || break
 		run_one "$name"
 	done </out/wanted
 	echo "end" >>/out/results

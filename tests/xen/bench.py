@@ -15,6 +15,7 @@ import collections
 import json
 import pathlib
 import shutil
+import signal
 import statistics
 import sys
 import threading
@@ -120,8 +121,11 @@ def numbers(path):
         if record["mode"] != "xl":
             continue
         values = of_operation(records)
+        image = {"restore": helper, "restore-other": "godwit" if helper == "stock" else "stock"}.get(operation)
+        if image:
+            values |= {"restore of %s image: CPU time" % ("Xen's" if image == "stock" else "godwit's"): values["restore: CPU time"]}
         if operation == "restore-other":
-            values = {"of the other's image: " + name: value for name, value in values.items()}
+            values = {name: value for name, value in values.items() if " of " in name}
         if operation == "restore" and saved:
             values |= of_save_and_restore(*saved, record)
         for name, value in values.items():
@@ -147,7 +151,8 @@ def print_tables(found):
             cells = ["%s (%s to %s)" % tuple(shown(name, by_helper[helper])) for helper in HELPERS]
             medians = [statistics.median(by_helper[helper]) for helper in HELPERS]
             ratio = "%.2f" % (medians[1] / medians[0]) if medians[0] else ""
-            print("| %s | %d | %s | %s |" % (name, min(len(by_helper[helper]) for helper in HELPERS), " | ".join(cells), ratio))
+            runs = "/".join(sorted({str(len(by_helper[helper])) for helper in HELPERS}))
+            print("| %s | %s | %s | %s |" % (name, runs, " | ".join(cells), ratio))
 
 
 def measure(args):
@@ -155,7 +160,7 @@ def measure(args):
     if args.list:
         print("\n".join(rows))
         return 0
-    wanted = matrix.choose(rows, args.names or ["*"])
+    wanted = [row for name in args.names or ["*"] for row in matrix.choose(rows, [name])]
     rig = (args.dir or args.build / "xen").resolve()
     # Room for the images of both helpers beside each other.
     matrix.MEMORY, matrix.DOM0_MEMORY = "2304", "1280M"
@@ -192,6 +197,8 @@ def main():
     parser.add_argument("--read", type=pathlib.Path)
     parser.add_argument("names", nargs="*")
     args = parser.parse_intermixed_args()
+    # So that the machine ends with this program.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     if args.read:
         print_tables(numbers(args.read))
         return 0

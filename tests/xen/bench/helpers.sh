@@ -50,7 +50,7 @@ restore_others()
 bench_save()
 {
 	local helper
-	memory=$2 options=$3
+	memory=$2 options=$(options_of $3)
 	make_guest "$1"
 	for helper in stock godwit godwit stock; do
 		save_and_restore $helper
@@ -63,6 +63,7 @@ bench_save()
 migrate_here()
 {
 	local before
+	[ -z "$weight" ] || xl sched-credit2 -d "$id" -w "$weight"
 	arm
 	before=$(beats)
 	# An empty -s: the "host" is the receiver's command. It has this environment, and so the same helper.
@@ -73,7 +74,7 @@ migrate_here()
 bench_live()
 {
 	local helper
-	memory=$2 options=$3
+	memory=$2 options=$(options_of $3) weight=${4:-}
 	make_guest "$1"
 	for helper in stock godwit godwit stock; do
 		migrate_here $helper
@@ -82,16 +83,20 @@ bench_live()
 	done
 }
 
-# Guests: "hole" has 4 MiB below a hole that ends at 4 GiB. A busy one rewrites half of its 128 MiB, page after page.
-idle='pages=64 rate=0 period=20'
-busy='pages=16384 rate=64 check=4 light=1 period=20'
-row save-hole bench_save pvh64 4 "$idle"
-row save-pvh-idle bench_save pvh64 128 "$idle"
-row save-pvh-busy bench_save pvh64 128 "$busy"
-row save-pv-idle bench_save pv 128 "$idle"
-row save-linux-pvh bench_save linux-pvh 128 ''
-row save-linux-pv bench_save linux-pv 128 ''
-row live-hole bench_live pvh64 4 "$idle"
-row live-pvh-idle bench_live pvh64 128 "$idle"
-row live-pvh-busy bench_live pvh64 128 "$busy"
-row live-linux-pvh bench_live linux-pvh 128 ''
+# Guests: "hole" has 4 MiB below a hole that ends at 4 GiB. An idle one rewrites 64 pages, one in a step. A busy one rewrites half
+# of its 128 MiB; where it is migrated, it has a share of the CPU beside dom0 (weight 65535).
+options_of()
+{
+	[ "$1" != busy ] || echo pages=16384 rate=64 check=4 light=1 period=20
+}
+
+row save-hole bench_save pvh64 4 idle
+row save-pvh-idle bench_save pvh64 128 idle
+row save-pvh-busy bench_save pvh64 128 busy
+row save-pv-idle bench_save pv 128 idle
+row save-pvh-linux bench_save linux-pvh 128 linux
+row save-pv-linux bench_save linux-pv 128 linux
+row live-hole bench_live pvh64 4 idle
+row live-pvh-idle bench_live pvh64 128 idle
+row live-pvh-busy bench_live pvh64 128 busy 20000
+row live-pvh-linux bench_live linux-pvh 128 linux

@@ -121,11 +121,8 @@ def numbers(path):
         if record["mode"] != "xl":
             continue
         values = of_operation(records)
-        image = {"restore": helper, "restore-other": "godwit" if helper == "stock" else "stock"}.get(operation)
-        if image:
-            values |= {"restore of %s image: CPU time" % ("Xen's" if image == "stock" else "godwit's"): values["restore: CPU time"]}
         if operation == "restore-other":
-            values = {name: value for name, value in values.items() if " of " in name}
+            values = {"restore of the other's image: CPU time": values["restore: CPU time"]}
         if operation == "restore" and saved:
             values |= of_save_and_restore(*saved, record)
         for name, value in values.items():

@@ -180,7 +180,7 @@ static int carry(struct incoming *in, struct gw_channel *from, struct gw_error *
 	return rc;
 }
 
-/* Domain 0 is none that libxl created, whatever went wrong. */
+/* libxl never created domain 0: it is not destroyed, whatever went wrong. */
 static void destroy(struct incoming *in)
 {
 	if (in->run.domid != (uint32_t)INVALID_DOMID && in->run.domid != 0)

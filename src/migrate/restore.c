@@ -509,7 +509,7 @@ static int restore(const struct gw_restore_args *args, enum gw_layer outermost,
 {
 	const struct gw_cancel *before = args->in->cancel;
 	uint64_t start = args->in->read_pos;
-	struct gw_restore_result unwanted;
+	struct gw_restore_result unwanted = {0};
 	struct gw_error own = GW_ERROR_INIT;
 	struct restore r = {.args = args, .result = result ? result : &unwanted};
 	int rc;

@@ -203,7 +203,7 @@ static void sum_up(struct gw_save *s)
 
 int gw_save_image(const struct gw_save_args *args, struct gw_report *report, struct gw_error *err)
 {
-	struct gw_report own_report;
+	struct gw_report own_report = {0};
 	struct gw_save s = {
 		.args = args,
 		.cancel = args->cancel ? args->cancel : gw_operation_cancel_token(args->op),

@@ -12,7 +12,7 @@
 
 int gw_incoming_create_domain(struct gw_incoming *in, struct gw_error *err)
 {
-	struct gw_config config;
+	struct gw_config config = {0};
 
 	if (gw_front_read(in->job.process, &in->front, &in->job.ch, &config, err) < 0)
 		return -1;

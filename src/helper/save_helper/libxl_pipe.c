@@ -145,7 +145,7 @@ void gw_libxl_restore_results(struct gw_libxl_pipe *p, uint64_t store_gfn, uint6
 /* Reads the answer, which may come in pieces. 1, 0 if it does not come in time, -1. */
 static int read_answer(struct gw_libxl_pipe *p, int32_t *answer, struct gw_error *err)
 {
-	uint8_t bytes[sizeof(*answer)];
+	uint8_t bytes[sizeof(*answer)] = {0};
 	size_t done = 0;
 
 	while (done < sizeof(bytes)) {

@@ -55,7 +55,7 @@ static void conclude_undecided(struct gw_process *p, struct gw_job *job, struct 
 {
 	p->stopped = job->toolstack;
 	atomic_store(&p->phase, GW_PHASE_UNDECIDED);
-	gw_domain_error_add(err, " (\"godwit resume --claim\" or \"godwit destroy\")");
+	gw_fail_more(err, " (\"godwit resume --claim\" or \"godwit destroy\")");
 	gw_logf(&p->args.log, GW_LOG_ERROR, "%s", err->text);
 	gw_session_fail(job->owner, "migrate", err);
 }

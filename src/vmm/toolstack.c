@@ -69,13 +69,7 @@ void gw_domain_toolstack_init(struct gw_domain_toolstack *ts, struct gw_toolstac
 	};
 }
 
-void gw_domain_error_add(struct gw_error *err, const char *what)
-{
-	gw_fail_more(err, "%s", what);
-}
-
 void gw_domain_error_add_state(struct gw_error *err, bool paused)
 {
-	gw_domain_error_add(err, paused ? "; the domain stays paused here"
-					: "; the domain runs on here");
+	gw_fail_more(err, "; the domain %s here", paused ? "stays paused" : "runs on");
 }

@@ -23,6 +23,7 @@ struct verify {
 	struct gw_cli *cli;
 	const char *file;
 	bool json, strict, want_deep;
+	unsigned xen;			    /* judged as Xen 4.xen; 0: any */
 	struct gw_examination *examination; /* where findings of the rehearsal are counted */
 	struct gw_rehearsal rehearsal;
 	bool has_layer;
@@ -50,7 +51,7 @@ static void finding_json(struct verify *v, const struct gw_finding *finding)
 	json_int_t type = finding->rule->layer == GW_LAYER_LEGACY
 				  ? (int32_t)finding->record_type
 				  : (json_int_t)finding->record_type;
-	char title[40];
+	char title[40], releases[40];
 
 	if (!value)
 		return;
@@ -66,6 +67,8 @@ static void finding_json(struct verify *v, const struct gw_finding *finding)
 	json_object_set_new(value, "text", gw_json_text(finding->text, strlen(finding->text)));
 	json_object_set_new(value, "demand", json_string(finding->rule->text));
 	json_object_set_new(value, "source", json_string(finding->rule->source));
+	if (*gw_rule_releases(finding->rule, releases, sizeof(releases)))
+		json_object_set_new(value, "releases", json_string(releases));
 	gw_json_element(&v->writer, value);
 }
 
@@ -103,8 +106,10 @@ static void on_deep_finding(void *opaque, const struct gw_finding *finding)
 
 	if (finding->level == GW_LEVEL_ERROR)
 		v->examination->errors++;
-	else
+	else if (finding->level == GW_LEVEL_WARNING)
 		v->examination->warnings++;
+	else
+		v->examination->notes++;
 	on_finding(v, finding);
 }
 
@@ -232,7 +237,7 @@ static void on_rehearsal_progress(void *opaque, const struct gw_progress *progre
 /* Restores the image into memory. */
 static int rehearse(struct verify *v, struct gw_examination *examination, struct gw_error *err)
 {
-	const struct gw_findings findings = {.report = on_deep_finding, .opaque = v};
+	const struct gw_findings findings = {.report = on_deep_finding, .opaque = v, .xen = v->xen};
 	const struct gw_observer observer = {.owner = v->cli, .progress = on_rehearsal_progress};
 	struct gw_rehearsal_args args = {
 		.guest = (enum gw_guest_type)examination->image.type,
@@ -260,6 +265,7 @@ static int verify(struct verify *v, struct gw_channel *in)
 {
 	const struct gw_examine_sink sink = {
 		.opaque = v,
+		.xen = v->xen,
 		.is_pvh = is_pvh,
 		.stream = on_stream,
 		.image = on_image,
@@ -296,12 +302,14 @@ static int verify(struct verify *v, struct gw_channel *in)
 
 static int run(struct gw_cli *cli, const struct gw_args *args)
 {
+	const char *release = gw_args_text(args, "for");
 	struct verify v = {
 		.cli = cli,
 		.file = gw_args_positional(args, 0),
 		.json = gw_args_flag(args, "json"),
 		.strict = gw_args_flag(args, "strict"),
 		.want_deep = gw_args_flag(args, "deep"),
+		.xen = (unsigned)gw_xen_release(release ? release : "any"),
 	};
 	struct gw_error err = GW_ERROR_INIT;
 	struct gw_channel *in = open_input(&v, &err);
@@ -311,6 +319,9 @@ static int run(struct gw_cli *cli, const struct gw_args *args)
 	gw_spool_close(&v.spool);
 	return status;
 }
+
+#define RELEASES                                                                                   \
+	"any|xen-4.14|xen-4.15|xen-4.16|xen-4.17|xen-4.18|xen-4.19|xen-4.20|xen-4.21|xen-4.22"
 
 const struct gw_verb gw_verb_verify = {
 	.name = "verify",
@@ -325,6 +336,9 @@ const struct gw_verb gw_verb_verify = {
 		"only the framing is checked.\n\n"
 		"A restore refuses an image with an error. A warning breaks the specification, but "
 		"released versions of Xen wrote it and read it back. A note is information.\n\n"
+		"Releases of Xen differ. Without --for an error is what every Xen from 4.14 to 4.22 refuses; "
+		"of what only some of them refuse there is a warning that names them. With --for what "
+		"that release refuses is an error, and what only others refuse a note.\n\n"
 		"The last line says \"FILE: ok: ...\" with the layers found, or counts the errors and "
 		"warnings. Page contents have no checksum in this format and cannot be verified; they are "
 		"skipped, and not even read from a regular file.\n\n"
@@ -339,6 +353,8 @@ const struct gw_verb gw_verb_verify = {
 		(const struct gw_option[]){
 			{"deep", 0, GW_KIND_FLAG,
 			 .help = "also restore the image into memory, and report what only that finds"},
+			{"for", 0, GW_KIND_CHOICE, .choices = RELEASES,
+			 .help = "judge as this Xen would; \"any\", the default, stands for every one"},
 			{"json", 'j', GW_KIND_FLAG,
 			 .help = "write one JSON object instead of text"},
 			{"strict", 0, GW_KIND_FLAG, .help = "treat warnings as errors"},
@@ -355,6 +371,8 @@ const struct gw_verb gw_verb_verify = {
 			{"godwit verify web1.save", "Checks a file that \"xl save\" wrote."},
 			{"godwit verify --deep web1.save",
 			 "Also checks page tables and vCPU roots, by a restore into memory."},
+			{"godwit verify --for xen-4.17 web1.save",
+			 "Checks whether Xen 4.17 takes it."},
 			{"ssh host cat /srv/web1.save | godwit verify -",
 			 "Checks an image on another host."},
 			{0},

@@ -300,7 +300,7 @@ int gw_examine(struct gw_channel *in, const struct gw_examine_sink *sink,
 		.in = {.ch = in, .damaged = report_damage, .owner = &w},
 		.sink = sink,
 		.sum = examination,
-		.findings = {.report = gw_walk_finding, .opaque = &w},
+		.findings = {.report = gw_walk_finding, .opaque = &w, .xen = sink->xen},
 		.started_ns = gw_clock_ns(),
 	};
 	int rc;

@@ -60,6 +60,7 @@ struct gw_examine_item {
  * from the input's start. */
 struct gw_examine_sink {
 	void *opaque;
+	unsigned xen; /* judges as Xen 4.xen; 0: any, as gw_rule_level() says */
 	void (*xlfile)(void *opaque, uint64_t offset, const struct gw_xlfile *xl);
 	void (*xend)(void *opaque, uint64_t offset, const struct gw_xend *xend);
 	/* Does the config in it say that the guest is PVH? What a config means is not known here.

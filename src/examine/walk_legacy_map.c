@@ -47,7 +47,8 @@ static void on_mapped_finding(void *opaque, const struct gw_finding *finding)
 
 int gw_walk_legacy_map_begin(struct gw_walk_legacy *l, struct gw_error *err)
 {
-	l->mapped = (struct gw_findings){.report = on_mapped_finding, .opaque = l};
+	l->mapped = (struct gw_findings){
+		.report = on_mapped_finding, .opaque = l, .xen = l->w->findings.xen};
 	l->image_rules = gw_image_rules_new(&l->mapped, l->reading.offset, GW_IMAGE_ANY, 0);
 	if (!l->image_rules)
 		return gw_fail(err, GW_NO_MEMORY, "no memory for the rules of an image");

@@ -140,7 +140,6 @@ static void on_refused(void *owner, const struct gw_refusal *refusal)
 
 	if (times > TIMES_PER_RULE)
 		return;
-	finding.level = finding.rule->level;
 	if (refusal->has_record && s->args->converted)
 		len = snprintf(finding.text, sizeof(finding.text),
 			       "as version 3, record %" PRIu64 ": %.300s", refusal->record_number,
@@ -150,7 +149,7 @@ static void on_refused(void *owner, const struct gw_refusal *refusal)
 	if (times == TIMES_PER_RULE && len < (int)sizeof(finding.text))
 		snprintf(finding.text + len, sizeof(finding.text) - (size_t)len,
 			 " (further findings of this rule are not reported)");
-	s->args->findings->report(s->args->findings->opaque, &finding);
+	gw_finding_report(s->args->findings, &finding, NULL);
 }
 
 /*

@@ -611,6 +611,61 @@ static void rules_learn_facts(void **state)
 	gw_image_rules_free(rules);
 }
 
+static struct gw_finding last_reported;
+
+static void keep_reported(void *opaque, const struct gw_finding *finding)
+{
+	last_reported = *finding;
+}
+
+/* The level of a rule that Xen 4.since to 4.until have, when 4.xen judges. */
+static enum gw_level level_in(uint8_t since, uint8_t until, unsigned xen)
+{
+	const struct gw_rule rule = {.level = GW_LEVEL_ERROR, .since = since, .until = until};
+
+	return gw_rule_level(&rule, xen);
+}
+
+static void releases_differ(void **state)
+{
+	const struct gw_rule young = {.id = "young", .level = GW_LEVEL_ERROR, .since = 18};
+	const struct gw_rule old = {.level = GW_LEVEL_ERROR, .until = 20};
+	const struct gw_rule one = {.level = GW_LEVEL_WARNING, .since = 17, .until = 17};
+	struct gw_finding finding = {.rule = &young, .text = "CR5 is 1"};
+	struct gw_findings out = {.report = keep_reported, .xen = 17};
+	struct gw_error err = GW_ERROR_INIT;
+	char text[40];
+
+	assert_int_equal(level_in(0, 0, 0), GW_LEVEL_ERROR);
+	assert_int_equal(level_in(14, 22, 0), GW_LEVEL_ERROR);
+	assert_int_equal(level_in(18, 0, 0), GW_LEVEL_WARNING);
+	assert_int_equal(level_in(0, 20, 0), GW_LEVEL_WARNING);
+	assert_int_equal(level_in(18, 0, 17), GW_LEVEL_NOTE);
+	assert_int_equal(level_in(18, 0, 18), GW_LEVEL_ERROR);
+	assert_int_equal(level_in(18, 20, 20), GW_LEVEL_ERROR);
+	assert_int_equal(level_in(18, 20, 21), GW_LEVEL_NOTE);
+	assert_int_equal(gw_rule_level(&one, 0), GW_LEVEL_WARNING);
+	assert_int_equal(gw_rule_level(&one, 18), GW_LEVEL_NOTE);
+
+	assert_string_equal(gw_rule_releases(&young, text, sizeof(text)), "Xen 4.18 and later");
+	assert_string_equal(gw_rule_releases(&old, text, sizeof(text)), "Xen 4.14 to 4.20");
+	assert_string_equal(gw_rule_releases(&one, text, sizeof(text)), "Xen 4.17");
+
+	assert_int_equal(gw_xen_release("any"), 0);
+	assert_int_equal(gw_xen_release("xen-4.14"), 14);
+	assert_int_equal(gw_xen_release("xen-4.22"), 22);
+	assert_int_equal(gw_xen_release("xen-4.13"), -1);
+	assert_int_equal(gw_xen_release("4.17"), -1);
+
+	assert_ok(gw_finding_report(&out, &finding, &err), &err);
+	assert_int_equal(last_reported.level, GW_LEVEL_NOTE);
+	assert_string_equal(last_reported.text, "CR5 is 1 (refused by Xen 4.18 and later)");
+	out.xen = 19;
+	assert_int_equal(gw_finding_report(&out, &finding, &err), -1);
+	assert_string_equal(err.rule, "young");
+	gw_error_clear(&err);
+}
+
 /* Must run last. */
 static void every_rule_was_broken(void **state)
 {
@@ -630,6 +685,7 @@ int main(void)
 		cmocka_unit_test(findings_say_where),
 		cmocka_unit_test(many_findings_are_few),
 		cmocka_unit_test(rules_learn_facts),
+		cmocka_unit_test(releases_differ),
 		cmocka_unit_test(every_rule_was_broken),
 	};
 

@@ -32,6 +32,47 @@ const char *gw_layer_name(enum gw_layer layer)
 	return (size_t)layer < GW_ARRAY_SIZE(names) ? names[layer] : "unknown";
 }
 
+enum gw_level gw_rule_level(const struct gw_rule *rule, unsigned xen)
+{
+	unsigned since = GW_MAX(rule->since, GW_XEN_FIRST);
+	unsigned until = rule->until ? rule->until : GW_XEN_LAST;
+
+	if (xen == 0 && rule->level == GW_LEVEL_ERROR)
+		return since == GW_XEN_FIRST && until == GW_XEN_LAST ? GW_LEVEL_ERROR
+								     : GW_LEVEL_WARNING;
+	return xen == 0 || (since <= xen && xen <= until) ? rule->level : GW_LEVEL_NOTE;
+}
+
+char *gw_rule_releases(const struct gw_rule *rule, char *text, size_t size)
+{
+	unsigned since = GW_MAX(rule->since, GW_XEN_FIRST);
+	unsigned until = rule->until ? rule->until : GW_XEN_LAST;
+
+	if (since == GW_XEN_FIRST && until == GW_XEN_LAST)
+		snprintf(text, size, "%s", "");
+	else if (since == until)
+		snprintf(text, size, "Xen 4.%u", since);
+	else if (until == GW_XEN_LAST)
+		snprintf(text, size, "Xen 4.%u and later", since);
+	else
+		snprintf(text, size, "Xen 4.%u to 4.%u", since, until);
+	return text;
+}
+
+int gw_xen_release(const char *name)
+{
+	char known[16];
+
+	if (!strcmp(name, "any"))
+		return 0;
+	for (unsigned xen = GW_XEN_FIRST; xen <= GW_XEN_LAST; xen++) {
+		snprintf(known, sizeof(known), "xen-4.%u", xen);
+		if (!strcmp(name, known))
+			return (int)xen;
+	}
+	return -1;
+}
+
 static const char *type_name(enum gw_layer layer, uint32_t type, char unknown[24])
 {
 	const char *name;
@@ -96,12 +137,26 @@ static enum gw_code code_of(const struct gw_rule *rule)
 		       : GW_INVALID;
 }
 
-static int deliver(const struct gw_findings *out, const struct gw_finding *finding,
-		   struct gw_error *err)
+/* Who makes the demand, where not every Xen does. */
+static void name_releases(struct gw_finding *finding)
+{
+	size_t len = strlen(finding->text);
+	char releases[40];
+
+	if (*gw_rule_releases(finding->rule, releases, sizeof(releases)) &&
+	    len < sizeof(finding->text))
+		snprintf(finding->text + len, sizeof(finding->text) - len, " (refused by %s)",
+			 releases);
+}
+
+int gw_finding_report(const struct gw_findings *out, struct gw_finding *finding,
+		      struct gw_error *err)
 {
 	struct gw_error broken = GW_ERROR_INIT;
 	char text[600];
 
+	finding->level = gw_rule_level(finding->rule, out ? out->xen : 0);
+	name_releases(finding);
 	if (out && out->report)
 		out->report(out->opaque, finding);
 	if (finding->level < GW_LEVEL_ERROR)
@@ -117,7 +172,6 @@ int gw_broken(struct gw_reporter *reporter, enum gw_rule_number number, uint64_t
 {
 	struct gw_finding finding = {
 		.rule = &gw_rules_table[number],
-		.level = gw_rules_table[number].level,
 		.offset = reporter->layer_start + offset,
 		.has_record = rec,
 		.record_number = rec ? rec->number : 0,
@@ -135,7 +189,9 @@ int gw_broken(struct gw_reporter *reporter, enum gw_rule_number number, uint64_t
 		snprintf(finding.text + len, sizeof(finding.text) - len,
 			 " (further findings of this rule are not reported)");
 	}
-	return deliver(shown ? reporter->out : NULL, &finding, err);
+	const struct gw_findings silent = {.xen = reporter->out ? reporter->out->xen : 0};
+
+	return gw_finding_report(shown ? reporter->out : &silent, &finding, err);
 }
 
 int gw_cut(struct gw_reporter *reporter, enum gw_rule_number number, const struct gw_record *inside,
@@ -169,11 +225,10 @@ int gw_rules_report(const struct gw_findings *out, const char *id, uint64_t offs
 	struct gw_finding finding = {.rule = gw_rule_find(id), .offset = offset};
 	va_list ap;
 
-	finding.level = finding.rule->level;
 	va_start(ap, fmt);
 	vsnprintf(finding.text, sizeof(finding.text), fmt, ap);
 	va_end(ap);
-	return deliver(out, &finding, err);
+	return gw_finding_report(out, &finding, err);
 }
 
 bool gw_padding_is_zero(const struct gw_record *rec)

@@ -40,12 +40,27 @@ struct gw_rule {
 	const char *text;   /* the demand, in one sentence */
 	const char *source; /* its source: "libxc-migration-stream, PAGE_DATA" */
 	bool deep;	    /* only a restore can check it, no checker here */
+	/* The releases of Xen, 4.since to 4.until, that make this demand; 0: no bound. */
+	uint8_t since, until;
 };
+
+/* The releases of Xen that the table knows: 4.14 to 4.22. */
+#define GW_XEN_FIRST 14u
+#define GW_XEN_LAST  22u
 
 const struct gw_rule *gw_rules(size_t *count);
 /* The rule of that id, which exists. */
 const struct gw_rule *gw_rule_find(const char *id);
 const char *gw_level_name(enum gw_level level);
+/*
+ * What a broken rule means to Xen 4.xen; 0: to any. The level of the table where that release makes
+ * the demand, a note where it does not. To any release an error of only some of them is a warning.
+ */
+enum gw_level gw_rule_level(const struct gw_rule *rule, unsigned xen);
+/* "Xen 4.18 and later", "Xen 4.14 to 4.20", "Xen 4.17"; "" if all make the demand. Returns text. */
+char *gw_rule_releases(const struct gw_rule *rule, char *text, size_t size);
+/* 17 for "xen-4.17", 0 for "any"; -1 if the table knows no such release. */
+int gw_xen_release(const char *name);
 /* "file", "xl header", "xend header", "libxl stream", "libxc image", "legacy image" */
 const char *gw_layer_name(enum gw_layer layer);
 
@@ -70,6 +85,7 @@ char *gw_finding_format(const struct gw_finding *finding, char *text, size_t siz
 struct gw_findings {
 	void (*report)(void *opaque, const struct gw_finding *finding);
 	void *opaque;
+	unsigned xen; /* judge as Xen 4.xen does; 0: as gw_rule_level() says of any release */
 };
 
 /* The checker's state for one image. */
@@ -171,6 +187,13 @@ int gw_xlfile_rules(const struct gw_xlfile *xl, const struct gw_findings *out, u
 /* The xend header and its config. */
 int gw_xend_rules(const struct gw_xend *xend, const struct gw_findings *out, uint64_t layer_start,
 		  struct gw_error *err);
+
+/*
+ * Completes a finding whose rule, place and text are set: its level, and the releases that make the
+ * demand. Reports it. 0, or -1 with err if it is an error.
+ */
+int gw_finding_report(const struct gw_findings *out, struct gw_finding *finding,
+		      struct gw_error *err);
 
 /* Reports a finding outside the checkers above (unknown file format, bytes after the end). id must
  * be in the table. */

@@ -14,23 +14,18 @@
 #define LEGACY "xg_save_restore.h of Xen 4.5"
 #define OLD    "Xen's legacy reader, "
 
-#define ERROR(layer, id, text, source)                                                             \
+/* Of Xen 4.since to 4.until; 0: no bound. */
+#define RULE(since, until, level, layer, id, text, source, deep)                                   \
 	{                                                                                          \
-		id, layer, GW_LEVEL_ERROR, text, source, false                                     \
+		id, layer, GW_LEVEL_##level, text, source, deep, since, until                      \
 	}
-#define WARNING(layer, id, text, source)                                                           \
-	{                                                                                          \
-		id, layer, GW_LEVEL_WARNING, text, source, false                                   \
-	}
-#define NOTE(layer, id, text, source)                                                              \
-	{                                                                                          \
-		id, layer, GW_LEVEL_NOTE, text, source, false                                      \
-	}
-
-#define DEEP(level, layer, id, text, source)                                                       \
-	{                                                                                          \
-		id, layer, GW_LEVEL_##level, text, source, true                                    \
-	}
+#define ERROR(layer, id, text, source)	 RULE(0, 0, ERROR, layer, id, text, source, false)
+#define WARNING(layer, id, text, source) RULE(0, 0, WARNING, layer, id, text, source, false)
+#define NOTE(layer, id, text, source)	 RULE(0, 0, NOTE, layer, id, text, source, false)
+/* An error to some releases only: to the others the image is good. */
+#define ERROR_IN(since, until, layer, id, text, source)                                            \
+	RULE(since, until, ERROR, layer, id, text, source, false)
+#define DEEP(level, layer, id, text, source) RULE(0, 0, level, layer, id, text, source, true)
 
 /* clang-format off */
 const struct gw_rule gw_rules_table[GW_NR_RULES] = {

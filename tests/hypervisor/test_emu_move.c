@@ -10,7 +10,8 @@
 #include "../../guests/layout.h"
 #include "hypervisor/control.h"
 #include "hypervisor/domain.h"
-#include "hypervisor/emu/emu.h"
+#include "base/util.h"
+#include "hypervisor/emu/domain.h"
 #include "lib/random.h"
 
 static const char *const widths[] = {"32", "64"};
@@ -147,6 +148,43 @@ static void a_request_can_be_withdrawn(void **state)
 	guest_free(g);
 }
 
+/* A guest that does not listen, until its first request is lost. */
+static void *lose_a_request(void *opaque)
+{
+	struct guest *g = opaque;
+	struct gw_emu *e = gw_emu_of(g->d);
+	volatile struct hb_header *h = guest_page(g, HB_HEADER_PFN);
+	unsigned port = gw_emu_suspend_port(g->d);
+	const volatile uint8_t *pending = (uint8_t *)e->xen.shared_info + 0x800;
+
+	while (!(pending[port / 8] >> port % 8 & 1))
+		usleep(1000);
+	gw_emu_evtchn_clear(e, port);
+	h->suspend_port = port;
+	return NULL;
+}
+
+/* A guest that clears the event of one request when the next one has come already has lost that. */
+static void a_lost_request_is_repeated(void **state)
+{
+	struct gw_error err = GW_ERROR_INIT;
+	struct guest *g = guest_boot("", "32", "pages=16 check=16 period=10", 1024);
+	pthread_t thread;
+
+	guest_unpause(g);
+	runs_on(g);
+	((struct hb_header *)guest_page(g, HB_HEADER_PFN))->suspend_port = 0;
+	usleep(20000);
+	assert_int_equal(pthread_create(&thread, NULL, lose_a_request, g), 0);
+	assert_int_equal(gw_control_suspend(g->d->control, 5000, NULL, &err), 1);
+	pthread_join(thread, NULL);
+	assert_ok(gw_control_resume(g->d->control, &err), &err);
+	/* No request is left over. */
+	guest_wait(g, guest_console_len(g), "godwit-guest: cancelled\n");
+	guest_wait(g, guest_console_len(g), " ok\n");
+	guest_free(g);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -154,6 +192,7 @@ int main(void)
 		cmocka_unit_test(stopped_guests_move),
 		cmocka_unit_test(a_context_is_kept),
 		cmocka_unit_test(a_request_can_be_withdrawn),
+		cmocka_unit_test(a_lost_request_is_repeated),
 	};
 
 	bench_require();

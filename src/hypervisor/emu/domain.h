@@ -185,9 +185,11 @@ void gw_emu_walk_tables(struct gw_emu *e, uint64_t *bitmap);
 void gw_emu_hypercall(struct gw_emu *e);
 void gw_emu_set_hypercall_page(struct gw_emu *e, uint64_t value);
 
-/* evtchn.c. raise: sets the port pending in the shared info; any thread. */
+/* evtchn.c. raise: sets the port pending in the shared info; any thread. clear: a suspended guest
+ * finds no old request when it goes on. */
 int gw_emu_evtchn_op(struct gw_emu *e, uint64_t cmd, uint64_t arg);
 void gw_emu_evtchn_raise(struct gw_emu *e, unsigned port);
+void gw_emu_evtchn_clear(struct gw_emu *e, unsigned port);
 void gw_emu_evtchn_withdraw(struct gw_emu *e, unsigned port);
 bool gw_emu_evtchn_pending(const struct gw_emu *e);
 

@@ -60,9 +60,14 @@ void gw_emu_evtchn_raise(struct gw_emu *e, unsigned port)
 	__atomic_store_n(&page[UPCALL_PENDING], 1, __ATOMIC_SEQ_CST);
 }
 
-void gw_emu_evtchn_withdraw(struct gw_emu *e, unsigned port)
+void gw_emu_evtchn_clear(struct gw_emu *e, unsigned port)
 {
 	clear_bit_at(e->xen.shared_info, PENDING, port);
+}
+
+void gw_emu_evtchn_withdraw(struct gw_emu *e, unsigned port)
+{
+	gw_emu_evtchn_clear(e, port);
 	/* The guest may have seen the request already: then its suspend call returns
 	 * "cancelled". */
 	e->xen.suspend_withdrawn = true;

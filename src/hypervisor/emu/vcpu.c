@@ -13,6 +13,9 @@
 #include "base/util.h"
 #include "hypervisor/emu/domain.h"
 
+/* How often a request to suspend is repeated that the guest has not answered. */
+#define ASK_AGAIN_MS 200
+
 static bool may_run(const struct gw_emu *e)
 {
 	return !e->pauses && e->shutdown == GW_SHUTDOWN_NONE &&
@@ -131,16 +134,44 @@ int gw_emu_unpause(struct gw_emu *e, struct gw_error *err)
 	return rc;
 }
 
+/* A guest that clears the event of an earlier request late clears this one with it. */
+static void ask_again(struct gw_emu *e, unsigned port)
+{
+	pthread_mutex_lock(&e->lock);
+	if (e->shutdown == GW_SHUTDOWN_NONE) {
+		gw_emu_evtchn_raise(e, port);
+		pthread_cond_broadcast(&e->cond);
+	}
+	pthread_mutex_unlock(&e->lock);
+}
+
+/* As gw_cancel_wait() for the domain's shutdown. */
+static int wait_shutdown(struct gw_emu *e, unsigned port, int timeout_ms,
+			 const struct gw_cancel *cancel, struct gw_error *err)
+{
+	int rc;
+
+	for (; timeout_ms > ASK_AGAIN_MS; timeout_ms -= ASK_AGAIN_MS) {
+		rc = gw_cancel_wait(cancel, e->shutdown_fd, POLLIN, ASK_AGAIN_MS, err);
+		if (rc)
+			return rc;
+		ask_again(e, port);
+	}
+	return gw_cancel_wait(cancel, e->shutdown_fd, POLLIN, timeout_ms, err);
+}
+
 static int wait_suspended(struct gw_emu *e, unsigned port, int timeout_ms,
 			  const struct gw_cancel *cancel, struct gw_error *err)
 {
-	int rc = gw_cancel_wait(cancel, e->shutdown_fd, POLLIN, timeout_ms, err);
+	int rc = wait_shutdown(e, port, timeout_ms, cancel, err);
 	enum gw_shutdown_reason reason;
 
 	pthread_mutex_lock(&e->lock);
 	/* A guest that suspends at the moment of the timeout has still answered. */
 	if (rc <= 0)
 		gw_emu_evtchn_withdraw(e, port);
+	else
+		gw_emu_evtchn_clear(e, port);
 	while (e->shutdown != GW_SHUTDOWN_NONE && e->running)
 		pthread_cond_wait(&e->cond, &e->lock);
 	reason = e->shutdown;

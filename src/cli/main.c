@@ -130,6 +130,8 @@ int main(int argc, char **argv)
 	occupy_standard_fds();
 	/* A closed reader is a failed write, with a message and a status. */
 	signal(SIGPIPE, SIG_IGN);
+	/* So is a file that may grow no more (EFBIG): the process may hold a running guest. */
+	signal(SIGXFSZ, SIG_IGN);
 	gw_output_init(&cli.out);
 	status = dispatch(&cli, &args, argc - 1, argv + 1);
 	if (gw_output_finish(&cli.out, &err) < 0)

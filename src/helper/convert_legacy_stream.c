@@ -298,6 +298,8 @@ int main(int argc, char **argv)
 	struct options o = {.format = "libxc"};
 	int status = parse(&o, argc, argv);
 
+	/* A file that may grow no more is an error of its write (EFBIG): the file is removed. */
+	signal(SIGXFSZ, SIG_IGN);
 	if (status == EXIT_OK)
 		status = check(&o);
 	if (status != EXIT_OK)

@@ -94,6 +94,12 @@ err_has "expected a legacy image"
 run_expect 1 "$helper" -i no-such-file -o new -w 64 -g hvm
 run_expect 1 "$helper" -i in -o /dev/full -w 64 -g hvm
 err_has "No space left"
+(
+	ulimit -f 100
+	run_expect 1 "$helper" -i in -o limited -w 64 -g hvm
+) || fail "a file too large"
+err_has "File too large"
+[ ! -e limited ] || fail "a file that was cut off by the limit is left"
 run_expect 1 "$helper" -i in -o new -w 64
 err_has "Usage:"
 run_expect 2 "$helper" -i in -o new -w 16 -g hvm

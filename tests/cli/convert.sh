@@ -121,7 +121,6 @@ err_has "is not a complete image"
 # No room: status 3 and no file. A file may not grow beyond a limit; /dev/full accepts nothing; a file system of one
 # MiB, where the test can make one.
 (
-	trap '' XFSZ
 	ulimit -f 100
 	"$GODWIT" convert good none 2>err
 )

@@ -61,6 +61,26 @@ assert_state tpvh ""
 run_expect 0 "$GODWIT" restore -d a.save
 assert_state tpvh running
 
+# A limit of the domain's own process is a failed write: the guest runs on, nothing is left of the file.
+process=$(domain_ids)
+prlimit --fsize=2000000: -p "$process"
+run_expect 3 "$GODWIT" save -k tpvh limited.save
+err_has "File too large"
+err_has "runs on here"
+assert_state tpvh running
+[ ! -e limited.save ] || fail "a file that was cut off by the limit is left"
+[ -z "$(find . -name '.*limited*')" ] || fail "a hidden part of the file is left"
+prlimit --fsize=unlimited: -p "$process"
+run_expect 0 "$GODWIT" save -k tpvh limited.save
+assert_state tpvh running
+# A guest's memory is a file too.
+(
+	ulimit -f 100
+	run_expect 3 "$GODWIT" restore -d --name limited limited.save
+) || fail "a guest larger than the limit"
+err_has "File too large"
+assert_state limited ""
+
 # The command is killed in the middle: no file of that name, and the domain runs.
 mkfifo slowly
 exec 3<>slowly

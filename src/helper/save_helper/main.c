@@ -40,6 +40,7 @@ static void catch_signals(struct gw_cancel *cancel)
 
 	terminated = cancel;
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN); /* a full file is an error of its write, too */
 	sigaction(SIGTERM, &act, NULL);
 	sigemptyset(&set);
 	sigaddset(&set, SIGTERM);

@@ -84,6 +84,9 @@ struct gw_channel {
 	/* Bytes given back by gw_channel_unread(): the next reads return them first. */
 	uint8_t unread[64];
 	uint8_t unread_len;
+	/* gw_channel_watch_input() */
+	int (*input_came)(void *opaque, struct gw_error *err);
+	void *input_opaque;
 };
 
 /*
@@ -201,6 +204,13 @@ void gw_channel_set_cancel(struct gw_channel *ch, const struct gw_cancel *cancel
  * A channel that converts (gw_convert_channel()) keeps the limit that its input had before.
  */
 void gw_channel_set_silence(struct gw_channel *ch, int ms);
+/*
+ * While a write to ch waits for room, input_came is called when input has arrived, in the writing
+ * thread. It reads that input, and returns 0 to let the write go on, or -1 with err: the write then
+ * fails with this error. For ch and the channels that it wraps. NULL: no longer.
+ */
+void gw_channel_watch_input(struct gw_channel *ch,
+			    int (*input_came)(void *opaque, struct gw_error *err), void *opaque);
 
 #ifdef __cplusplus
 }

@@ -227,8 +227,18 @@ bool gw_channel_has_input(const struct gw_channel *ch)
 
 void gw_channel_set_cancel(struct gw_channel *ch, const struct gw_cancel *cancel)
 {
+	/* A thread that uses the other direction may look at it at the same time. */
 	for (; ch; ch = ch->below)
-		ch->cancel = cancel;
+		__atomic_store_n(&ch->cancel, cancel, __ATOMIC_RELEASE);
+}
+
+void gw_channel_watch_input(struct gw_channel *ch,
+			    int (*input_came)(void *opaque, struct gw_error *err), void *opaque)
+{
+	for (; ch; ch = ch->below) {
+		ch->input_came = input_came;
+		ch->input_opaque = opaque;
+	}
 }
 
 void gw_channel_set_silence(struct gw_channel *ch, int ms)

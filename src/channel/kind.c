@@ -40,9 +40,15 @@ static uint64_t position(const struct gw_channel *ch, enum gw_direction dir)
 	return dir == GW_READING ? ch->read_pos : ch->write_pos;
 }
 
+/* gw_channel_set_cancel() may run in the thread of the other direction. */
+static const struct gw_cancel *token(const struct gw_channel *ch)
+{
+	return __atomic_load_n(&ch->cancel, __ATOMIC_ACQUIRE);
+}
+
 int gw_channel_check(const struct gw_channel *ch, enum gw_direction dir, struct gw_error *err)
 {
-	if (!gw_cancel_is_set(ch->cancel))
+	if (!gw_cancel_is_set(token(ch)))
 		return 0;
 	return gw_fail(err, GW_CANCELLED, "%s %s at byte %" PRIu64 ": cancelled", doing(dir),
 		       ch->name, position(ch, dir));
@@ -73,13 +79,33 @@ static int silence_left(const struct gw_channel *ch, uint64_t *since_ms)
 	return now - *since_ms < limit ? (int)(limit - (now - *since_ms)) : 0;
 }
 
+/* As gw_cancel_wait() for room to write. Input is handed to the watcher meanwhile. */
+static int wait_for_room(const struct gw_channel *ch, int left, uint64_t *since_ms,
+			 struct gw_error *err)
+{
+	int rc = gw_cancel_wait(token(ch), ch->fd, POLLOUT | POLLIN, left, NULL);
+
+	while (rc > 0 && gw_cancel_wait(NULL, ch->fd, POLLOUT, 0, NULL) == 0) {
+		if (ch->input_came(ch->input_opaque, err) < 0)
+			return -2;
+		left = silence_left(ch, since_ms);
+		rc = gw_cancel_wait(token(ch), ch->fd, POLLOUT | POLLIN, left, NULL);
+	}
+	return rc;
+}
+
 int gw_channel_wait(const struct gw_channel *ch, enum gw_direction dir, uint64_t *since_ms,
 		    struct gw_error *err)
 {
-	int left = silence_left(ch, since_ms);
-	int rc = gw_cancel_wait(ch->cancel, ch->fd, dir == GW_READING ? POLLIN : POLLOUT, left,
-				NULL);
+	int left = silence_left(ch, since_ms), rc;
 
+	if (dir == GW_WRITING && ch->input_came)
+		rc = wait_for_room(ch, left, since_ms, err);
+	else
+		rc = gw_cancel_wait(token(ch), ch->fd, dir == GW_READING ? POLLIN : POLLOUT, left,
+				    NULL);
+	if (rc == -2)
+		return -1;
 	if (rc > 0 || (rc == 0 && left > 0))
 		return rc;
 	if (rc == 0)

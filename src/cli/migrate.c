@@ -73,6 +73,7 @@ const struct gw_verb gw_verb_migrate = {
 			 .help = "suspend the guest before its memory is sent"},
 			GW_SAVE_PRECOPY_OPTIONS,
 			GW_SAVE_SUSPEND_OPTIONS,
+			GW_SILENCE_OPTION,
 			GW_SAVE_REPORT_OPTION,
 			{0},
 		},

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "cli/domain.h"
+#include "cli/save_options.h"
 #include "cli/xl.h"
 
 #define ARRIVING_MAX	16 /* connections at a time on which no domain has arrived yet */
@@ -33,6 +34,7 @@ static bool serve(struct receiver *r, struct gw_channel *ch, int *status)
 
 	gw_domain_verb_args(&r->dv, gw_args_text(r->args, "name"),
 			    gw_args_flag(r->args, "paused") > 0, !r->dv.own_log, &pa);
+	pa.silence_ms = (int)gw_args_number(r->args, "silence", 0) * 1000;
 	p = gw_process_new(&pa, &err);
 	if (!p)
 		gw_channel_close(ch);
@@ -202,6 +204,7 @@ const struct gw_verb gw_verb_receive = {
 			 .help = "go to the background after the address is printed"},
 			{"paused", 0, GW_KIND_FLAG,
 			 .help = "leave the domain paused until \"godwit resume\""},
+			GW_SILENCE_OPTION,
 			GW_OPTION_ACCEPT,
 			{0},
 		},

@@ -4,6 +4,8 @@
  */
 #include "cli/save_options.h"
 
+#include <string.h>
+
 static void set_number(json_t *request, const char *member, const struct gw_args *args,
 		       const char *option, unsigned scale)
 {
@@ -23,5 +25,7 @@ json_t *gw_save_options_request(const struct gw_args *args, const char *name, bo
 	set_number(request, "timeout_ms", args, "timeout", 1000);
 	set_number(request, "max_rounds", args, "max-rounds", 1);
 	set_number(request, "bandwidth", args, "bandwidth", 1);
+	if (!strcmp(name, "migrate"))
+		set_number(request, "silence_ms", args, "silence", 1000);
 	return request;
 }

@@ -57,6 +57,15 @@
 			"write a JSON report: what was sent, and the time of each stage"           \
 	}
 
+/* migrate and receive */
+#define GW_SILENCE_OPTION                                                                                \
+	{                                                                                                \
+		"silence", 0, GW_KIND_NUMBER, "SECONDS",                                                 \
+			"give up after SECONDS in which the other side neither sends nor takes a byte; " \
+			"30 unless given",                                                               \
+			.min = 1, .max = 86400                                                           \
+	}
+
 /* A new request of this name with the members that the options set; for the caller to decref. */
 json_t *gw_save_options_request(const struct gw_args *args, const char *name, bool live);
 

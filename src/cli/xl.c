@@ -247,6 +247,7 @@ int gw_xl_verb_migrate(struct gw_cli *cli, const struct gw_args *args)
 	if (ch) {
 		pass_to_helper(args);
 		req.live = !gw_args_flag(args, "no-live");
+		req.silence_ms = (int)gw_args_number(args, "silence", 0) * 1000;
 		rc = xl->migrate(&req, domain, ch, &err);
 		gw_channel_close(ch);
 	}
@@ -316,6 +317,7 @@ int gw_xl_verb_receive(struct gw_cli *cli, const struct gw_args *args)
 	req.acceptance = &acceptance;
 	req.name = gw_args_text(args, "name");
 	req.paused = gw_args_flag(args, "paused") > 0;
+	req.silence_ms = (int)gw_args_number(args, "silence", 0) * 1000;
 	status = listen_on(cli, args, xl, &req, listener);
 	gw_listener_close(listener);
 	return status;

@@ -81,8 +81,8 @@ static ssize_t frame_read(struct gw_channel *ch, const struct iovec *iov, int n,
 	used = clip(iov, n, part, GW_ARRAY_SIZE(part), f->data_left, &total);
 	if (f->ch->unread_len > 0)
 		got = gw_channel_read_some(f->ch, part[0].iov_base, part[0].iov_len, err);
-	else
-		got = f->ch->ops->read(f->ch, part, used, err);
+	else if ((got = f->ch->ops->read(f->ch, part, used, err)) > 0)
+		f->ch->read_pos += (uint64_t)got;
 	if (got == 0)
 		return gw_fail(err, GW_PEER,
 			       "%s closed the connection in the middle of a DATA frame", f->peer);

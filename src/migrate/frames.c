@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/util.h"
 #include "format/xl/file.h"
+#include "migrate/alive.h"
 #include "migrate/frames_internal.h"
 
 #define ABORT_MS  1000 /* limit on silence while ERROR or CANCEL is sent */
@@ -31,6 +32,7 @@ static const char *const names[] = {
 	[GW_FRAME_RUNNING] = "RUNNING",
 	[GW_FRAME_CANCEL] = "CANCEL",
 	[GW_FRAME_ERROR] = "ERROR",
+	[GW_FRAME_ALIVE] = "ALIVE",
 };
 
 const char *gw_frame_name(uint32_t type)
@@ -54,7 +56,7 @@ void gw_frame_header_encode(uint8_t raw[GW_FRAME_HEADER_SIZE], uint32_t type, ui
 	gw_put_le64(raw + 8, length);
 }
 
-int gw_frames_write(struct gw_frames *f, struct iovec *iov, int n, struct gw_error *err)
+int gw_frames_write_locked(struct gw_frames *f, struct iovec *iov, int n, struct gw_error *err)
 {
 	uint64_t before = f->ch->write_pos;
 
@@ -62,6 +64,16 @@ int gw_frames_write(struct gw_frames *f, struct iovec *iov, int n, struct gw_err
 		return 0;
 	f->partial_frame |= f->ch->write_pos != before;
 	return -1;
+}
+
+int gw_frames_write(struct gw_frames *f, struct iovec *iov, int n, struct gw_error *err)
+{
+	int rc;
+
+	gw_alive_lock(f->alive);
+	rc = gw_frames_write_locked(f, iov, n, err);
+	gw_alive_unlock(f->alive);
+	return rc;
 }
 
 int gw_frames_send(struct gw_frames *f, uint32_t type, const void *body, size_t len,
@@ -198,7 +210,7 @@ int gw_frames_receive(struct gw_frames *f, struct gw_frame *frame, struct gw_buf
 			return -1;
 		if (frame->type == GW_FRAME_CANCEL || frame->type == GW_FRAME_ERROR)
 			return gw_frames_fail_aborted(f, frame, body, err);
-		if (gw_frame_name(frame->type))
+		if (gw_frame_name(frame->type) && frame->type != GW_FRAME_ALIVE)
 			return 1;
 	}
 }
@@ -224,22 +236,49 @@ int gw_frames_expect(struct gw_frames *f, uint32_t type, struct gw_buffer *body,
 	return rc < 0 ? -1 : 0;
 }
 
-int gw_frames_check_peer(struct gw_frames *f, struct gw_error *err)
+/* A frame that the peer sends while it has nothing to say. */
+static int take_unexpected(struct gw_frames *f, const struct gw_frame *frame, struct gw_error *err)
 {
 	struct gw_buffer body = {0};
-	struct gw_frame frame;
-	int rc;
+	int rc = -1;
 
-	if (!gw_channel_has_input(f->ch))
-		return 0;
-	rc = gw_frames_receive(f, &frame, &body, err);
-	gw_buffer_free(&body);
-	if (rc == 0)
-		return gw_fail(err, GW_PEER, "%s closed the connection", f->peer);
-	if (rc > 0)
+	if (gw_frame_name(frame->type) && frame->type != GW_FRAME_ALIVE &&
+	    frame->type != GW_FRAME_CANCEL && frame->type != GW_FRAME_ERROR)
 		return gw_fail(err, GW_PEER, "%s sent %s where nothing is expected", f->peer,
-			       gw_frame_name(frame.type));
-	return -1;
+			       gw_frame_name(frame->type));
+	if (gw_frames_read_body(f, frame, &body, err) == 0) {
+		if (frame->type == GW_FRAME_CANCEL || frame->type == GW_FRAME_ERROR)
+			gw_frames_fail_aborted(f, frame, &body, err);
+		else
+			rc = 0;
+	}
+	gw_buffer_free(&body);
+	return rc;
+}
+
+int gw_frames_check_peer(struct gw_frames *f, struct gw_error *err)
+{
+	struct gw_frame frame;
+
+	while (gw_channel_has_input(f->ch)) {
+		int rc = gw_frames_read_header(f, &frame, err);
+
+		if (rc == 0)
+			return gw_fail(err, GW_PEER, "%s closed the connection", f->peer);
+		if (rc < 0 || take_unexpected(f, &frame, err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+static int input_came(void *opaque, struct gw_error *err)
+{
+	return gw_frames_check_peer(opaque, err);
+}
+
+void gw_frames_watch_peer(struct gw_frames *f, bool on)
+{
+	gw_channel_watch_input(f->ch, on ? input_came : NULL, f);
 }
 
 void gw_frames_find_cause(struct gw_frames *f, struct gw_error *err)

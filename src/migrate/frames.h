@@ -29,6 +29,7 @@ enum gw_frame_type {
 	GW_FRAME_RUNNING = 12,
 	GW_FRAME_CANCEL = 13,
 	GW_FRAME_ERROR = 14,
+	GW_FRAME_ALIVE = 15, /* always flagged optional; alive.h sends it */
 };
 
 #define GW_FRAME_HEADER_SIZE 16
@@ -50,8 +51,9 @@ struct gw_frames {
 	const char *peer;      /* "the receiver" or "the sender", for messages */
 	bool partial_frame; /* a part of a frame was sent and the rest failed: nothing more can be
 			       sent */
-	bool peer_aborted;  /* CANCEL, ERROR or REFUSE came */
-	uint64_t data_left; /* unread bytes of the incoming DATA frame */
+	struct gw_alive *alive; /* of gw_alive_start(); NULL: only one thread writes */
+	bool peer_aborted;	/* CANCEL, ERROR or REFUSE came */
+	uint64_t data_left;	/* unread bytes of the incoming DATA frame */
 	/*
 	 * Handles a frame other than DATA that came while the data channel was read; the handler
 	 * reads its body. Returns 0 to go on with the data, 1 to end the channel's input, or -1.
@@ -65,7 +67,8 @@ int gw_frames_send(struct gw_frames *f, uint32_t type, const void *body, size_t 
 		   struct gw_error *err);
 
 /*
- * Receives the next frame, and its body in body (emptied first). Skips unknown optional frames.
+ * Receives the next frame, and its body in body (emptied first). Skips ALIVE and unknown optional
+ * frames.
  * Returns 1, 0 if the input ended between two frames, or -1: GW_PEER with the peer's text for
  * ERROR, GW_CANCELLED for CANCEL, GW_PEER for DATA and malformed frames.
  */
@@ -78,11 +81,13 @@ int gw_frames_expect(struct gw_frames *f, uint32_t type, struct gw_buffer *body,
 
 /*
  * Checks the input of a side that only sends. Fails if a frame has come (CANCEL, ERROR or any
- * other) or the input has ended. Waits only for the rest of a frame that has begun.
+ * other but ALIVE) or the input has ended. Waits only for the rest of a frame that has begun.
  */
 int gw_frames_check_peer(struct gw_frames *f, struct gw_error *err);
 /* Replaces err, with which sending failed, by the peer's ERROR or CANCEL, if one came before. */
 void gw_frames_find_cause(struct gw_frames *f, struct gw_error *err);
+/* From now on (on) or no longer, the input of f is also checked while a write waits for room. */
+void gw_frames_watch_peer(struct gw_frames *f, bool on);
 
 /*
  * Sends the reason before the connection is closed for a failure: CANCEL for GW_CANCELLED, else

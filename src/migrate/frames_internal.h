@@ -11,6 +11,8 @@
 void gw_frame_header_encode(uint8_t raw[GW_FRAME_HEADER_SIZE], uint32_t type, uint64_t length);
 /* Writes one whole frame. On failure sets f->partial_frame if a part was sent. Returns 0 or -1. */
 int gw_frames_write(struct gw_frames *f, struct iovec *iov, int n, struct gw_error *err);
+/* The same for a caller that already keeps other writers out (alive.h). */
+int gw_frames_write_locked(struct gw_frames *f, struct iovec *iov, int n, struct gw_error *err);
 /* Receives and checks the next header. Returns 1, 0 at the end of input, or -1. */
 int gw_frames_read_header(struct gw_frames *f, struct gw_frame *frame, struct gw_error *err);
 /* Receives the body of a frame into body (emptied first). Returns 0 or -1. */

@@ -10,8 +10,9 @@
 
 #define GW_HELLO_SIZE 48
 
-/* Feature bits: none are defined yet (docs/protocol.md, "Planned extensions"). */
-#define GW_PROTOCOL_FEATURES UINT64_C(0)
+/* Feature bits (docs/protocol.md). */
+#define GW_FEATURE_ALIVE     UINT64_C(1) /* takes ALIVE frames */
+#define GW_PROTOCOL_FEATURES GW_FEATURE_ALIVE
 
 struct gw_hello {
 	uint32_t version, compat;

@@ -39,7 +39,7 @@ struct gw_migration_offer {
 	size_t config_len;
 	bool live;
 	const struct gw_stream_writer *stream; /* NULL: the engine saves save->domain */
-	int silence_ms; /* the longest silence of the receiver in a handshake; 0: 30 s */
+	int silence_ms;			       /* the longest silence of the receiver; 0: 30 s */
 };
 
 /* The owner of the domain after a migration. */
@@ -95,7 +95,7 @@ struct gw_receiver {
 	/* RELEASE has arrived. Lets the domain run. */
 	int (*run)(void *opaque, struct gw_error *err);
 	const struct gw_toolstack *toolstack; /* may be NULL */
-	int silence_ms; /* the longest silence of the sender in a handshake; 0: 30 s */
+	int silence_ms;			      /* the longest silence of the sender; 0: 30 s */
 };
 
 /*

@@ -8,9 +8,9 @@
 #include "migrate/frames.h"
 #include "migrate/protocol.h"
 
-/* The default of silence_ms, and its factor between ACCEPT and READY, while memory is sent. */
-#define GW_SILENCE_MS		   30000
-#define GW_SILENCE_TRANSFER_FACTOR 10
+/* The default of silence_ms. ALIVE goes out three times in that, so that one may be late. */
+#define GW_SILENCE_MS	  30000
+#define GW_ALIVE_PART(ms) ((ms) / 3)
 
 #define GW_CONFIG_HEAD 8 /* u32 flags, u32 reserved; the config follows */
 #define GW_CONFIG_LIVE UINT32_C(1)

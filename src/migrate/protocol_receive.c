@@ -9,6 +9,7 @@
 
 #include "base/bytes.h"
 #include "base/clock.h"
+#include "migrate/alive.h"
 #include "migrate/frames_internal.h"
 #include "migrate/hello.h"
 #include "migrate/protocol_internal.h"
@@ -17,7 +18,7 @@ struct receiver {
 	struct gw_frames frames;
 	const struct gw_receiver *owner;
 	struct gw_operation *op;
-	int silence_ms; /* the limit on the sender's silence in a handshake */
+	int silence_ms; /* the limit on the sender's silence */
 	struct gw_hello hello;
 	struct gw_buffer config; /* the body of CONFIG */
 	bool refused;		 /* REFUSE was sent: no ERROR follows */
@@ -30,7 +31,10 @@ struct receiver {
 static int handshake(struct receiver *r, struct gw_error *err)
 {
 	if (gw_hello_receive(&r->frames, &r->hello, err) < 0 ||
-	    gw_hello_send(&r->frames, &r->hello.id, err) < 0 ||
+	    gw_hello_send(&r->frames, &r->hello.id, err) < 0)
+		return -1;
+	if ((r->hello.features & GW_FEATURE_ALIVE &&
+	     !gw_alive_start(&r->frames, GW_ALIVE_PART(r->silence_ms), err)) ||
 	    gw_frames_expect(&r->frames, GW_FRAME_CONFIG, &r->config, err) < 0)
 		return -1;
 	if (r->config.len < GW_CONFIG_HEAD)
@@ -90,13 +94,11 @@ static int decide(void *opaque, struct gw_domain **domain, enum gw_guest_type ty
 		send_refusal(r, &why);
 		return gw_fail_as(err, &why);
 	}
-	if (gw_frames_send(&r->frames, GW_FRAME_ACCEPT, NULL, 0, err) < 0)
-		return -1;
-	gw_channel_set_silence(r->frames.ch, r->silence_ms * GW_SILENCE_TRANSFER_FACTOR);
-	return 0;
+	return gw_frames_send(&r->frames, GW_FRAME_ACCEPT, NULL, 0, err);
 }
 
-/* Handles a frame between two DATA frames: SWITCHOVER, CANCEL, ERROR or an unknown optional one. */
+/* Handles a frame between two DATA frames: SWITCHOVER, CANCEL, ERROR, ALIVE or an unknown optional
+ * one. */
 static int control_frame(void *opaque, const struct gw_frame *frame, struct gw_error *err)
 {
 	struct receiver *r = opaque;
@@ -110,7 +112,7 @@ static int control_frame(void *opaque, const struct gw_frame *frame, struct gw_e
 	} else if (frame->type == GW_FRAME_SWITCHOVER && frame->length == 0 &&
 		   r->switchover_ns == 0) {
 		r->switchover_ns = gw_clock_ns();
-	} else if (gw_frame_name(frame->type)) {
+	} else if (gw_frame_name(frame->type) && frame->type != GW_FRAME_ALIVE) {
 		rc = gw_fail(err, GW_PEER, "%s sent %s in the middle of the stream", r->frames.peer,
 			     gw_frame_name(frame->type));
 	}
@@ -197,7 +199,6 @@ static int send_running(struct receiver *r, struct gw_error *err)
  */
 static int take_over(struct receiver *r, struct gw_error *err)
 {
-	gw_channel_set_silence(r->frames.ch, r->silence_ms);
 	if (gw_frames_send(&r->frames, GW_FRAME_READY, NULL, 0, err) < 0 ||
 	    gw_frames_expect(&r->frames, GW_FRAME_YOURS, NULL, err) < 0 ||
 	    gw_operation_commit_window(r->op, true, err) < 0 ||
@@ -262,6 +263,7 @@ int gw_migrate_receive(struct gw_channel *ch, const struct gw_receiver *receiver
 	gw_channel_set_cancel(ch, op ? gw_operation_cancel_token(op) : cancel_before);
 	gw_channel_set_silence(ch, r.silence_ms);
 	rc = receive(&r, report ? report : &own_report, outcome, err);
+	gw_alive_stop(r.frames.alive);
 	if (rc < 0) {
 		if (r.mine_sent)
 			*outcome = GW_OUTCOME_UNKNOWN;

@@ -9,6 +9,7 @@
 
 #include "base/bytes.h"
 #include "base/clock.h"
+#include "migrate/alive.h"
 #include "migrate/hello.h"
 #include "migrate/frames_internal.h"
 #include "migrate/protocol_internal.h"
@@ -19,7 +20,7 @@ struct sender {
 	const struct gw_stream_writer *writer;
 	struct gw_report *report;
 	struct gw_operation *op;
-	int silence_ms;		/* the limit on the receiver's silence in a handshake */
+	int silence_ms;		/* the limit on the receiver's silence */
 	bool acknowledged;	/* MINE came: the receiver owns the domain */
 	uint64_t stream_end_ns; /* when the stream's last byte was written */
 };
@@ -51,6 +52,9 @@ static int handshake(struct sender *s, const struct gw_migration_offer *offer, s
 		return -1;
 	if (memcmp(&hello.id, &offer->id, sizeof(hello.id)) != 0)
 		return gw_fail(err, GW_PEER, "%s answers about another migration", s->frames.peer);
+	if (hello.features & GW_FEATURE_ALIVE &&
+	    !gw_alive_start(&s->frames, GW_ALIVE_PART(s->silence_ms), err))
+		return -1;
 	return send_config(s, offer, err);
 }
 
@@ -94,11 +98,9 @@ static int static_data_written(void *opaque, struct gw_error *err)
 {
 	struct sender *s = opaque;
 
-	if (gw_frames_send(&s->frames, GW_FRAME_STATIC_END, NULL, 0, err) < 0 ||
-	    wait_for_accept(s, err) < 0)
+	if (gw_frames_send(&s->frames, GW_FRAME_STATIC_END, NULL, 0, err) < 0)
 		return -1;
-	gw_channel_set_silence(s->frames.ch, s->silence_ms * GW_SILENCE_TRANSFER_FACTOR);
-	return 0;
+	return wait_for_accept(s, err);
 }
 
 static int switchover(void *opaque, struct gw_error *err)
@@ -126,10 +128,12 @@ static int send_stream(struct sender *s, struct gw_error *err)
 	args.out = gw_frames_channel(&s->frames, err);
 	if (!args.out)
 		return -1;
+	gw_frames_watch_peer(&s->frames, true);
 	if (s->writer)
 		rc = s->writer->write(s->writer->opaque, args.out, &frames, s->report, err);
 	else
 		rc = gw_save_stream(&args, s->report, err);
+	gw_frames_watch_peer(&s->frames, false);
 	gw_channel_close(args.out);
 	s->stream_end_ns = gw_clock_ns();
 	return rc;
@@ -185,7 +189,6 @@ static int commit(struct sender *s, enum gw_outcome *outcome, struct gw_error *e
 	struct gw_running running;
 	struct gw_error why = GW_ERROR_INIT;
 
-	gw_channel_set_silence(s->frames.ch, s->silence_ms);
 	if (gw_operation_commit_window(s->op, true, err) < 0)
 		return -1;
 	*outcome = GW_OUTCOME_UNKNOWN;
@@ -230,6 +233,7 @@ int gw_migrate_send(struct gw_channel *ch, const struct gw_migration_offer *offe
 	if (handshake(&s, offer, err) == 0 && send_stream(&s, err) == 0 &&
 	    gw_frames_expect(&s.frames, GW_FRAME_READY, NULL, err) == 0)
 		rc = commit(&s, outcome, err);
+	gw_alive_stop(s.frames.alive);
 	if (rc < 0 && *outcome == GW_OUTCOME_SOURCE) {
 		gw_frames_find_cause(&s.frames, err);
 		if (!s.frames.peer_aborted)

@@ -30,6 +30,7 @@ static int run_migrate(struct gw_job *job, struct gw_error *err)
 		.config = p->config.text,
 		.config_len = p->config.text_len,
 		.live = m->out.live,
+		.silence_ms = m->out.silence_ms,
 	};
 
 	return gw_migrate_send(job->ch, &offer, &args, job->running, &job->report, &m->outcome,

@@ -13,7 +13,7 @@
 static int read_options(struct gw_outgoing *out, const json_t *message, struct gw_error *err)
 {
 	struct gw_domain_toolstack *toolstack = &out->job.toolstack;
-	uint64_t suspend_ms = GW_SUSPEND_TIMEOUT_MS, downtime = 0, rounds = 0;
+	uint64_t suspend_ms = GW_SUSPEND_TIMEOUT_MS, downtime = 0, rounds = 0, silence = 0;
 
 	if (gw_option_bool(message, "live", &out->live, err) < 0 ||
 	    gw_option_bool(message, "static_only", &out->static_only, err) < 0 ||
@@ -23,10 +23,12 @@ static int read_options(struct gw_outgoing *out, const json_t *message, struct g
 	    gw_option_number(message, "timeout_ms", UINT64_C(1) << 40, &out->precopy.timeout_ms,
 			     err) < 0 ||
 	    gw_option_number(message, "max_rounds", 1000000, &rounds, err) < 0 ||
+	    gw_option_number(message, "silence_ms", 86400000, &silence, err) < 0 ||
 	    gw_option_number(message, "bandwidth", UINT64_C(1) << 60, &out->precopy.bandwidth,
 			     err) < 0)
 		return -1;
 	toolstack->suspend_timeout_ms = (int)suspend_ms;
+	out->silence_ms = (int)silence;
 	out->precopy.downtime_ms = (unsigned)downtime;
 	out->precopy.max_rounds = (unsigned)rounds;
 	return 0;

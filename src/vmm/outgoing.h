@@ -15,6 +15,7 @@ struct gw_outgoing {
 	bool live;
 	bool static_only; /* the image ends with its static data */
 	struct gw_precopy precopy;
+	int silence_ms; /* migrate: the longest silence of the receiver; 0: the protocol's own */
 };
 
 /* A job for s, with the descriptor and the options of its request. NULL with err. */

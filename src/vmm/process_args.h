@@ -19,6 +19,7 @@ struct gw_process_args {
 	const char *name;		 /* replaces the name in the config; NULL: keep that one */
 	bool paused;			 /* the domain stays paused when it is in place */
 	struct gw_acceptance acceptance; /* the images that may be restored here */
+	int silence_ms;			 /* receive: the sender's longest silence; 0: 30 s */
 	int console_fd;			 /* receives a copy of what the guest prints; -1: no copy */
 	/* The domain is in place (and runs, unless paused): the process can go to the background.
 	 * NULL is fine. */

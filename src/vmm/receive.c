@@ -225,6 +225,7 @@ static int receive_migration(struct receive_job *r, struct gw_error *err)
 		.mine = mark_undecided,
 		.run = start_domain,
 		.toolstack = &toolstack,
+		.silence_ms = r->in.job.process->args.silence_ms,
 	};
 	struct gw_job *job = &r->in.job;
 

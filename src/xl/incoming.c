@@ -309,6 +309,7 @@ static int run_receive(void *opaque, struct gw_operation *op, struct gw_error *e
 		.mine = mine,
 		.run = run,
 		.toolstack = &toolstack,
+		.silence_ms = in->req->silence_ms,
 	};
 	enum gw_outcome outcome;
 

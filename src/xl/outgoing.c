@@ -216,6 +216,7 @@ static int run_migrate(void *opaque, struct gw_operation *op, struct gw_error *e
 		.config = o->json,
 		.config_len = strlen(o->json),
 		.live = o->req->live,
+		.silence_ms = o->req->silence_ms,
 		.stream = &writer,
 	};
 	const struct gw_save_args none = {0};

@@ -44,6 +44,7 @@ struct gw_xl_request {
 	const char *name;			/* restore, receive: instead of its own; or NULL */
 	bool paused;				/* restore, receive: leave it paused */
 	bool live;				/* save, migrate */
+	int silence_ms;				/* migrate, receive: the peer's; 0: 30 s */
 	enum gw_xl_then then;			/* save */
 	/* results */
 	struct gw_report report;

@@ -42,6 +42,7 @@ struct migration {
 	unsigned receiver_call_fails; /* number + 1 of a call into its domain; 0: none */
 	bool cancel_in_window;	      /* by both sides, when the receiver says MINE */
 	bool sender_cancels_at_ready, receiver_cancels_before_yours;
+	useconds_t suspend_us, complete_us; /* how long these calls take at least */
 
 	/* the sender */
 	struct gw_domain *source;
@@ -144,6 +145,7 @@ static int complete_it(void *opaque, struct gw_error *err)
 {
 	struct migration *m = opaque;
 
+	usleep(m->complete_us);
 	return gw_control_restored(m->copy->base.control, err);
 }
 
@@ -183,11 +185,21 @@ static struct gw_channel *channel_of(int fd)
 	return ch;
 }
 
+static int suspend_it(void *opaque, struct gw_error *err)
+{
+	struct migration *m = opaque;
+	struct gw_toolstack ts = stored_toolstack(m->source);
+
+	usleep(m->suspend_us);
+	return ts.suspend(ts.owner, err);
+}
+
 static int send_it(void *opaque, struct gw_operation *op, struct gw_error *err)
 {
 	struct migration *m = opaque;
 	struct gw_channel *ch = channel_of(m->relay.sender);
-	struct gw_toolstack ts = stored_toolstack(m->source);
+	struct gw_toolstack ts = {
+		.head = GW_TABLE_HEAD(struct gw_toolstack), .owner = m, .suspend = suspend_it};
 	struct gw_migration_offer offer = {
 		.id = {.bytes = {9, 8, 7, 33}},
 		.config = config,
@@ -569,15 +581,42 @@ static void *accept_and_hang(void *opaque)
 	return NULL;
 }
 
-/* While memory is sent, the sender waits ten times as long as in the handshake. */
-static void test_receiver_hangs(void **state)
+/* A side that works for longer than the other waits shows that it is alive. */
+static void test_slow_is_not_silent(void **state)
+{
+	struct migration m = {.relay = {.cut_at = RELAY_NEVER},
+			      .silence_ms = 1500,
+			      .suspend_us = 3000000,
+			      .complete_us = 3000000};
+
+	start(&m);
+	finish(&m);
+	if (m.send_rc < 0 || m.receive_rc < 0)
+		fail_msg("\"%s\", \"%s\"", m.send_err.text, m.receive_err.text);
+	check_same_memory(&m);
+	discard(&m);
+}
+
+/* As accept_and_hang(), with an ERROR after a while. */
+static void *accept_and_fail(void *opaque)
+{
+	struct gw_frames f = {.ch = opaque, .peer = "the sender"};
+	static const char why[] = "the disk is on fire";
+
+	accept_and_hang(opaque);
+	usleep(200000);
+	gw_frames_send(&f, GW_FRAME_ERROR, why, strlen(why), NULL);
+	return NULL;
+}
+
+/* The limit on silence holds while memory is sent. An ERROR is seen before that. */
+static void receiver_hangs(void *(*receiver)(void *opaque), int silence_ms, const char *why)
 {
 	struct gw_domain *source = real_domain();
 	struct gw_migration_offer offer = {
-		.config = config, .config_len = strlen(config), .silence_ms = 300};
+		.config = config, .config_len = strlen(config), .silence_ms = silence_ms};
 	struct gw_toolstack ts = stored_toolstack(source);
 	struct gw_save_args save = {.domain = source, .toolstack = &ts};
-	uint64_t start = gw_clock_ms();
 	struct gw_error err = GW_ERROR_INIT;
 	struct gw_channel *ch, *far;
 	enum gw_outcome outcome;
@@ -588,16 +627,25 @@ static void test_receiver_hangs(void **state)
 	ch = channel_of(fds[0]);
 	far = channel_of(fds[1]);
 	gw_channel_set_silence(ch, 7);
-	assert_int_equal(pthread_create(&thread, NULL, accept_and_hang, far), 0);
+	assert_int_equal(pthread_create(&thread, NULL, receiver, far), 0);
 	assert_fails(gw_migrate_send(ch, &offer, &save, NULL, NULL, &outcome, &err), &err, GW_PEER,
-		     "taken nothing for 3000 ms");
-	assert_true(gw_clock_ms() - start >= 3000);
+		     why);
 	assert_int_equal(outcome, GW_OUTCOME_SOURCE);
 	assert_int_equal(ch->silence_ms, 7);
 	pthread_join(thread, NULL);
 	gw_channel_close(ch);
 	gw_channel_close(far);
 	gw_control_destroy(source->control);
+}
+
+static void test_receiver_hangs(void **state)
+{
+	uint64_t began = gw_clock_ms();
+
+	receiver_hangs(accept_and_hang, 300, "the other side has taken nothing for 300 ms");
+	receiver_hangs(accept_and_fail, 20000, "the receiver: the disk is on fire");
+	/* Seen when it came, not when the limit had passed. */
+	assert_true(gw_clock_ms() - began < 15000);
 }
 
 static void test_no_godwit(void **state)
@@ -634,6 +682,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(test_refused_for_a_feature),
 		cmocka_unit_test(test_receiver_fails),
 		cmocka_unit_test(test_window_failures),
+		cmocka_unit_test(test_slow_is_not_silent),
 		cmocka_unit_test(test_cancel_before),
 		cmocka_unit_test(test_cancel_inside),
 		cmocka_unit_test(test_cancel_at_the_edge),

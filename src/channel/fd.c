@@ -91,28 +91,42 @@ static int retry(struct gw_fd *f, enum gw_direction dir, uint64_t *since_ms, str
 
 static int wait_if_needed(struct gw_fd *f, enum gw_direction dir, struct gw_error *err)
 {
-	if (f->mode != GW_FD_READY && !(f->wait_first && dir == GW_READING))
+	if (f->mode != GW_FD_READY && !f->spent && !(f->wait_first && dir == GW_READING))
 		return 0;
 	if (gw_channel_wait_ready(&f->ch, dir, err))
 		return -1;
+	f->spent = false;
 	if (dir == GW_READING)
 		f->wait_first = false;
 	return 0;
 }
 
+static size_t length_of(const struct iovec *iov, int n)
+{
+	size_t len = 0;
+
+	for (int i = 0; i < n; i++)
+		len += iov[i].iov_len;
+	return len;
+}
+
 static ssize_t transfer(struct gw_fd *f, enum gw_direction dir, const struct iovec *iov, int n,
 			struct gw_error *err)
 {
+	size_t len = f->is_pipe ? length_of(iov, n) : 0;
 	uint64_t since_ms = 0;
 
+	gw_fd_widen(f, len);
 	for (;;) {
 		if (wait_if_needed(f, dir, err))
 			return -1;
 
 		ssize_t moved = attempt(f, dir, iov, n);
 
-		if (moved >= 0)
+		if (moved >= 0) {
+			f->spent = moved > 0 && (size_t)moved < len;
 			return moved;
+		}
 		if (retry(f, dir, &since_ms, err))
 			return -1;
 	}

@@ -32,6 +32,8 @@ struct gw_fd {
 	int private_fd;	     /* for GW_FD_PRIVATE, else -1 */
 	int64_t read_offset; /* file offset of the next read; -1: the descriptor's own position */
 	bool widened;	     /* a pipe whose size gw_fd_widen() has set already */
+	bool spent; /* a pipe that was full or empty after the last call: the next one polls
+		       first, because it would only be told so */
 };
 
 /* Attaches fd to f, whose common part is initialised, and chooses the mode. Returns 0, or -1; fd is
@@ -59,7 +61,10 @@ struct gw_fd *gw_fd_splice_fd(struct gw_channel *ch);
 
 /* The largest pipe that an unprivileged process may ask for, by default. */
 #define GW_FD_PIPE_SIZE (1 << 20)
-/* Enlarges a pipe before a transfer of len bytes, so that both sides make fewer and longer calls.
+/*
+ * Enlarges a pipe before a transfer of len bytes, so that both sides make fewer and longer calls:
+ * once, from 256 KiB on, and never by more than /proc/sys/fs/pipe-max-size and pipe-user-pages-soft
+ * let this process have (pipe(7)). A pipe that cannot be enlarged stays as it is.
  */
 void gw_fd_widen(struct gw_fd *f, uint64_t len);
 

@@ -77,8 +77,8 @@ struct side {
 	pthread_t thread, peer_thread;
 };
 
-#define SLOW_BYTES  20000 /* of a read */
-#define WRITE_BYTES ((size_t)2 << 20)
+#define SLOW_BYTES  20000	      /* of a read */
+#define WRITE_BYTES ((size_t)8 << 20) /* much more than a widened pipe holds */
 
 /* Incompressible, so that the decoder has no output before it has the whole block. */
 static size_t compress_noise(void *to, size_t size)

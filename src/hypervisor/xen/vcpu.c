@@ -44,7 +44,7 @@ static int get_basic(struct gw_domain *d, uint32_t vcpu, void **blob, size_t *le
 		     struct gw_error *err)
 {
 	vcpu_guest_context_any_t context;
-	size_t size;
+	size_t size = 0;
 
 	if (basic_size(d, &size, err) < 0)
 		return -1;
@@ -58,7 +58,7 @@ static int set_basic(struct gw_domain *d, uint32_t vcpu, const void *blob, size_
 		     struct gw_error *err)
 {
 	vcpu_guest_context_any_t context;
-	size_t size;
+	size_t size = 0;
 
 	if (basic_size(d, &size, err) < 0)
 		return -1;

@@ -81,6 +81,9 @@ int gw_pv_translate_context(const struct gw_pv_layout *l, uint32_t vcpu, uint8_t
 			    struct gw_error *err);
 int gw_pv_save_vcpus(const struct gw_pv_p2m *p2m, struct gw_buffer *records, struct gw_error *err);
 
+/* x86_pv_write_p2m.c: the new P2M in the pages where the guest has its own. */
+int gw_pv_write_p2m(struct gw_restore_guest *g, struct gw_error *err);
+
 /* x86_pv_apply.c: all that waits for the end of the stream. */
 int gw_pv_apply(struct gw_restore_guest *g, struct gw_error *err);
 

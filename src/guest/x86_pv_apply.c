@@ -4,7 +4,6 @@
  * new P2M in the guest's own pages.
  */
 #include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -261,27 +260,6 @@ static int pin_tables(struct gw_restore_guest *g, struct gw_error *err)
 	return n ? pin_batch(g, n, mfns, types, err) : 0;
 }
 
-/* Writes one page of the new P2M. */
-static int write_leaf(struct gw_restore_guest *g, size_t leaf, struct gw_error *err)
-{
-	struct gw_pv_restore *r = g->priv;
-	const struct gw_pv_layout *l = r->layout;
-	struct gw_mapping mapping;
-	char what[40];
-	uint64_t mfn;
-	void *page;
-
-	snprintf(what, sizeof(what), "P2M frame %zu", leaf);
-	if (gw_pv_data_mfn(r, r->frames[leaf], what, &mfn, err) < 0 ||
-	    gw_domain_map(g->domain, 1, &mfn, true, &page, &mapping, err) < 0)
-		return -1;
-	for (unsigned i = 0; i < l->fpp; i++)
-		gw_pv_put_word(l, gw_pv_word_at(l, page, i),
-			       gw_pv_new_mfn(r, (uint64_t)leaf * l->fpp + i));
-	gw_domain_unmap(g->domain, &mapping);
-	return 0;
-}
-
 int gw_pv_apply(struct gw_restore_guest *g, struct gw_error *err)
 {
 	struct gw_pv_restore *r = g->priv;
@@ -299,11 +277,8 @@ int gw_pv_apply(struct gw_restore_guest *g, struct gw_error *err)
 	g->rule = "pv-table-tree";
 	if (pin_tables(g, err) < 0)
 		return -1;
-	for (size_t i = 0; i < r->nr_frames; i++) {
-		g->rule = "pv-p2m-page";
-		if (write_leaf(g, i, err) < 0 && !gw_restore_survives(g, err))
-			return -1;
-	}
+	if (gw_pv_write_p2m(g, err) < 0)
+		return -1;
 	g->rule = NULL;
 	return gw_restore_seed_grants(g, err);
 }

@@ -20,19 +20,20 @@ int gw_domain_page_types(struct gw_domain *d, size_t n, const uint64_t *gfns, ui
 	return 0;
 }
 
+int gw_domain_refuse_map(uint64_t gfn, uint8_t result, struct gw_error *err)
+{
+	return gw_fail(err, GW_INVALID, "gfn 0x%llx cannot be mapped: %s", (unsigned long long)gfn,
+		       result == GW_MAP_GONE
+			       ? "it has no page"
+			       : "it is a page table in use and cannot be mapped for writing");
+}
+
 static int first_refused(size_t n, const uint64_t *gfns, const uint8_t *results,
 			 struct gw_error *err)
 {
-	for (size_t i = 0; i < n; i++) {
-		if (results[i] == GW_MAP_OK)
-			continue;
-		return gw_fail(
-			err, GW_INVALID, "gfn 0x%llx cannot be mapped: %s",
-			(unsigned long long)gfns[i],
-			results[i] == GW_MAP_GONE
-				? "it has no page"
-				: "it is a page table in use and cannot be mapped for writing");
-	}
+	for (size_t i = 0; i < n; i++)
+		if (results[i] != GW_MAP_OK)
+			return gw_domain_refuse_map(gfns[i], results[i], err);
 	return 0;
 }
 

@@ -35,6 +35,9 @@ static inline int gw_domain_map_each(struct gw_domain *d, size_t n, const uint64
 	return d->ops->map(d, n, gfns, writable, pages, results, mapping, err);
 }
 
+/* Fails (GW_INVALID) because this gfn has another result than GW_MAP_OK. Returns -1. */
+int gw_domain_refuse_map(uint64_t gfn, uint8_t result, struct gw_error *err);
+
 /* All n pages, or an error that names the first one that cannot be mapped; then none is. */
 int gw_domain_map(struct gw_domain *d, size_t n, const uint64_t *gfns, bool writable, void **pages,
 		  struct gw_mapping *mapping, struct gw_error *err);

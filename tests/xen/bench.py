@@ -3,13 +3,14 @@
 """Measures the save helpers under a real Xen: Xen's libxl-save-helper and godwit's, in turn, with the same guest.
 
 usage: bench.py BUILD [--dir DIR] [--minutes N] [--list] [NAME...]
-       bench.py --read FILE
+       bench.py --read FILE...
 
 Boots the machine of matrix.py and repeats the rows of tests/xen/bench until N minutes (10) are over. NAME is the name of
 a row or a pattern of names. What tests/xen/tap.c noted is collected in DIR/share/bench.jsonl; the tables that are printed
-at the end can be made from it again with --read.
+at the end can be made again with --read, also from the files of several runs together.
 
-Each number is the median of the runs, with the lowest and the highest; the ratio is godwit's median by Xen's."""
+Each number is the median of the runs, with the lowest and the highest; the ratio is godwit's median by Xen's. The ratio of
+pairs is the median of the ratios of two measurements that followed each other."""
 import argparse
 import collections
 import json
@@ -106,9 +107,15 @@ def of_save_and_restore(save, xl_save, xl_restore):
     }
 
 
-def numbers(path):
+def numbers(paths):
     """By row, by number, by helper: the list of what was measured."""
     found = collections.defaultdict(lambda: collections.defaultdict(lambda: {helper: [] for helper in HELPERS}))
+    for path in paths:
+        add_numbers(found, path)
+    return found
+
+
+def add_numbers(found, path):
     records, saved = [], None
     for line in path.read_text().splitlines():
         record = json.loads(line)
@@ -129,7 +136,6 @@ def numbers(path):
             found[row][name][helper].append(value)
         saved = records if operation == "save" else None
         records = []
-    return found
 
 
 def shown(name, values):
@@ -138,10 +144,18 @@ def shown(name, values):
     return ["%.1f" % (value / 1e6) for value in (statistics.median(values), min(values), max(values))]
 
 
+def ratio_of_pairs(by_helper):
+    """Both helpers' values of the same number were measured one after the other: what slows the machine slows both."""
+    ratios = [godwit / stock for stock, godwit in zip(*(by_helper[helper] for helper in HELPERS)) if stock]
+    if not ratios:
+        return ""
+    return "%.2f (%.2f to %.2f)" % (statistics.median(ratios), min(ratios), max(ratios))
+
+
 def print_tables(found):
     for row, by_name in found.items():
         print("\n%s, ms\n" % row)
-        print("| | runs | Xen's | godwit's | ratio |\n|---|---|---|---|---|")
+        print("| | runs | Xen's | godwit's | ratio | ratio of pairs |\n|---|---|---|---|---|---|")
         for name, by_helper in by_name.items():
             if not all(by_helper.values()):
                 continue
@@ -149,7 +163,7 @@ def print_tables(found):
             medians = [statistics.median(by_helper[helper]) for helper in HELPERS]
             ratio = "%.2f" % (medians[1] / medians[0]) if medians[0] else ""
             runs = "/".join(sorted({str(len(by_helper[helper])) for helper in HELPERS}))
-            print("| %s | %s | %s | %s |" % (name, runs, " | ".join(cells), ratio))
+            print("| %s | %s | %s | %s | %s |" % (name, runs, " | ".join(cells), ratio, ratio_of_pairs(by_helper)))
 
 
 def measure(args):
@@ -161,6 +175,7 @@ def measure(args):
     rig = (args.dir or args.build / "xen").resolve()
     # Room for the images of both helpers beside each other.
     matrix.MEMORY, matrix.DOM0_MEMORY = "2304", "1280M"
+    matrix.SILENCE_LIMIT = 600
     args.shadow = False
 
     def ready(share):
@@ -181,7 +196,7 @@ def measure(args):
     if why:
         print("%s (%s)" % (why, share / "serial.log"))
     if (share / "bench.jsonl").exists():
-        print_tables(numbers(share / "bench.jsonl"))
+        print_tables(numbers([share / "bench.jsonl"]))
     return 1 if why else 0
 
 
@@ -191,7 +206,7 @@ def main():
     parser.add_argument("--dir", type=pathlib.Path)
     parser.add_argument("--minutes", type=float, default=10)
     parser.add_argument("--list", action="store_true")
-    parser.add_argument("--read", type=pathlib.Path)
+    parser.add_argument("--read", type=pathlib.Path, nargs="+")
     parser.add_argument("names", nargs="*")
     args = parser.parse_intermixed_args()
     # So that the machine ends with this program.

@@ -19,6 +19,7 @@
 here=${RIG:-/rig}
 folder=${ROWS:-rows}
 limit=240 # seconds for a row
+[ "$folder" = rows ] || limit=500
 names=
 
 # row NAME FUNCTION [ARGUMENT...]

@@ -124,7 +124,9 @@ static ssize_t transfer(struct gw_fd *f, enum gw_direction dir, const struct iov
 		ssize_t moved = attempt(f, dir, iov, n);
 
 		if (moved >= 0) {
-			f->spent = moved > 0 && (size_t)moved < len;
+			/* A socket's two directions may belong to two threads. */
+			if (f->is_pipe)
+				f->spent = moved > 0 && (size_t)moved < len;
 			return moved;
 		}
 		if (retry(f, dir, &since_ms, err))

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "format/rules/rules.h"
 #include "format/x86/policy.h"
 #include "hypervisor/host.h"
 
@@ -34,7 +35,13 @@ static void refuse(struct gw_error *refusal, const char *fmt, ...)
 
 static void report_lack(void *opaque, const struct gw_policy_lack *lack)
 {
-	refuse(opaque, "this host lacks %s", lack->text);
+	if (!lack->refused_since)
+		refuse(opaque, "this host lacks %s, which the guest may already use", lack->text);
+	else if (lack->refused_since <= GW_XEN_FIRST)
+		refuse(opaque, "this host lacks %s: Xen refuses the guest", lack->text);
+	else
+		refuse(opaque, "this host lacks %s: Xen 4.%u and later refuse the guest",
+		       lack->text, lack->refused_since);
 }
 
 static int check_policy(struct gw_host *host, const struct gw_preflight *wanted,

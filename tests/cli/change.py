@@ -128,6 +128,14 @@ def msr(index, bit):
             flip(entry + 8 + int(bit) // 8, 1 << int(bit) % 8)
 
 
+def subleaf(leaf, number):
+    at, length = image.body(CPUID)
+    for entry in range(at, at + length, 24):
+        if struct.unpack_from("<I", data, entry)[0] == int(leaf, 0):
+            struct.pack_into("<I", data, entry + 4, int(number, 0))
+            return
+
+
 def body(kind, offset):
     flip(image.body(int(kind))[0] + int(offset))
 

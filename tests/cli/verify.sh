@@ -55,6 +55,22 @@ sed 's/"type": "pvh"/"type": "hvm"/' pvh.save >as-hvm.save
 run_expect 0 "$GODWIT" verify as-hvm.save
 out_has "[stream-emulator-missing]"
 
+# CPU policies that Xen refuses: a subleaf that it does not keep, an MSR with more than its 32 bits.
+requires python3
+python3 "$here/change.py" subleaf 7 99 <pvh.save >subleaf.save
+run_expect 1 "$GODWIT" verify subleaf.save
+out_has "leaf 0x7 subleaf 0x63: Xen takes subleaves 0 to 2 of this leaf [policy-leaf]"
+python3 "$here/change.py" msr 0xce 40 <pvh.save >msr.save
+run_expect 1 "$GODWIT" verify msr.save
+out_has "MSR 0xce is 0x10080000000, Xen offers only bit 31 (CPUID faulting) [policy-msr-value]"
+# A feature that no host has to give (md_clear) is no fault, a vendor is one of some hosts of Xen 4.22.
+python3 "$here/change.py" cpuid 7 3 10 <pvh.save >md-clear.save
+run_expect 0 "$GODWIT" verify md-clear.save
+out_lacks "[policy-vendor]"
+run_expect 0 "$GODWIT" verify --for xen-4.22 md-clear.save
+out_has "the guest's CPU is AuthenticAMD"
+out_has "[policy-vendor]"
+
 # The message that the sender of a live migration appends is named.
 run_expect 0 "$GODWIT" verify "$data/xen417/tiny-pvh.migrate-fwd.xz"
 out_has "note: "

@@ -9,6 +9,7 @@
 #include "format/x86/hvm_context.h"
 #include "format/libxc/image.h"
 #include "format/libxl/stream.h"
+#include "format/x86/policy.h"
 #include "format/xl/file.h"
 #include "lib/random.h"
 
@@ -48,7 +49,7 @@ void model_make(struct model *m, uint64_t *random)
 		for (unsigned k = 0; k < 4; k++)
 			m->leaves[i][k] = (uint32_t)random_next(random);
 	for (unsigned i = 0; i < 2; i++)
-		m->msrs[i] = random_next(random);
+		m->msrs[i] = random_next(random) & (i ? UINT64_MAX : GW_XEN_PLATFORM_INFO);
 	m->tsc = (struct gw_tsc_info){.khz = 1000000, .nsec = random_next(random)};
 	for (unsigned v = 0; v < MODEL_VCPUS; v++)
 		for (unsigned w = 0; w < MODEL_WORDS; w++)
@@ -92,7 +93,7 @@ void model_change(struct model *m, uint64_t *random)
 		m->leaves[i % 8][i % 4] ^= 1u << below(random, 32);
 		break;
 	case 2:
-		m->msrs[i % 2] ^= UINT64_C(1) << below(random, 64);
+		m->msrs[i % 2] ^= i % 2 ? UINT64_C(1) << below(random, 64) : GW_XEN_PLATFORM_INFO;
 		break;
 	case 3:
 		m->tsc.nsec ^= UINT64_C(1) << below(random, 64);
@@ -167,9 +168,9 @@ void model_state(const struct model *a, const struct model *b, struct gw_buffer 
 {
 	static const char *const regs[] = {"eax", "ebx", "ecx", "edx"};
 
-	for (unsigned i = 0; i < 8; i++)
+	for (unsigned i = 1; i <= 8; i++)
 		for (unsigned k = 0; k < 4; k++)
-			if (a->leaves[i][k] != b->leaves[i][k])
+			if (a->leaves[i % 8][k] != b->leaves[i % 8][k])
 				line(lines, "cpuid %u - %s", i, regs[k]);
 	if (a->msrs[0] != b->msrs[0])
 		line(lines, "msr_policy 206 - PLATFORM_INFO");
@@ -407,11 +408,13 @@ static void put_static(struct writer *w)
 	const struct gw_p2m_frames p2m = {0, MODEL_PFNS - 1, 1};
 	uint8_t raw[8];
 
+	/* Leaf 8 in the place of leaf 0, which gives the highest. */
 	for (unsigned i = 0; i < 8; i++) {
 		const uint32_t *r = w->m->leaves[i];
 
 		leaves[i] = (struct gw_cpuid_leaf){
-			i, chance(w, 50) ? 0 : GW_CPUID_NO_SUBLEAF, r[0], r[1], r[2], r[3]};
+			i ? i : 8, i == 4 || i == 7 ? 0 : GW_CPUID_NO_SUBLEAF, r[0], r[1], r[2],
+			r[3]};
 	}
 	if (w->m->pv) {
 		gw_pv_info_encode(raw, &info);

@@ -6,6 +6,7 @@
 
 #include "base/util.h"
 #include "format/libxc/image.h"
+#include "format/x86/cpu_features.h"
 #include "format/x86/policy.h"
 #include "lib/realdata.h"
 
@@ -191,6 +192,138 @@ static void vendors_leaves_and_msrs(void **state)
 	assert_null(gw_policy_msr(&wanted, 0xcf));
 }
 
+/*
+ * Every bit that Xen names in public/arch-x86/cpufeatureset.h (master of August 2026, a superset of
+ * 4.22's), and those of them that it marks '|': accumulated over the hosts of a pool, which no host
+ * has to give.
+ */
+static const struct {
+	uint32_t leaf, subleaf;
+	enum gw_cpuid_reg reg;
+	uint32_t named, accumulated;
+} xen_words[] = {
+	{1, NONE, GW_EDX, 0xbfebfbff, 0},
+	{1, NONE, GW_ECX, 0xfffefbff, 0},
+	{0x80000001, NONE, GW_EDX, 0xee500800, 0},
+	{0x80000001, NONE, GW_ECX, 0x6469bfff, 0},
+	{0xd, 1, GW_EAX, 0x0000001f, 0},
+	{7, 0, GW_EBX, 0xffbfffff, 0},
+	{7, 0, GW_ECX, 0xfb417fff, 0},
+	{0x80000007, NONE, GW_EDX, 0x00000780, 0},
+	{0x80000008, NONE, GW_EBX, 0x7f9fd205, 0x00100000},
+	{7, 0, GW_EDX, 0xffddef3e, 0x00000400},
+	{7, 1, GW_EAX, 0xccbe1df7, 0},
+	{0x80000021, NONE, GW_EAX, 0xf89e0d67, 0x00000022},
+	{7, 1, GW_EBX, 0x00000001, 0},
+	{7, 2, GW_EDX, 0x0000007f, 0},
+	{7, 1, GW_EDX, 0x01064530, 0},
+	{0x80000021, NONE, GW_ECX, 0x00000006, 0},
+};
+#define ARCH_CAPS_NAMED	      UINT64_C(0x400000017fbfffff)
+#define ARCH_CAPS_ACCUMULATED UINT64_C(0x10020000)
+#define ARCH_CAPS_NEGATIVE    UINT64_C(0x00080004) /* rsba, rrsba */
+
+static void names_are_xens(void **state)
+{
+	for (size_t i = 0; i < GW_ARRAY_SIZE(xen_words); i++)
+		for (unsigned bit = 0; bit < 32; bit++)
+			if (xen_words[i].named >> bit & 1 &&
+			    !gw_cpu_feature_name(xen_words[i].leaf, xen_words[i].subleaf,
+						 xen_words[i].reg, bit))
+				fail_msg("leaf 0x%x.%d register %d bit %u has no name",
+					 xen_words[i].leaf, (int)xen_words[i].subleaf,
+					 xen_words[i].reg, bit);
+	for (unsigned bit = 0; bit < 64; bit++)
+		if (ARCH_CAPS_NAMED >> bit & 1 && !gw_arch_caps_names[bit])
+			fail_msg("ARCH_CAPABILITIES bit %u has no name", bit);
+	finds("tsa_sq_no", 0x80000021, NONE, GW_ECX, 1);
+	finds("ddpd-u", 7, 2, GW_EDX, 3);
+}
+
+static uint32_t *reg_of(struct gw_cpuid_leaf *l, enum gw_cpuid_reg reg)
+{
+	uint32_t *const regs[] = {&l->a, &l->b, &l->c, &l->d};
+
+	return regs[reg];
+}
+
+/* All bits of a word are wanted and none is offered: exactly the accumulated ones are not missed.
+ */
+static void accumulated_bits_are_not_demanded(void **state)
+{
+	const struct gw_policy none = {0};
+	struct gw_msr_entry caps = {0x10a, 0, UINT64_MAX};
+	struct gw_policy wanted = {.msrs = &caps, .nr_msrs = 1};
+	struct seen seen = {0};
+
+	for (size_t i = 0; i < GW_ARRAY_SIZE(xen_words); i++) {
+		struct gw_cpuid_leaf l = {xen_words[i].leaf, xen_words[i].subleaf, 0, 0, 0, 0};
+		const struct gw_policy one = {.leaves = &l, .nr_leaves = 1};
+
+		*reg_of(&l, xen_words[i].reg) = xen_words[i].accumulated;
+		assert_int_equal(gw_policy_compare(&one, &none, note, &seen), 0);
+	}
+	assert_int_equal(gw_policy_compare(&wanted, &none, note, &seen), 60);
+	caps.value = ARCH_CAPS_ACCUMULATED | ARCH_CAPS_NEGATIVE;
+	assert_int_equal(gw_policy_compare(&wanted, &none, note, &seen), 0);
+}
+
+/* Xen's own comparison refuses maxima, PLATFORM_INFO and since 4.22 vendors, and nothing else. */
+static void what_xen_refuses(void **state)
+{
+	static const struct {
+		struct gw_cpuid_leaf wanted, offered;
+		uint8_t since;
+	} cases[] = {
+		{{0, NONE, 2, 0, 0, 0}, {0, NONE, 1, 0, 0, 0}, 14},
+		{{7, 0, 1, 0, 0, 0}, {7, 0, 0, 0, 0, 0}, 15},
+		{{0x80000000, NONE, 0x80000008, 0, 0, 0},
+		 {0x80000000, NONE, 0x80000007, 0, 0, 0},
+		 14},
+		{{0, NONE, 1, 1, 0, 0}, {0, NONE, 1, 2, 0, 0}, 22},
+		{{1, NONE, 0, 0, 1, 0}, {1, NONE, 0, 0, 0, 0}, 0},
+		{{0x80000021, NONE, 0, 0, 2, 0}, {0x80000021, NONE, 0, 0, 0, 0}, 0},
+	};
+	struct gw_msr_entry faulting = {0xce, 0, UINT64_C(1) << 31}, caps = {0x10a, 0, 1};
+	const struct gw_policy info = {.msrs = &faulting, .nr_msrs = 1}, empty = {0};
+	const struct gw_policy arch = {.msrs = &caps, .nr_msrs = 1};
+	struct seen seen = {0};
+
+	for (size_t i = 0; i < GW_ARRAY_SIZE(cases); i++) {
+		struct gw_cpuid_leaf w = cases[i].wanted, o = cases[i].offered;
+		const struct gw_policy wanted = {&w, 1, NULL, 0}, offered = {&o, 1, NULL, 0};
+
+		assert_int_equal(gw_policy_compare(&wanted, &offered, note, &seen), 1);
+		assert_int_equal(seen.last.refused_since, cases[i].since);
+	}
+	assert_int_equal(gw_policy_compare(&info, &empty, note, &seen), 1);
+	assert_int_equal(seen.last.refused_since, 14);
+	assert_int_equal(gw_policy_compare(&arch, &empty, note, &seen), 1);
+	assert_int_equal(seen.last.refused_since, 0);
+}
+
+static void hosts_for_any_vendor(void **state)
+{
+	struct gw_cpuid_leaf amd = {0, NONE, 1, 0x68747541, 0x444d4163, 0x69746e65};
+	struct gw_cpuid_leaf any = {0, NONE, 1, 0, 0, 0};
+	const struct gw_policy wanted = {&amd, 1, NULL, 0}, offered = {&any, 1, NULL, 0};
+	struct seen seen = {0};
+
+	assert_int_equal(gw_policy_compare(&wanted, &offered, note, &seen), 0);
+	assert_int_equal(gw_policy_compare(&offered, &wanted, note, &seen), 1);
+}
+
+/* Xen copies one entry after another: the last of several counts. */
+static void the_last_entry_counts(void **state)
+{
+	struct gw_cpuid_leaf leaves[] = {{1, NONE, 0, 0, 0, 1}, {1, NONE, 0, 0, 0, 2}};
+	struct gw_msr_entry msrs[] = {{0xce, 0, 0}, {0xce, 0, 5}};
+	const struct gw_policy policy = {leaves, 2, msrs, 2};
+
+	assert_int_equal(gw_policy_leaf(&policy, 1, NONE)->d, 2);
+	assert_int_equal(gw_policy_msr(&policy, 0xce)->value, 5);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -198,6 +331,11 @@ int main(void)
 		cmocka_unit_test(lack_of_features_is_named),
 		cmocka_unit_test(copies_of_leaf_1_follow),
 		cmocka_unit_test(vendors_leaves_and_msrs),
+		cmocka_unit_test(names_are_xens),
+		cmocka_unit_test(accumulated_bits_are_not_demanded),
+		cmocka_unit_test(what_xen_refuses),
+		cmocka_unit_test(hosts_for_any_vendor),
+		cmocka_unit_test(the_last_entry_counts),
 	};
 
 	return cmocka_run_group_tests_name("policy", tests, NULL, NULL);

@@ -10,6 +10,7 @@
 #include "format/x86/hvm_context.h"
 #include "format/rules/rules.h"
 #include "rulecheck.h"
+#include "rules_policy.h"
 #include "lib/feed.h"
 
 static void append(struct gw_buffer *buf, uint32_t type, const void *body, size_t len)
@@ -71,6 +72,8 @@ static void append_param(struct gw_buffer *buf, uint64_t index, uint64_t value)
 static void append_letter(struct gw_buffer *buf, char letter)
 {
 	static const uint8_t zeros[GW_PAGE_SIZE];
+	static const uint8_t no_subleaf[24] = {0, 0, 0, 0, 0xff, 0xff, 0xff, 0xff};
+	static const uint8_t platform_info[16] = {0xce};
 	uint8_t pv_info[8] = {8, 4};
 	uint64_t no_params = 0;
 	struct gw_error err = GW_ERROR_INIT;
@@ -122,9 +125,9 @@ static void append_letter(struct gw_buffer *buf, char letter)
 	case 'S':
 		return append(buf, GW_REC_STATIC_DATA_END, NULL, 0);
 	case 'c':
-		return append(buf, GW_REC_X86_CPUID_POLICY, zeros, 24);
+		return append(buf, GW_REC_X86_CPUID_POLICY, no_subleaf, 24);
 	case 'm':
-		return append(buf, GW_REC_X86_MSR_POLICY, zeros, 16);
+		return append(buf, GW_REC_X86_MSR_POLICY, platform_info, 16);
 	case 'U':
 		return append(buf, 0x13, NULL, 0);
 	case 'O':
@@ -686,6 +689,11 @@ int main(void)
 		cmocka_unit_test(many_findings_are_few),
 		cmocka_unit_test(rules_learn_facts),
 		cmocka_unit_test(releases_differ),
+		cmocka_unit_test(policies_of_every_size),
+		cmocka_unit_test(policies_with_foreign_leaves),
+		cmocka_unit_test(policies_with_maxima),
+		cmocka_unit_test(policies_with_foreign_msrs),
+		cmocka_unit_test(policies_of_a_vendor),
 		cmocka_unit_test(every_rule_was_broken),
 	};
 

@@ -496,6 +496,90 @@ static void mutants_agree(void **state)
 				       tally.deep > mutants / 300));
 }
 
+/* Changes one entry of a policy: its number, its subleaf or flags, or its contents. */
+static void damage_policy(struct part *policy)
+{
+	static const uint32_t numbers[] = {
+		0,	    1,		4,	    7,		0xb,  0xd,   0xe,  0x40000000,
+		0x40000001, 0x80000000, 0x80000021, 0x80000022, 0xce, 0x10a, 0x10b};
+	static const uint32_t values[] = {
+		0,  1,	2,	    3,		5,	    6,		7,	    0xd,     0xe,
+		62, 63, UINT32_MAX, 0x80000000, 0x80000008, 0x80000021, 0x80000022, 1u << 31};
+	size_t size = gw_get_le32(policy->data) == GW_REC_X86_CPUID_POLICY ? 24 : 16;
+	uint32_t length = gw_get_le32(policy->data + 4);
+	size_t n = length / size;
+	uint8_t *entry = policy->data + 8 + (n ? random_below(n) : 0) * size;
+
+	if (n == 0)
+		return;
+	switch (random_below(4)) {
+	case 0:
+		gw_put_le32(entry, numbers[random_below(GW_ARRAY_SIZE(numbers))]);
+		break;
+	case 1: /* one entry in the place of another */
+		memmove(entry, policy->data + 8 + random_below(n) * size, size);
+		break;
+	case 2: /* leaf 0, or the first MSR */
+		entry = policy->data + 8;
+		/* fall through */
+	default:
+		gw_put_le32(entry + 4 + 4 * random_below(size / 4 - 1),
+			    values[random_below(GW_ARRAY_SIZE(values))]);
+	}
+}
+
+/* Makes the record longer by entries of one that it has, up to more than Xen takes. */
+static void lengthen_policy(struct part *policy)
+{
+	size_t size = gw_get_le32(policy->data) == GW_REC_X86_CPUID_POLICY ? 24 : 16;
+	uint32_t length = gw_get_le32(policy->data + 4);
+	size_t more = size == 24 ? 8 * random_below(15) : 2 * random_below(2);
+	uint8_t *data = realloc(policy->data, policy->len + more * size);
+
+	assert_non_null(data);
+	if (length < size || length % 8)
+		more = 0;
+	for (size_t i = 0; i < more; i++)
+		memcpy(data + 8 + length + i * size, data + 8, size);
+	gw_put_le32(data + 4, length + (uint32_t)(more * size));
+	*policy = (struct part){data, policy->len + more * size};
+}
+
+static void policies_agree(void **state)
+{
+	const char *env = getenv("GODWIT_MUTANTS");
+	unsigned long mutants = (env ? strtoul(env, NULL, 0) : 3000) / 4, wrong = 0;
+	struct gw_buffer bytes = {0};
+	struct tally tally = {0};
+
+	for (unsigned long i = 0; i < mutants; i++) {
+		struct parent mutant;
+
+		copy_parent(&parents[2 + i % (NR - 2)], &mutant);
+		for (size_t k = mutant.first_record; k < mutant.n; k++) {
+			uint32_t type = gw_get_le32(mutant.parts[k].data);
+
+			if (type != GW_REC_X86_CPUID_POLICY && type != GW_REC_X86_MSR_POLICY)
+				continue;
+			if (random_below(4) == 0)
+				lengthen_policy(&mutant.parts[k]);
+			else if (random_below(2))
+				damage_policy(&mutant.parts[k]);
+		}
+		join(&mutant, &bytes);
+		if (!agree(&mutant, &bytes, &tally))
+			print_message("  (mutant %lu)\n", i), wrong++;
+		free_parts(&mutant);
+	}
+	print_message("%lu policies: %lu restored, %lu errors to both, %lu only to a restore\n",
+		      mutants, tally.taken, tally.refused, tally.deep);
+	gw_buffer_free(&bytes);
+	assert_int_equal(wrong, 0);
+	/* No fault of a policy is found by a restore alone. */
+	assert_int_equal(tally.deep, 0);
+	assert_true(mutants < 250 || (tally.taken > mutants / 10 && tally.refused > mutants / 10));
+}
+
 static int load_parents(void **state)
 {
 	for (size_t i = 0; i < NR; i++)
@@ -515,6 +599,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(parents_restore),
 		cmocka_unit_test(mutants_agree),
+		cmocka_unit_test(policies_agree),
 	};
 
 	return cmocka_run_group_tests_name("agreement", tests, load_parents, free_parents);

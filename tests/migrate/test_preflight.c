@@ -5,6 +5,8 @@
  */
 #include "lib/gwtest.h"
 
+#include "base/util.h"
+#include "format/x86/policy.h"
 #include "hypervisor/host.h"
 #include "migrate/preflight.h"
 
@@ -61,12 +63,67 @@ static void all_reasons_are_reported(void **state)
 	gw_host_close(host);
 }
 
+static int little_policy(struct gw_host *host, enum gw_guest_type type, struct gw_policy *policy,
+			 struct gw_error *err)
+{
+	static struct gw_cpuid_leaf leaves[] = {
+		{0, GW_CPUID_NO_SUBLEAF, 1, 0x756e6547, 0x6c65746e, 0x49656e69},
+		{0x80000000, GW_CPUID_NO_SUBLEAF, 0x80000008, 0, 0, 0}};
+	const struct gw_policy little = {leaves, GW_ARRAY_SIZE(leaves), NULL, 0};
+
+	return gw_policy_copy(policy, &little, err);
+}
+
+static unsigned all_types(struct gw_host *host)
+{
+	return ~0u;
+}
+
+static uint64_t no_limit(struct gw_host *host)
+{
+	return UINT64_MAX;
+}
+
+/* Each reason says what Xen does about it: refuses it, since which release, or hides the feature.
+ */
+static void reasons_say_what_xen_does(void **state)
+{
+	static const struct gw_host_ops ops = {.name = "little",
+					       .policy = little_policy,
+					       .guest_types = all_types,
+					       .free_pages = no_limit};
+	struct gw_cpuid_leaf leaves[] = {
+		{0, GW_CPUID_NO_SUBLEAF, 0xd, 0x68747541, 0x444d4163, 0x69746e65},
+		{1, GW_CPUID_NO_SUBLEAF, 0, 0, 1, 0},
+		{7, 0, 0, 0, 0, 1u << 10}}; /* md_clear is not demanded */
+	const struct gw_policy policy = {leaves, GW_ARRAY_SIZE(leaves), NULL, 0};
+	struct gw_preflight wanted = {.type = GW_GUEST_X86_HVM, .policy = &policy};
+	struct gw_host host = {.ops = &ops};
+	struct gw_error err = GW_ERROR_INIT;
+
+	assert_int_equal(gw_preflight(&host, &wanted, &err), -1);
+	assert_int_equal(err.nr_reasons, 3);
+	assert_string_equal(
+		gw_error_reason(&err, 0),
+		"this host lacks a CPU of vendor AuthenticAMD (CPUID leaf 0x0), the host's is "
+		"GenuineIntel: Xen 4.22 and later refuse the guest");
+	assert_string_equal(
+		gw_error_reason(&err, 1),
+		"this host lacks CPUID leaves up to 0xd (leaf 0x0 eax), the host has up to "
+		"0x1: Xen refuses the guest");
+	assert_string_equal(
+		gw_error_reason(&err, 2),
+		"this host lacks CPU feature sse3 (CPUID leaf 0x1 ecx bit 0), which the "
+		"guest may already use");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_last_page_fits),
 		cmocka_unit_test(unknown_types_are_refused),
 		cmocka_unit_test(all_reasons_are_reported),
+		cmocka_unit_test(reasons_say_what_xen_does),
 	};
 
 	return cmocka_run_group_tests_name("preflight", tests, NULL, NULL);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * The image checker's state, shared by its files: image.c (headers, order, rounds), static_data.c,
- * pages.c, pv.c, hvm.c. The rest of godwit uses rules.h.
+ * policy.c, pages.c, pv.c, hvm.c. The rest of godwit uses rules.h.
  */
 #ifndef GW_FORMAT_RULES_IMAGE_H
 #define GW_FORMAT_RULES_IMAGE_H
@@ -45,6 +45,11 @@ int gw_rules_any_record(struct gw_image_rules *rules, const struct gw_record *re
 /* Judges a record of static data or its end; its place was judged. */
 int gw_rules_static_data(struct gw_image_rules *rules, const struct gw_record *rec,
 			 struct gw_error *err);
+/* The two policies; a restore sets them when static data ends. */
+int gw_rules_cpuid_policy(struct gw_image_rules *rules, const struct gw_record *rec,
+			  struct gw_error *err);
+int gw_rules_msr_policy(struct gw_image_rules *rules, const struct gw_record *rec,
+			struct gw_error *err);
 /* Memory begins with this record: static data must have ended before; in version 2 it ends here. */
 int gw_rules_memory_begins(struct gw_image_rules *rules, const struct gw_record *rec,
 			   struct gw_error *err);

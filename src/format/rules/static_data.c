@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The rules for static data: the CPUID and MSR policies, and where static data ends.
+ * The rules for static data: where it ends. policy.c has those of the two policies in it.
  */
 #include "format/rules/image.h"
-
-#include "base/bytes.h"
 
 int gw_rules_memory_begins(struct gw_image_rules *rules, const struct gw_record *rec,
 			   struct gw_error *err)
@@ -31,42 +29,6 @@ static int check_static_end(struct gw_image_rules *rules, const struct gw_record
 	return 0;
 }
 
-static int check_cpuid(struct gw_image_rules *rules, const struct gw_record *rec,
-		       struct gw_error *err)
-{
-	int rc = 0;
-
-	if (rec->length == 0 || rec->length % 24)
-		rc = gw_broken(&rules->reporter, R_POLICY_BODY, rec->offset, rec, err,
-			       "length is %u, expected a multiple of 24 above 0", rec->length);
-	if (rules->cpuid_seen)
-		rc |= gw_image_broken(rules, R_POLICY_REPEATED, rec, err,
-				      "a record of this type came before");
-	rules->cpuid_seen = true;
-	return rc;
-}
-
-static int check_msrs(struct gw_image_rules *rules, const struct gw_record *rec,
-		      struct gw_error *err)
-{
-	int rc = 0;
-
-	if (rules->msrs_seen)
-		rc = gw_image_broken(rules, R_POLICY_REPEATED, rec, err,
-				     "a record of this type came before");
-	rules->msrs_seen = true;
-	if (rec->length == 0 || rec->length % 16)
-		return rc | gw_broken(&rules->reporter, R_POLICY_BODY, rec->offset, rec, err,
-				      "length is %u, expected a multiple of 16 above 0",
-				      rec->length);
-	for (uint32_t offset = 0; offset < rec->length; offset += 16)
-		if (gw_get_le32(rec->data + offset + 4))
-			rc |= gw_broken(&rules->reporter, R_POLICY_FLAGS, rec->offset, rec, err,
-					"MSR 0x%x has flags 0x%x", gw_get_le32(rec->data + offset),
-					gw_get_le32(rec->data + offset + 4));
-	return rc;
-}
-
 int gw_rules_static_data(struct gw_image_rules *rules, const struct gw_record *rec,
 			 struct gw_error *err)
 {
@@ -74,9 +36,9 @@ int gw_rules_static_data(struct gw_image_rules *rules, const struct gw_record *r
 	case GW_REC_STATIC_DATA_END:
 		return check_static_end(rules, rec, err);
 	case GW_REC_X86_CPUID_POLICY:
-		return check_cpuid(rules, rec, err);
+		return gw_rules_cpuid_policy(rules, rec, err);
 	case GW_REC_X86_MSR_POLICY:
-		return check_msrs(rules, rec, err);
+		return gw_rules_msr_policy(rules, rec, err);
 	default:
 		return 0;
 	}

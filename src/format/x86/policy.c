@@ -11,11 +11,6 @@
 
 #include "format/x86/cpu_features.h"
 
-#define LEAF_BASIC    UINT32_C(0)
-#define LEAF_FEATURES UINT32_C(7)
-#define LEAF_EXTENDED UINT32_C(0x80000000)
-#define MSR_ARCH_CAPS UINT32_C(0x10a)
-
 void gw_policy_free(struct gw_policy *policy)
 {
 	free(policy->leaves);
@@ -58,7 +53,7 @@ int gw_policy_copy(struct gw_policy *dst, const struct gw_policy *src, struct gw
 const struct gw_cpuid_leaf *gw_policy_leaf(const struct gw_policy *policy, uint32_t leaf,
 					   uint32_t subleaf)
 {
-	for (size_t i = 0; i < policy->nr_leaves; i++)
+	for (size_t i = policy->nr_leaves; i-- > 0;)
 		if (policy->leaves[i].leaf == leaf &&
 		    gw_cpuid_same_subleaf(policy->leaves[i].subleaf, subleaf))
 			return &policy->leaves[i];
@@ -67,7 +62,7 @@ const struct gw_cpuid_leaf *gw_policy_leaf(const struct gw_policy *policy, uint3
 
 const struct gw_msr_entry *gw_policy_msr(const struct gw_policy *policy, uint32_t index)
 {
-	for (size_t i = 0; i < policy->nr_msrs; i++)
+	for (size_t i = policy->nr_msrs; i-- > 0;)
 		if (policy->msrs[i].index == index)
 			return &policy->msrs[i];
 	return NULL;
@@ -129,12 +124,12 @@ int gw_policy_set_feature(struct gw_policy *policy, const struct gw_cpu_feature 
 		return -1;
 	set_bit(policy, feature->leaf, feature->subleaf, feature->reg, feature->bit, on);
 
-	const struct gw_cpuid_leaf *vendor = gw_policy_leaf(policy, LEAF_BASIC, 0);
+	const struct gw_cpuid_leaf *vendor = gw_policy_leaf(policy, GW_LEAF_BASIC, 0);
 	bool amd = vendor && vendor->d == UINT32_C(0x69746e65); /* "enti" of AuthenticAMD */
 
 	if (feature->leaf == 1 && feature->reg == GW_EDX &&
 	    GW_CPU_FEATURES_COPIED >> feature->bit & 1 && (amd || !on))
-		set_bit(policy, LEAF_EXTENDED + 1, 0, GW_EDX, feature->bit, on);
+		set_bit(policy, GW_LEAF_EXTENDED + 1, 0, GW_EDX, feature->bit, on);
 	return 0;
 }
 
@@ -182,46 +177,47 @@ static void compare_word(struct compare *c, const struct gw_cpu_feature_word *wo
 	}
 }
 
-/* Compares eax of a leaf that gives the number of leaves or subleaves. */
-static void compare_max(struct compare *c, uint32_t leaf)
+/* Compares eax of a leaf that gives the number of leaves or subleaves; Xen does since 4.since. */
+static void compare_max(struct compare *c, uint32_t leaf, uint8_t since)
 {
 	uint32_t wanted = reg_of(c->wanted, leaf, 0, GW_EAX);
 	uint32_t offered = reg_of(c->offered, leaf, 0, GW_EAX);
-	struct gw_policy_lack lack = {.leaf = leaf, .subleaf = 0, .bit = -1, .name = "max leaf"};
+	struct gw_policy_lack lack = {
+		.leaf = leaf, .bit = -1, .name = "max leaf", .refused_since = since};
 
 	if (wanted <= offered)
 		return;
 	snprintf(lack.text, sizeof(lack.text),
 		 "CPUID %s up to 0x%x (leaf 0x%x eax), the host has up to 0x%x",
-		 leaf == LEAF_FEATURES ? "subleaves" : "leaves", wanted, leaf, offered);
+		 leaf == GW_LEAF_FEATURES ? "subleaves" : "leaves", wanted, leaf, offered);
 	lacks(c, &lack);
 }
 
-/* The twelve characters of leaf 0; anything unprintable becomes '?'. */
-static void vendor_of(const struct gw_cpuid_leaf *leaf, char name[13])
+void gw_cpu_vendor(const uint32_t regs[4], char vendor[GW_CPU_VENDOR_SIZE])
 {
-	memcpy(name, &leaf->b, 4);
-	memcpy(name + 4, &leaf->d, 4);
-	memcpy(name + 8, &leaf->c, 4);
-	name[12] = 0;
+	memcpy(vendor, &regs[GW_EBX], 4);
+	memcpy(vendor + 4, &regs[GW_EDX], 4);
+	memcpy(vendor + 8, &regs[GW_ECX], 4);
+	vendor[12] = 0;
 	for (int i = 0; i < 12; i++)
-		if (name[i] < ' ' || name[i] > '~')
-			name[i] = '?';
+		if (vendor[i] < ' ' || vendor[i] > '~')
+			vendor[i] = '?';
 }
 
 /* SYSCALL, SYSENTER and errata differ between vendors in ways that no feature bit shows. */
 static void compare_vendor(struct compare *c)
 {
-	const struct gw_cpuid_leaf *wanted = gw_policy_leaf(c->wanted, LEAF_BASIC, 0);
-	const struct gw_cpuid_leaf *offered = gw_policy_leaf(c->offered, LEAF_BASIC, 0);
-	struct gw_policy_lack lack = {.leaf = LEAF_BASIC, .bit = -1, .name = "vendor"};
-	char w[13], o[13];
+	const struct gw_cpuid_leaf *wanted = gw_policy_leaf(c->wanted, GW_LEAF_BASIC, 0);
+	const struct gw_cpuid_leaf *offered = gw_policy_leaf(c->offered, GW_LEAF_BASIC, 0);
+	struct gw_policy_lack lack = {
+		.leaf = GW_LEAF_BASIC, .bit = -1, .name = "vendor", .refused_since = 22};
+	char w[GW_CPU_VENDOR_SIZE], o[GW_CPU_VENDOR_SIZE];
 
-	if (!wanted || !offered ||
+	if (!wanted || !offered || !(offered->b | offered->c | offered->d) ||
 	    (wanted->b == offered->b && wanted->c == offered->c && wanted->d == offered->d))
 		return;
-	vendor_of(wanted, w);
-	vendor_of(offered, o);
+	gw_cpu_vendor((const uint32_t[]){0, wanted->b, wanted->c, wanted->d}, w);
+	gw_cpu_vendor((const uint32_t[]){0, offered->b, offered->c, offered->d}, o);
 	snprintf(lack.text, sizeof(lack.text),
 		 "a CPU of vendor %s (CPUID leaf 0x0), the host's is %s", w, o);
 	lacks(c, &lack);
@@ -231,13 +227,18 @@ static void compare_msr(struct compare *c, const struct gw_msr_entry *wanted)
 {
 	const struct gw_msr_entry *offered = gw_policy_msr(c->offered, wanted->index);
 	uint64_t missing = wanted->value & ~(offered ? offered->value : 0);
+	bool arch_caps = wanted->index == GW_MSR_ARCH_CAPABILITIES;
+
+	if (arch_caps)
+		missing &= ~GW_ARCH_CAPS_NO_DEMAND;
 
 	for (int bit = 0; bit < 64; bit++) {
 		struct gw_policy_lack lack = {.is_msr = true, .leaf = wanted->index, .bit = bit};
 
+		lack.refused_since = wanted->index == GW_MSR_PLATFORM_INFO ? 14 : 0;
 		if (!(missing >> bit & 1))
 			continue;
-		if (wanted->index == MSR_ARCH_CAPS)
+		if (arch_caps)
 			lack.name = gw_arch_caps_names[bit];
 		snprintf(lack.text, sizeof(lack.text), "CPU feature %s%s(MSR 0x%x bit %d)",
 			 lack.name ? lack.name : "", lack.name ? " " : "", wanted->index, bit);
@@ -251,9 +252,9 @@ int gw_policy_compare(const struct gw_policy *wanted, const struct gw_policy *of
 	struct compare c = {wanted, offered, report, opaque, 0};
 
 	compare_vendor(&c);
-	compare_max(&c, LEAF_BASIC);
-	compare_max(&c, LEAF_FEATURES);
-	compare_max(&c, LEAF_EXTENDED);
+	compare_max(&c, GW_LEAF_BASIC, 14);
+	compare_max(&c, GW_LEAF_FEATURES, 15);
+	compare_max(&c, GW_LEAF_EXTENDED, 14);
 	for (size_t i = 0; i < gw_cpu_nr_feature_words; i++)
 		compare_word(&c, &gw_cpu_feature_words[i]);
 	for (size_t i = 0; i < wanted->nr_msrs; i++)

@@ -41,7 +41,15 @@ const struct gw_verb gw_verb_run = {
 		"does. The exit status is 0 if the guest powered off or the domain was destroyed, saved "
 		"or migrated, and 3 if it crashed.\n\n"
 		"The process is the domain: Ctrl-C, SIGTERM and SIGHUP destroy it, except during a "
-		"handover to another host.",
+		"handover to another host.\n\n"
+		"The CPU model decides which hosts can take the guest later. portable has what every "
+		"x86-64 processor has and as few CPUID leaves as possible, so Xen 4.14 to 4.21 take it on "
+		"any AMD or Intel host. Xen 4.22 takes a guest only on a host of the same CPU vendor: portable "
+		"and amd name AMD, portable-intel and intel name Intel. amd and intel have what the "
+		"machine implements of a recent processor. host has everything that the built-in machine "
+		"accepts, also what it does not implement (x2apic, umip, nx, syscall, CPUID faulting), "
+		"and leaves up to 0xd and 0x80000021: Xen 4.14 to 4.17 take it only where the processor "
+		"has them.",
 	.options =
 		(const struct gw_option[]){
 			{"name", 'n', GW_KIND_TEXT, "NAME",
@@ -50,8 +58,8 @@ const struct gw_verb gw_verb_run = {
 			 "memory of the domain; 64M unless given", .min = 1 << 20,
 			 .max = UINT64_C(1) << 40},
 			{"cmdline", 0, GW_KIND_TEXT, "TEXT", "the kernel's command line"},
-			{"cpu", 0, GW_KIND_TEXT, "LIST",
-			 "changes to the host's CPU features: +NAME requires one, -NAME removes one, separated by commas"},
+			{"cpu", 0, GW_KIND_TEXT, "MODEL,...",
+			 "the CPU that the guest sees: portable (default), portable-intel, amd, intel or host, then +NAME and -NAME for single features"},
 			{"detach", 'd', GW_KIND_FLAG,
 			 .help = "go to the background when the domain runs, and print its name"},
 			{"paused", 0, GW_KIND_FLAG,
@@ -67,6 +75,8 @@ const struct gw_verb gw_verb_run = {
 		(const struct gw_example[]){
 			{"godwit run -d --name g1 --memory 128M kernel.elf",
 			 "Starts g1 in the background."},
+			{"godwit run --cpu portable-intel,+sse4_2 kernel.elf",
+			 "Starts a guest that Xen takes on Intel hosts with SSE 4.2."},
 			{0},
 		},
 	.run = run,

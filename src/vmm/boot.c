@@ -12,43 +12,24 @@
 #include "hypervisor/host.h"
 #include "vmm/domain.h"
 #include "vmm/process.h"
-#include "format/x86/policy.h"
+#include "format/x86/cpu_models.h"
 #include "hypervisor/pvh/boot.h"
 
 #define KERNEL_MAX  (UINT64_C(512) << 20)
 #define KERNEL_STEP 65536u
 #define NAMES_TRIED 1000
 
-/* One "+name" or "-name" of --cpu. */
-static int apply_feature(struct gw_policy *policy, const char *word, struct gw_error *err)
-{
-	struct gw_cpu_feature feature;
-
-	if ((*word != '+' && *word != '-') || !word[1])
-		return gw_fail(err, GW_USAGE,
-			       "CPU feature \"%s\": expected +NAME or -NAME, separated by commas",
-			       word);
-	if (!gw_cpu_feature_find(word + 1, &feature))
-		return gw_fail(err, GW_USAGE, "there is no CPU feature \"%s\"", word + 1);
-	if (*word == '+' && !gw_policy_has_feature(policy, &feature))
-		return gw_fail(err, GW_REFUSED, "this host does not offer the CPU feature %s",
-			       feature.name);
-	return gw_policy_set_feature(policy, &feature, *word == '+', err);
-}
-
+/* The policy of the new domain. */
 static int apply_cpu(struct gw_process *p, const char *cpu, struct gw_error *err)
 {
-	GW_FREE_ON_EXIT char *copy = strdup(cpu);
-	struct gw_policy policy = {0};
-	char *save = NULL;
-	int ret = copy ? gw_host_policy(p->host, GW_GUEST_X86_HVM, &policy, err)
-		       : gw_fail(err, GW_NO_MEMORY, "no memory");
+	struct gw_policy offered = {0}, policy = {0};
+	int ret = gw_host_policy(p->host, GW_GUEST_X86_HVM, &offered, err);
 
-	for (char *word = ret == 0 ? strtok_r(copy, ",", &save) : NULL; word && ret == 0;
-	     word = strtok_r(NULL, ",", &save))
-		ret = apply_feature(&policy, word, err);
+	if (ret == 0)
+		ret = gw_cpu_model_policy(cpu, &offered, &policy, err);
 	if (ret == 0)
 		ret = gw_domain_set_policy(p->domain, &policy, err);
+	gw_policy_free(&offered);
 	gw_policy_free(&policy);
 	return ret;
 }
@@ -137,7 +118,7 @@ int gw_process_boot(struct gw_process *p, const struct gw_process_boot *boot, st
 
 	if (read_kernel(boot->kernel, &elf, err) == 0 && claim_name(p, boot->kernel, err) == 0 &&
 	    fill_config(p, boot, err) == 0 && gw_process_create_domain(p, err) == 0 &&
-	    (!boot->cpu || apply_cpu(p, boot->cpu, err) == 0) &&
+	    apply_cpu(p, boot->cpu, err) == 0 &&
 	    gw_pvh_boot(p->domain, elf.data, elf.len, boot->cmdline, boot->memory / GW_PAGE_SIZE,
 			err) == 0)
 		ret = gw_process_start_domain(p, err);

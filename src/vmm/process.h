@@ -24,7 +24,7 @@ struct gw_process_boot {
 	const char *kernel; /* path of a PVH kernel */
 	uint64_t memory;    /* bytes */
 	const char *cmdline;
-	const char *cpu; /* "+FEATURE,-FEATURE,...", relative to what the host offers; NULL */
+	const char *cpu; /* words of gw_cpu_model_policy(); NULL: the default model */
 };
 
 /* Blocks SIGINT, SIGTERM and SIGHUP, which run() reads from a descriptor. The strings of args are

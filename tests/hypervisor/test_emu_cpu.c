@@ -9,7 +9,7 @@
 
 #include "base/bytes.h"
 #include "base/util.h"
-#include "format/x86/policy.h"
+#include "format/x86/cpu_models.h"
 #include "hypervisor/control.h"
 #include "hypervisor/domain.h"
 #include "hypervisor/emu/emu.h"
@@ -180,10 +180,103 @@ static void cpuid_is_the_policys(void **state)
 	cpu.gpr[GW_HVM_RAX] = 0x40000001;
 	run(g, &cpu);
 	assert_int_equal(cpu.gpr[GW_HVM_RAX], 4 << 16 | 17);
-	cpu = start;
-	cpu.gpr[GW_HVM_RAX] = 0x80000000;
-	run(g, &cpu);
-	assert_int_equal(cpu.gpr[GW_HVM_RBX], 0x68747541); /* "Auth" */
+	guest_free(g);
+}
+
+/* CPUID in a guest of each model gives its policy, and zeros for what the policy does not have. */
+static void cpuid_follows_the_model(void **state)
+{
+	static const struct {
+		uint32_t first, last, subleaves;
+	} ranges[] = {{0, 0x20, 4}, {0x80000000, 0x80000028, 1}, {0xc0000000, 0xc0000000, 1}};
+	const struct gw_cpu_model *model;
+
+	for (size_t i = 0; (model = gw_cpu_model(i)); i++) {
+		struct guest *g = guest_raw("", "\x0f\xa2\xf4\xeb\xfd", 5, 512);
+		struct gw_policy offered = {0}, policy = {0};
+		struct gw_error err = GW_ERROR_INIT;
+		struct gw_hvm_cpu start, cpu;
+
+		assert_ok(gw_host_policy(g->host, GW_GUEST_X86_HVM, &offered, &err), &err);
+		assert_ok(gw_cpu_model_policy(model->name, &offered, &policy, &err), &err);
+		assert_ok(gw_domain_set_policy(g->d, &policy, &err), &err);
+		guest_cpu(g, &start);
+		for (size_t r = 0; r < GW_ARRAY_SIZE(ranges); r++)
+			for (uint32_t n = 0;
+			     n < (ranges[r].last - ranges[r].first + 1) * ranges[r].subleaves;
+			     n++) {
+				uint32_t leaf = ranges[r].first + n / ranges[r].subleaves;
+				uint32_t subleaf = n % ranges[r].subleaves;
+				const struct gw_cpuid_leaf zeros = {0},
+							   *l = gw_policy_leaf(&policy, leaf,
+									       subleaf);
+
+				if (!l && gw_policy_leaf(&policy, leaf, GW_CPUID_NO_SUBLEAF) &&
+				    gw_policy_leaf(&policy, leaf, 0)->subleaf ==
+					    GW_CPUID_NO_SUBLEAF)
+					l = gw_policy_leaf(&policy, leaf, 0);
+				l = l ? l : &zeros;
+				cpu = start;
+				cpu.gpr[GW_HVM_RAX] = leaf;
+				cpu.gpr[GW_HVM_RCX] = subleaf;
+				run(g, &cpu);
+				assert_int_equal(cpu.gpr[GW_HVM_RAX], l->a);
+				assert_int_equal(cpu.gpr[GW_HVM_RBX], l->b);
+				assert_int_equal(cpu.gpr[GW_HVM_RCX], l->c);
+				assert_int_equal(cpu.gpr[GW_HVM_RDX], l->d);
+			}
+		gw_policy_free(&offered);
+		gw_policy_free(&policy);
+		guest_free(g);
+	}
+}
+
+/* The contents of a leaf above the highest one are not shown, as on Xen. */
+static void leaves_above_the_highest_are_hidden(void **state)
+{
+	struct gw_cpuid_leaf leaves[] = {{0, GW_CPUID_NO_SUBLEAF, 6, 1, 2, 3},
+					 {7, 0, 0, 8, 0, 0},
+					 {0x80000000, GW_CPUID_NO_SUBLEAF, 0x80000001, 0, 0, 0},
+					 {0x80000008, GW_CPUID_NO_SUBLEAF, 0x3028, 0, 0, 0}};
+	const struct gw_policy policy = {leaves, GW_ARRAY_SIZE(leaves), NULL, 0};
+	struct guest *g = guest_raw("", "\x0f\xa2\xf4\xeb\xfd", 5, 512);
+	struct gw_error err = GW_ERROR_INIT;
+	struct gw_hvm_cpu start, cpu;
+
+	assert_ok(gw_domain_set_policy(g->d, &policy, &err), &err);
+	guest_cpu(g, &start);
+	for (int i = 0; i < 2; i++) {
+		cpu = start;
+		cpu.gpr[GW_HVM_RAX] = leaves[1 + 2 * i].leaf;
+		cpu.gpr[GW_HVM_RCX] = 0;
+		run(g, &cpu);
+		assert_int_equal(cpu.gpr[GW_HVM_RAX], 0);
+		assert_int_equal(cpu.gpr[GW_HVM_RBX], 0);
+	}
+	guest_free(g);
+}
+
+/* Bits that Xen accumulates over a pool, and another vendor, are no reason to refuse a guest. */
+static void accumulated_bits_are_taken(void **state)
+{
+	static const char *const names[] = {"md_clear", "fs_gs_ns", "verw_clear", "no_lmsl"};
+	struct guest *g = guest_new("lack=no_lmsl", 16);
+	struct gw_error err = GW_ERROR_INIT;
+	struct gw_policy offered = {0}, policy = {0};
+	struct gw_cpu_feature f;
+
+	assert_ok(gw_host_policy(g->host, GW_GUEST_X86_HVM, &offered, &err), &err);
+	assert_ok(gw_cpu_model_policy("portable-intel", &offered, &policy, &err), &err);
+	for (size_t i = 0; i < GW_ARRAY_SIZE(names); i++) {
+		assert_true(gw_cpu_feature_find(names[i], &f));
+		assert_ok(gw_policy_set_feature(&policy, &f, true, &err), &err);
+	}
+	assert_ok(gw_domain_set_policy(g->d, &policy, &err), &err);
+	assert_true(gw_cpu_feature_find("avx2", &f));
+	assert_ok(gw_policy_set_feature(&policy, &f, true, &err), &err);
+	assert_fails(gw_domain_set_policy(g->d, &policy, &err), &err, GW_REFUSED, "avx2");
+	gw_policy_free(&offered);
+	gw_policy_free(&policy);
 	guest_free(g);
 }
 
@@ -289,6 +382,9 @@ int main(void)
 		cmocka_unit_test(promised_features_run),
 		cmocka_unit_test(added_instructions_are_right),
 		cmocka_unit_test(cpuid_is_the_policys),
+		cmocka_unit_test(cpuid_follows_the_model),
+		cmocka_unit_test(leaves_above_the_highest_are_hidden),
+		cmocka_unit_test(accumulated_bits_are_taken),
 		cmocka_unit_test(what_lacks_is_refused),
 		cmocka_unit_test(registers_survive_running),
 	};

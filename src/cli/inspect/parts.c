@@ -131,6 +131,21 @@ static void leaf_text(const struct gw_cpuid_leaf *leaf)
 	}
 }
 
+/* What Xen compares with the host's own policy, feature bits apart. */
+static void needs_text(const struct gw_policy *p)
+{
+	const struct gw_cpuid_leaf *basic = gw_policy_leaf(p, GW_LEAF_BASIC, 0);
+	const struct gw_cpuid_leaf *extended = gw_policy_leaf(p, GW_LEAF_EXTENDED, 0);
+	char vendor[GW_CPU_VENDOR_SIZE];
+
+	if (!basic || !extended)
+		return;
+	gw_cpu_vendor((const uint32_t[]){basic->a, basic->b, basic->c, basic->d}, vendor);
+	printf("Needs a host with leaves up to 0x%" PRIx32 " and 0x%" PRIx32
+	       ", for Xen 4.22 a CPU of vendor %s\n",
+	       basic->a, extended->a, vendor);
+}
+
 void gw_inspect_policy_text(const struct gw_inspect *inspect)
 {
 	const struct gw_policy *p = &inspect->summary.policy;
@@ -148,4 +163,5 @@ void gw_inspect_policy_text(const struct gw_inspect *inspect)
 				printf(" %s", gw_arch_caps_names[bit]);
 		putchar('\n');
 	}
+	needs_text(p);
 }

@@ -11,6 +11,7 @@
 
 #include "base/clock.h"
 #include "base/util.h"
+#include "format/x86/cpu_models.h"
 
 static int op_info(struct gw_domain *d, struct gw_domain_info *info, struct gw_error *err)
 {
@@ -397,7 +398,7 @@ static int init(struct gw_emu *e, const struct gw_domain_config *config,
 	    gw_control_init(&e->control, &e->d, &control_ops, err) < 0 ||
 	    gw_emu_memory_init(&e->mem, config->max_pages, config->max_pfns, err) < 0 ||
 	    gw_policy_copy(&e->host_policy, policy, err) < 0 ||
-	    gw_policy_copy(&e->policy, policy, err) < 0)
+	    gw_cpu_model_policy("amd", policy, &e->policy, err) < 0)
 		return -1;
 	page = mmap(NULL, GW_PAGE_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (page == MAP_FAILED)

@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "base/util.h"
-#include "format/x86/policy.h"
+#include "format/x86/cpu_models.h"
 #include "hypervisor/emu/domain.h"
 
 #define XEN_BASE UINT32_C(0x40000000)
@@ -26,17 +26,21 @@
  * bit 20: no EFER.LMSLE. 0x80000021 eax 4: lfence serialises.
  *
  * Some are offered only because images of Xen guests have them, and are not implemented: an APIC
- * (there is no page at its address: use of it stops the guest with a message), syscall and nx (EFER
- * does not take them: what uses them faults, and that stops it too), umip and CPUID faulting
- * (restrictions that are not enforced).
+ * (there is no page at its address: use of it stops the guest with a message), syscall and nx
+ * (Unicorn ignores the bits of EFER), mce, mca, mtrr and acpi (their MSRs and ports do nothing),
+ * umip and CPUID faulting (restrictions that are not enforced). The CPU models other than "host"
+ * give a new guest none of them.
+ *
+ * The highest leaves are the most that Xen keeps of any guest, because a leaf of zeros costs
+ * nothing. Leaf 0 names no vendor: a guest of any is taken.
  */
 static const struct gw_cpuid_leaf leaves[] = {
-	{0x0, NONE, 0xd, 0x68747541, 0x444d4163, 0x69746e65},
+	{0x0, NONE, GW_XEN_MAX_BASIC, 0, 0, 0},
 	{0x1, NONE, 0x00060fb1, 0x00000800, 0xc2f82203, 0x1fcbfbfd},
-	{0x7, 0, 0, 0x01880309, 0x00000004, 0},
+	{0x7, 0, GW_XEN_MAX_SUBLEAF_7, 0x01880309, 0x00000004, 0},
 	{0xd, 0, 0, 0, 0, 0},
 	{0xd, 1, 0, 0, 0, 0},
-	{0x80000000, NONE, 0x80000021, 0x68747541, 0x444d4163, 0x69746e65},
+	{0x80000000, NONE, GW_XEN_MAX_EXTENDED, 0, 0, 0},
 	{0x80000001, NONE, 0x00060fb1, 0, 0x00000171, 0xedd3fbfd},
 	{0x80000002, NONE, 0x77646f47, 0x62207469, 0x746c6975, 0x206e692d}, /* "Godwit built-in " */
 	{0x80000003, NONE, 0x6863616d, 0x00656e69, 0, 0},		    /* "machine" */
@@ -47,8 +51,8 @@ static const struct gw_cpuid_leaf leaves[] = {
 
 /* PLATFORM_INFO: CPUID faulting; ARCH_CAPABILITIES: none. */
 static const struct gw_msr_entry msrs[] = {
-	{0xce, 0, 0x80000000},
-	{0x10a, 0, 0},
+	{GW_MSR_PLATFORM_INFO, 0, GW_XEN_PLATFORM_INFO},
+	{GW_MSR_ARCH_CAPABILITIES, 0, 0},
 };
 
 static int take_away(struct gw_policy *policy, const char *name, struct gw_error *err)
@@ -132,6 +136,18 @@ static void xen_leaf(uint32_t leaf, uint32_t regs[4])
 	}
 }
 
+/* Leaves above the highest of the policy do not exist, as in Xen. */
+static bool exists(const struct gw_policy *policy, uint32_t leaf, uint32_t subleaf)
+{
+	uint32_t base = leaf & GW_LEAF_EXTENDED;
+	const struct gw_cpuid_leaf *highest = gw_policy_leaf(policy, base, NONE);
+	const struct gw_cpuid_leaf *features = gw_policy_leaf(policy, GW_LEAF_FEATURES, 0);
+
+	if (leaf != base && highest && leaf > highest->a)
+		return false;
+	return leaf != GW_LEAF_FEATURES || !features || subleaf <= features->a;
+}
+
 void gw_emu_cpuid(const struct gw_emu *e, uint32_t leaf, uint32_t subleaf, uint32_t regs[4])
 {
 	const struct gw_cpuid_leaf *l;
@@ -141,6 +157,8 @@ void gw_emu_cpuid(const struct gw_emu *e, uint32_t leaf, uint32_t subleaf, uint3
 		xen_leaf(leaf, regs);
 		return;
 	}
+	if (!exists(&e->policy, leaf, subleaf))
+		return;
 	l = gw_policy_leaf(&e->policy, leaf, subleaf);
 	if (!l)
 		l = gw_policy_leaf(&e->policy, leaf, GW_CPUID_NO_SUBLEAF);

@@ -38,6 +38,9 @@ struct gw_codec {
 	const char *name;
 	uint8_t magic[6];
 	uint8_t magic_len;
+	/* Can a member begin with these bytes, at most magic_len, although they are not the magic?
+	 * NULL: it cannot. */
+	bool (*begins)(const uint8_t *head, size_t len);
 	/* Creates a decoder at the start of a member, or returns NULL with err. */
 	void *(*open)(struct gw_error *err);
 	/* Decodes from io->in to io->out and advances both. On failure *why is the library's

@@ -78,6 +78,14 @@ static int cut_off(const struct decompressor *u, struct gw_error *err)
 		       u->ch.name, u->ch.below->read_pos, u->codec->name);
 }
 
+/* Can a member of this format begin with these bytes? */
+static bool begins(const struct gw_codec *codec, const uint8_t *head, size_t len)
+{
+	size_t n = GW_MIN(len, (size_t)codec->magic_len);
+
+	return memcmp(head, codec->magic, n) == 0 || (codec->begins && codec->begins(head, n));
+}
+
 /*
  * Reads what follows a member: the end, zeros as padding, or another member (concatenated files,
  * and the output of parallel compressors). Returns 0 or -1.
@@ -101,7 +109,7 @@ static int next_member(struct decompressor *u, struct gw_error *err)
 
 	size_t len = GW_MIN(u->len - u->consumed, (size_t)codec->magic_len);
 
-	if (memcmp(u->input + u->consumed, codec->magic, len) != 0)
+	if (!begins(codec, u->input + u->consumed, len))
 		return gw_fail(err, GW_INVALID,
 			       "%s: after the end of its %s data, at compressed byte %" PRIu64
 			       ", other data follows",
@@ -219,8 +227,7 @@ static const struct gw_codec *const codecs[] = {&gw_codec_zstd, &gw_codec_xz, &g
 static const struct gw_codec *match(const uint8_t *head, size_t len, bool *whole)
 {
 	for (size_t i = 0; i < GW_ARRAY_SIZE(codecs); i++)
-		if (memcmp(head, codecs[i]->magic, GW_MIN(len, (size_t)codecs[i]->magic_len)) ==
-		    0) {
+		if (begins(codecs[i], head, len)) {
 			*whole = len >= codecs[i]->magic_len;
 			return codecs[i];
 		}

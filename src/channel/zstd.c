@@ -54,10 +54,23 @@ static void zstd_close(void *decoder)
 	ZSTD_freeDCtx(decoder);
 }
 
+/* A skippable frame (RFC 8878, 3.1.2), which has no contents. pzstd writes one before each frame.
+ */
+static bool zstd_begins(const uint8_t *head, size_t len)
+{
+	static const uint8_t skippable[] = {0x50, 0x2a, 0x4d, 0x18};
+
+	for (size_t i = 0; i < len && i < sizeof(skippable); i++)
+		if ((i == 0 ? head[i] & 0xf0 : head[i]) != skippable[i])
+			return false;
+	return true;
+}
+
 const struct gw_codec gw_codec_zstd = {
 	.name = "zstd",
 	.magic = {0x28, 0xb5, 0x2f, 0xfd}, /* RFC 8878, 3.1.1: 0xFD2FB528, little-endian */
 	.magic_len = 4,
+	.begins = zstd_begins,
 	.open = zstd_open,
 	.step = zstd_step,
 	.again = zstd_again,

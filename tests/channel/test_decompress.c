@@ -433,13 +433,64 @@ static void too_large(void **state)
 	lzma_end(&stream);
 }
 
+/* pzstd writes a skippable frame before each frame; 16 magics begin one. A file may also have
+ * nothing else, and one that is cut inside is cut off. */
+static void skippable_frames(void **state)
+{
+	uint8_t *data = sample(SIZE);
+	struct gw_buffer frame = zstd(data, SIZE / 2),
+			 last = zstd(data + SIZE / 2, SIZE - SIZE / 2);
+
+	for (unsigned i = 0; i < 18; i++) {
+		uint8_t skip[] = {
+			(uint8_t)(0x50 + i % 16), 0x2a, 0x4d, 0x18, 4, 0, 0, 0, 1, 2, 3, 4};
+		struct gw_error err = GW_ERROR_INIT;
+		struct gw_buffer file = {0};
+		struct gw_channel *ch;
+		bool same;
+
+		if (i == 16)
+			skip[0] = 0x60;
+		assert_ok(gw_buffer_append(&file, skip, sizeof(skip), &err), &err);
+		if (i < 17) {
+			assert_ok(gw_buffer_append(&file, frame.data, frame.len, &err), &err);
+			assert_ok(gw_buffer_append(&file, skip, sizeof(skip), &err), &err);
+			assert_ok(gw_buffer_append(&file, last.data, last.len, &err), &err);
+		} else {
+			file.len -= 2;
+		}
+		ch = unpack(holding(file.data, file.len));
+		if (i < 16) {
+			assert_int_equal(drain(ch, data, SIZE, &same, &err), SIZE);
+			assert_true(same);
+		} else if (i == 16) {
+			/* No frame begins so: it is not compressed. */
+			assert_int_equal(drain(ch, file.data, file.len, &same, &err), file.len);
+			assert_true(same);
+		} else {
+			assert_int_equal(drain(ch, data, 0, &same, &err), -1);
+			assert_int_equal(err.code, GW_TRUNCATED);
+		}
+		gw_channel_close(ch);
+		gw_buffer_free(&file);
+	}
+	gw_buffer_free(&frame);
+	gw_buffer_free(&last);
+	free(data);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(unpacks),    cmocka_unit_test(exact_reads_and_skips),
-		cmocka_unit_test(members),    cmocka_unit_test(cut_off),
-		cmocka_unit_test(damaged),    cmocka_unit_test(plain_input),
-		cmocka_unit_test(plain_pipe), cmocka_unit_test(failures_below),
+		cmocka_unit_test(skippable_frames),
+		cmocka_unit_test(unpacks),
+		cmocka_unit_test(exact_reads_and_skips),
+		cmocka_unit_test(members),
+		cmocka_unit_test(cut_off),
+		cmocka_unit_test(damaged),
+		cmocka_unit_test(plain_input),
+		cmocka_unit_test(plain_pipe),
+		cmocka_unit_test(failures_below),
 		cmocka_unit_test(too_large),
 	};
 

@@ -13,7 +13,6 @@
 #include "cli/json.h"
 #include "cli/verb.h"
 #include "convert/convert.h"
-#include "vmm/config.h"
 #include "examine/describe.h"
 #include "examine/examine.h"
 #include "examine/summary/summary.h"
@@ -81,23 +80,6 @@ static void on_finding(void *opaque, const struct gw_finding *finding)
 		finding_json(v, finding);
 	else
 		finding_text(finding);
-}
-
-static bool is_pvh(void *opaque, const struct gw_xlfile *xl)
-{
-	struct gw_config config = {0};
-	size_t len;
-	const char *text = gw_xlfile_config(xl, &len);
-	bool pvh;
-	int rc = -1;
-
-	if (text && xl->mandatory_flags & GW_XLFILE_JSON)
-		rc = gw_config_parse_json(&config, text, len, NULL);
-	else if (text)
-		rc = gw_config_parse_text(&config, text, len, NULL);
-	pvh = rc == 0 && config.pvh;
-	gw_config_free(&config);
-	return pvh;
 }
 
 static void on_deep_finding(void *opaque, const struct gw_finding *finding)
@@ -266,7 +248,6 @@ static int verify(struct verify *v, struct gw_channel *in)
 	const struct gw_examine_sink sink = {
 		.opaque = v,
 		.xen = v->xen,
-		.is_pvh = is_pvh,
 		.stream = on_stream,
 		.image = on_image,
 		.record = v->want_deep ? on_record : NULL,

@@ -63,9 +63,6 @@ struct gw_examine_sink {
 	unsigned xen; /* judges as Xen 4.xen; 0: any, as gw_rule_level() says */
 	void (*xlfile)(void *opaque, uint64_t offset, const struct gw_xlfile *xl);
 	void (*xend)(void *opaque, uint64_t offset, const struct gw_xend *xend);
-	/* Does the config in it say that the guest is PVH? What a config means is not known here.
-	 */
-	bool (*is_pvh)(void *opaque, const struct gw_xlfile *xl);
 	void (*stream)(void *opaque, uint64_t offset, const struct gw_stream_header *header);
 	void (*image)(void *opaque, uint64_t offset, const struct gw_image_header *header);
 	/* Comes before the findings about it. */

@@ -21,9 +21,9 @@ struct gw_walk {
 	struct gw_examination *sum;
 	struct gw_findings findings;
 	struct gw_reading
-		reading;       /* of an image that is no legacy one, and of the stream around it */
-	bool pvh;	       /* says the config in the xl header */
-	bool announces_legacy; /* the header in front does */
+		reading; /* of an image that is no legacy one, and of the stream around it */
+	struct gw_config_facts config; /* of the xl header's config */
+	bool announces_legacy;	       /* the header in front does */
 	uint64_t started_ns;
 };
 

@@ -207,7 +207,7 @@ enum gw_walk_outcome gw_walk_image(struct gw_walk *w, enum gw_layer outermost, s
 		.findings = &w->findings,
 		.all_errors = true,
 		.kind = GW_IMAGE_ANY,
-		.pvh = w->pvh,
+		.config = w->config,
 	};
 	rc = outermost == GW_LAYER_LIBXL ? gw_read_stream(r, err) : gw_read_image(r, err);
 	if (gw_reading_facts(r))

@@ -52,6 +52,7 @@ int gw_walk_legacy_map_begin(struct gw_walk_legacy *l, struct gw_error *err)
 	l->image_rules = gw_image_rules_new(&l->mapped, l->reading.offset, GW_IMAGE_ANY, 0);
 	if (!l->image_rules)
 		return gw_fail(err, GW_NO_MEMORY, "no memory for the rules of an image");
+	gw_image_rules_config(l->image_rules, &l->w->config);
 	return 0;
 }
 

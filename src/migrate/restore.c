@@ -474,6 +474,8 @@ static void init(struct restore *r)
 		.kind = image_kind(args),
 		.colo = args->stream_type == GW_STREAM_COLO ? GW_READ_COLO_YES : GW_READ_COLO_NO,
 	};
+	if (args->config)
+		r->reading.config = *args->config;
 	r->current = &r->reading;
 	r->memory = (struct gw_restore_memory){
 		.guest = &r->guest,

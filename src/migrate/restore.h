@@ -19,6 +19,7 @@
 #include "migrate/report.h"
 
 struct gw_image_header;
+struct gw_config_facts;
 
 /*
  * A fault of the image that only a restore can check, because that needs the guest's memory or the
@@ -37,7 +38,8 @@ struct gw_refusal {
 struct gw_restore_args {
 	struct gw_domain *domain; /* paused, without memory; NULL: static_data creates it */
 	struct gw_channel *in;
-	uint64_t origin; /* offset of the next byte of in, for messages */
+	uint64_t origin;		      /* offset of the next byte of in, for messages */
+	const struct gw_config_facts *config; /* of the config before the image; NULL: none */
 	/* The far ends of the guest's rings on this host, as bound by the domain's owner. */
 	struct gw_ring_end store, console;
 	const struct gw_toolstack *toolstack; /* NULL is fine */

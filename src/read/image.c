@@ -14,6 +14,7 @@ int gw_read_image_begin(struct gw_reading *r, struct gw_error *err)
 	r->image_rules = gw_image_rules_new(r->findings, r->image_offset, r->kind, 0);
 	if (!r->image_rules)
 		return gw_fail(err, GW_NO_MEMORY, "no memory for the rules of an image");
+	gw_image_rules_config(r->image_rules, &r->config);
 	return 0;
 }
 

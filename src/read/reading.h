@@ -67,7 +67,7 @@ struct gw_reading {
 	bool is_judged; /* the rules have judged everything before it was spooled */
 	enum gw_image_kind kind;
 	enum gw_read_colo colo;
-	bool pvh; /* the config says that the guest has no device model */
+	struct gw_config_facts config; /* zeroed: no config is known */
 
 	/* The listener may read these. */
 	struct gw_checkpoints checkpoints;

@@ -229,7 +229,6 @@ enum gw_read_result gw_read_stream(struct gw_reading *r, struct gw_error *err)
 		gw_fail(err, GW_NO_MEMORY, "no memory for the rules of a stream");
 		return GW_READ_FAILED;
 	}
-	if (r->pvh)
-		gw_stream_rules_pvh(r->stream_rules);
+	gw_stream_rules_config(r->stream_rules, &r->config);
 	return read_records(r, err);
 }

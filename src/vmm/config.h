@@ -1,47 +1,24 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * A domain's config: the libxl_domain_config JSON before a saved image, and the few fields that
- * godwit uses. The text is kept byte for byte and only spliced where a field changes, so that xl
- * gets its own text back. format/xl/file.h has the header around the text; format/xend/xend.h reads
- * xend's language.
+ * The config of a domain that this process holds: format/xl/config.h reads it, here it is built and
+ * changed. The text is kept byte for byte and only spliced where a field changes, so that xl gets
+ * its own text back. format/xend/xend.h reads xend's language.
  */
 #ifndef GW_VMM_CONFIG_H
 #define GW_VMM_CONFIG_H
-
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
 
 #include <godwit/error.h>
 #include <godwit/hypervisor.h>
 
 #include "format/xend/xend.h"
+#include "format/xl/config.h"
 
-#define GW_NAME_MAX 64 /* bytes of a name, terminator included */
-
-/* Zeroed is empty. Strings are owned; NULL if the config does not have them. */
-struct gw_config {
-	char *text; /* JSON without its NUL, text_len bytes (a NUL follows all the same) */
-	size_t text_len;
-	char *name;
-	uint8_t uuid[16];
-	enum gw_guest_type type; /* PVH counts as HVM */
-	bool pvh;
-	uint64_t max_memkb;
-	unsigned max_vcpus;
-	char *kernel;
-	char *cmdline;
-};
-
-/* Reads the JSON that xl saves: c_info and b_info must be there; fields without a member here are
- * ignored. */
+/* Reads the JSON that xl saves, which obeys the rules (format/rules/config.c) except that it needs
+ * no name; fields without a member in the config are ignored. */
 int gw_config_parse_json(struct gw_config *config, const char *text, size_t len,
 			 struct gw_error *err);
 
-/*
- * Reads the text config of xl before 4.5 (name, memory, maxmem, vcpus, type, builder, pvh, uuid,
- * kernel; other lines are ignored), and builds JSON from it.
- */
+/* Reads the text config of xl before 4.5, likewise, and builds JSON from it. */
 int gw_config_parse_text(struct gw_config *config, const char *text, size_t len,
 			 struct gw_error *err);
 
@@ -61,10 +38,5 @@ int gw_config_rename(struct gw_config *config, const char *name, struct gw_error
 
 /* The config for creating the domain on a host. Borrows the name. */
 void gw_config_to_hypervisor(const struct gw_config *config, struct gw_domain_config *out);
-
-void gw_config_free(struct gw_config *config);
-
-/* 36 characters and a NUL. */
-void gw_uuid_format(const uint8_t uuid[16], char out[37]);
 
 #endif

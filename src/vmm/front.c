@@ -117,6 +117,8 @@ static int read_xl_header(const struct reader *r, const uint8_t *first8, struct 
 	if (ret == 0)
 		ret = gw_xlfile_rules(&xl, NULL, 0, err);
 	if (ret == 0)
+		ret = gw_xlfile_config_rules(&xl, r->p->args.name, &r->front->facts, NULL, 0, err);
+	if (ret == 0)
 		ret = read_config(&xl, r->config, err);
 	if (ret == 0 && !(xl.mandatory_flags & GW_XLFILE_STREAM_V2))
 		ret = convert_legacy(r, r->config->type, err);

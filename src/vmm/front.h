@@ -8,12 +8,14 @@
 
 #include <godwit/channel.h>
 
+#include "format/rules/rules.h"
 #include "vmm/state.h"
 
 struct gw_front {
-	int layer;	 /* of what comes next: enum gw_layer */
-	uint64_t offset; /* of what comes next, in the input */
-	bool converted;	 /* a legacy image is converted on the way; offset is 0 then */
+	int layer;		      /* of what comes next: enum gw_layer */
+	uint64_t offset;	      /* of what comes next, in the input */
+	bool converted;		      /* a legacy image is converted on the way; offset is 0 then */
+	struct gw_config_facts facts; /* of the config that came with the image */
 };
 
 /*

@@ -41,6 +41,7 @@ int gw_incoming_restore(struct gw_incoming *in, struct gw_error *err)
 		.domain = job->process->domain,
 		.in = job->ch,
 		.origin = in->front.offset,
+		.config = &in->front.facts,
 		.toolstack = &toolstack,
 		.op = job->running,
 		.cancel = gw_job_cancel_token(job),

@@ -84,16 +84,6 @@ void gw_runtime_close(struct gw_runtime *rt)
 	rt->path = NULL;
 }
 
-bool gw_name_is_valid(const char *name)
-{
-	static const char allowed[] =
-		"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._+-";
-	size_t len = strlen(name);
-
-	return len > 0 && len < GW_NAME_MAX && *name != '.' && *name != '-' &&
-	       strspn(name, allowed) == len;
-}
-
 int gw_name_check(const char *name, struct gw_error *err)
 {
 	if (gw_name_is_valid(name))

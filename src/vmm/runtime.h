@@ -27,10 +27,7 @@ void gw_runtime_close(struct gw_runtime *rt);
 /* The suffix of a domain's name while its source still runs on this host. */
 #define GW_NAME_INCOMING "--incoming"
 
-/* Letters, digits and ._+- with no dot or hyphen in front, shorter than GW_NAME_MAX: safe as a file
- * name. */
-bool gw_name_is_valid(const char *name);
-/* The same, but fails with the reason. */
+/* gw_name_is_valid() (format/xl/config.h), but fails with the reason. */
 int gw_name_check(const char *name, struct gw_error *err);
 
 /* A name held by this process: its lock and its listening control socket. Zeroed with fd -1: no

@@ -157,7 +157,8 @@ int gw_relay_run(struct gw_relay *relay, struct gw_error *err)
 		.owner = &s,
 		.kind = GW_IMAGE_PLAIN,
 		.colo = GW_READ_COLO_NO,
-		.pvh = relay->pvh,
+		/* What else its config says, libxl judges. */
+		.config = {.known = relay->pvh, .type = GW_GUEST_X86_HVM, .pvh = relay->pvh},
 	};
 	rc = gw_read_stream(&s.reading, err);
 	if (rc == GW_READ_ENDED)

@@ -8,6 +8,7 @@
 #include "base/bytes.h"
 #include "base/util.h"
 #include "format/x86/hvm_context.h"
+#include "format/rules/page_set.h"
 #include "format/rules/rules.h"
 #include "rulecheck.h"
 #include "rules_policy.h"
@@ -163,6 +164,9 @@ static struct image make(uint32_t version, uint32_t type, const char *letters)
 
 static const uint64_t base = 1000;
 
+/* Of the config before the images; zeroed: there is none. */
+static struct gw_config_facts config;
+
 /* Runs reader and rules over an image, as verify does. Returns 0, or -1 where a restore would
  * refuse. */
 static int judge(const struct gw_buffer *buf, enum gw_image_kind kind, uint64_t max_pfns,
@@ -175,6 +179,7 @@ static int judge(const struct gw_buffer *buf, enum gw_image_kind kind, uint64_t 
 	struct gw_image_reader r;
 	int rc = 0;
 
+	gw_image_rules_config(rules, &config);
 	memset(seen, 0, sizeof(*seen));
 	gw_image_reader_init(&r);
 	for (;;) {
@@ -530,6 +535,50 @@ static void ends(void **state)
 	gw_buffer_free(&image.buf);
 }
 
+/* The config limits the image; 'P' gives pfn 0x101 a page, however often it comes. */
+static void configs_limit_images(void **state)
+{
+	config = (struct gw_config_facts){.known = true, .type = HVM, .vcpus = 1, .max_pages = 1};
+	hvm("cmSPTHCE", "");
+	hvm("cmSPPPTHCE", "");
+	pv(pv_word, "image-config-guest");
+	config.max_pages = 0;
+	hvm("cmSPPPTHCE", "page-data-config");
+	config = (struct gw_config_facts){.known = true, .type = PV, .vcpus = 1, .max_pages = 1};
+	pv(pv_word, "");
+	pv("IcmSFPTNB1E", "pv-vcpu-config vcpu-no-basic");
+	hvm("cmSPTHCE", "image-config-guest");
+	config.vcpus = 2;
+	pv("IcmSFPTNB1E", "vcpu-no-basic");
+	config = (struct gw_config_facts){0};
+	pv("IcmSFPTNB1E", "vcpu-no-basic");
+}
+
+/* Pages that overlap count once; a far one costs little. */
+static void sets_of_pages(void **state)
+{
+	struct gw_page_set set = {0};
+
+	gw_page_set_add(&set, 60, 10);
+	assert_int_equal(set.count, 10);
+	gw_page_set_add(&set, 0, 64);
+	assert_int_equal(set.count, 70);
+	gw_page_set_add(&set, 0, 70);
+	assert_int_equal(set.count, 70);
+	gw_page_set_add(&set, 32760, 16);
+	gw_page_set_add(&set, 32767, 2);
+	assert_int_equal(set.count, 86);
+	gw_page_set_add(&set, (UINT64_C(1) << 36) - 1, 1);
+	assert_int_equal(set.count, 87);
+	gw_page_set_free(&set);
+	assert_int_equal(set.count, 0);
+	/* One page in each of more bitmaps than there is room for. */
+	for (uint64_t i = 0; i < 20000; i++)
+		gw_page_set_add(&set, i * 32768, 1);
+	assert_int_equal(set.count, 16384);
+	gw_page_set_free(&set);
+}
+
 static void findings_say_where(void **state)
 {
 	struct image image = make(3, HVM, hvm_word);
@@ -685,6 +734,8 @@ int main(void)
 		cmocka_unit_test(pages),
 		cmocka_unit_test(bodies),
 		cmocka_unit_test(ends),
+		cmocka_unit_test(configs_limit_images),
+		cmocka_unit_test(sets_of_pages),
 		cmocka_unit_test(findings_say_where),
 		cmocka_unit_test(many_findings_are_few),
 		cmocka_unit_test(rules_learn_facts),

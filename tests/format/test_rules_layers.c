@@ -52,6 +52,146 @@ static void headers_of_xl(void **state)
 	expect_xl(order, 3, 0, "\3\0\0\0{}\0more", 11, "xl-config-more");
 }
 
+/* A config between c_info and b_info members of a guest that is complete otherwise. */
+#define C_INFO(type, more) "{\"c_info\":{\"type\":\"" type "\",\"name\":\"n\"" more "},"
+#define B_INFO(type, more) "\"b_info\":{\"type." type "\":{}" more "}}"
+#define PV_WITH(more)	   C_INFO("pv", "") B_INFO("pv", more)
+#define HVM_WITH(more)	   C_INFO("hvm", "") B_INFO("hvm", more)
+
+static void expect_config(bool json, const char *text, const char *ids)
+{
+	const struct gw_config_text from = {
+		.text = text, .len = strlen(text), .json = json, .offset = 52};
+	struct gw_error err = GW_ERROR_INIT;
+	struct seen seen = {0};
+	const struct gw_findings out = {rulecheck_report, &seen};
+	struct gw_config config;
+	int rc = gw_config_rules(&from, &config, &out, &err);
+
+	if (*seen.ids)
+		seen.ids[strlen(seen.ids) - 1] = 0;
+	if (strcmp(seen.ids, ids) != 0)
+		fail_msg("%s: \"%s\", expected \"%s\"", text, seen.ids, ids);
+	assert_int_equal(rc < 0, err.code != GW_OK);
+	if (*ids)
+		assert_in_range(seen.last.offset, 52, 52 + from.len);
+	gw_config_free(&config);
+}
+
+static void configs_in_json(void **state)
+{
+	static const struct {
+		const char *text, *ids;
+	} cases[] = {
+		{PV_WITH(""), ""},
+		{PV_WITH(",\"max_vcpus\":8192,\"max_memkb\":4096,\"target_memkb\":4096"), ""},
+		{" " PV_WITH("") " \r\n\t", ""},
+		{C_INFO("HVM", "") B_INFO("hvm", ""), ""},
+		{C_INFO("pvh", "") B_INFO("pvh", ""), ""},
+		{"", "config-json"},
+		{"{", "config-json"},
+		{"name = 'x'", "config-json"},
+		{PV_WITH(",\"x\":99999999999999999999"), "config-json"},
+		{PV_WITH("") "x", "config-json-trailing"},
+		{PV_WITH("") "{}", "config-json-trailing"},
+		{PV_WITH(",\"kernel\":\"a\",\"kernel\":\"b\""), "config-key-twice"},
+		{"[]", "config-sections"},
+		{"{\"c_info\":{}}", "config-sections"},
+		{"{\"b_info\":{}}", "config-sections"},
+		{"{\"c_info\":[],\"b_info\":{}}", "config-sections"},
+		{C_INFO("arm", "") B_INFO("pv", ""), "config-type"},
+		{"{\"c_info\":{\"name\":\"n\"}," B_INFO("pv", ""), "config-type"},
+		{"{\"c_info\":{\"name\":\"n\",\"type\":2}," B_INFO("pv", ""),
+		 "config-field-type config-type"},
+		{"{\"c_info\":{\"name\":\"n\",\"type\":null}," B_INFO("pv", ""), "config-type"},
+		{C_INFO("pv", "") "\"b_info\":{}}", "config-build-type"},
+		{C_INFO("pv", "") "\"b_info\":{\"type.pv\":1}}", "config-build-type"},
+		{C_INFO("pv", "") B_INFO("hvm", ""), "config-build-type"},
+		{C_INFO("hvm", "") B_INFO("pvh", ""), "config-build-type"},
+		{C_INFO("pv", ",\"uuid\":\"26048224-a4e3-46de-877b-620f1f54cb13\"")
+			 B_INFO("pv", ""),
+		 ""},
+		{C_INFO("pv", ",\"uuid\":\"26048224a4e346de877b620f1f54cb13\"") B_INFO("pv", ""),
+		 "config-uuid"},
+		{C_INFO("pv", ",\"uuid\":\"26048224-a4e3-46de-877b-620f1f54cb1g\"")
+			 B_INFO("pv", ""),
+		 "config-uuid"},
+		{C_INFO("pv", ",\"uuid\":7") B_INFO("pv", ""), "config-field-type"},
+		{"{\"c_info\":{\"type\":\"pv\"}," B_INFO("pv", ""), "config-name"},
+		{"{\"c_info\":{\"type\":\"pv\",\"name\":\"a b\"}," B_INFO("pv", ""),
+		 "config-name-here"},
+		{PV_WITH(",\"max_memkb\":0"), "config-memory"},
+		{PV_WITH(",\"max_memkb\":3,\"target_memkb\":3"), "config-memory"},
+		{PV_WITH(",\"max_memkb\":-4"), "config-memory"},
+		{PV_WITH(",\"target_memkb\":-4"), "config-memory"},
+		{PV_WITH(",\"max_memkb\":17592186044417,\"target_memkb\":4"), "config-memory"},
+		{PV_WITH(",\"target_memkb\":17592186044417"), "config-memory"},
+		{PV_WITH(",\"max_memkb\":4096,\"target_memkb\":4097"), "config-target"},
+		{PV_WITH(",\"max_memkb\":\"4096\""), "config-field-type"},
+		{PV_WITH(",\"max_memkb\":4096.5"), "config-field-type"},
+		{PV_WITH(",\"max_memkb\":{\"a\":[]}"), "config-field-type"},
+		{PV_WITH(",\"target_memkb\":[4096]"), "config-field-type"},
+		{PV_WITH(",\"kernel\":7"), "config-field-type"},
+		{PV_WITH(",\"kernel\":null,\"cmdline\":null"), ""},
+		{PV_WITH(",\"max_vcpus\":8193"), "config-vcpus"},
+		{PV_WITH(",\"max_vcpus\":-1"), "config-vcpus"},
+		{PV_WITH(",\"max_vcpus\":0"), "config-vcpus-zero"},
+		{PV_WITH(",\"max_vcpus\":true"), "config-field-type"},
+		{HVM_WITH(",\"max_vcpus\":128"), ""},
+		{HVM_WITH(",\"max_vcpus\":129"), "config-vcpus"},
+		{HVM_WITH(",\"device_model_version\":\"qemu_xen\""), ""},
+		{HVM_WITH(",\"device_model_version\":\"qemu_xen_traditional\""),
+		 "config-device-model"},
+		{PV_WITH(",\"device_model_version\":\"qemu_xen_traditional\""), ""},
+	};
+
+	for (size_t i = 0; i < GW_ARRAY_SIZE(cases); i++)
+		expect_config(true, cases[i].text, cases[i].ids);
+}
+
+static void configs_in_text(void **state)
+{
+	expect_config(false, "name='n'\nmemory = 32\nmaxmem=64\nvcpus = 2\n", "");
+	expect_config(false, "name = \"n\"\nbuilder = 'hvm'\nmemory = 32", "");
+	expect_config(false, "memory = 32", "config-name");
+	expect_config(false, "name = 'n'\nmemory = lots", "config-memory");
+	expect_config(false, "name = 'n'\nmemory = -5", "config-memory");
+	expect_config(false, "name = 'n'\nmemory = 64\nmaxmem = 32", "config-target");
+	expect_config(false, "name = 'n'\nmaxmem = 99999999999999999999", "config-memory");
+	expect_config(false, "name = 'n'\nvcpus = 1x", "config-vcpus");
+	expect_config(false, "name = 'n'\nvcpus = 0", "config-vcpus-zero");
+	expect_config(false, "name = 'n'\ntype = 'arm'", "config-type");
+	expect_config(false, "name = 'n'\nuuid = 'x'", "config-uuid");
+}
+
+/* What the rules of the layers below get to know. */
+static void facts_of_configs(void **state)
+{
+	const char text[] = HVM_WITH(",\"max_vcpus\":3,\"max_memkb\":8192,\"target_memkb\":"
+				     "4096,\"device_model_stubdomain\":\"True\"");
+	struct gw_error err = GW_ERROR_INIT;
+	struct gw_xlfile xl = {.byteorder = GW_XLFILE_BYTEORDER, .mandatory_flags = 3};
+	struct gw_config_facts facts;
+	uint8_t len[4] = {sizeof(text)};
+
+	len[1] = (uint8_t)(sizeof(text) >> 8);
+	assert_ok(gw_xlfile_config_rules(&xl, false, &facts, NULL, 0, &err), &err);
+	assert_false(facts.known);
+	assert_ok(gw_buffer_append(&xl.optional, len, 4, &err), &err);
+	assert_ok(gw_buffer_append(&xl.optional, text, sizeof(text), &err), &err);
+	assert_ok(gw_xlfile_config_rules(&xl, false, &facts, NULL, 0, &err), &err);
+	assert_true(facts.known && facts.stubdom && !facts.pvh);
+	assert_int_equal(facts.type, HVM);
+	assert_int_equal(facts.vcpus, 3);
+	/* 4 MiB, and the MiB that libxl adds. */
+	assert_int_equal(facts.max_pages, 1280);
+	xl.optional.data[5] = '!';
+	assert_fails(gw_xlfile_config_rules(&xl, false, &facts, NULL, 0, &err), &err, GW_INVALID,
+		     "not JSON");
+	assert_false(facts.known);
+	gw_xlfile_free(&xl);
+}
+
 static void expect_xend(int32_t config_len, const char *config, const char *ids)
 {
 	struct gw_error err = GW_ERROR_INIT;
@@ -86,8 +226,9 @@ static void headers_of_xend(void **state)
 
 /* Records of the libxl layer, each as a letter for the number of its type; 'k': a CHECKPOINT of the
  * image. */
-static void expect_stream_of(enum gw_guest_type guest, const char *letters, const void *body,
-			     uint32_t len, bool at_boundary, const char *ids)
+static void expect_stream_with(const struct gw_config_facts *config, enum gw_guest_type guest,
+			       const char *letters, const void *body, uint32_t len,
+			       bool at_boundary, const char *ids)
 {
 	struct gw_error err = GW_ERROR_INIT;
 	struct seen seen = {0};
@@ -95,6 +236,8 @@ static void expect_stream_of(enum gw_guest_type guest, const char *letters, cons
 	struct gw_stream_rules *rules = gw_stream_rules_new(&out, 0);
 	int rc = 0;
 
+	if (config)
+		gw_stream_rules_config(rules, config);
 	for (uint32_t i = 0; letters[i]; i++) {
 		struct gw_record rec = {.type = (uint32_t)(letters[i] - '0'),
 					.offset = 16 + i,
@@ -126,6 +269,12 @@ static void expect_stream_of(enum gw_guest_type guest, const char *letters, cons
 		fail_msg("%s: \"%s\", expected \"%s\"", letters, seen.ids, ids);
 	assert_int_equal(rc < 0, err.code != GW_OK);
 	gw_stream_rules_free(rules);
+}
+
+static void expect_stream_of(enum gw_guest_type guest, const char *letters, const void *body,
+			     uint32_t len, bool at_boundary, const char *ids)
+{
+	expect_stream_with(NULL, guest, letters, body, len, at_boundary, ids);
 }
 
 static void stream_of(const char *letters, const char *ids)
@@ -165,10 +314,30 @@ static void records_of_libxl(void **state)
 	body_of("130*", "abcdefg", 8, "stream-record-length");
 	body_of("13*0", "\2\0\0\0", 4, "stream-emulator-length");
 	body_of("13*0", "\3\0\0\0\0\0\0", 8, "stream-emulator-id");
+	body_of("13*0", "\1\0\0\0\0\0\0", 8, "stream-emulator-traditional");
 	body_of("13*0", "\2\0\0\0\1\0\0", 8, "stream-emulator-index");
 	body_of("13*0", "\2\0\0\0\0\0\0", GW_EMULATOR_MAX + 8, "stream-emulator-size");
 	body_of("1k345*", "\1\0\0\0", 4, "stream-checkpoint-state stream-checkpointed");
 	body_of("1k345*", "\1\0\0\0", 2, "stream-checkpoint-state stream-checkpointed");
+}
+
+/* What the config says of the guest decides who needs device model state, and who may not have it.
+ */
+static void configs_of_libxl(void **state)
+{
+	struct gw_config_facts config = {.known = true, .type = HVM};
+
+	expect_stream_with(&config, HVM, "1230", NULL, 0, true, "");
+	expect_stream_with(&config, HVM, "10", NULL, 0, true, "stream-emulator-needed");
+	expect_stream_with(&config, HVM, "120", NULL, 0, true, "stream-emulator-needed");
+	config.stubdom = true;
+	expect_stream_with(&config, HVM, "10", NULL, 0, true, "stream-emulator-missing");
+	config = (struct gw_config_facts){.known = true, .type = HVM, .pvh = true};
+	expect_stream_with(&config, HVM, "10", NULL, 0, true, "");
+	expect_stream_with(&config, HVM, "130", NULL, 0, true, "stream-emulator-guest");
+	expect_stream_with(&config, HVM, "120", NULL, 0, true, "stream-emulator-guest");
+	config = (struct gw_config_facts){.known = true, .type = PV};
+	expect_stream_with(&config, PV, "10", NULL, 0, true, "");
 }
 
 static void xenstore_keys(void **state)
@@ -179,12 +348,12 @@ static void xenstore_keys(void **state)
 		"");
 	body_of(XENSTORE("physmap/f0000000/name\0vga.vram"), "");
 	body_of(XENSTORE("physmap/f0000000/other\0x"), "stream-xenstore-physmap");
-	body_of(XENSTORE("physmap//name\0x"), "stream-xenstore-path");
+	body_of(XENSTORE("physmap//name\0x"), "stream-xenstore-key");
 	body_of(XENSTORE("physmap/g/name\0x"), "stream-xenstore-physmap");
 	body_of(XENSTORE("/local/domain/0\0x"), "stream-xenstore-path");
-	body_of(XENSTORE("physmap/../../x\0x"), "stream-xenstore-path");
+	body_of(XENSTORE("physmap/../../x\0x"), "stream-xenstore-key");
 	body_of(XENSTORE("\0x"), "stream-xenstore-path");
-	body_of(XENSTORE("a\n\0x"), "stream-xenstore-path");
+	body_of(XENSTORE("a\n\0x"), "stream-xenstore-key");
 	body_of(XENSTORE("physmap/1/name\0x\0odd"), "stream-xenstore-strings");
 	body_of("12*30", "\2\0\0\0\0\0\0\0abc", 11, "stream-xenstore-strings");
 }
@@ -281,8 +450,12 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(headers_of_xl),
+		cmocka_unit_test(configs_in_json),
+		cmocka_unit_test(configs_in_text),
+		cmocka_unit_test(facts_of_configs),
 		cmocka_unit_test(headers_of_xend),
 		cmocka_unit_test(records_of_libxl),
+		cmocka_unit_test(configs_of_libxl),
 		cmocka_unit_test(xenstore_keys),
 		cmocka_unit_test(padding_and_headers_of_libxl),
 		cmocka_unit_test(announced_bodies),

@@ -11,6 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "format/xl/config.h"
 #include "vmm/runtime.h"
 
 static char dir[400];

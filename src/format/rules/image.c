@@ -26,7 +26,14 @@ struct gw_image_rules *gw_image_rules_new(const struct gw_findings *out, uint64_
 
 void gw_image_rules_free(struct gw_image_rules *rules)
 {
+	if (rules)
+		gw_page_set_free(&rules->populated);
 	free(rules);
+}
+
+void gw_image_rules_config(struct gw_image_rules *rules, const struct gw_config_facts *facts)
+{
+	rules->config = *facts;
 }
 
 const struct gw_image_facts *gw_image_rules_facts(const struct gw_image_rules *rules)
@@ -83,7 +90,10 @@ int gw_image_rules_header(struct gw_image_rules *rules, const struct gw_image_he
 		rc |= gw_broken(r, R_IMAGE_GUEST, AT_TYPE, NULL, err,
 				"guest type %u, expected 1 (x86 PV) or 2 (x86 HVM)", h->type);
 		rules->facts.type = GW_GUEST_NONE;
-	}
+	} else if (rules->config.known && h->type != rules->config.type)
+		rc |= gw_broken(r, R_IMAGE_CONFIG_GUEST, AT_TYPE, NULL, err,
+				"guest type %u, the config gives %u (1: x86 PV, 2: x86 HVM)",
+				h->type, rules->config.type);
 	if (h->page_shift != GW_PAGE_SHIFT)
 		rc |= gw_broken(r, R_IMAGE_PAGE_SIZE, AT_PAGE_SHIFT, NULL, err,
 				"page shift %u, expected 12", h->page_shift);
@@ -345,7 +355,8 @@ int gw_image_rules_end(struct gw_image_rules *rules, bool at_boundary,
 		return 0;
 	if (checkpoints && at_boundary && rules->round_records == 0)
 		return gw_broken(r, R_IMAGE_CHECKPOINTED, offset, NULL, err,
-				 "it ends after CHECKPOINT %llu and is complete up to it",
+				 "it ends after CHECKPOINT %llu and is complete up to it; plain xl "
+				 "restore refuses it (\"Found checkpoint in non-checkpointed stream\")",
 				 checkpoints);
 	if (checkpoints)
 		return gw_cut(r, R_IMAGE_CUT_ROUND, inside, offset, err,

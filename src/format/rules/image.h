@@ -7,6 +7,7 @@
 #define GW_FORMAT_RULES_IMAGE_H
 
 #include "format/rules/internal.h"
+#include "format/rules/page_set.h"
 
 #define MAX_VCPUS	 8192u		     /* of a PV guest; Xen's own limit */
 #define DEFAULT_MAX_PFNS (UINT64_C(1) << 36) /* a domain of 256 TiB */
@@ -16,13 +17,15 @@ struct gw_image_rules {
 	enum gw_image_kind kind;
 	uint64_t max_pfns;
 	struct gw_image_facts facts;
+	struct gw_config_facts config; /* zeroed: not known */
 
 	bool pages_seen;  /* a PAGE_DATA, in any round */
 	bool params_seen; /* HVM_PARAMS, in any round; likewise the next ones */
 	bool store_seen;  /* with a STORE_PFN */
 	bool context_seen, shared_info_seen, tsc_seen, p2m_seen, pv_info_seen;
 	bool cpuid_seen, msrs_seen, xenabi_seen;
-	uint64_t p2m_highest_frame; /* the highest pfn that is a frame of the P2M */
+	struct gw_page_set populated; /* pfns that get a page, in any round */
+	uint64_t p2m_highest_frame;   /* the highest pfn that is a frame of the P2M */
 
 	/* The current round; cleared by CHECKPOINT. */
 	uint64_t round_records;

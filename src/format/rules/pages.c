@@ -145,6 +145,29 @@ static int check_shape(struct gw_image_rules *rules, const struct gw_image_reade
 	return 0;
 }
 
+/* Xen gives the domain no page beyond its limit, however often the image sends each. */
+static int check_number(struct gw_image_rules *rules, const struct gw_image_reader *reader,
+			struct gw_error *err)
+{
+	const struct gw_config_facts *config = &rules->config;
+	size_t run;
+
+	for (size_t i = 0; i < reader->nr_entries; i += run) {
+		uint64_t first = reader->entries[i];
+
+		run = gw_page_entry_run(reader->entries + i, reader->nr_entries - i);
+		if (gw_page_is_populated(gw_page_entry_type(first)) &&
+		    gw_page_entry_pfn(first) + run <= rules->max_pfns)
+			gw_page_set_add(&rules->populated, gw_page_entry_pfn(first), run);
+	}
+	if (!config->known || rules->populated.count <= config->max_pages)
+		return 0;
+	return GW_BROKEN_ONCE(&rules->reporter, R_PAGES_CONFIG, reader->rec.offset, &reader->rec,
+			      err, "%llu pages so far, the config gives the domain %llu",
+			      (unsigned long long)rules->populated.count,
+			      (unsigned long long)config->max_pages);
+}
+
 int gw_image_rules_pages(struct gw_image_rules *rules, const struct gw_image_reader *reader,
 			 struct gw_error *err)
 {
@@ -160,5 +183,6 @@ int gw_image_rules_pages(struct gw_image_rules *rules, const struct gw_image_rea
 	if (reader->reserved)
 		rc |= gw_image_broken(rules, R_PAGES_RESERVED, rec, err,
 				      "the reserved field is not 0");
-	return rc | check_entries(rules, reader, err);
+	rc |= check_entries(rules, reader, err);
+	return rc | check_number(rules, reader, err);
 }

@@ -15,6 +15,7 @@
 #include "format/legacy/legacy.h"
 #include "format/libxl/stream.h"
 #include "format/xend/xend.h"
+#include "format/xl/config.h"
 #include "format/xl/file.h"
 
 enum gw_level {
@@ -88,6 +89,17 @@ struct gw_findings {
 	unsigned xen; /* judge as Xen 4.xen does; 0: as gw_rule_level() says of any release */
 };
 
+/* What a config says of the domain, for the rules of the layers after it. */
+struct gw_config_facts {
+	bool known; /* a config came with the image, and its guest type can be read */
+	enum gw_guest_type type;
+	bool pvh;
+	bool stubdom; /* the device model runs in a domain of its own */
+	unsigned vcpus;
+	uint64_t max_pages; /* most pages that the domain may have */
+};
+void gw_config_facts_of(const struct gw_config *config, struct gw_config_facts *facts);
+
 /* The checker's state for one image. */
 enum gw_image_kind { GW_IMAGE_PLAIN, GW_IMAGE_CHECKPOINTED, GW_IMAGE_ANY };
 struct gw_image_rules;
@@ -100,6 +112,8 @@ struct gw_image_rules;
 struct gw_image_rules *gw_image_rules_new(const struct gw_findings *out, uint64_t layer_start,
 					  enum gw_image_kind kind, uint64_t max_pfns);
 void gw_image_rules_free(struct gw_image_rules *rules);
+/* What the config before the image says; called before the header is judged. */
+void gw_image_rules_config(struct gw_image_rules *rules, const struct gw_config_facts *facts);
 
 /*
  * Each returns 0, or -1 if a rule of level error was broken. err then holds the first such finding,
@@ -155,8 +169,8 @@ int gw_stream_rules_record(struct gw_stream_rules *rules, const struct gw_record
  * well. */
 int gw_stream_rules_body(struct gw_stream_rules *rules, const struct gw_stream_reader *reader,
 			 enum gw_guest_type guest, struct gw_error *err);
-/* The config says that this guest is PVH: it does not need a device model. */
-void gw_stream_rules_pvh(struct gw_stream_rules *rules);
+/* What the config before the stream says; called before its first record is judged. */
+void gw_stream_rules_config(struct gw_stream_rules *rules, const struct gw_config_facts *facts);
 /* A CHECKPOINT of the image: records of this layer follow until CHECKPOINT_END. */
 void gw_stream_rules_checkpoint(struct gw_stream_rules *rules);
 int gw_stream_rules_end(struct gw_stream_rules *rules, bool at_boundary,
@@ -180,9 +194,27 @@ int gw_legacy_rules_end(struct gw_legacy_rules *rules, const struct gw_legacy_re
 int gw_legacy_rules_no_model(struct gw_legacy_rules *rules, const struct gw_legacy_reader *r,
 			     struct gw_error *err);
 
-/* The xl header and its optional data. */
+/* The xl header and its optional data, except for what the config says. */
 int gw_xlfile_rules(const struct gw_xlfile *xl, const struct gw_findings *out, uint64_t layer_start,
 		    struct gw_error *err);
+
+/* A config, as it lies in the optional data of an xl header or comes alone. */
+struct gw_config_text {
+	const char *text;
+	size_t len;	 /* without the NUL */
+	bool json;	 /* else the text of xl before 4.5 */
+	bool named;	 /* the domain gets its name from elsewhere: the config needs none */
+	uint64_t offset; /* of the text, for messages */
+};
+
+/* Reads the config and judges it. *config has what could be read, and no text; the caller frees it.
+ * 0, or -1 with err: a rule was broken, or there is no memory. */
+int gw_config_rules(const struct gw_config_text *from, struct gw_config *config,
+		    const struct gw_findings *out, struct gw_error *err);
+/* The config of an xl header, if it has one: the facts. named: as above. */
+int gw_xlfile_config_rules(const struct gw_xlfile *xl, bool named, struct gw_config_facts *facts,
+			   const struct gw_findings *out, uint64_t layer_start,
+			   struct gw_error *err);
 
 /* The xend header and its config. */
 int gw_xend_rules(const struct gw_xend *xend, const struct gw_findings *out, uint64_t layer_start,

@@ -25,7 +25,7 @@ struct gw_stream_rules {
 	uint64_t checkpoints;  /* CHECKPOINT_END records seen */
 	bool emulator_context; /* of this round */
 	bool any_emulator_context;
-	bool pvh; /* known from elsewhere */
+	struct gw_config_facts config; /* zeroed: not known */
 	enum gw_guest_type guest;
 };
 
@@ -95,6 +95,24 @@ static int check_context(struct gw_stream_rules *rules, const struct gw_record *
 	return rc;
 }
 
+/*
+ * No device model state came. libxl opens its file for every guest of type hvm; with the device
+ * model in a domain of its own another program does so.
+ */
+static int check_no_model(struct gw_stream_rules *rules, const struct gw_record *rec,
+			  struct gw_error *err)
+{
+	const struct gw_config_facts *config = &rules->config;
+
+	if (config->pvh)
+		return 0;
+	if (config->known && config->type == GW_GUEST_X86_HVM && !config->stubdom)
+		return broken(rules, R_STREAM_EMULATOR_NEEDED, rec, err,
+			      "no device model state, and the config's type is hvm");
+	return broken(rules, R_STREAM_EMULATOR_MISSING, rec, err,
+		      "no device model state: only a PVH guest can run without it");
+}
+
 static int check_end(struct gw_stream_rules *rules, const struct gw_record *rec,
 		     struct gw_error *err)
 {
@@ -105,9 +123,8 @@ static int check_end(struct gw_stream_rules *rules, const struct gw_record *rec,
 			     "the stream contains no image");
 	if (rules->phase == P_CHECKPOINT)
 		rc |= broken(rules, R_STREAM_CHECKPOINT_PLACE, rec, err, "END inside a checkpoint");
-	else if (rules->guest == GW_GUEST_X86_HVM && !rules->any_emulator_context && !rules->pvh)
-		rc |= broken(rules, R_STREAM_EMULATOR_MISSING, rec, err,
-			     "no device model state: only a PVH guest can run without it");
+	else if (rules->guest == GW_GUEST_X86_HVM && !rules->any_emulator_context)
+		rc |= check_no_model(rules, rec, err);
 	rules->phase = P_ENDED;
 	return rc;
 }
@@ -208,8 +225,11 @@ static int check_xenstore(struct gw_stream_rules *rules, const struct gw_record 
 	if (gw_emulator_data_decode(rec, &emu, &why) < 0)
 		return 0; /* its length was reported */
 	while ((more = gw_xenstore_pair(&emu, &pos, &key, &value, &why)) > 0) {
-		if (!path_is_safe(key))
+		if (key[0] == 0 || key[0] == '/')
 			rc |= gw_broken(&rules->reporter, R_STREAM_XENSTORE_PATH, rec->offset, rec,
+					err, "key \"%s\"", printable(key, shown));
+		else if (!path_is_safe(key))
+			rc |= gw_broken(&rules->reporter, R_STREAM_XENSTORE_KEY, rec->offset, rec,
 					err, "key \"%s\"", printable(key, shown));
 		else if (!path_is_physmap(key))
 			rc |= gw_broken(&rules->reporter, R_STREAM_XENSTORE_PHYSMAP, rec->offset,
@@ -230,6 +250,9 @@ static int check_emulator(struct gw_stream_rules *rules, const struct gw_record 
 	if (rules->guest == GW_GUEST_X86_PV)
 		rc |= broken(rules, R_STREAM_EMULATOR_GUEST, rec, err,
 			     "the guest is x86 PV, which has no device model state");
+	else if (rules->config.pvh)
+		rc |= broken(rules, R_STREAM_EMULATOR_GUEST, rec, err,
+			     "the config's type is pvh: the guest has no device model");
 	if (rules->phase == P_AFTER_CHECKPOINT)
 		rc |= broken(rules, R_STREAM_CHECKPOINT_PLACE, rec, err,
 			     "the image must continue after CHECKPOINT_END");
@@ -248,6 +271,9 @@ static int check_emulator(struct gw_stream_rules *rules, const struct gw_record 
 	if (head && gw_get_le32(head) > GW_EMULATOR_UPSTREAM)
 		rc |= gw_broken(r, R_STREAM_EMULATOR_ID, rec->offset, rec, err,
 				"emulator id %u is unknown", gw_get_le32(head));
+	if (head && gw_get_le32(head) == GW_EMULATOR_TRADITIONAL)
+		rc |= gw_broken(r, R_STREAM_EMULATOR_TRADITIONAL, rec->offset, rec, err,
+				"emulator id 1 (qemu-xen-traditional)");
 	if (head && gw_get_le32(head + 4) != 0)
 		rc |= gw_broken(r, R_STREAM_EMULATOR_INDEX, rec->offset, rec, err,
 				"index is %u, expected 0", gw_get_le32(head + 4));
@@ -302,9 +328,9 @@ int gw_stream_rules_body(struct gw_stream_rules *rules, const struct gw_stream_r
 	return check_record(rules, &reader->rec, reader->body_head, guest, err);
 }
 
-void gw_stream_rules_pvh(struct gw_stream_rules *rules)
+void gw_stream_rules_config(struct gw_stream_rules *rules, const struct gw_config_facts *facts)
 {
-	rules->pvh = true;
+	rules->config = *facts;
 }
 
 void gw_stream_rules_checkpoint(struct gw_stream_rules *rules)
@@ -321,7 +347,8 @@ int gw_stream_rules_end(struct gw_stream_rules *rules, bool at_boundary,
 		return 0;
 	if (rules->phase == P_AFTER_CHECKPOINT && at_boundary)
 		return gw_broken(r, R_STREAM_CHECKPOINTED, offset, NULL, err,
-				 "it ends after checkpoint %llu and is complete up to it",
+				 "it ends after checkpoint %llu and is complete up to it; plain xl "
+				 "restore refuses it (\"Found checkpoint in non-checkpointed stream\")",
 				 (unsigned long long)rules->checkpoints);
 	if (rules->checkpoints > 0)
 		return gw_cut(r, R_STREAM_CUT_ROUND, inside, offset, err,

@@ -386,6 +386,7 @@ void drive_xlfile(const uint8_t *data, size_t len, struct drive_result *result)
 	struct gw_error err = GW_ERROR_INIT;
 	uint8_t raw[GW_XLFILE_HEADER_SIZE];
 	struct gw_xlfile xl = {0};
+	struct gw_config_facts facts;
 	struct drive d;
 	size_t config_len, n;
 
@@ -407,6 +408,7 @@ void drive_xlfile(const uint8_t *data, size_t len, struct drive_result *result)
 	    gw_buffer_append(&xl.optional, d.data + d.pos, n, NULL) == 0)
 		d.pos += n;
 	gw_xlfile_rules(&xl, &d.out, 0, NULL);
+	gw_xlfile_config_rules(&xl, false, &facts, &d.out, 0, NULL);
 
 	const char *config = gw_xlfile_config(&xl, &config_len);
 

@@ -378,6 +378,9 @@ struct gw_host_ops {
 	 */
 	struct gw_domain *(*attach)(struct gw_host *host, uint32_t domid, uint64_t max_pfns,
 				    struct gw_error *err);
+	/* Domains that it creates never run: their memory and state stay as they were restored.
+	 * Default: false. */
+	bool never_runs;
 };
 
 struct gw_host {

@@ -122,7 +122,11 @@ const struct gw_verb gw_verb_save = {
 	.description =
 		"Suspends the domain, writes it to FILE and ends it, like \"xl save\". \"xl restore\" and "
 		"\"godwit restore\" restore it. The guest is asked to suspend itself. A guest that never "
-		"announced how to ask it is paused by force, and only godwit can restore that image.\n\n"
+		"announced how to ask it is paused by force, and only godwit can restore that image. A PV guest is never paused by "
+		"force.\n\n"
+		"What an image said of its device model stays with the domain and is in the next image, too. "
+		"A guest that has run here is ahead of that state, and one of type hvm without it cannot be "
+		"restored by Xen: --allow-loss saves them all the same.\n\n"
 		"FILE appears under its name only when it is complete. After a failure or Ctrl-C there is "
 		"no file, and the domain runs on.\n\n"
 		"With --static-only the file is an xl header and a libxl stream whose libxc image ends after "

@@ -17,8 +17,9 @@ static void set_number(json_t *request, const char *member, const struct gw_args
 
 json_t *gw_save_options_request(const struct gw_args *args, const char *name, bool live)
 {
-	json_t *request = json_pack("{s:s, s:b, s:b}", "request", name, "live", live, "force_pause",
-				    gw_args_flag(args, "force-pause") > 0);
+	json_t *request = json_pack("{s:s, s:b, s:b, s:b}", "request", name, "live", live,
+				    "force_pause", gw_args_flag(args, "force-pause") > 0,
+				    "allow_loss", gw_args_flag(args, "allow-loss") > 0);
 
 	set_number(request, "suspend_timeout_ms", args, "suspend-timeout", 1000);
 	set_number(request, "downtime_ms", args, "downtime", 1);

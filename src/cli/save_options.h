@@ -17,10 +17,13 @@
 	 "time for the guest to suspend itself; 10 s unless given",                                \
 	 .min = 1,                                                                                 \
 	 .max = 3600},                                                                             \
+		{"force-pause", 0, GW_KIND_FLAG,                                                   \
+		 .help = "pause the guest by force, without asking it to "                         \
+			 "suspend itself; only godwit can restore the image"},                     \
 	{                                                                                          \
-		"force-pause", 0, GW_KIND_FLAG,                                                    \
-			.help = "pause the guest by force, without asking it to "                  \
-				"suspend itself; only godwit can restore the image"                \
+		"allow-loss", 0, GW_KIND_FLAG,                                                     \
+			.help = "go on although the device model's state is lost or older than "   \
+				"the guest's"                                                      \
 	}
 
 #define GW_SAVE_PRECOPY_OPTIONS                                                                    \

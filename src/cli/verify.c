@@ -247,6 +247,7 @@ static int verify(struct verify *v, struct gw_channel *in)
 {
 	const struct gw_examine_sink sink = {
 		.opaque = v,
+		.with_config = true,
 		.xen = v->xen,
 		.stream = on_stream,
 		.image = on_image,

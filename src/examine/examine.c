@@ -62,7 +62,8 @@ static enum gw_walk_outcome walk_xlfile(struct gw_walk *w, struct gw_xlfile *xl,
 		w->sink->xlfile(w->sink->opaque, layer_start, xl);
 	w->announces_legacy = !(xl->mandatory_flags & GW_XLFILE_STREAM_V2);
 	gw_xlfile_rules(xl, &w->findings, layer_start, NULL);
-	gw_xlfile_config_rules(xl, false, &w->config, &w->findings, layer_start, NULL);
+	if (w->sink->with_config)
+		gw_xlfile_config_rules(xl, false, &w->config, &w->findings, layer_start, NULL);
 	if (rc == 0) {
 		gw_rules_report(&w->findings, "xl-truncated", gw_input_offset(&w->in), NULL,
 				"the input ends inside the %u bytes of optional data",

@@ -60,6 +60,9 @@ struct gw_examine_item {
  * from the input's start. */
 struct gw_examine_sink {
 	void *opaque;
+	/* Judges the config in an xl header too, and the image by it: for those who would restore
+	 * the image. */
+	bool with_config;
 	unsigned xen; /* judges as Xen 4.xen; 0: any, as gw_rule_level() says */
 	void (*xlfile)(void *opaque, uint64_t offset, const struct gw_xlfile *xl);
 	void (*xend)(void *opaque, uint64_t offset, const struct gw_xend *xend);

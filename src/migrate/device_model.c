@@ -4,6 +4,7 @@
  */
 #include "migrate/device_model.h"
 
+#include "base/bytes.h"
 #include "base/util.h"
 
 #define STEP UINT64_C(65536)
@@ -22,6 +23,32 @@ static int check(const struct gw_stream_reader *reader, struct gw_error *err)
 			(unsigned long long)rec->number, (unsigned long long)reader->body_left,
 			GW_EMULATOR_MAX);
 	return 0;
+}
+
+int gw_device_model_record(struct gw_device_model *m, const struct gw_record *rec,
+			   struct gw_error *err)
+{
+	if (!m->kept || rec->type != GW_STREAM_EMULATOR_XENSTORE_DATA || !rec->data)
+		return 0;
+	return gw_record_append(&m->waiting.records, rec->type, rec->data, rec->length, err);
+}
+
+/* The record whose state was read, as it came. */
+static int keep_context(struct gw_device_model *m, const struct gw_stream_reader *reader,
+			struct gw_error *err)
+{
+	const struct gw_emulator_data emulator = {
+		.emulator_id = gw_get_le32(reader->body_head),
+		.index = gw_get_le32(reader->body_head + 4),
+		.data = m->pending.data,
+		.len = m->pending.len,
+	};
+
+	if (!m->kept)
+		return 0;
+	m->waiting.has_context = true;
+	return gw_emulator_data_append(&m->waiting.records, GW_STREAM_EMULATOR_CONTEXT, &emulator,
+				       err);
 }
 
 enum gw_read_result gw_device_model_read(struct gw_device_model *m,
@@ -45,7 +72,7 @@ enum gw_read_result gw_device_model_read(struct gw_device_model *m,
 	}
 	m->pending.len -= GW_MIN((size_t)gw_record_padding(reader->rec.length), m->pending.len);
 	m->has_pending = true;
-	return GW_READ_OK;
+	return keep_context(m, reader, err) < 0 ? GW_READ_FAILED : GW_READ_OK;
 }
 
 void gw_device_model_complete(struct gw_device_model *m)
@@ -56,6 +83,14 @@ void gw_device_model_complete(struct gw_device_model *m)
 		*m->complete = m->pending;
 		m->pending = old;
 	}
+	if (m->kept && m->waiting.records.len) {
+		struct gw_emulator_records old = *m->kept;
+
+		*m->kept = m->waiting;
+		m->waiting = old;
+	}
+	gw_buffer_reset(&m->waiting.records);
+	m->waiting.has_context = false;
 	gw_buffer_reset(&m->pending);
 	m->has_pending = false;
 }
@@ -63,4 +98,5 @@ void gw_device_model_complete(struct gw_device_model *m)
 void gw_device_model_free(struct gw_device_model *m)
 {
 	gw_buffer_free(&m->pending);
+	gw_buffer_free(&m->waiting.records);
 }

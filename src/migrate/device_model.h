@@ -9,11 +9,24 @@
 #include "format/libxl/stream.h"
 #include "read/input.h"
 
+/* The emulator records of a stream's last complete round, each whole, in their order. */
+struct gw_emulator_records {
+	struct gw_buffer records;
+	bool has_context; /* EMULATOR_CONTEXT is among them */
+};
+
 struct gw_device_model {
 	struct gw_buffer *complete; /* owned by the caller; NULL: the state is dropped */
 	struct gw_buffer pending;   /* state that came after the last complete round */
 	bool has_pending;
+	struct gw_emulator_records *kept;   /* owned by the caller; NULL: they are dropped */
+	struct gw_emulator_records waiting; /* those after the last complete round */
 };
+
+/* Takes an EMULATOR_XENSTORE_DATA that came with its body; other records are none of its. 0 or -1.
+ */
+int gw_device_model_record(struct gw_device_model *m, const struct gw_record *rec,
+			   struct gw_error *err);
 
 /* Reads the body that a stream's reader has announced. Memory grows with the bytes that arrive. */
 enum gw_read_result gw_device_model_read(struct gw_device_model *m,

@@ -95,6 +95,7 @@ struct gw_receiver {
 	/* RELEASE has arrived. Lets the domain run. */
 	int (*run)(void *opaque, struct gw_error *err);
 	const struct gw_toolstack *toolstack; /* may be NULL */
+	struct gw_emulator_records *emulator; /* as in gw_restore_args; may be NULL */
 	int silence_ms;			      /* the longest silence of the sender; 0: 30 s */
 };
 

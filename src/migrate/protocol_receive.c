@@ -134,6 +134,7 @@ static int receive_stream(struct receiver *r, struct gw_report *report, struct g
 {
 	struct gw_restore_args args = {
 		.toolstack = r->owner->toolstack,
+		.emulator = r->owner->emulator,
 		.op = r->op,
 		.cancel = r->op ? gw_operation_cancel_token(r->op) : NULL,
 		.under_way = true,

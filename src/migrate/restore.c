@@ -290,6 +290,15 @@ static enum gw_read_result on_pages(void *owner, struct gw_error *err)
 	return rc == GW_READ_OK ? step(r, err) : rc;
 }
 
+static enum gw_read_result on_stream_record(void *owner, struct gw_error *err)
+{
+	struct restore *r = owner;
+
+	return gw_device_model_record(&r->device_model, &r->reading.stream.rec, err) < 0
+		       ? GW_READ_FAILED
+		       : GW_READ_OK;
+}
+
 static enum gw_read_result on_stream_body(void *owner, struct gw_error *err)
 {
 	struct restore *r = owner;
@@ -382,6 +391,7 @@ static const struct gw_read_listener listener = {
 	.image_header = on_header,
 	.image_record = on_record,
 	.image_pages = on_pages,
+	.stream_record = on_stream_record,
 	.stream_body = on_stream_body,
 	.round_complete = on_round_complete,
 };
@@ -520,6 +530,7 @@ static int restore(const struct gw_restore_args *args, enum gw_layer outermost,
 	if (gw_toolstack_complete(&r.toolstack, args->toolstack, needed_of(&r), err) < 0)
 		return -1;
 	r.device_model.complete = device_model;
+	r.device_model.kept = args->emulator;
 	init(&r);
 	if (args->cancel)
 		gw_channel_set_cancel(args->in, args->cancel);

@@ -20,6 +20,7 @@
 
 struct gw_image_header;
 struct gw_config_facts;
+struct gw_emulator_records;
 
 /*
  * A fault of the image that only a restore can check, because that needs the guest's memory or the
@@ -40,6 +41,9 @@ struct gw_restore_args {
 	struct gw_channel *in;
 	uint64_t origin;		      /* offset of the next byte of in, for messages */
 	const struct gw_config_facts *config; /* of the config before the image; NULL: none */
+	/* A stream: gets the emulator records of the last complete round, or stays as it is. NULL:
+	 * they are dropped. */
+	struct gw_emulator_records *emulator;
 	/* The far ends of the guest's rings on this host, as bound by the domain's owner. */
 	struct gw_ring_end store, console;
 	const struct gw_toolstack *toolstack; /* NULL is fine */

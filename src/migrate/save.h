@@ -39,6 +39,8 @@ struct gw_save_layer {
 	int (*checkpoint)(void *opaque, bool last, struct gw_error *err);
 };
 
+struct gw_emulator_records;
+
 /* The inputs of a save. */
 struct gw_save_args {
 	struct gw_domain *domain;
@@ -56,6 +58,9 @@ struct gw_save_args {
 	enum gw_stream_type stream_type;
 	struct gw_precopy precopy;
 	const struct gw_save_layer *layer; /* around the stream; NULL: none */
+	/* A stream: the domain came with these records, and they go with it before what the
+	 * toolstack gives. NULL: none. */
+	const struct gw_emulator_records *emulator;
 };
 
 /*

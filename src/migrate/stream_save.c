@@ -8,10 +8,12 @@
 #include <stdlib.h>
 
 #include "format/libxl/stream.h"
+#include "migrate/device_model.h"
 
 struct stream_save {
 	struct gw_domain *domain;
 	struct gw_channel *out;
+	const struct gw_emulator_records *emulator; /* those that the domain came with, or NULL */
 	void *model; /* state of the device model at the last suspend, or NULL */
 	size_t model_len;
 	uint64_t bytes; /* of this layer */
@@ -55,6 +57,13 @@ static int take_device_state(void *opaque, const struct gw_toolstack *ts, struct
 	return 0;
 }
 
+static int append_kept(const struct stream_save *s, struct gw_buffer *records, struct gw_error *err)
+{
+	if (!s->emulator)
+		return 0;
+	return gw_buffer_append(records, s->emulator->records.data, s->emulator->records.len, err);
+}
+
 static int append_model(const struct stream_save *s, struct gw_buffer *records,
 			struct gw_error *err)
 {
@@ -75,7 +84,7 @@ static int write_checkpoint(void *opaque, bool last, struct gw_error *err)
 	struct gw_buffer records = {0};
 	uint32_t end = last ? GW_STREAM_END : GW_STREAM_CHECKPOINT_END;
 
-	if (append_model(s, &records, err) < 0 ||
+	if (append_kept(s, &records, err) < 0 || append_model(s, &records, err) < 0 ||
 	    gw_record_append(&records, end, NULL, 0, err) < 0) {
 		gw_buffer_free(&records);
 		return -1;
@@ -85,7 +94,8 @@ static int write_checkpoint(void *opaque, bool last, struct gw_error *err)
 
 int gw_save_stream(const struct gw_save_args *args, struct gw_report *report, struct gw_error *err)
 {
-	struct stream_save s = {.domain = args->domain, .out = args->out};
+	struct stream_save s = {
+		.domain = args->domain, .out = args->out, .emulator = args->emulator};
 	const struct gw_save_layer layer = {
 		.opaque = &s,
 		.outer = args->layer,

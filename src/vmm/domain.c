@@ -85,6 +85,7 @@ int gw_process_start_domain(struct gw_process *p, struct gw_error *err)
 		return -1;
 	pthread_mutex_lock(&p->lock);
 	p->paused = p->args.paused;
+	p->has_run = !p->paused && !p->host->ops->never_runs;
 	p->started_ns = gw_clock_ns();
 	pthread_mutex_unlock(&p->lock);
 	atomic_store(&p->phase, GW_PHASE_LIVE);

@@ -111,6 +111,7 @@ static int read_xl_header(const struct reader *r, const uint8_t *first8, struct 
 	if (gw_xlfile_header_decode(raw, &xl, err) < 0)
 		return -1;
 	/* First the header, before its length is trusted; then its contents. */
+	r->front->sized = true;
 	ret = gw_xlfile_rules(&xl, NULL, 0, err);
 	if (ret == 0)
 		ret = read_optional(*r->ch, &xl, err);
@@ -128,7 +129,8 @@ static int read_xl_header(const struct reader *r, const uint8_t *first8, struct 
 	return ret;
 }
 
-/* There is no config: the domain is as large as the host allows. */
+/* There is no config: the domain may become as large as the host allows, and gets the size of the
+ * image once that is known. */
 static int make_config(const struct reader *r, enum gw_guest_type type, struct gw_error *err)
 {
 	struct gw_process *p = r->p;
@@ -169,6 +171,7 @@ static int convert_config(const struct reader *r, const struct gw_xend *xend,
 		r->config->max_memkb += video_memkb(&from);
 	if (ret == 0)
 		ret = gw_config_build(r->config, &why);
+	r->front->sized = ret == 0;
 	if (ret == 0)
 		return 0;
 	gw_config_free(r->config);

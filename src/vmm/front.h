@@ -15,6 +15,7 @@ struct gw_front {
 	int layer;		      /* of what comes next: enum gw_layer */
 	uint64_t offset;	      /* of what comes next, in the input */
 	bool converted;		      /* a legacy image is converted on the way; offset is 0 then */
+	bool sized;		      /* there was a config, which gives the domain's memory */
 	struct gw_config_facts facts; /* of the config that came with the image */
 };
 

@@ -7,6 +7,7 @@
 #include "base/util.h"
 #include "format/rules/rules.h"
 #include "hypervisor/control.h"
+#include "hypervisor/domain.h"
 #include "migrate/restore.h"
 #include "vmm/domain.h"
 
@@ -32,6 +33,25 @@ int gw_incoming_check_header(void *opaque, const struct gw_image_header *header,
 	return gw_acceptance_check(&args->acceptance, gw_generation_of(header), &args->log, err);
 }
 
+/*
+ * The image came without a config: the domain is as large as its memory, in whole MiB. What is
+ * over, pages for Xen and devices, libxl gives on top (GW_CONFIG_SLACK_MEMKB).
+ */
+static int size_config(struct gw_process *p, struct gw_error *err)
+{
+	struct gw_domain_info info;
+	int ret;
+
+	if (gw_domain_info(p->domain, &info, err) < 0)
+		return -1;
+	pthread_mutex_lock(&p->lock);
+	p->config.max_memkb = GW_MAX(info.nr_pages / 256, UINT64_C(1)) * 1024;
+	p->config.target_memkb = 0;
+	ret = gw_config_build(&p->config, err);
+	pthread_mutex_unlock(&p->lock);
+	return ret;
+}
+
 int gw_incoming_restore(struct gw_incoming *in, struct gw_error *err)
 {
 	struct gw_job *job = &in->job;
@@ -42,6 +62,7 @@ int gw_incoming_restore(struct gw_incoming *in, struct gw_error *err)
 		.in = job->ch,
 		.origin = in->front.offset,
 		.config = &in->front.facts,
+		.emulator = &job->process->emulator,
 		.toolstack = &toolstack,
 		.op = job->running,
 		.cancel = gw_job_cancel_token(job),
@@ -56,5 +77,7 @@ int gw_incoming_restore(struct gw_incoming *in, struct gw_error *err)
 	if (ret < 0)
 		return -1;
 	job->report = result.report;
+	if (!in->front.sized && size_config(job->process, err) < 0)
+		return -1;
 	return gw_control_restored(args.domain->control, err);
 }

@@ -10,7 +10,8 @@
 #include "base/util.h"
 #include "vmm/options.h"
 
-static int read_options(struct gw_outgoing *out, const json_t *message, struct gw_error *err)
+static int read_options(struct gw_outgoing *out, const json_t *message, bool *allow_loss,
+			struct gw_error *err)
 {
 	struct gw_domain_toolstack *toolstack = &out->job.toolstack;
 	uint64_t suspend_ms = GW_SUSPEND_TIMEOUT_MS, downtime = 0, rounds = 0, silence = 0;
@@ -18,6 +19,7 @@ static int read_options(struct gw_outgoing *out, const json_t *message, struct g
 	if (gw_option_bool(message, "live", &out->live, err) < 0 ||
 	    gw_option_bool(message, "static_only", &out->static_only, err) < 0 ||
 	    gw_option_bool(message, "force_pause", &toolstack->force, err) < 0 ||
+	    gw_option_bool(message, "allow_loss", allow_loss, err) < 0 ||
 	    gw_option_number(message, "suspend_timeout_ms", 3600000, &suspend_ms, err) < 0 ||
 	    gw_option_number(message, "downtime_ms", 3600000, &downtime, err) < 0 ||
 	    gw_option_number(message, "timeout_ms", UINT64_C(1) << 40, &out->precopy.timeout_ms,
@@ -34,6 +36,38 @@ static int read_options(struct gw_outgoing *out, const json_t *message, struct g
 	return 0;
 }
 
+/* Before it suspends, a PV guest writes pfns in the place of frame numbers (start_info): an image
+ * without that cannot be restored. */
+static int check_suspend(const struct gw_process *p, const struct gw_domain_toolstack *toolstack,
+			 struct gw_error *err)
+{
+	if (!toolstack->force || p->config.type != GW_GUEST_X86_PV)
+		return 0;
+	return gw_fail(
+		err, GW_REFUSED,
+		"a PV guest has to suspend itself: paused by force, it could not be restored");
+}
+
+/* Xen restores a guest of type hvm only with its device model's state, and godwit has no device
+ * model: that of the image the domain came from is right as long as the guest did not run. */
+static int check_loss(const struct gw_process *p, bool allow_loss, struct gw_error *err)
+{
+	const struct gw_config *config = &p->config;
+
+	if (allow_loss)
+		return 0;
+	if (p->emulator.records.len && p->has_run)
+		return gw_fail(
+			err, GW_REFUSED,
+			"the guest has run here without its device model, whose state is that of the image it came from: --allow-loss sends that state");
+	if (config->type == GW_GUEST_X86_HVM && !config->pvh && !config->stubdom &&
+	    !p->emulator.has_context)
+		return gw_fail(
+			err, GW_REFUSED,
+			"the guest is of type hvm and came without the state of its device model: Xen cannot restore it; --allow-loss goes on all the same");
+	return 0;
+}
+
 struct gw_outgoing *gw_outgoing_new(struct gw_process *p, struct gw_session *s,
 				    const json_t *message, const struct gw_job_kind *kind,
 				    struct gw_error *err)
@@ -42,6 +76,7 @@ struct gw_outgoing *gw_outgoing_new(struct gw_process *p, struct gw_session *s,
 	struct gw_outgoing *out;
 	struct gw_channel *ch;
 	struct gw_job *job;
+	bool allow_loss = false;
 
 	if (fd < 0) {
 		gw_fail(err, GW_USAGE, "%s: no descriptor came with the request", kind->name);
@@ -57,7 +92,9 @@ struct gw_outgoing *gw_outgoing_new(struct gw_process *p, struct gw_session *s,
 		return NULL;
 	job->owner = s;
 	out = gw_container_of(job, struct gw_outgoing, job);
-	if (read_options(out, message, err) == 0)
+	if (read_options(out, message, &allow_loss, err) == 0 &&
+	    check_suspend(p, &job->toolstack, err) == 0 &&
+	    (out->static_only || check_loss(p, allow_loss, err) == 0))
 		return out;
 	gw_job_free(job);
 	return NULL;
@@ -74,6 +111,7 @@ struct gw_save_args gw_outgoing_save_args(struct gw_outgoing *out, struct gw_too
 		.live = out->live,
 		.static_only = out->static_only,
 		.precopy = out->precopy,
+		.emulator = &out->job.process->emulator,
 	};
 }
 

@@ -84,6 +84,7 @@ void gw_process_free(struct gw_process *p)
 	gw_runtime_close(&p->runtime);
 	gw_console_free(p->console);
 	gw_config_free(&p->config);
+	gw_buffer_free(&p->emulator.records);
 	if (p->signal_fd >= 0)
 		close(p->signal_fd);
 	if (p->wake_fd >= 0)

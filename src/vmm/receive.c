@@ -226,6 +226,7 @@ static int receive_migration(struct receive_job *r, struct gw_error *err)
 		.run = start_domain,
 		.toolstack = &toolstack,
 		.silence_ms = r->in.job.process->args.silence_ms,
+		.emulator = &r->in.job.process->emulator,
 	};
 	struct gw_job *job = &r->in.job;
 

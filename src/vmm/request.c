@@ -79,6 +79,7 @@ static int do_resume(struct gw_process *p, struct gw_session *s, const json_t *m
 		if (p->side == GW_SIDE_DESTINATION &&
 		    gw_control_unpause(p->domain->control, err) < 0)
 			return -1;
+		p->has_run = !p->host->ops->never_runs;
 		gw_process_set_migration(p, NULL, p->side);
 		atomic_store(&p->phase, GW_PHASE_LIVE);
 		p->paused = false;
@@ -86,6 +87,7 @@ static int do_resume(struct gw_process *p, struct gw_session *s, const json_t *m
 		if (gw_control_unpause(p->domain->control, err) < 0)
 			return -1;
 		p->paused = false;
+		p->has_run = !p->host->ops->never_runs;
 	}
 	gw_session_reply(s, "resume", NULL);
 	return 0;

@@ -80,8 +80,9 @@ int gw_save_request(struct gw_process *p, struct gw_session *s, const json_t *me
 
 	if (!out)
 		return -1;
-	/* A guest that its owner paused cannot suspend itself. */
-	if (p->paused)
+	/* A guest that its owner paused cannot suspend itself. A PV guest has to: it is asked all
+	 * the same. */
+	if (p->paused && p->config.type != GW_GUEST_X86_PV)
 		out->job.toolstack.force = true;
 	return gw_job_start(&out->job, err);
 }

@@ -18,6 +18,7 @@
 #include <godwit/error.h>
 #include <godwit/hypervisor.h>
 
+#include "migrate/device_model.h"
 #include "migrate/protocol.h"
 #include "vmm/config.h"
 #include "vmm/console.h"
@@ -60,10 +61,12 @@ struct gw_process {
 	struct gw_config config;
 	struct gw_host *host;
 	struct gw_domain *domain;
-	bool paused;			  /* by its owner */
-	uint64_t started_ns;		  /* when the domain was started, or else the process */
-	struct gw_migration_id migration; /* in progress or undecided; zeroed: none */
-	enum gw_side side;		  /* of that migration */
+	bool paused;			     /* by its owner */
+	bool has_run;			     /* here, where the device model of `emulator` is not */
+	struct gw_emulator_records emulator; /* that the domain came with; they go with it again */
+	uint64_t started_ns;		     /* when the domain was started, or else the process */
+	struct gw_migration_id migration;    /* in progress or undecided; zeroed: none */
+	enum gw_side side;		     /* of that migration */
 
 	/* The main thread's alone, all below. */
 	struct gw_sessions sessions;

@@ -32,6 +32,10 @@ static int do_suspend(void *opaque, struct gw_error *err)
 		ts->suspended = true;
 		return 0;
 	}
+	if (ts->domain->type == GW_GUEST_X86_PV)
+		return gw_fail(
+			err, GW_GUEST,
+			"the guest never announced how to ask it to suspend, and a PV guest cannot be paused by force");
 	gw_logf(&ts->log, GW_LOG_WARNING,
 		"the guest never announced how to ask it to suspend: it is paused by force, and only godwit can restore the image");
 	return force_pause(ts, err);

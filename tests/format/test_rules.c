@@ -542,8 +542,10 @@ static void configs_limit_images(void **state)
 	hvm("cmSPTHCE", "");
 	hvm("cmSPPPTHCE", "");
 	pv(pv_word, "image-config-guest");
-	config.max_pages = 0;
-	hvm("cmSPPPTHCE", "page-data-config");
+	/* The second entry of the second record is another pfn. */
+	patched(HVM, "cmSPPPTHCE", 4, 24, 0x102, "page-data-config");
+	config.max_pages = 2;
+	patched(HVM, "cmSPPPTHCE", 4, 24, 0x102, "");
 	config = (struct gw_config_facts){.known = true, .type = PV, .vcpus = 1, .max_pages = 1};
 	pv(pv_word, "");
 	pv("IcmSFPTNB1E", "pv-vcpu-config vcpu-no-basic");

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The rules for a domain's config: what libxl refuses of it, or takes in another way than it says.
+ * The rules for a domain's config: what libxl refuses of it, or reads otherwise than it is written.
  */
 #include <string.h>
 

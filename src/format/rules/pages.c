@@ -160,7 +160,7 @@ static int check_number(struct gw_image_rules *rules, const struct gw_image_read
 		    gw_page_entry_pfn(first) + run <= rules->max_pfns)
 			gw_page_set_add(&rules->populated, gw_page_entry_pfn(first), run);
 	}
-	if (!config->known || rules->populated.count <= config->max_pages)
+	if (config->max_pages == 0 || rules->populated.count <= config->max_pages)
 		return 0;
 	return GW_BROKEN_ONCE(&rules->reporter, R_PAGES_CONFIG, reader->rec.offset, &reader->rec,
 			      err, "%llu pages so far, the config gives the domain %llu",

@@ -173,7 +173,7 @@ static int check_vcpu_place(struct gw_image_rules *rules, const struct gw_record
 	if (vcpu->vcpu_id >= MAX_VCPUS)
 		return rc | gw_broken(&rules->reporter, R_VCPU_ID, rec->offset, rec, err,
 				      "vCPU %u, at most %u expected", vcpu->vcpu_id, MAX_VCPUS - 1);
-	if (rules->config.known && vcpu->vcpu_id >= rules->config.vcpus)
+	if (rules->config.vcpus && vcpu->vcpu_id >= rules->config.vcpus)
 		rc |= gw_broken(&rules->reporter, R_VCPU_CONFIG, rec->offset, rec, err,
 				"vCPU %u, the config gives the domain %u", vcpu->vcpu_id,
 				rules->config.vcpus);

@@ -95,8 +95,8 @@ struct gw_config_facts {
 	enum gw_guest_type type;
 	bool pvh;
 	bool stubdom; /* the device model runs in a domain of its own */
-	unsigned vcpus;
-	uint64_t max_pages; /* most pages that the domain may have */
+	unsigned vcpus;	    /* 0: not known */
+	uint64_t max_pages; /* most pages that the domain may have; 0: not known */
 };
 void gw_config_facts_of(const struct gw_config *config, struct gw_config_facts *facts);
 

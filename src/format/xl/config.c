@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Reads a libxl_domain_config in JSON as libxl does (libxl_json.c and the parsers that gentypes.py
- * generates), for the few fields that godwit uses.
+ * Reads a libxl_domain_config in JSON as libxl does (its JSON reader and the parsers generated from
+ * its types), for the few fields that godwit uses.
  */
 #include "format/xl/config.h"
 
@@ -178,7 +178,7 @@ static const char *string_of(struct gw_config_reader *r, const json_t *object, c
 	return json_string_value(value);
 }
 
-/* True if there is a number of that key. A number with a fraction is none to libxl. */
+/* True if there is a number of that key. To libxl a number with a fraction is another type. */
 static bool number_of(struct gw_config_reader *r, const json_t *object, const char *key,
 		      int64_t *number)
 {

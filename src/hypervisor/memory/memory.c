@@ -161,6 +161,12 @@ static int suspend(struct gw_control *c, int timeout_ms, const struct gw_cancel 
 		return gw_fail(err, GW_CANCELLED, "cancelled while suspending domain %u",
 			       c->domain->domid);
 	gw_memory_lock(m);
+	if (m->shutdown != GW_SHUTDOWN_NONE && m->shutdown != GW_SHUTDOWN_SUSPEND) {
+		gw_memory_unlock(m);
+		return gw_fail(err, GW_GUEST,
+			       "domain %u has shut down: it cannot suspend itself any more",
+			       c->domain->domid);
+	}
 	if (m->shutdown == GW_SHUTDOWN_NONE) {
 		if (m->on_suspend)
 			m->on_suspend(m->on_suspend_opaque);
@@ -406,6 +412,7 @@ static const struct gw_host_ops host_ops = {
 	.create = create,
 	.attach = attach,
 	.close = close_host,
+	.never_runs = true,
 };
 
 struct gw_host *gw_memory_host_open(const char *query, struct gw_error *err)

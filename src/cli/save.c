@@ -133,7 +133,8 @@ const struct gw_verb gw_verb_save = {
 		"STATIC_DATA_END. It holds what another host needs to know before a migration: \"godwit inspect "
 		"--policy\" shows it, \"godwit verify\" checks every record of it, and then reports that the "
 		"guest itself is missing. No restore accepts it.\n\n"
-		"With \"-c xen:\" DOMAIN is one of xl's; libxl suspends it.",
+		"With \"-c xen:\" DOMAIN is one of xl's; libxl suspends it. It asks a paused guest, too, and the save "
+		"fails when the guest does not answer.",
 	.options =
 		(const struct gw_option[]){
 			{"live", 0, GW_KIND_FLAG,

@@ -246,14 +246,30 @@ static enum gw_read_result on_event(void *owner, enum gw_legacy_event event, str
 
 static const struct gw_legacy_listener listener = {.arrived = on_arrived, .event = on_event};
 
+/* As the stream of version 3 that it becomes is judged: libxl gives a guest of type hvm a device
+ * model, which needs its state. */
+static void check_model(struct gw_walk_legacy *l)
+{
+	const struct gw_config_facts *config = &l->w->config;
+
+	if (config->known && config->type == GW_GUEST_X86_HVM && !config->pvh && !config->stubdom &&
+	    l->r->header.kind.guest == GW_GUEST_X86_HVM && l->r->rounds &&
+	    !l->w->sum->has_legacy_model)
+		gw_rules_report(&l->w->findings, "stream-emulator-needed",
+				gw_input_offset(&l->w->in), NULL,
+				"no device model state, and the config's type is hvm");
+}
+
 static enum gw_walk_outcome walk_items(struct gw_walk_legacy *l, struct gw_error *err)
 {
 	enum gw_read_result rc = gw_read_legacy(&l->reading, err);
 
 	if (rc == GW_READ_FAILED)
 		return GW_WALK_FAILED;
-	if (!l->reading.is_broken)
+	if (!l->reading.is_broken) {
 		gw_walk_legacy_map_end(l);
+		check_model(l);
+	}
 	return rc == GW_READ_OK ? GW_WALK_OVER : GW_WALK_LOST;
 }
 

@@ -354,10 +354,11 @@ int gw_image_rules_end(struct gw_image_rules *rules, bool at_boundary,
 	if (rules->facts.ended)
 		return 0;
 	if (checkpoints && at_boundary && rules->round_records == 0)
-		return gw_broken(r, R_IMAGE_CHECKPOINTED, offset, NULL, err,
-				 "it ends after CHECKPOINT %llu and is complete up to it; plain xl "
-				 "restore refuses it (\"Found checkpoint in non-checkpointed stream\")",
-				 checkpoints);
+		return gw_broken(
+			r, R_IMAGE_CHECKPOINTED, offset, NULL, err,
+			"it ends after CHECKPOINT %llu and is complete up to it; plain xl "
+			"restore refuses it (\"Found checkpoint in non-checkpointed stream\")",
+			checkpoints);
 	if (checkpoints)
 		return gw_cut(r, R_IMAGE_CUT_ROUND, inside, offset, err,
 			      "the input ends in round %llu; it is complete up to CHECKPOINT %llu",

@@ -94,7 +94,7 @@ struct gw_config_facts {
 	bool known; /* a config came with the image, and its guest type can be read */
 	enum gw_guest_type type;
 	bool pvh;
-	bool stubdom; /* the device model runs in a domain of its own */
+	bool stubdom;	    /* the device model runs in a domain of its own */
 	unsigned vcpus;	    /* 0: not known */
 	uint64_t max_pages; /* most pages that the domain may have; 0: not known */
 };

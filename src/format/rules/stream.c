@@ -346,10 +346,11 @@ int gw_stream_rules_end(struct gw_stream_rules *rules, bool at_boundary,
 	if (rules->phase == P_ENDED)
 		return 0;
 	if (rules->phase == P_AFTER_CHECKPOINT && at_boundary)
-		return gw_broken(r, R_STREAM_CHECKPOINTED, offset, NULL, err,
-				 "it ends after checkpoint %llu and is complete up to it; plain xl "
-				 "restore refuses it (\"Found checkpoint in non-checkpointed stream\")",
-				 (unsigned long long)rules->checkpoints);
+		return gw_broken(
+			r, R_STREAM_CHECKPOINTED, offset, NULL, err,
+			"it ends after checkpoint %llu and is complete up to it; plain xl "
+			"restore refuses it (\"Found checkpoint in non-checkpointed stream\")",
+			(unsigned long long)rules->checkpoints);
 	if (rules->checkpoints > 0)
 		return gw_cut(r, R_STREAM_CUT_ROUND, inside, offset, err,
 			      "the input ends in round %llu; it is complete up to checkpoint %llu",

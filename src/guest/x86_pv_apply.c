@@ -8,14 +8,15 @@
 #include <string.h>
 
 #include "base/util.h"
+#include "format/x86/pv_descriptor.h"
 #include "guest/faults.h"
 #include "guest/x86_pv.h"
 #include "hypervisor/domain.h"
 
 #define PIN_BATCH 1024
 
-int gw_pv_data_mfn(const struct gw_pv_restore *r, uint64_t pfn, const char *what, uint64_t *mfn,
-		   struct gw_error *err)
+static int page_mfn(const struct gw_pv_restore *r, uint64_t pfn, const char *what, uint64_t *mfn,
+		    struct gw_error *err)
 {
 	if (pfn >= r->nr_pfns)
 		return gw_fail(err, GW_INVALID,
@@ -24,6 +25,14 @@ int gw_pv_data_mfn(const struct gw_pv_restore *r, uint64_t pfn, const char *what
 	*mfn = gw_pv_new_mfn(r, pfn);
 	if (*mfn == GW_INVALID_PFN)
 		return gw_fail(err, GW_INVALID, "%s: pfn 0x%" PRIx64 " has no page", what, pfn);
+	return 0;
+}
+
+int gw_pv_data_mfn(const struct gw_pv_restore *r, uint64_t pfn, const char *what, uint64_t *mfn,
+		   struct gw_error *err)
+{
+	if (page_mfn(r, pfn, what, mfn, err) < 0)
+		return -1;
 	if (r->types[pfn] != GW_PAGE_NOTAB)
 		return gw_fail(err, GW_INVALID,
 			       "%s: pfn 0x%" PRIx64 " is of type 0x%x, expected an ordinary page",
@@ -59,11 +68,12 @@ static int apply_shared_info(struct gw_restore_guest *g, struct gw_error *err)
 	return 0;
 }
 
-/* A frame of a ring in start_info: the guest left its pfn there before it was suspended. */
+/* A frame of a ring in start_info: the guest left its pfn there before it was suspended. As in
+ * Xen's restore it may be a page of any type. */
 static int translate_ring(const struct gw_pv_restore *r, uint8_t *at, const char *what,
 			  uint64_t *mfn, struct gw_error *err)
 {
-	if (gw_pv_data_mfn(r, gw_pv_get_word(r->layout, at), what, mfn, err) < 0)
+	if (page_mfn(r, gw_pv_get_word(r->layout, at), what, mfn, err) < 0)
 		return -1;
 	gw_pv_put_word(r->layout, at, *mfn);
 	return 0;
@@ -156,6 +166,36 @@ static int pfn_to_mfn(void *opaque, enum gw_pv_ref ref, uint64_t *frame, struct 
 	return 0;
 }
 
+/*
+ * The hypervisor judges every descriptor in the pages of a GDT, and refuses with a bare error code.
+ * Its demand is checked here, where a refusal can name the descriptor.
+ */
+static int check_descriptors(struct gw_restore_guest *g, const uint8_t *context,
+			     struct gw_error *err)
+{
+	const struct gw_pv_layout *l = ((struct gw_pv_restore *)g->priv)->layout;
+	uint64_t ents = gw_pv_get_word(l, context + l->vcpu_gdt_ents);
+	const char *fault = NULL;
+
+	for (unsigned i = 0; !fault && i < (ents + GW_PV_DESCRIPTORS - 1) / GW_PV_DESCRIPTORS;
+	     i++) {
+		uint64_t mfn = gw_pv_get_word(l, gw_pv_word_at(l, context + l->vcpu_gdt, i));
+		struct gw_mapping mapping;
+		unsigned at;
+		void *page;
+
+		if (gw_domain_map(g->domain, 1, &mfn, false, &page, &mapping, err) < 0)
+			return gw_fail_in(err, "GDT frame %u", i);
+		fault = gw_pv_descriptors_fault(l->width, page, &at);
+		if (fault)
+			gw_fail(err, GW_INVALID,
+				"GDT frame %u: descriptor %u is 0x%016" PRIx64 ": %s", i, at,
+				gw_get_le64((uint8_t *)page + (size_t)at * 8), fault);
+		gw_domain_unmap(g->domain, &mapping);
+	}
+	return fault ? -1 : 0;
+}
+
 static int apply_basic(struct gw_restore_guest *g, uint32_t vcpu, struct gw_buffer *blob,
 		       struct gw_error *err)
 {
@@ -171,6 +211,9 @@ static int apply_basic(struct gw_restore_guest *g, uint32_t vcpu, struct gw_buff
 	memcpy(context, blob->data, blob->len);
 	g->rule = "pv-vcpu-gdt";
 	if (gw_pv_translate_context(l, vcpu, context, false, pfn_to_mfn, &t, err) < 0)
+		return -1;
+	g->rule = "pv-gdt-descriptor";
+	if (check_descriptors(g, context, err) < 0)
 		return -1;
 	g->rule = "pv-start-info";
 	if (vcpu == 0 && apply_start_info(g, t.start_info, err) < 0)

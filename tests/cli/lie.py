@@ -58,8 +58,8 @@ def lie(kind):
         put(context + 4984 + 24, 5 << 12)
     elif kind == "user-root":
         put(context + 4984 + 8, 0x2A << 12 | 1)
-    elif kind == "gdt-long":
-        put(context + 4960, 7169)
+    elif kind == "gdt-descriptor":
+        pages(0x24, 0x890000000067, 5 * 8)  # a TSS
     elif kind == "gdt-table":
         put(context + 4832, 0x30)
     elif kind == "start-info":

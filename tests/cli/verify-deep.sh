@@ -68,7 +68,7 @@ done
 
 lie root-type error pv-vcpu-root "cr3: pfn 0x5 is of type 0x0, expected an L4 page table"
 lie user-root error pv-vcpu-root "user cr3: pfn 0x2a is of type 0x3, expected an L4 page table"
-lie gdt-long error pv-vcpu-gdt "GDT of 7169 entries, at most 7168 expected"
+lie gdt-descriptor error pv-gdt-descriptor "GDT frame 0: descriptor 5 is 0x0000890000000067: neither a segment nor a call gate"
 lie gdt-table error pv-vcpu-gdt "GDT frame: pfn 0x30 is of type 0x1, expected an ordinary page"
 lie start-info error pv-start-info "start_info: pfn 0x3ff has no page"
 lie ring error pv-start-info "console ring: pfn 0x3ff has no page"

@@ -8,6 +8,7 @@
 #include "base/util.h"
 #include "format/x86/hvm_context.h"
 #include "format/libxc/image.h"
+#include "format/x86/pv_layout.h"
 #include "format/libxl/stream.h"
 #include "format/x86/policy.h"
 #include "format/xl/file.h"
@@ -19,6 +20,12 @@ const char *const model_registers[MODEL_WORDS] = {"rax", "rbx", "rcx", "rdx", "r
 /* Offsets in struct hvm_hw_cpu and in the 64-bit vcpu_guest_context. */
 static const unsigned hvm_at[MODEL_WORDS] = {512, 520, 528, 536, 640, 568};
 static const unsigned pv_at[MODEL_WORDS] = {600, 560, 608, 616, 648, 672};
+
+/* The bits of a word that a model may use: an address of a PV guest is canonical. */
+static unsigned bits_of(unsigned w)
+{
+	return w >= MODEL_WORDS - 2 ? 47 : 64; /* rip, rsp */
+}
 
 static uint64_t below(uint64_t *random, uint64_t n)
 {
@@ -53,7 +60,7 @@ void model_make(struct model *m, uint64_t *random)
 	m->tsc = (struct gw_tsc_info){.khz = 1000000, .nsec = random_next(random)};
 	for (unsigned v = 0; v < MODEL_VCPUS; v++)
 		for (unsigned w = 0; w < MODEL_WORDS; w++)
-			m->vcpus[v][w] = random_next(random);
+			m->vcpus[v][w] = random_next(random) >> (64 - bits_of(w));
 	m->wc_sec = (uint32_t)random_next(random);
 	m->emulator = (uint32_t)random_next(random);
 	m->emulator_len = (uint32_t)below(random, 40000) + 1;
@@ -102,7 +109,8 @@ void model_change(struct model *m, uint64_t *random)
 		m->tsc.incarnation ^= 1;
 		break;
 	case 5:
-		m->vcpus[i % MODEL_VCPUS][i % MODEL_WORDS] ^= UINT64_C(1) << below(random, 64);
+		m->vcpus[i % MODEL_VCPUS][i % MODEL_WORDS] ^=
+			UINT64_C(1) << below(random, bits_of(i % MODEL_WORDS));
 		break;
 	case 6:
 		m->wc_sec ^= 1;
@@ -361,7 +369,9 @@ static void put_pv(struct writer *w)
 		uint8_t context[5168], ext[64] = {0};
 		struct gw_vcpu_blob blob = {i, 0, context, sizeof(context)};
 
-		memset(context, (int)i, sizeof(context));
+		memset(context, 0, sizeof(context));
+		memset(context, (int)i, 512);
+		gw_put_le32(context + 512, GW_PV_VCPU_KERNEL);
 		for (unsigned r = 0; r < MODEL_WORDS; r++)
 			gw_put_le64(context + pv_at[r], w->m->vcpus[i][r]);
 		gw_vcpu_blob_append(&w->out, GW_REC_X86_PV_VCPU_BASIC, &blob, &w->err);

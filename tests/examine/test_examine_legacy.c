@@ -162,7 +162,7 @@ static void what_they_say(void **unused)
 	items_walk(file.data, file.len, items);
 	assert_int_equal(s->pv_info.guest_width, 4);
 	assert_int_equal(s->vcpus[1].basic, 0xaf0);
-	assert_int_equal(s->vcpus[1].blobs[GW_VCPU_BASIC].data[0], (31 + 3) & 0xff);
+	assert_int_equal(s->vcpus[1].blobs[GW_VCPU_BASIC].data[160], (7 * 160 + 31 + 3) & 0xff);
 	assert_int_equal(s->vcpus[1].extended, 128);
 	assert_int_equal(s->shared_info.data[100], (11 * 100 + 5) & 0xff);
 	items_free(items);

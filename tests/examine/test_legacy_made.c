@@ -5,6 +5,7 @@
  */
 #include "lib/gwtest.h"
 
+#include "format/x86/pv_layout.h"
 #include "base/clock.h"
 #include "base/util.h"
 
@@ -206,7 +207,9 @@ static void no_pfn_without_memory(void **unused)
 	struct legacy_out o = {.width = 8};
 	struct items *items = items_new();
 	const uint32_t entry = 1;
+	static uint8_t context[0x1430];
 
+	gw_put_le32(context + 512, GW_PV_VCPU_KERNEL);
 	legacy_put_long(&o, PAGES);
 	legacy_put_info(&o, &info);
 	legacy_put_frames(&o, PAGES, 8, 1);
@@ -216,7 +219,7 @@ static void no_pfn_without_memory(void **unused)
 	legacy_put_id(&o, GW_LEG_LAST_CHECKPOINT);
 	legacy_put_id(&o, GW_LEG_END);
 	legacy_put32(&o, 0);
-	legacy_put(&o, NULL, 0x1430);
+	legacy_put(&o, context, sizeof(context));
 	legacy_put(&o, NULL, 4096);
 	items_walk(o.bytes.data, o.bytes.len, items);
 	for (size_t i = 1; i < items->nr; i++)

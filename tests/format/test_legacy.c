@@ -391,7 +391,8 @@ static void check_vcpu(struct feed *f)
 
 	assert_int_equal(v->context_len, l->vcpu_size);
 	assert_false(v->assumed);
-	check_bytes(v->context, 0, l->vcpu_flags, 7, 31 * v->id + 3);
+	/* xmm0 to xmm15; see tests/data/pv_contexts.py. */
+	check_bytes(v->context, 160, 416, 7, 31 * v->id + 3);
 	/* The root of the page tables, identified by its pfn. */
 	assert_int_equal(
 		gw_pv_cr3_to_frame(l,
@@ -401,14 +402,18 @@ static void check_vcpu(struct feed *f)
 		assert_int_equal(gw_pv_get_word(l, v->context + l->vcpu_edx), 0x20);
 	assert_int_equal(v->ext_len, 128);
 	assert_memory_equal(v->ext, ext, 8);
-	check_bytes(v->ext, 8, 128, 5, 17 * v->id);
+	assert_true(gw_get_le64(v->ext + 8) ==
+		    UINT64_C(0xffffffff81000000) + 0x1000 * (uint64_t)v->id);
+	assert_true(gw_get_le64(v->ext + 16) == gw_get_le64(v->ext + 8) + 0x10);
 	if (f->r.header.xsave_bytes == 0) {
 		assert_null(v->xsave);
 		return;
 	}
 	assert_int_equal(v->xsave_mask, 7);
 	assert_int_equal(v->xsave_len, 848);
-	check_bytes(v->xsave, 0, 848, 3, 19 * v->id);
+	assert_true(gw_get_le64(v->xsave) == 7 && gw_get_le64(v->xsave + 8) == 7);
+	assert_memory_equal(v->xsave + 16, v->context, 512);
+	check_bytes(v->xsave, 592, 848, 3, 19 * v->id);
 }
 
 static void check_magic(struct feed *f)

@@ -12,6 +12,7 @@
 #include "format/rules/rules.h"
 #include "rulecheck.h"
 #include "rules_policy.h"
+#include "rules_pv_vcpu.h"
 #include "lib/feed.h"
 
 static void append(struct gw_buffer *buf, uint32_t type, const void *body, size_t len)
@@ -40,18 +41,6 @@ static void append_context(struct gw_buffer *buf)
 	};
 
 	append(buf, GW_REC_HVM_CONTEXT, context, sizeof(context));
-}
-
-static void append_vcpu(struct gw_buffer *buf, uint32_t type, uint32_t id, uint32_t len)
-{
-	static uint8_t raw[8192];
-	struct gw_vcpu_blob vcpu = {.vcpu_id = id, .blob = raw, .blob_len = len};
-	struct gw_error err = GW_ERROR_INIT;
-
-	memset(raw, 0, sizeof(raw));
-	gw_put_le32(raw, id);
-	gw_put_le32(raw + 4, type == GW_REC_X86_PV_VCPU_MSRS ? 0 : len);
-	assert_ok(gw_vcpu_blob_append(buf, type, &vcpu, &err), &err);
 }
 
 static void append_p2m(struct gw_buffer *buf, uint32_t start, uint32_t end)
@@ -91,17 +80,17 @@ static void append_letter(struct gw_buffer *buf, char letter)
 	case 'f':
 		return append_p2m(buf, 512, 1535);
 	case 'B':
-		return append_vcpu(buf, GW_REC_X86_PV_VCPU_BASIC, 0, 5168);
+		return rules_pv_append_vcpu(buf, GW_REC_X86_PV_VCPU_BASIC, 0, 5168);
 	case 'X':
-		return append_vcpu(buf, GW_REC_X86_PV_VCPU_EXTENDED, 0, 64);
+		return rules_pv_append_vcpu(buf, GW_REC_X86_PV_VCPU_EXTENDED, 0, 64);
 	case 'x':
-		return append_vcpu(buf, GW_REC_X86_PV_VCPU_XSAVE, 0, 592);
+		return rules_pv_append_vcpu(buf, GW_REC_X86_PV_VCPU_XSAVE, 0, 592);
 	case 'M':
-		return append_vcpu(buf, GW_REC_X86_PV_VCPU_MSRS, 0, 16);
+		return rules_pv_append_vcpu(buf, GW_REC_X86_PV_VCPU_MSRS, 0, 16);
 	case 'e':
-		return append_vcpu(buf, GW_REC_X86_PV_VCPU_MSRS, 70000, 0);
+		return rules_pv_append_vcpu(buf, GW_REC_X86_PV_VCPU_MSRS, 70000, 0);
 	case '1':
-		return append_vcpu(buf, GW_REC_X86_PV_VCPU_XSAVE, 1, 16);
+		return rules_pv_append_vcpu(buf, GW_REC_X86_PV_VCPU_XSAVE, 1, 16);
 	case 'N':
 		return append(buf, GW_REC_SHARED_INFO, zeros, GW_PAGE_SIZE);
 	case 'T':
@@ -490,7 +479,7 @@ static void bodies(void **state)
 	patched(PV, pv_word, 8, 8, 8192, "vcpu-id vcpu0-missing");
 	patched(PV, pv_word, 8, 12, 1, "record-reserved");
 	patched(PV, pv_word, 9, 16, 1, "vcpu-extended");
-	patched(PV, pv_word, 9, 20, 1, "vcpu-extended-size");
+	patched(PV, pv_word, 9, 20, 65, "vcpu-extended-size");
 	patched(PV, pv_word, 11, 20, 1, "vcpu-msrs");
 	patched(PV, pv_word, 4, 16, 0x400, "p2m-frame");
 	patched(PV, pv_word, 4, 16, 0x3ff, "");
@@ -735,6 +724,8 @@ int main(void)
 		cmocka_unit_test(headers),
 		cmocka_unit_test(pages),
 		cmocka_unit_test(bodies),
+		cmocka_unit_test(rules_pv_vcpu_broken_one_by_one),
+		cmocka_unit_test(rules_pv_vcpu_takes),
 		cmocka_unit_test(ends),
 		cmocka_unit_test(configs_limit_images),
 		cmocka_unit_test(sets_of_pages),

@@ -147,7 +147,8 @@ void legacy_make_context(struct legacy_maker *k, uint32_t vcpu, uint8_t *context
 
 	memset(context, 0, len);
 	legacy_fill(k, context, 512);
-	gw_put_le32(context + l->vcpu_flags, k->vcpu_info ? GW_PV_VCPU_ONLINE : 0);
+	gw_put_le32(context + l->vcpu_flags,
+		    GW_PV_VCPU_KERNEL | (k->vcpu_info ? GW_PV_VCPU_ONLINE : 0));
 	if (vcpu == 0)
 		gw_pv_put_word(l, context + l->vcpu_edx, k->at.start_info);
 	gw_pv_put_word(l, gw_pv_word_at(l, context + l->vcpu_cr, 3),

@@ -109,7 +109,7 @@ static void put_xsave(struct legacy_maker *k, struct legacy_made_vcpu *v)
 	uint8_t area[1024] = {0};
 
 	/* xcr0, xcr0_accum, then the area, whose header says that it is empty. */
-	gw_put_le64(area, 7);
+	gw_put_le64(area, len == 592 ? 3 : 7);
 	gw_put_le64(area + 8, len == 592 ? 3 : 7);
 	legacy_fill(k, area + 16, 512);
 	v->xsave_mask = 7;
@@ -132,6 +132,10 @@ static void put_vcpu(struct legacy_maker *k, uint32_t id)
 	legacy_put(&k->out, context, len);
 	if (k->made->ext_contexts) {
 		legacy_fill(k, ext, sizeof(ext));
+		/* Callbacks at canonical addresses, no MCA capabilities. */
+		gw_put_le64(ext + 8, gw_get_le64(ext + 8) >> 17);
+		gw_put_le64(ext + 16, gw_get_le64(ext + 16) >> 17);
+		gw_put_le64(ext + 32, 2);
 		gw_put_le32(ext, id);
 		gw_put_le32(ext + 4, sizeof(ext));
 		v->ext = k->out.bytes.len;

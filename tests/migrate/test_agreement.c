@@ -580,6 +580,74 @@ static void policies_agree(void **state)
 	assert_true(mutants < 250 || (tally.taken > mutants / 10 && tally.refused > mutants / 10));
 }
 
+/* Values of a vCPU's fields: addresses at the limits of Xen's checks, sizes, masks. */
+static uint64_t interesting_word(void)
+{
+	static const uint64_t values[] = {
+		UINT64_C(0x00007fffffffffff), UINT64_C(0x0000800000000000),
+		UINT64_C(0xffff7fffffffffff), UINT64_C(0xffff800000000000),
+		UINT64_C(0xffff87fffffff000), UINT64_C(0xffff880000000000),
+		UINT64_C(0x0000000100000000), UINT64_C(0x8000000000000000),
+		UINT64_C(0x00007ffffffff000), UINT64_MAX,
+	};
+
+	return random_below(2) ? values[random_below(GW_ARRAY_SIZE(values))]
+			       : UINT64_C(1) << random_below(64);
+}
+
+static bool is_vcpu(const struct part *part)
+{
+	uint32_t type = part->len > 24 ? gw_get_le32(part->data) : 0;
+
+	return (type >= GW_REC_X86_PV_VCPU_BASIC && type <= GW_REC_X86_PV_VCPU_XSAVE) ||
+	       type == GW_REC_X86_PV_VCPU_MSRS;
+}
+
+/* Changes a word inside the blob of some vCPU record, more often one that is not a trap handler. */
+static void damage_blob(struct parent *p)
+{
+	size_t at = random_below(p->n);
+	struct part *part;
+	size_t word;
+
+	while (!is_vcpu(&p->parts[at]))
+		at = (at + 1) % p->n;
+	part = &p->parts[at];
+	word = random_below((part->len - 16) / 8);
+	if (part->len > 5000 && random_below(4))
+		word = random_below(2) ? 64 + random_below(26) : 602 + random_below(44);
+	gw_put_le64(part->data + 16 + 8 * word,
+		    random_below(4) ? interesting_word() : (uint64_t)interesting());
+}
+
+/* Records as they were, with other contents in the vCPUs' blobs. */
+static void blobs_agree(void **state)
+{
+	unsigned long wrong = 0, done = 0;
+	struct gw_buffer bytes = {0};
+	struct tally tally = {0};
+
+	for (size_t i = 0; done < 1200; i++) {
+		struct parent mutant;
+
+		if (parents[i % NR].type != GW_GUEST_X86_PV)
+			continue;
+		copy_parent(&parents[i % NR], &mutant);
+		for (size_t n = 1 + random_below(2); n; n--)
+			damage_blob(&mutant);
+		join(&mutant, &bytes);
+		if (!agree(&mutant, &bytes, &tally))
+			print_message("  (mutant %lu)\n", done), wrong++;
+		free_parts(&mutant);
+		done++;
+	}
+	print_message("%lu mutants: %lu restored, %lu errors to both, %lu only to a restore\n",
+		      done, tally.taken, tally.refused, tally.deep);
+	gw_buffer_free(&bytes);
+	assert_int_equal(wrong, 0);
+	assert_true(tally.taken > done / 5 && tally.refused > done / 20 && tally.deep > 0);
+}
+
 static int load_parents(void **state)
 {
 	for (size_t i = 0; i < NR; i++)
@@ -600,6 +668,7 @@ int main(void)
 		cmocka_unit_test(parents_restore),
 		cmocka_unit_test(mutants_agree),
 		cmocka_unit_test(policies_agree),
+		cmocka_unit_test(blobs_agree),
 	};
 
 	return cmocka_run_group_tests_name("agreement", tests, load_parents, free_parents);

@@ -1,20 +1,15 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The rules for records of x86 PV guests.
+ * The rules for records of x86 PV guests: their order, and their bodies but for the blobs of vCPUs.
  */
-#include "format/rules/image.h"
+#include "format/rules/pv_internal.h"
 
 #include <string.h>
 
-#include "base/bytes.h"
 #include "base/util.h"
 
 /* Bits of rules->vcpus[], one for each kind of record. */
 enum kind { K_BASIC = 1, K_EXTENDED = 2, K_XSAVE = 4, K_MSRS = 8 };
-
-/* Sizes of extended state that Xen accepts: none, or at least the legacy area and the header. */
-#define XSAVE_NONE 16u
-#define XSAVE_AREA (16u + 512u + 64u)
 
 static bool all_zero(const uint8_t *p, size_t len)
 {
@@ -92,55 +87,18 @@ static int check_p2m(struct gw_image_rules *rules, const struct gw_record *rec,
 	return rc;
 }
 
-/* The blob begins with its own vCPU number and size, which Xen uses. */
-static int check_extended(struct gw_image_rules *rules, const struct gw_record *rec,
-			  const struct gw_vcpu_blob *vcpu, struct gw_error *err)
-{
-	struct gw_reporter *r = &rules->reporter;
-	int rc = 0;
-
-	if (vcpu->blob_len < 8)
-		return gw_broken(r, R_VCPU_BODY, rec->offset, rec, err,
-				 "context has %u bytes, at least 8 expected", vcpu->blob_len);
-	if (gw_get_le32(vcpu->blob) != vcpu->vcpu_id)
-		rc |= gw_broken(r, R_VCPU_EXTENDED, rec->offset, rec, err,
-				"the context names vCPU %u, the record names vCPU %u",
-				gw_get_le32(vcpu->blob), vcpu->vcpu_id);
-	if (gw_get_le32(vcpu->blob + 4) != vcpu->blob_len)
-		rc |= gw_broken(r, R_VCPU_EXTENDED_SIZE, rec->offset, rec, err,
-				"the context gives its size as %u bytes, the record has %u",
-				gw_get_le32(vcpu->blob + 4), vcpu->blob_len);
-	return rc;
-}
-
-static int check_msr_entries(struct gw_image_rules *rules, const struct gw_record *rec,
-			     const struct gw_vcpu_blob *vcpu, struct gw_error *err)
-{
-	for (uint32_t offset = 0; offset < vcpu->blob_len; offset += 16)
-		if (gw_get_le32(vcpu->blob + offset + 4))
-			return gw_broken(&rules->reporter, R_VCPU_MSRS, rec->offset, rec, err,
-					 "the reserved field of MSR 0x%x is 0x%x",
-					 gw_get_le32(vcpu->blob + offset),
-					 gw_get_le32(vcpu->blob + offset + 4));
-	return 0;
-}
-
 static int check_blob(struct gw_image_rules *rules, const struct gw_record *rec,
 		      const struct gw_vcpu_blob *vcpu, struct gw_error *err)
 {
 	switch (rec->type) {
+	case GW_REC_X86_PV_VCPU_BASIC:
+		return gw_rules_pv_basic(rules, rec, vcpu, err);
 	case GW_REC_X86_PV_VCPU_EXTENDED:
-		return check_extended(rules, rec, vcpu, err);
+		return gw_rules_pv_extended(rules, rec, vcpu, err);
 	case GW_REC_X86_PV_VCPU_XSAVE:
-		if (vcpu->blob_len != XSAVE_NONE && vcpu->blob_len < XSAVE_AREA)
-			return gw_broken(&rules->reporter, R_VCPU_XSAVE, rec->offset, rec, err,
-					 "state has %u bytes, expected %u or at least %u",
-					 vcpu->blob_len, XSAVE_NONE, XSAVE_AREA);
-		return 0;
-	case GW_REC_X86_PV_VCPU_MSRS:
-		return check_msr_entries(rules, rec, vcpu, err);
+		return gw_rules_pv_xsave(rules, rec, vcpu, err);
 	default:
-		return 0;
+		return gw_rules_pv_msrs(rules, rec, vcpu, err);
 	}
 }
 

@@ -17,7 +17,9 @@
 #define GW_PV_PTE_PRESENT	UINT64_C(0x1)
 #define GW_PV_PTE_PSE		UINT64_C(0x80) /* above L1: a superpage, which PV guests do not have */
 #define GW_PV_PTE_FRAME		UINT64_C(0x000ffffffffff000)
-#define GW_PV_GDT_ENTS_MAX	7168u	       /* FIRST_RESERVED_GDT_ENTRY */
+#define GW_PV_GDT_ENTS_MAX	7168u /* FIRST_RESERVED_GDT_ENTRY */
+#define GW_PV_LDT_ENTS_MAX	8192u
+#define GW_PV_VCPU_KERNEL	UINT32_C(0x4)  /* VGCF_in_kernel in flags */
 #define GW_PV_VCPU_ONLINE	UINT32_C(0x20) /* VGCF_online in flags */
 #define GW_PV_EXTENDED_MAX	128u	       /* of an X86_PV_VCPU_EXTENDED blob */
 #define GW_PV_XSAVE_MIN		16u
@@ -41,9 +43,14 @@ struct gw_pv_layout {
 	uint32_t vcpu_size;
 	uint32_t vcpu_flags;	/* u32 used of a word */
 	uint32_t vcpu_edx;	/* word: user_regs.edx / rdx */
+	uint32_t vcpu_eflags;	/* word */
+	uint32_t vcpu_ldt;	/* word: its address */
+	uint32_t vcpu_ldt_ents; /* word */
 	uint32_t vcpu_gdt;	/* 16 words */
 	uint32_t vcpu_gdt_ents; /* word */
 	uint32_t vcpu_cr;	/* 8 words */
+	uint32_t vcpu_dr;	/* 8 words */
+	uint32_t vcpu_assist;	/* word: vm_assist */
 
 	/* shared_info */
 	uint32_t shared_pending, shared_mask; /* evtchn_pending, evtchn_mask */
@@ -55,6 +62,21 @@ struct gw_pv_layout {
 	uint32_t start_nr_pages, start_shared_info, start_flags, start_store, start_store_evtchn,
 		start_console, start_console_evtchn;
 };
+
+/* An address that a 64-bit processor with 48 bits of virtual addresses takes. */
+static inline bool gw_pv_is_canonical(uint64_t address)
+{
+	uint64_t high = address >> 47;
+
+	return high == 0 || high == UINT64_C(0x1ffff);
+}
+
+/* An address that can be a 64-bit guest's: Xen's own are the slots GW_PV64_L4_XEN_FIRST to _LAST.
+ * Addresses above them count even if they are not canonical, as they do in Xen. */
+static inline bool gw_pv_is_guests(uint64_t address)
+{
+	return address < UINT64_C(1) << 47 || address >= UINT64_C(0xffff880000000000);
+}
 
 /* NULL for a width that is neither 4 nor 8. */
 const struct gw_pv_layout *gw_pv_layout(unsigned width);

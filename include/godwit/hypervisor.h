@@ -342,6 +342,13 @@ struct gw_domain_config {
 	 * below 4 GiB of an HVM guest.
 	 */
 	uint64_t max_pfns;
+	/*
+	 * Memory backend, PV, for a check: a page table with bad entries is not refused. Its fault
+	 * (GW_INVALID: pfn and level of the table, the slot, and why) is reported, once, and the
+	 * table is used without those entries. NULL: it is refused.
+	 */
+	void (*bad_table)(void *owner, const struct gw_error *fault);
+	void *bad_table_owner;
 };
 
 struct gw_host;

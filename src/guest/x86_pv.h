@@ -40,9 +40,14 @@ struct gw_pv_restore {
 	struct gw_x86_stash x86;
 	const struct gw_pv_layout *layout; /* NULL before X86_PV_INFO */
 	uint64_t nr_pfns;		   /* 0 before X86_PV_P2M_FRAMES */
-	uint64_t *mfns;			   /* of pfn, plus 1; 0: none */
-	uint8_t *types;	  /* of pfn, enum gw_page_type as the stream gave it last */
-	uint64_t *frames; /* pfns of the pages that hold the P2M */
+	/*
+	 * The arrays are mappings, which take memory only where they are written: the P2M of a
+	 * sparse guest is much larger than the guest.
+	 */
+	uint64_t mapped_pfns; /* entries of mfns */
+	uint64_t *mfns;	      /* of pfn, plus 1; 0: none */
+	uint8_t *types;	      /* of pfn, enum gw_page_type as the stream gave it last */
+	uint64_t *frames;     /* pfns of the pages that hold the P2M */
 	size_t nr_frames;
 	const uint64_t *m2p;
 	uint64_t max_mfn;

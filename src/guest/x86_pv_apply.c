@@ -221,8 +221,12 @@ static int apply_basic(struct gw_restore_guest *g, uint32_t vcpu, struct gw_buff
 	g->rule = "pv-table-tree";
 	gw_put_le32(context + l->vcpu_flags,
 		    gw_get_le32(context + l->vcpu_flags) | GW_PV_VCPU_ONLINE);
-	return gw_domain_set_vcpu(g->domain, vcpu, GW_REC_X86_PV_VCPU_BASIC, context, blob->len,
-				  err);
+	if (gw_domain_set_vcpu(g->domain, vcpu, GW_REC_X86_PV_VCPU_BASIC, context, blob->len,
+			       err) == 0)
+		return 0;
+	if (err && err->rule)
+		g->rule = err->rule;
+	return -1;
 }
 
 static int apply_vcpu(struct gw_restore_guest *g, uint32_t vcpu, struct gw_error *err)
@@ -256,15 +260,12 @@ static int apply_vcpu(struct gw_restore_guest *g, uint32_t vcpu, struct gw_error
 	return 0;
 }
 
-/* A restore that goes on after faults pins a refused batch one by one, to find each bad table. */
+/* A restore that goes on after faults pins one by one, to find each table that is refused. */
 static int pin_batch(struct gw_restore_guest *g, size_t n, const uint64_t *mfns,
 		     const uint8_t *types, struct gw_error *err)
 {
-	if (gw_domain_pin(g->domain, n, mfns, types, err) == 0)
-		return 0;
-	if (!g->faults.report || err->code != GW_INVALID)
-		return -1;
-	gw_error_clear(err);
+	if (!g->faults.report)
+		return gw_domain_pin(g->domain, n, mfns, types, err);
 	for (size_t i = 0; i < n; i++) {
 		g->rule = "pv-table-tree";
 		if (gw_domain_pin(g->domain, 1, mfns + i, types + i, err) < 0 &&
@@ -282,7 +283,10 @@ static int pin_tables(struct gw_restore_guest *g, struct gw_error *err)
 	size_t n = 0;
 
 	for (uint64_t pfn = 0; pfn < r->nr_pfns; pfn++) {
-		if (gw_page_table_level(r->types[pfn]) == 0 || !(r->types[pfn] & GW_PAGE_PINNED))
+		unsigned level = gw_page_table_level(r->types[pfn]);
+
+		/* Xen does not look at the pin of a level that the guest does not have. */
+		if (level == 0 || level > r->layout->levels || !(r->types[pfn] & GW_PAGE_PINNED))
 			continue;
 		mfns[n] = gw_pv_new_mfn(r, pfn);
 		types[n] = r->types[pfn];

@@ -81,14 +81,10 @@ int gw_pv_normalise(const struct gw_pv_p2m *p2m, uint64_t pfn, unsigned level, c
 	return 0;
 }
 
+/* Its flags matter to Xen only once the table is in use. */
 static int check_pte(const struct gw_pv_restore *r, uint64_t pfn, unsigned level, unsigned slot,
 		     uint64_t pte, struct gw_error *err)
 {
-	if (level > 1 && (pte & GW_PV_PTE_PSE))
-		return gw_fail(err, GW_INVALID,
-			       "pfn 0x%" PRIx64
-			       ", an L%u page table, entry %u: superpage (0x%" PRIx64 ")",
-			       pfn, level, slot, pte);
 	if (gw_pv_pte_frame(pte) >= r->nr_pfns)
 		return gw_fail(err, GW_INVALID,
 			       "pfn 0x%" PRIx64 ", an L%u page table, entry %u: pfn 0x%" PRIx64
@@ -107,8 +103,6 @@ int gw_pv_localise(struct gw_restore_guest *g, uint64_t pfn, unsigned level, voi
 	g->rule = "pv-table-entry";
 	if (!r->layout || r->nr_pfns == 0)
 		return gw_fail(err, GW_INVALID, "a page table before the P2M's size is known");
-	if (check_level(r->layout, level, err) < 0)
-		return gw_fail_in(err, "pfn 0x%" PRIx64, pfn);
 	for (unsigned i = 0; i < GW_PV_PTES; i++) {
 		ptes[i] = gw_get_le64(gw_pv_pte_at(page, i));
 		if (gw_pv_is_xens(r->layout, level, i, ptes[i]))
@@ -119,7 +113,7 @@ int gw_pv_localise(struct gw_restore_guest *g, uint64_t pfn, unsigned level, voi
 			return -1;
 		pfns[n++] = gw_pv_pte_frame(ptes[i]);
 	}
-	g->rule = "domain-size";
+	g->rule = "domain-size"; /* all these pfns are valid, so only their number can be wrong */
 	/* What it refers to may come later in the stream, but needs its mfn now. */
 	if (gw_restore_populate(g, n, pfns, NULL, err) < 0)
 		return gw_fail_in(err, "the pages that page table pfn 0x%" PRIx64 " refers to",

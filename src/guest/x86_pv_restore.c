@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "base/util.h"
 #include "guest/x86_pv.h"
@@ -17,6 +18,12 @@ static int setup(struct gw_restore_guest *g, struct gw_error *err)
 	return g->priv ? 0 : gw_fail_errno(err, "the state of a restore");
 }
 
+static void release(void *array, size_t size, size_t n)
+{
+	if (array)
+		munmap(array, n * size);
+}
+
 static void cleanup(struct gw_restore_guest *g)
 {
 	struct gw_pv_restore *r = g->priv;
@@ -26,9 +33,9 @@ static void cleanup(struct gw_restore_guest *g)
 	for (size_t i = 0; i < (size_t)r->nr_vcpus * GW_PV_VCPU_KINDS; i++)
 		gw_buffer_free(&r->vcpus[i]);
 	free(r->vcpus);
-	free(r->mfns);
-	free(r->types);
-	free(r->frames);
+	release(r->mfns, sizeof(*r->mfns), r->mapped_pfns);
+	release(r->types, sizeof(*r->types), r->nr_pfns);
+	release(r->frames, sizeof(*r->frames), r->nr_frames);
 	gw_buffer_free(&r->shared_info);
 	gw_x86_stash_free(&r->x86, g);
 	free(r);
@@ -91,17 +98,16 @@ static int take_info(struct gw_pv_restore *r, const struct gw_record *rec, struc
 	return 0;
 }
 
-/* A bigger array with the old contents, the rest zero; the old one is freed. */
+/* A bigger array with the old contents, the rest zero. It takes memory only where it is written. */
 static int grow(void *array, size_t size, size_t old, size_t n, struct gw_error *err)
 {
 	void **p = array;
-	void *bigger = calloc(n, size);
+	void *bigger = *p ? mremap(*p, old * size, n * size, MREMAP_MAYMOVE)
+			  : mmap(NULL, n * size, PROT_READ | PROT_WRITE,
+				 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 
-	if (!bigger)
+	if (bigger == MAP_FAILED)
 		return gw_fail_errno(err, "a P2M of %zu entries", n);
-	if (*p)
-		memcpy(bigger, *p, old * size);
-	free(*p);
 	*p = bigger;
 	return 0;
 }
@@ -110,8 +116,11 @@ static int grow_p2m(struct gw_pv_restore *r, uint64_t nr_pfns, size_t nr_frames,
 		    struct gw_error *err)
 {
 	if (nr_pfns > r->nr_pfns) {
-		if (grow(&r->mfns, sizeof(*r->mfns), r->nr_pfns, nr_pfns, err) < 0 ||
-		    grow(&r->types, sizeof(*r->types), r->nr_pfns, nr_pfns, err) < 0)
+		if (r->mapped_pfns < nr_pfns &&
+		    grow(&r->mfns, sizeof(*r->mfns), r->mapped_pfns, nr_pfns, err) < 0)
+			return -1;
+		r->mapped_pfns = nr_pfns;
+		if (grow(&r->types, sizeof(*r->types), r->nr_pfns, nr_pfns, err) < 0)
 			return -1;
 		r->nr_pfns = nr_pfns;
 	}
@@ -125,7 +134,11 @@ static int grow_p2m(struct gw_pv_restore *r, uint64_t nr_pfns, size_t nr_frames,
 	return 0;
 }
 
-/* May come again, longer: guests grow. The record's own length stands for the size it claims. */
+/*
+ * May come again, longer: guests grow. The record's own length stands for the size it claims. There
+ * is no other bound: pfns without a page cost nothing, so a sparse guest may have many more of them
+ * than its memory, and only its pages are counted (x86_pv_p2m_frames of Xen's libxc).
+ */
 static int take_p2m_frames(struct gw_restore_guest *g, const struct gw_record *rec,
 			   struct gw_error *err)
 {
@@ -136,12 +149,6 @@ static int take_p2m_frames(struct gw_restore_guest *g, const struct gw_record *r
 		return gw_fail(err, GW_INVALID, "X86_PV_P2M_FRAMES before X86_PV_INFO");
 	if (gw_p2m_frames_decode(rec, r->layout->width, &frames, err) < 0)
 		return -1;
-	g->rule = "domain-size";
-	if (frames.end_pfn >= g->max_pfns)
-		return gw_fail(err, GW_INVALID,
-			       "last pfn 0x%x: the domain may have %" PRIu64 " pages",
-			       frames.end_pfn, g->max_pfns);
-	g->rule = NULL;
 
 	size_t first = frames.start_pfn / r->layout->fpp;
 
@@ -270,8 +277,6 @@ static int static_data_complete(struct gw_restore_guest *g, unsigned *missing, s
 	if (!g->domain->pv)
 		return gw_fail(err, GW_UNSUPPORTED, "domain %u is not a PV domain",
 			       g->domain->domid);
-	if (g->max_pfns == 0 && gw_domain_nr_pfns(g->domain, &g->max_pfns, err) < 0)
-		return -1;
 	if (set_width(g, err) < 0 || make_vcpus(g, err) < 0 ||
 	    gw_domain_m2p(g->domain, &r->m2p, &r->max_mfn, err) < 0)
 		return -1;

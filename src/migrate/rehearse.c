@@ -17,6 +17,8 @@
 
 /* What of a vCPU's id may be believed when room is made for it: the memory backend's own limit. */
 #define MAX_VCPUS      4096u
+#define PAGES_MAX      (UINT64_C(1) << 28) /* 1 TiB */
+#define HVM_PFNS_MAX   (UINT64_C(1) << 32)
 #define TIMES_PER_RULE 40u
 
 static void needs_pfn(struct gw_rehearsal *r, uint64_t pfn)
@@ -65,36 +67,6 @@ void gw_rehearsal_record(struct gw_rehearsal *r, enum gw_layer layer, const stru
 	default:
 		break;
 	}
-}
-
-/* A domain with room for the image, and no more than this machine can hold. */
-static struct gw_domain *make_domain(const struct gw_rehearsal *r, enum gw_guest_type type,
-				     struct gw_error *err)
-{
-	struct gw_host *host = gw_host_open("memory:", err);
-	struct gw_domain_config config = {
-		.name = "verify",
-		.type = type,
-		.vcpus = GW_MAX(r->nr_vcpus, 1u),
-		.seed = 1,
-	};
-	struct gw_domain *d = NULL;
-	uint64_t free_pages;
-
-	if (!host)
-		return NULL;
-	free_pages = gw_host_free_pages(host);
-	config.max_pages = GW_MIN(GW_MAX(r->nr_pfns, UINT64_C(1)), free_pages);
-	/* Pages that come again count again, so this errs only for images near the limit. */
-	if (config.max_pages < r->nr_pfns && r->populated > free_pages)
-		gw_fail(err, GW_NO_MEMORY,
-			"--deep holds the domain in memory: the image has %" PRIu64
-			" pages, this machine has room for %" PRIu64,
-			r->populated, free_pages);
-	else
-		d = gw_host_create(host, &config, err);
-	gw_host_close(host);
-	return d;
 }
 
 /* Findings */
@@ -150,6 +122,55 @@ static void on_refused(void *owner, const struct gw_refusal *refusal)
 		snprintf(finding.text + len, sizeof(finding.text) - (size_t)len,
 			 " (further findings of this rule are not reported)");
 	gw_finding_report(s->args->findings, &finding, NULL);
+}
+
+/* gw_domain_config.bad_table: a page table that Xen would refuse. */
+static void on_bad_table(void *owner, const struct gw_error *fault)
+{
+	struct gw_refusal refusal = {.rule = "pv-table-tree"};
+
+	snprintf(refusal.text, sizeof(refusal.text), "%.*s", (int)sizeof(refusal.text) - 1,
+		 fault->text);
+	on_refused(owner, &refusal);
+}
+
+/*
+ * A domain with room for the image, and no more than its config gives it or this machine can hold.
+ */
+static struct gw_domain *make_domain(const struct gw_rehearsal *r, struct stage *s,
+				     struct gw_error *err)
+{
+	struct gw_host *host = gw_host_open("memory:", err);
+	struct gw_domain_config config = {
+		.name = "verify",
+		.type = s->args->guest,
+		.vcpus = GW_MAX(r->nr_vcpus, 1u),
+		.seed = 1,
+		.bad_table = on_bad_table,
+		.bad_table_owner = s,
+	};
+	struct gw_domain *d = NULL;
+	uint64_t free_pages;
+
+	if (!host)
+		return NULL;
+	free_pages = gw_host_free_pages(host);
+	if (s->args->guest == GW_GUEST_X86_HVM)
+		config.max_pfns = GW_MIN(GW_MAX(r->nr_pfns, UINT64_C(1)), HVM_PFNS_MAX);
+	config.max_pages = GW_MIN(r->nr_pfns, PAGES_MAX);
+	if (s->args->max_pages)
+		config.max_pages = GW_MIN(config.max_pages, s->args->max_pages);
+	config.max_pages = GW_MAX(config.max_pages, UINT64_C(1));
+	/* Pages that come again count again, so this errs only for images near the limit. */
+	if (config.max_pages > free_pages && r->populated > free_pages)
+		gw_fail(err, GW_NO_MEMORY,
+			"--deep holds the domain in memory: the image has %" PRIu64
+			" pages, this machine has room for %" PRIu64,
+			r->populated, free_pages);
+	else
+		d = gw_host_create(host, &config, err);
+	gw_host_close(host);
+	return d;
 }
 
 /*
@@ -219,7 +240,7 @@ int gw_rehearse(const struct gw_rehearsal *r, const struct gw_rehearsal_args *ar
 		struct gw_error *err)
 {
 	struct stage s = {.args = args};
-	struct gw_domain *d = make_domain(r, args->guest, err);
+	struct gw_domain *d = make_domain(r, &s, err);
 	int rc;
 
 	if (!d)

@@ -7,9 +7,17 @@
 #include "base/util.h"
 #include "guest/faults.h"
 
-static int check_pfn(struct gw_restore_guest *g, uint64_t pfn, struct gw_error *err)
+/*
+ * As libxc judges: a PV guest's P2M bounds all pfns; an HVM guest may have any, but its domain here
+ * has a bound for those that get a page.
+ */
+static int check_pfn(struct gw_restore_guest *g, uint64_t pfn, unsigned type, struct gw_error *err)
 {
-	if (pfn < g->max_pfns && g->ops->pfn_is_valid(g, pfn))
+	bool hvm = g->domain->type == GW_GUEST_X86_HVM;
+
+	if (hvm && !gw_page_is_populated(type))
+		return 0;
+	if ((!hvm || pfn < g->max_pfns) && g->ops->pfn_is_valid(g, pfn))
 		return 0;
 	g->rule = "domain-size";
 	return gw_fail(err, GW_INVALID, "pfn 0x%llx is beyond domain %u, which has 0x%llx pfns",
@@ -28,7 +36,7 @@ int gw_restore_judge_pages(struct gw_restore_guest *g, const struct gw_image_rea
 		b->pfns[i] = gw_page_entry_pfn(entry);
 		b->types[i] = (uint8_t)type;
 		b->nr_pages += gw_page_has_data(type);
-		if (check_pfn(g, b->pfns[i], err) == 0)
+		if (check_pfn(g, b->pfns[i], type, err) == 0)
 			continue;
 		if (!gw_restore_survives(g, err))
 			return -1;

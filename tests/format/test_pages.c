@@ -91,7 +91,11 @@ static bool has_fault(const struct guest *g, enum fault fault, uint64_t entry)
 	case TYPE:
 		return type >= 5 && type <= 8;
 	case PFN:
-		return (entry & 0xfffffffffffff) >= g->end;
+		/* Of an HVM guest libxc checks no pfn; the reserved types, BROKEN and XTAB get no
+		 * page. */
+		return (entry & 0xfffffffffffff) >= g->end &&
+		       !(g->type == GW_GUEST_X86_HVM &&
+			 ((type >= 5 && type <= 8) || type == 0xd || type == 0xf));
 	case LEVEL:
 		return g->width == 4 && table && level == 4;
 	case TABLES:

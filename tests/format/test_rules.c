@@ -378,7 +378,8 @@ static void pages(void **state)
 	patched(HVM, hvm_word, p, 8, 1, "page-data-length");
 	patched(HVM, hvm_word, p, 12, 1, "page-data-reserved");
 	patched(HVM, hvm_word, p, 20, 0xf0100000, "page-data-reserved");
-	patched(HVM, hvm_word, p, 20, 0xf0010000, "page-data-pfn"); /* 2^48 */
+	patched(HVM, hvm_word, p, 20, 0xe0010000, "page-data-pfn"); /* 2^48 */
+	patched(HVM, hvm_word, p, 20, 0xf0010000, ""); /* without a page: libxc takes any */
 	patched(HVM, hvm_word, p, 28, 0x10000000, "page-data-tables");
 	for (uint32_t type = 5; type <= 8; type++) {
 		patched(HVM, hvm_word, p, 20, type << 28, "page-data-type");

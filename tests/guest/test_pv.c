@@ -24,7 +24,7 @@ static const struct stream streams[] = {
 	{"xen417/tiny-pv.migrate-debug-fwd.xz", NULL, 5, 900},
 	{"xen-code/v2_46_pv64_w64_live_1024.xz", "xen-code/v2_46_pv64_w64_live_1024.manifest.xz",
 	 15, 2500},
-	{"xen-code/v3_422_pv32_live_1024.xz", "xen-code/v3_422_pv32_live_1024.manifest.xz", 13,
+	{"xen-code/v3_422_pv32_live_1024.xz", "xen-code/v3_422_pv32_live_1024.manifest.xz", 12,
 	 2500},
 	{"xen-code/v3_422_pv64_1024.xz", "xen-code/v3_422_pv64_1024.manifest.xz", 15, 2500},
 };

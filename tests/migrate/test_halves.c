@@ -186,8 +186,9 @@ static void test_leaves_pages_out(void **state)
 	gw_error_clear(&err);
 	g.faults = (struct gw_restore_faults){.report = on_fault, .owner = &faults};
 	assert_ok(gw_restore_judge_pages(&g, &r.reader, 0, b, &err), &err);
-	assert_int_equal(faults.nr, nr_beyond);
-	assert_non_null(strstr(faults.last.text, "pfn 0xf9c is beyond domain"));
+	/* Every fifth entry asks for no page: it may name any pfn. */
+	assert_int_equal(faults.nr, nr_beyond / 5 * 4);
+	assert_non_null(strstr(faults.last.text, "pfn 0xf9d is beyond domain"));
 	assert_null(g.rule);
 	place = (struct place){.fd = r.file, .offset = r.at[0]};
 	assert_int_equal(gw_restore_apply(&memory, b, &source, &err), GW_READ_OK);
@@ -196,7 +197,7 @@ static void test_leaves_pages_out(void **state)
 	faults.nr = 0;
 	g.max_pfns = 1;
 	assert_ok(gw_restore_judge_pages(&g, &r.reader, GW_BATCH_MAX, b, &err), &err);
-	assert_int_equal(faults.nr, GW_BATCH_MAX);
+	assert_true(faults.nr >= GW_BATCH_MAX / 5 * 4 && faults.nr <= GW_BATCH_MAX / 5 * 4 + 4);
 	assert_int_equal(gw_restore_apply(&memory, b, &source, &err), GW_READ_OK);
 	assert_int_equal(place.offset, r.at[2]);
 	/* A batch without contents: nothing is read. */

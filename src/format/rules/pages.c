@@ -7,6 +7,7 @@
 /* Limits for the entries of a record, which depend on the guest. */
 struct limits {
 	uint64_t end;	   /* one past the highest pfn */
+	bool any_pfn;	   /* an entry that asks for no page may name any */
 	unsigned reserved; /* a bit for each type that is not defined */
 	unsigned tables;   /* a bit for each type of page table, if the guest has none */
 	unsigned too_deep; /* a bit for each type of page table that it has no level for */
@@ -19,6 +20,7 @@ static struct limits limits_of(const struct gw_image_rules *rules)
 	bool pv = rules->facts.type == GW_GUEST_X86_PV;
 	struct limits l = {
 		.end = pv && rules->p2m_seen ? rules->facts.pv_max_pfn + 1 : rules->max_pfns,
+		.any_pfn = rules->facts.type == GW_GUEST_X86_HVM,
 	};
 
 	for (unsigned type = 0; type < 16; type++) {
@@ -34,6 +36,12 @@ static struct limits limits_of(const struct gw_image_rules *rules)
 	return l;
 }
 
+/* libxc checks no pfn of an HVM guest; one that gets no page does no harm. */
+static bool is_beyond(const struct limits *l, uint64_t end, unsigned type)
+{
+	return end > l->end && !(l->any_pfn && !gw_page_is_populated(type));
+}
+
 /* An image has a million entries and hardly ever a fault, so this quick check comes first. */
 static bool all_well(const struct limits *l, const uint64_t *entries, size_t n)
 {
@@ -46,7 +54,7 @@ static bool all_well(const struct limits *l, const uint64_t *entries, size_t n)
 		run = gw_page_entry_run(entries + i, n - i);
 		if (first & GW_PAGE_ENTRY_RESERVED ||
 		    TYPE_BIT(gw_page_entry_type(first)) & bad_types ||
-		    gw_page_entry_pfn(first) + run > l->end)
+		    is_beyond(l, gw_page_entry_pfn(first) + run, gw_page_entry_type(first)))
 			return false;
 	}
 	return true;
@@ -70,7 +78,7 @@ static struct faults find_faults(const struct limits *l, const uint64_t *entries
 	for (size_t i = 0; i < n; i++) {
 		unsigned type = TYPE_BIT(gw_page_entry_type(entries[i]));
 
-		if (gw_page_entry_pfn(entries[i]) >= l->end)
+		if (is_beyond(l, gw_page_entry_pfn(entries[i]) + 1, gw_page_entry_type(entries[i])))
 			note(&f.pfn, i);
 		if (entries[i] & GW_PAGE_ENTRY_RESERVED)
 			note(&f.reserved, i);

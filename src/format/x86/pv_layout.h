@@ -15,6 +15,7 @@
 
 #define GW_PV_PTES		512u
 #define GW_PV_PTE_PRESENT	UINT64_C(0x1)
+#define GW_PV_PTE_RW		UINT64_C(0x2)
 #define GW_PV_PTE_PSE		UINT64_C(0x80) /* above L1: a superpage, which PV guests do not have */
 #define GW_PV_PTE_FRAME		UINT64_C(0x000ffffffffff000)
 #define GW_PV_GDT_ENTS_MAX	7168u /* FIRST_RESERVED_GDT_ENTRY */

@@ -13,11 +13,14 @@
 #include <godwit/control.h>
 
 #include "base/buffer.h"
-#include "format/x86/pv_layout.h"
+#include "format/x86/pv_tables.h"
 #include "hypervisor/held.h"
 
 #define GW_MEMORY_HVM_PARAMS   39u /* HVM_NR_PARAMS of Xen 4.17 and later */
 #define GW_MEMORY_VCPU_RECORDS 4u  /* BASIC, EXTENDED, XSAVE, MSRS */
+
+/* No PV guest has a pfn as high as this: X86_PV_P2M_FRAMES has 32 bits for one. */
+#define GW_MEMORY_PV_PFNS (UINT64_C(1) << 32)
 
 /* Frames of a PV machine below this are Xen's own. */
 #define GW_MEMORY_XEN_FRAMES 0x400u
@@ -58,9 +61,9 @@ struct gw_memory_frames {
 /* PV only. */
 struct gw_memory_pv {
 	const struct gw_pv_layout *layout;
-	uint64_t *m2p;	/* frames.nr entries, GW_INVALID_PFN where there is none */
-	uint64_t *p2m;	/* max_pfns entries, 0: none (mfn 0 is Xen's) */
-	uint32_t *refs; /* of a frame as a page table; frames.nr entries */
+	uint64_t *m2p;		    /* frames.nr entries, GW_INVALID_PFN where there is none */
+	uint64_t *p2m;		    /* GW_MEMORY_PV_PFNS entries, 0: none (mfn 0 is Xen's) */
+	struct gw_pv_tables tables; /* and what else its frames are used for */
 	/* The permutation mfns come from. */
 	uint64_t seed, cursor;
 	unsigned bits;
@@ -81,9 +84,10 @@ struct gw_memory_domain {
 	struct gw_held held;
 	struct gw_memory_host *host;
 	uint64_t max_pages; /* it may have, wherever they are */
-	uint64_t max_pfns;  /* one past the highest that may have one */
-	uint64_t top;	    /* one past the highest that ever had one */
-	bool built;	    /* what top was when it was restored is all it needs */
+	/* One past the highest that may have one. PV: bounds nothing, and grows with the guest. */
+	uint64_t max_pfns;
+	uint64_t top; /* one past the highest that ever had one */
+	bool built;   /* what top was when it was restored is all it needs */
 	unsigned vcpus;
 	/*
 	 * Guards all that changes while the guest of guest.c runs: each of its steps holds
@@ -166,6 +170,8 @@ int gw_memory_populate(struct gw_domain *d, size_t n, const uint64_t *pfns, uint
 		       size_t *done, struct gw_error *err);
 int gw_memory_ranges(struct gw_domain *d, struct gw_pfn_range **ranges, size_t *n,
 		     struct gw_error *err);
+/* What it can have at most, on this host. */
+uint64_t gw_memory_most_pages(const struct gw_memory_domain *m);
 /* nr_pfns, with the lock held. */
 uint64_t gw_memory_nr_pfns(const struct gw_memory_domain *m);
 int gw_memory_logdirty_start(struct gw_domain *d, struct gw_error *err);
@@ -187,11 +193,15 @@ int gw_memory_start_guest(struct gw_memory_domain *m, struct gw_error *err);
 int gw_memory_mfn_init(struct gw_memory_domain *m, uint64_t seed, struct gw_error *err);
 void gw_memory_mfn_free(struct gw_memory_domain *m);
 uint64_t
-gw_memory_mfn_frames(uint64_t max_pfns); /* how many frames the machine has for so many pfns */
+gw_memory_mfn_frames(uint64_t pages); /* how many frames the machine has for so many pages */
 /* A free frame, taken; the caller sees to it that there is one. */
 uint64_t gw_memory_mfn_take(struct gw_memory_domain *m);
 
 /* tables.c: page tables in use. With the lock held. */
+int gw_memory_tables_init(struct gw_memory_domain *m, struct gw_error *err);
+void gw_memory_tables_free(struct gw_memory_domain *m);
+/* A frame of the domain's that has a pfn. */
+bool gw_memory_is_guests(const struct gw_memory_domain *m, uint64_t mfn);
 int gw_memory_get_table(struct gw_memory_domain *m, uint64_t mfn, unsigned level,
 			struct gw_error *err);
 void gw_memory_put_table(struct gw_memory_domain *m, uint64_t mfn);
@@ -204,6 +214,8 @@ void gw_memory_pv_free(struct gw_memory_domain *m);
 struct gw_buffer *gw_memory_pv_vcpu(struct gw_memory_domain *m, uint32_t vcpu, uint32_t record);
 int gw_memory_pin(struct gw_domain *d, size_t n, const uint64_t *mfns, const uint8_t *types,
 		  struct gw_error *err);
+/* The pfns that a PV kernel says it has; 0 before it says so. */
+uint64_t gw_memory_kernel_pfns(const struct gw_memory_domain *m);
 /* True if a PV kernel keeps something in this page that a rewrite would break. */
 bool gw_memory_kernel_needs(struct gw_memory_domain *m, uint64_t pfn);
 void gw_memory_kernel_suspend(struct gw_memory_domain *m);

@@ -17,7 +17,7 @@ int gw_memory_frames_init(struct gw_memory_domain *m, struct gw_error *err)
 {
 	struct gw_memory_frames *f = &m->frames;
 
-	f->nr = gw_memory_is_pv(m) ? gw_memory_mfn_frames(m->max_pfns) : m->max_pfns;
+	f->nr = gw_memory_is_pv(m) ? gw_memory_mfn_frames(gw_memory_most_pages(m)) : m->max_pfns;
 	f->base = gw_memory_reserve(f->nr * GW_PAGE_SIZE, err);
 	f->state = f->base ? gw_memory_reserve(f->nr, err) : NULL;
 	return f->state ? 0 : -1;
@@ -33,14 +33,21 @@ void gw_memory_frames_free(struct gw_memory_domain *m)
 	atomic_fetch_sub(&m->host->used, f->populated);
 }
 
+uint64_t gw_memory_most_pages(const struct gw_memory_domain *m)
+{
+	return GW_MIN(m->max_pages, m->host->limit);
+}
+
 uint64_t gw_memory_nr_pfns(const struct gw_memory_domain *m)
 {
-	return m->built ? m->top : m->max_pfns;
+	if (m->built)
+		return m->top;
+	return GW_MAX(m->max_pfns, gw_memory_is_pv(m) ? gw_memory_kernel_pfns(m) : 0);
 }
 
 uint64_t gw_memory_pfn_to_gfn(struct gw_memory_domain *m, uint64_t pfn)
 {
-	if (pfn >= m->max_pfns)
+	if (pfn >= (gw_memory_is_pv(m) ? GW_MEMORY_PV_PFNS : m->max_pfns))
 		return GW_INVALID_PFN;
 	if (!gw_memory_is_pv(m))
 		return gw_memory_state(m, pfn) & GW_MEMORY_HELD ? pfn : GW_INVALID_PFN;
@@ -77,10 +84,14 @@ struct writable {
 	uint64_t gfns[];
 };
 
-/* As in Xen: a caller that could write to a table in use could give the guest any page. */
-static bool is_table(const struct gw_memory_domain *m, uint64_t gfn)
+/*
+ * As in Xen: a caller that could write to a table in use could give the guest any page, and one
+ * that could write descriptors any privilege.
+ */
+static bool is_protected(const struct gw_memory_domain *m, uint64_t gfn)
 {
-	return gw_memory_is_pv(m) && m->pv.refs[gfn] > 0;
+	return gw_memory_is_pv(m) && m->pv.tables.uses[gfn].count > 0 &&
+	       m->pv.tables.uses[gfn].type != GW_PV_USE_WRITABLE;
 }
 
 /* What of n gfns can be mapped for writing is logged and remembered in w. */
@@ -91,7 +102,7 @@ static void open_for_writing(struct gw_memory_domain *m, size_t n, const uint64_
 	for (size_t i = 0; i < n; i++) {
 		if (results[i] != GW_MAP_OK)
 			continue;
-		if (is_table(m, gfns[i])) {
+		if (is_protected(m, gfns[i])) {
 			results[i] = GW_MAP_REFUSED;
 			pages[i] = NULL;
 			continue;
@@ -140,21 +151,48 @@ void gw_memory_unmap(struct gw_domain *d, struct gw_mapping *mapping)
 	*mapping = (struct gw_mapping){0};
 }
 
+/*
+ * A PV guest may have a page at any pfn (Xen only notes it in the M2P); all that counts pfns here
+ * grows with it.
+ */
+static int extend(struct gw_memory_domain *m, uint64_t pfn, struct gw_error *err)
+{
+	uint64_t most = gw_memory_is_pv(m) ? GW_MEMORY_PV_PFNS : m->max_pfns;
+
+	if (pfn >= most)
+		return gw_fail(err, GW_INVALID,
+			       "pfn %#" PRIx64 " is beyond the domain's last, %#" PRIx64, pfn,
+			       most - 1);
+	if (pfn < m->max_pfns)
+		return 0;
+	if (m->dirty) {
+		uint64_t *bigger = gw_bitmap_new(pfn + 1);
+
+		if (!bigger)
+			return gw_fail(err, GW_NO_MEMORY, "a log-dirty bitmap of %" PRIu64 " pages",
+				       pfn + 1);
+		gw_bitmap_or(bigger, m->dirty, m->max_pfns);
+		free(m->dirty);
+		m->dirty = bigger;
+	}
+	m->max_pfns = pfn + 1;
+	return 0;
+}
+
 static int check_populate(struct gw_memory_domain *m, size_t n, const uint64_t *pfns,
 			  struct gw_error *err)
 {
 	for (size_t i = 0; i < n; i++) {
-		if (pfns[i] >= m->max_pfns)
-			return gw_fail(err, GW_INVALID,
-				       "pfn %#" PRIx64 " is beyond the domain's last, %#" PRIx64,
-				       pfns[i], m->max_pfns - 1);
+		if (extend(m, pfns[i], err) < 0)
+			return -1;
 		if (gw_memory_pfn_to_gfn(m, pfns[i]) != GW_INVALID_PFN)
 			return gw_fail(err, GW_USAGE, "pfn %#" PRIx64 " has a page already",
 				       pfns[i]);
 	}
 	if (n > m->max_pages - m->frames.populated)
 		return gw_fail(err, GW_INVALID,
-			       "%zu pages more than the domain's %" PRIu64 " (it has %" PRIu64 ")",
+			       "%zu more pages are needed, but the domain may have %" PRIu64
+			       " and has %" PRIu64,
 			       n, m->max_pages, m->frames.populated);
 	uint64_t used = atomic_fetch_add(&m->host->used, n);
 
@@ -175,8 +213,9 @@ static void give_back(struct gw_memory_domain *m, uint64_t gfn)
 	if (gw_memory_is_pv(m)) {
 		uint64_t pfn = m->pv.m2p[gfn];
 
+		m->pv.tables.uses[gfn] = (struct gw_pv_use){0};
 		m->pv.m2p[gfn] = GW_INVALID_PFN;
-		if (pfn < m->max_pfns)
+		if (pfn < GW_MEMORY_PV_PFNS)
 			m->pv.p2m[pfn] = 0;
 	}
 	m->frames.populated--;
@@ -281,7 +320,7 @@ int gw_memory_depopulate(struct gw_domain *d, size_t n, const uint64_t *gfns, st
 		if (!(gw_memory_state(m, gfns[i]) & GW_MEMORY_HELD))
 			r = gw_fail(err, GW_USAGE, "frame %#" PRIx64 " has no page to take",
 				    gfns[i]);
-		else if (gw_memory_is_pv(m) && m->pv.refs[gfns[i]])
+		else if (is_protected(m, gfns[i]))
 			r = gw_fail(err, GW_USAGE, "mfn %#" PRIx64 " is a page table in use",
 				    gfns[i]);
 		else

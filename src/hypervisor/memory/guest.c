@@ -89,10 +89,23 @@ static uint64_t random_pte(struct gw_memory_guest *g)
 	return mfn << GW_PAGE_SHIFT | (draw(g, 2) ? 0x67 : 0x25) | draw(g, 2) << 63;
 }
 
+/* Of a page that is no table, or for a frame that is not the guest's: without the rules. */
 static void write_pte(struct gw_memory_guest *g, uint64_t pfn, unsigned slot, uint64_t pte)
 {
 	store(page_of(g, pfn), slot, pte);
 	gw_memory_log(g->m, pfn);
+}
+
+/* Of a table in use. */
+static void set_pte(struct gw_memory_guest *g, uint64_t pfn, unsigned slot, uint64_t pte)
+{
+	struct gw_pv_tables *t = &g->m->pv.tables;
+	uint64_t mfn = gw_memory_pfn_to_gfn(g->m, pfn);
+
+	if (gw_pv_entry_begin(t, mfn, slot, pte, NULL) == 0) {
+		gw_pv_entry_end(t, mfn, slot);
+		write_pte(g, pfn, slot, pte);
+	}
 }
 
 /* True if a foreign frame is mapped there; slot GW_PV_PTES: anywhere in the table. */
@@ -110,7 +123,19 @@ static void change_pte(struct gw_memory_guest *g)
 	unsigned slot = (unsigned)draw(g, GW_PV_PTES);
 
 	if (!is_foreign(g, pfn, slot))
-		write_pte(g, pfn, slot, random_pte(g));
+		set_pte(g, pfn, slot, random_pte(g));
+}
+
+/* No table of the guest maps this frame writable any more. */
+static void write_protect(struct gw_memory_guest *g, uint64_t mfn)
+{
+	for (size_t i = 0; i < g->nr_tables; i++)
+		for (unsigned slot = 0; slot < GW_PV_PTES; slot++) {
+			uint64_t pte = gw_get_le64(gw_pv_pte_at(page_of(g, g->tables[i]), slot));
+
+			if ((pte & GW_PV_PTE_PRESENT) && gw_pv_pte_frame(pte) == mfn)
+				set_pte(g, g->tables[i], slot, pte & ~GW_PV_PTE_RW);
+		}
 }
 
 /* A page of data becomes an L1 table, pinned as a kernel does with those it prepares. */
@@ -124,6 +149,7 @@ static void make_table(struct gw_memory_guest *g)
 	g->data[i] = g->data[--g->nr_data];
 	for (unsigned slot = 0; slot < GW_PV_PTES; slot++)
 		write_pte(g, pfn, slot, random_pte(g));
+	write_protect(g, mfn);
 	if (gw_memory_get_table(g->m, mfn, 1, NULL) < 0) {
 		g->data[g->nr_data++] = pfn;
 		return;
@@ -168,6 +194,7 @@ static void map_foreign(struct gw_memory_guest *g)
 	if (is_foreign(g, pfn, slot))
 		return;
 	g->foreign[g->nr_foreign++] = (struct foreign){.pfn = pfn, .slot = slot};
+	set_pte(g, pfn, slot, 0);
 	write_pte(g, pfn, slot, FOREIGN_MFN << GW_PAGE_SHIFT | 0x67);
 }
 
@@ -241,7 +268,7 @@ static int explore(struct gw_memory_guest *g, struct gw_error *err)
 	g->tables = calloc(n, sizeof(*g->tables));
 	if (!g->data || !g->tables)
 		return gw_fail_errno(err, "a guest of %zu pages", n);
-	for (uint64_t pfn = 0; pfn < m->max_pfns; pfn++) {
+	for (uint64_t pfn = 0; pfn < m->top; pfn++) {
 		uint64_t gfn = gw_memory_pfn_to_gfn(m, pfn);
 		unsigned type =
 			gfn == GW_INVALID_PFN ? GW_PAGE_XTAB : gw_memory_state(m, gfn) & 0xf;

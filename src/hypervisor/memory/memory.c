@@ -339,7 +339,13 @@ static int fill_domain(struct gw_memory_domain *m, uint32_t domid, const struct 
 	    gw_control_init(&m->control, &m->base, &control_ops, err) < 0 ||
 	    gw_memory_frames_init(m, err) < 0)
 		return -1;
-	return pv ? gw_memory_pv_init(m, c->pv_width, seed_of(h, c), err) : 0;
+	if (!pv)
+		return 0;
+	if (gw_memory_pv_init(m, c->pv_width, seed_of(h, c), err) < 0)
+		return -1;
+	m->pv.tables.fault = c->bad_table;
+	m->pv.tables.fault_owner = c->bad_table_owner;
+	return 0;
 }
 
 static struct gw_domain *create_as(struct gw_memory_host *h, uint32_t domid,
@@ -456,7 +462,7 @@ unsigned gw_memory_page_type(struct gw_domain *d, uint64_t pfn)
 
 uint64_t gw_memory_next(struct gw_domain *d, uint64_t pfn)
 {
-	for (; pfn < gw_memory_of(d)->max_pfns; pfn++)
+	for (; pfn < gw_memory_of(d)->top; pfn++)
 		if (gw_memory_gfn(d, pfn) != GW_INVALID_PFN)
 			return pfn;
 	return GW_INVALID_PFN;
@@ -483,7 +489,7 @@ int gw_memory_set_type(struct gw_domain *d, uint64_t pfn, unsigned level, struct
 		r = gw_fail(err, GW_USAGE, "pfn %#" PRIx64 " has no page", pfn);
 	else if (level > 0)
 		r = gw_memory_get_table(m, mfn, level, err);
-	else if (m->pv.refs[mfn] > 0)
+	else if (gw_page_table_level(gw_memory_state(m, mfn) & 0xf))
 		gw_memory_put_table(m, mfn);
 	else
 		r = gw_fail(err, GW_USAGE, "pfn %#" PRIx64 " is not a page table", pfn);

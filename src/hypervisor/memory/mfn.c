@@ -8,19 +8,19 @@
 
 #include "hypervisor/memory/domain.h"
 
-static unsigned frame_bits(uint64_t max_pfns)
+static unsigned frame_bits(uint64_t pages)
 {
 	unsigned bits = 10;
 
 	/* A fifth of the frames or more is never the domain's. */
-	while ((UINT64_C(1) << bits) < max_pfns + max_pfns / 4)
+	while ((UINT64_C(1) << bits) < pages + pages / 4)
 		bits++;
 	return bits;
 }
 
-uint64_t gw_memory_mfn_frames(uint64_t max_pfns)
+uint64_t gw_memory_mfn_frames(uint64_t pages)
 {
-	return GW_MEMORY_XEN_FRAMES + (UINT64_C(1) << frame_bits(max_pfns));
+	return GW_MEMORY_XEN_FRAMES + (UINT64_C(1) << frame_bits(pages));
 }
 
 /* Mixes the bits of a seed (the finaliser of splitmix64, as published). */
@@ -63,13 +63,12 @@ int gw_memory_mfn_init(struct gw_memory_domain *m, uint64_t seed, struct gw_erro
 	struct gw_memory_pv *pv = &m->pv;
 
 	pv->seed = seed;
-	pv->bits = frame_bits(m->max_pfns);
+	pv->bits = frame_bits(gw_memory_most_pages(m));
 	pv->shared_mfn = 0x40 + mix(seed) % 0x40;
 	pv->compat_mfn0 = 0x200 + mix(seed + 1) % 0x40;
 	pv->m2p = gw_memory_reserve(m->frames.nr * sizeof(*pv->m2p), err);
-	pv->p2m = pv->m2p ? gw_memory_reserve(m->max_pfns * sizeof(*pv->p2m), err) : NULL;
-	pv->refs = pv->p2m ? gw_memory_reserve(m->frames.nr * sizeof(*pv->refs), err) : NULL;
-	if (!pv->refs)
+	pv->p2m = pv->m2p ? gw_memory_reserve(GW_MEMORY_PV_PFNS * sizeof(*pv->p2m), err) : NULL;
+	if (!pv->p2m || gw_memory_tables_init(m, err) < 0)
 		return -1;
 	memset(pv->m2p, 0xff, m->frames.nr * sizeof(*pv->m2p));
 	return 0;
@@ -78,6 +77,6 @@ int gw_memory_mfn_init(struct gw_memory_domain *m, uint64_t seed, struct gw_erro
 void gw_memory_mfn_free(struct gw_memory_domain *m)
 {
 	gw_memory_release(m->pv.m2p, m->frames.nr * sizeof(*m->pv.m2p));
-	gw_memory_release(m->pv.p2m, m->max_pfns * sizeof(*m->pv.p2m));
-	gw_memory_release(m->pv.refs, m->frames.nr * sizeof(*m->pv.refs));
+	gw_memory_release(m->pv.p2m, GW_MEMORY_PV_PFNS * sizeof(*m->pv.p2m));
+	gw_memory_tables_free(m);
 }

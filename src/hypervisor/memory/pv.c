@@ -28,7 +28,7 @@ static int set_width(struct gw_domain *d, unsigned width, struct gw_error *err)
 	if (layout != m->pv.layout && m->frames.populated > 0)
 		return gw_fail(err, GW_USAGE,
 			       "the guest width cannot change: the domain has memory already");
-	m->pv.layout = layout;
+	m->pv.layout = m->pv.tables.layout = layout;
 	return 0;
 }
 
@@ -126,53 +126,89 @@ static void roots(const struct gw_pv_layout *l, const struct gw_buffer *basic, u
 		mfns[1] = gw_pv_cr3_to_frame(l, gw_get_le64(cr + 8));
 }
 
-static int check_gdt(struct gw_memory_domain *m, const uint8_t *context, struct gw_error *err)
+static unsigned nr_gdt_frames(const struct gw_pv_layout *l, const struct gw_buffer *basic)
+{
+	return basic->len
+		       ? (unsigned)(gw_pv_get_word(l, basic->data + l->vcpu_gdt_ents) + 511) / 512
+		       : 0;
+}
+
+static uint64_t gdt_frame(const struct gw_pv_layout *l, const struct gw_buffer *basic, unsigned i)
+{
+	return gw_pv_get_word(l, gw_pv_word_at(l, basic->data + l->vcpu_gdt, i));
+}
+
+static void put_gdt(struct gw_memory_domain *m, const struct gw_buffer *basic, unsigned frames)
+{
+	for (unsigned i = 0; i < frames; i++)
+		gw_pv_use_put(&m->pv.tables, gdt_frame(m->pv.layout, basic, i));
+}
+
+static int get_gdt_frame(struct gw_memory_domain *m, uint64_t mfn, struct gw_error *err)
+{
+	if (!gw_memory_is_guests(m, mfn))
+		return gw_fail(err, GW_INVALID,
+			       "mfn 0x%" PRIx64 " is not an ordinary page of the domain's", mfn);
+	return gw_pv_use_get(&m->pv.tables, mfn, GW_PV_USE_DESCRIPTORS, err);
+}
+
+/* The pages of a GDT are in use as such: nothing may map them writable. */
+static int get_gdt(struct gw_memory_domain *m, const struct gw_buffer *basic, struct gw_error *err)
 {
 	const struct gw_pv_layout *l = m->pv.layout;
-	uint64_t ents = gw_pv_get_word(l, context + l->vcpu_gdt_ents);
+	uint64_t ents = gw_pv_get_word(l, basic->data + l->vcpu_gdt_ents);
 
 	if (ents > GW_PV_GDT_ENTS_MAX)
 		return gw_fail(err, GW_INVALID, "GDT of %" PRIu64 " entries: at most %u", ents,
 			       GW_PV_GDT_ENTS_MAX);
-	for (unsigned i = 0; i < (ents + 511) / 512; i++) {
-		uint64_t mfn = gw_pv_get_word(l, gw_pv_word_at(l, context + l->vcpu_gdt, i));
-
-		if (!(gw_memory_state(m, mfn) & GW_MEMORY_HELD) ||
-		    m->pv.m2p[mfn] == GW_INVALID_PFN || m->pv.refs[mfn])
-			return gw_fail(err, GW_INVALID,
-				       "GDT frame %u: mfn %#" PRIx64
-				       " is not an ordinary page of the domain's",
-				       i, mfn);
+	for (unsigned i = 0; i < nr_gdt_frames(l, basic); i++) {
+		if (get_gdt_frame(m, gdt_frame(l, basic, i), err) == 0)
+			continue;
+		put_gdt(m, basic, i);
+		if (err)
+			err->rule = "pv-vcpu-gdt";
+		return gw_fail_in(err, "GDT frame %u", i);
 	}
 	return 0;
 }
 
-/* As Xen does: cr3 of a context is a table in use from then on, and so is all below it. */
+static int get_roots(struct gw_memory_domain *m, const uint64_t mfns[2], struct gw_error *err)
+{
+	for (unsigned i = 0; i < 2; i++) {
+		if (i > 0 && mfns[i] == 0)
+			continue;
+		if (gw_memory_get_table(m, mfns[i], m->pv.layout->levels, err) < 0) {
+			if (i > 0)
+				gw_memory_put_table(m, mfns[0]);
+			return -1;
+		}
+	}
+	return 0;
+}
+
+/* As Xen does: what a context refers to is in use from then on, its GDT and all below its roots. */
 static int set_basic(struct gw_memory_domain *m, struct gw_buffer *kept, const void *blob,
 		     size_t len, struct gw_error *err)
 {
+	const struct gw_pv_layout *l = m->pv.layout;
 	struct gw_buffer fresh = {.data = (uint8_t *)(uintptr_t)blob, .len = len};
 	uint64_t old[2], new[2];
 
-	if (len != m->pv.layout->vcpu_size)
+	if (len != l->vcpu_size)
 		return gw_fail(err, GW_INVALID, "vCPU context of %zu bytes: expected %u", len,
-			       m->pv.layout->vcpu_size);
-	if (check_gdt(m, blob, err) < 0)
+			       l->vcpu_size);
+	if (get_gdt(m, &fresh, err) < 0)
 		return -1;
-	roots(m->pv.layout, kept, old);
-	roots(m->pv.layout, &fresh, new);
-	for (unsigned i = 0; i < 2; i++) {
-		if (i > 0 && new[i] == 0)
-			continue;
-		if (gw_memory_get_table(m, new[i], m->pv.layout->levels, err) < 0) {
-			if (i > 0)
-				gw_memory_put_table(m, new[0]);
-			return gw_fail_in(err, "vCPU context, %scr3", i ? "user " : "");
-		}
+	roots(l, kept, old);
+	roots(l, &fresh, new);
+	if (get_roots(m, new, err) < 0) {
+		put_gdt(m, &fresh, nr_gdt_frames(l, &fresh));
+		return -1;
 	}
 	for (unsigned i = 0; i < 2; i++)
 		if (old[i])
 			gw_memory_put_table(m, old[i]);
+	put_gdt(m, kept, nr_gdt_frames(l, kept));
 	return 0;
 }
 

@@ -124,7 +124,7 @@ static bool find_leaves(struct gw_memory_domain *m, uint64_t *mfns, uint64_t nr)
 	uint64_t found = 0;
 
 	memset(mfns, 0, nr * sizeof(*mfns));
-	for (uint64_t pfn = 0; pfn < m->max_pfns && found < nr; pfn++) {
+	for (uint64_t pfn = 0; pfn < m->top && found < nr; pfn++) {
 		uint64_t mfn = gw_memory_pfn_to_gfn(m, pfn);
 
 		if (mfn == GW_INVALID_PFN || gw_memory_state(m, mfn) != GW_MEMORY_HELD)
@@ -168,14 +168,22 @@ static void put_list(struct gw_memory_domain *m, const uint64_t *leaves, uint64_
 	gw_pv_put_word(l, arch + l->arch_p2m_cr3, 0);
 }
 
+uint64_t gw_memory_kernel_pfns(const struct gw_memory_domain *m)
+{
+	const struct gw_pv_layout *l = m->pv.layout;
+	uint64_t pfns = gw_pv_get_word(l, m->pv.shared + l->shared_arch + l->arch_max_pfn);
+
+	return pfns <= GW_MEMORY_PV_PFNS ? pfns : 0;
+}
+
 int gw_memory_kernel_restored(struct gw_memory_domain *m, struct gw_error *err)
 {
 	const struct gw_pv_layout *l = m->pv.layout;
-	uint64_t nr_pfns = gw_pv_get_word(l, m->pv.shared + l->shared_arch + l->arch_max_pfn);
-
-	if (nr_pfns == 0 || nr_pfns > m->max_pfns)
-		return 0;
+	uint64_t nr_pfns = gw_memory_kernel_pfns(m);
 	uint64_t nr = (nr_pfns + l->fpp - 1) / l->fpp;
+
+	if (nr == 0 || nr > m->frames.populated)
+		return 0;
 	GW_FREE_ON_EXIT uint64_t *leaves = calloc(nr, sizeof(*leaves));
 
 	if (!leaves)

@@ -233,13 +233,53 @@ static void test_vcpu(void **state)
 	close_domain(&f);
 }
 
+/* A root may show itself or a valid sibling, read-only; what shows others is not shown. */
+static void test_linear(void **state)
+{
+	struct fixture f;
+
+	open_domain(&f, 8);
+	set_pte(&f, 1, 300, f.mfns[1] << 12 | 0x67);
+	assert_fails(pin(&f, 1, 4), &f.err, GW_INVALID,
+		     "pfn 0x1 (L4), entry 300: shows pfn 0x1 (L4 table) writable");
+	set_pte(&f, 1, 300, f.mfns[1] << 12 | 0x65);
+	assert_ok(pin(&f, 1, 4), &f.err);
+	/* pfn 10 shows the valid pfn 1; then pfn 11 may not show pfn 10. */
+	set_pte(&f, 10, 300, f.mfns[1] << 12 | 0x65);
+	assert_ok(pin(&f, 10, 4), &f.err);
+	set_pte(&f, 11, 300, f.mfns[10] << 12 | 0x65);
+	assert_fails(pin(&f, 11, 4), &f.err, GW_INVALID, "shows and is shown");
+	assert_ok(gw_memory_unpin(f.d, 10, &f.err), &f.err);
+	assert_ok(gw_memory_unpin(f.d, 1, &f.err), &f.err);
+	assert_types(&f, (unsigned[]){0, 0, 0, 0, 0, 0});
+	close_domain(&f);
+}
+
+static void test_writable(void **state)
+{
+	struct fixture f;
+
+	open_domain(&f, 8);
+	point(&f, 4, 7, 3);
+	assert_fails(pin(&f, 1, 4), &f.err, GW_INVALID,
+		     "pfn 0x4 (L1), entry 7: maps pfn 0x3 (L2 table) writable");
+	set_pte(&f, 4, 7, f.mfns[3] << 12 | 0x65);
+	set_pte(&f, 4, 8, f.mfns[6] << 12 | 0x75);
+	assert_fails(pin(&f, 1, 4), &f.err, GW_INVALID, "pfn 0x4 (L1), entry 8: flags 0x10 of");
+	set_pte(&f, 4, 8, 0);
+	assert_ok(pin(&f, 1, 4), &f.err);
+	assert_fails(
+		pin(&f, 5, 1), &f.err, GW_INVALID,
+		"pfn 0x5 cannot be an L1 table: it is mapped writable by pfn 0x4 (L1), entry 0");
+	close_domain(&f);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_pin64),
-		cmocka_unit_test(test_refused),
-		cmocka_unit_test(test_pin32),
-		cmocka_unit_test(test_vcpu),
+		cmocka_unit_test(test_pin64),  cmocka_unit_test(test_refused),
+		cmocka_unit_test(test_pin32),  cmocka_unit_test(test_vcpu),
+		cmocka_unit_test(test_linear), cmocka_unit_test(test_writable),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

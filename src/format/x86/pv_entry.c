@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * What Xen demands of one entry of a PV guest's page table (xen/arch/x86/mm.c: get_page_from_l1e to
+ * What Xen demands of one entry of a PV guest's page table (mm.c of Xen: get_page_from_l1e to
  * get_page_from_l4e, the linear page tables, and the last slot of a 32-bit guest's L3).
  */
 #include "format/x86/pv_entry.h"

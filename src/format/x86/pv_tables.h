@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Xen's rules for the memory of an x86 PV guest (xen/arch/x86/mm.c, the same in Xen 4.14 to 4.22):
+ * Xen's rules for the memory of an x86 PV guest (its x86 mm.c, the same in Xen 4.14 to 4.22):
  * a frame has one use at a time, and uses are counted. It is a page table of one level, or holds
  * descriptors, or is mapped writable. A frame becomes a page table when something begins to use it
  * as one, and then all that it refers to is checked.
@@ -23,7 +23,7 @@ enum gw_pv_use_type {
 	GW_PV_USE_WRITABLE,
 };
 
-/* The use of a frame. Zeroed is none. */
+/* The use of a frame. Zeroed: it has no use. */
 struct gw_pv_use {
 	uint32_t count;
 	/*
@@ -45,7 +45,7 @@ struct gw_pv_tables {
 	uint8_t *(*page)(void *owner, uint64_t frame);
 	/* The pfn of such a frame, for messages. */
 	uint64_t (*pfn)(void *owner, uint64_t frame);
-	/* A frame has become a valid page table, or is none any more. */
+	/* A frame has become a valid page table, or ceases to be one. */
 	void (*changed)(void *owner, uint64_t frame);
 	/*
 	 * NULL: a table with a bad entry is refused. Else it is reported, once with its first bad

@@ -46,6 +46,7 @@ struct gw_pv_restore {
 	 */
 	uint64_t mapped_pfns; /* entries of mfns */
 	uint64_t *mfns;	      /* of pfn, plus 1; 0: none */
+	uint64_t tables_end;  /* one past the highest pfn that ever was a page table */
 	uint8_t *types;	      /* of pfn, enum gw_page_type as the stream gave it last */
 	uint64_t *frames;     /* pfns of the pages that hold the P2M */
 	size_t nr_frames;

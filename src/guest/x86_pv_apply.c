@@ -282,7 +282,7 @@ static int pin_tables(struct gw_restore_guest *g, struct gw_error *err)
 	uint8_t types[PIN_BATCH];
 	size_t n = 0;
 
-	for (uint64_t pfn = 0; pfn < r->nr_pfns; pfn++) {
+	for (uint64_t pfn = 0; pfn < r->tables_end; pfn++) {
 		unsigned level = gw_page_table_level(r->types[pfn]);
 
 		/* Xen does not look at the pin of a level that the guest does not have. */

@@ -64,8 +64,11 @@ static void set_page_type(struct gw_restore_guest *g, uint64_t pfn, unsigned typ
 {
 	struct gw_pv_restore *r = g->priv;
 
-	if (pfn < r->nr_pfns)
-		r->types[pfn] = (uint8_t)type;
+	if (pfn >= r->nr_pfns)
+		return;
+	r->types[pfn] = (uint8_t)type;
+	if (gw_page_table_level(type))
+		r->tables_end = GW_MAX(r->tables_end, pfn + 1);
 }
 
 static bool needs_localise(unsigned type)

@@ -22,14 +22,15 @@ enum {
 	PARAM_CONSOLE_PFN = 17,
 	PARAM_CONSOLE_EVTCHN = 18,
 	PARAM_VM86_TSS_SIZED = 37,
-	NR_PARAMS = 64,
 };
 
 struct hvm_restore {
 	struct gw_x86_stash x86;
 	uint64_t *populated; /* by pfn; NULL until static data is complete */
 	struct gw_buffer context;
-	uint64_t params[NR_PARAMS], have_params; /* have_params: a bit for each */
+	uint64_t params[GW_HVM_NR_PARAMS], have_params; /* have_params: a bit for each */
+	uint8_t order[GW_HVM_NR_PARAMS];		/* the params that came, as they came */
+	size_t nr_order;
 };
 
 static int setup(struct gw_restore_guest *g, struct gw_error *err)
@@ -89,42 +90,37 @@ static int localise(struct gw_restore_guest *g, uint64_t pfn, unsigned type, voi
 	return 0;
 }
 
-/* Params that a stream may set: those that a save sends. */
-static bool is_settable(uint64_t index)
-{
-	for (size_t i = 0; i < GW_ARRAY_SIZE(gw_hvm_params_saved); i++)
-		if (gw_hvm_params_saved[i] == index)
-			return true;
-	return false;
-}
-
 static void keep(struct hvm_restore *r, uint64_t index, uint64_t value)
 {
+	if (!(r->have_params >> index & 1))
+		r->order[r->nr_order++] = (uint8_t)index;
 	r->params[index] = value;
 	r->have_params |= UINT64_C(1) << index;
 }
 
-/* The form before Xen 4.11: only an address. The segment's size was always 128 bytes then. */
+/*
+ * The form before Xen 4.11: only an address. The segment's size was always 128 bytes then. Xen
+ * keeps both forms in one place, so the last one counts.
+ */
 static int keep_vm86_tss(struct hvm_restore *r, uint64_t value, struct gw_error *err)
 {
 	if (value > UINT32_MAX)
 		return gw_fail(err, GW_INVALID, "HVM param VM86_TSS: 0x%" PRIx64 " is above 4 GiB",
 			       value);
-	if (value && !(r->have_params >> PARAM_VM86_TSS_SIZED & 1))
-		keep(r, PARAM_VM86_TSS_SIZED, UINT64_C(128) << 32 | value);
+	keep(r, PARAM_VM86_TSS_SIZED, value ? UINT64_C(128) << 32 | value : 0);
 	return 0;
 }
 
+/* The rules decide which params a stream may set. */
 static int keep_param(struct hvm_restore *r, uint64_t index, uint64_t value, struct gw_error *err)
 {
 	if (index == PARAM_PAE_ENABLED) /* obsolete; old versions sent it */
 		return 0;
 	if (index == PARAM_VM86_TSS)
 		return keep_vm86_tss(r, value, err);
-	if (index >= NR_PARAMS || !is_settable(index))
-		return gw_fail(err, GW_INVALID,
-			       "HVM param %" PRIu64 " (%s) may not be set by a stream", index,
-			       gw_hvm_param_name(index) ?: "unknown");
+	if (index >= GW_HVM_NR_PARAMS)
+		return gw_fail(err, GW_INVALID, "HVM param %" PRIu64 ": there are %u", index,
+			       GW_HVM_NR_PARAMS);
 	keep(r, index, value);
 	return 0;
 }
@@ -178,27 +174,19 @@ static int static_data_complete(struct gw_restore_guest *g, unsigned *missing, s
 }
 
 /*
- * The pages that Xen and the device model share with the guest start empty, because their other end
- * is new. must_exist: the ring is needed on this side.
+ * The pages that Xen, the toolstack and the device model share with the guest start empty, because
+ * their other end is new. One that has no page is left alone, as Xen does: its reader ignores it,
+ * and takes the ioreq pages from the guest's memory while a device model uses them.
  */
-static int clear_special(struct gw_restore_guest *g, unsigned param, bool must_exist,
-			 struct gw_error *err)
+static int clear_special(struct gw_restore_guest *g, unsigned param, struct gw_error *err)
 {
 	struct hvm_restore *r = g->priv;
 	uint64_t pfn = r->params[param];
 	struct gw_mapping mapping;
 	void *page;
 
-	if (!(r->have_params >> param & 1) || pfn == 0)
+	if (!(r->have_params >> param & 1) || pfn == 0 || pfn_to_gfn(g, pfn) == GW_INVALID_PFN)
 		return 0;
-	if (pfn_to_gfn(g, pfn) == GW_INVALID_PFN) {
-		/* Xen removes the ioreq pages from the guest's memory while a device model uses
-		 * them. */
-		if (!must_exist)
-			return 0;
-		return gw_fail(err, GW_INVALID, "HVM param %s: pfn 0x%" PRIx64 " has no page",
-			       gw_hvm_param_name(param), pfn);
-	}
 	if (gw_domain_map(g->domain, 1, &pfn, true, &page, &mapping, err) < 0)
 		return gw_fail_in(err, "clearing the page of HVM param %s",
 				  gw_hvm_param_name(param));
@@ -209,21 +197,20 @@ static int clear_special(struct gw_restore_guest *g, unsigned param, bool must_e
 
 static int clear_specials(struct gw_restore_guest *g, struct gw_error *err)
 {
-	if (clear_special(g, PARAM_STORE_PFN, true, err) < 0 ||
-	    clear_special(g, PARAM_CONSOLE_PFN, true, err) < 0 ||
-	    clear_special(g, PARAM_IOREQ_PFN, false, err) < 0)
+	if (clear_special(g, PARAM_STORE_PFN, err) < 0 ||
+	    clear_special(g, PARAM_CONSOLE_PFN, err) < 0 ||
+	    clear_special(g, PARAM_IOREQ_PFN, err) < 0)
 		return -1;
-	return clear_special(g, PARAM_BUFIOREQ_PFN, false, err);
+	return clear_special(g, PARAM_BUFIOREQ_PFN, err);
 }
 
 static int apply_params(struct gw_restore_guest *g, struct gw_error *err)
 {
 	struct hvm_restore *r = g->priv;
 
-	for (uint32_t i = 0; i < NR_PARAMS; i++)
-		if ((r->have_params >> i & 1) &&
-		    gw_domain_set_param(g->domain, i, r->params[i], err) < 0)
-			return gw_fail_in(err, "HVM param %s", gw_hvm_param_name(i));
+	for (size_t i = 0; i < r->nr_order; i++)
+		if (gw_domain_set_param(g->domain, r->order[i], r->params[r->order[i]], err) < 0)
+			return gw_fail_in(err, "HVM param %s", gw_hvm_param_name(r->order[i]));
 	return 0;
 }
 
@@ -249,11 +236,8 @@ static int stream_complete(struct gw_restore_guest *g, struct gw_error *err)
 
 	if (r->context.len == 0)
 		return gw_fail(err, GW_INVALID, "the stream has no HVM context");
-	g->rule = "hvm-params-ring";
-	if (clear_specials(g, err) < 0)
-		return -1;
-	g->rule = NULL;
-	if (apply_params(g, err) < 0 || set_port(g, PARAM_STORE_EVTCHN, &g->store, err) < 0 ||
+	if (clear_specials(g, err) < 0 || apply_params(g, err) < 0 ||
+	    set_port(g, PARAM_STORE_EVTCHN, &g->store, err) < 0 ||
 	    set_port(g, PARAM_CONSOLE_EVTCHN, &g->console, err) < 0 ||
 	    gw_x86_apply_state(&r->x86, g, err) < 0 ||
 	    gw_domain_set_context(g->domain, r->context.data, r->context.len, err) < 0)

@@ -174,13 +174,18 @@ static struct gw_domain *make_domain(const struct gw_rehearsal *r, struct stage 
 }
 
 /*
- * Params beside the rings whose pages restore itself must have: what they name, as Xen numbers
- * them. The pages of ioreq servers are not among them: Xen takes those out of the guest.
+ * Params that name a page, as Xen numbers them; the first two are the rings of xenstore and
+ * console. The pages of ioreq servers are not among them: Xen takes those out of the guest.
  */
 static const struct {
+	const char *rule;
 	uint32_t param;
 	unsigned shift; /* of an address; 0: it is a pfn */
-} page_params[] = {{12, 12}, {27, 0}, {28, 0}, {29, 0}, {37, 12}};
+} page_params[] = {
+	{"hvm-params-ring", 1, 0},     {"hvm-params-ring", 17, 0},   {"hvm-params-absent", 12, 12},
+	{"hvm-params-absent", 27, 0},  {"hvm-params-absent", 28, 0}, {"hvm-params-absent", 29, 0},
+	{"hvm-params-absent", 37, 12},
+};
 
 static int check_params(struct stage *s, struct gw_domain *d, struct gw_error *err)
 {
@@ -197,7 +202,7 @@ static int check_params(struct stage *s, struct gw_domain *d, struct gw_error *e
 		if (gw_domain_page_types(d, 1, &pfn, &type, err) < 0)
 			return -1;
 		if (type == GW_PAGE_XTAB)
-			gw_rules_report(s->args->findings, "hvm-params-absent", s->args->origin,
+			gw_rules_report(s->args->findings, page_params[i].rule, s->args->origin,
 					NULL, "HVM param %s: pfn 0x%" PRIx64 " has no page",
 					gw_hvm_param_name(page_params[i].param), pfn);
 	}

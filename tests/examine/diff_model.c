@@ -6,12 +6,12 @@
 
 #include "base/bytes.h"
 #include "base/util.h"
-#include "format/x86/hvm_context.h"
 #include "format/libxc/image.h"
 #include "format/x86/pv_layout.h"
 #include "format/libxl/stream.h"
 #include "format/x86/policy.h"
 #include "format/xl/file.h"
+#include "lib/hvm_context.h"
 #include "lib/random.h"
 
 #define SHARED_WC_SEC 3076u
@@ -41,6 +41,35 @@ static uint8_t some_type(const struct model *m, uint64_t *random)
 					      : GW_PAGE_NOTAB;
 }
 
+/* A value of a param in gw_hvm_params_saved[i] that Xen takes; not 0. */
+static uint64_t some_param(unsigned i, uint64_t *random)
+{
+	uint64_t value = below(random, 1000) + 1;
+
+	switch (gw_hvm_params_saved[i]) {
+	case 37: /* VM86_TSS_SIZED */
+		return UINT64_C(0x80) << 32 | value;
+	case 9: /* VIRIDIAN */
+		return (value & 0x3ff) | 1;
+	case 33: /* NR_IOREQ_SERVER_PAGES */
+		return value % 64 + 1;
+	case 36: /* X87_FIP_WIDTH */
+		return value & 1 ? 4 : 8;
+	case 19: /* ACPI_IOPORTS_LOCATION */
+	case 38: /* MCA_CAP */
+		return 1;
+	default:
+		return value;
+	}
+}
+
+/* Params whose value may change while an image is restored. */
+static bool may_change(uint64_t index)
+{
+	return index == 1 || index == 17 || index == 12 || index == 34 ||
+	       (index >= 27 && index <= 29);
+}
+
 void model_make(struct model *m, uint64_t *random)
 {
 	*m = (struct model){.pv = below(random, 2)};
@@ -51,7 +80,7 @@ void model_make(struct model *m, uint64_t *random)
 		m->pages[i].seed = below(random, 4) ? (uint32_t)random_next(random) : 0;
 	}
 	for (unsigned i = 0; i < 16; i++)
-		m->params[i] = i == 0 || below(random, 2) ? below(random, 1000) + 1 : 0;
+		m->params[i] = i == 0 || below(random, 2) ? some_param(i, random) : 0;
 	for (unsigned i = 0; i < 8; i++)
 		for (unsigned k = 0; k < 4; k++)
 			m->leaves[i][k] = (uint32_t)random_next(random);
@@ -94,7 +123,7 @@ void model_change(struct model *m, uint64_t *random)
 
 	switch (below(random, 16)) {
 	case 0:
-		m->params[i] = i == 0 || below(random, 2) ? below(random, 1000) + 1 : 0;
+		m->params[i] = i == 0 || below(random, 2) ? some_param(i, random) : 0;
 		break;
 	case 1:
 		m->leaves[i % 8][i % 4] ^= 1u << below(random, 32);
@@ -329,7 +358,7 @@ static void put_params(struct writer *w)
 		index[n] = gw_hvm_params_saved[i];
 		values[n++] = w->m->params[i];
 		/* A record that a later one replaces. */
-		if (chance(w, 5))
+		if (may_change(index[n - 1]) && chance(w, 5))
 			assert_ok(gw_hvm_params_append(&w->out, 1, &index[n - 1], &(uint64_t){7},
 						       &w->err),
 				  &w->err);
@@ -346,7 +375,7 @@ static void put_hvm(struct writer *w)
 	gw_hvm_header_encode(header, &h);
 	gw_hvm_entry_append(&context, GW_HVM_HEADER, 0, header, sizeof(header), &w->err);
 	for (unsigned i = 0; i < MODEL_VCPUS; i++) {
-		memset(cpu, (int)i, sizeof(cpu));
+		hvm_cpu(cpu);
 		for (unsigned r = 0; r < MODEL_WORDS; r++)
 			gw_put_le64(cpu + hvm_at[r], w->m->vcpus[i][r]);
 		gw_hvm_entry_append(&context, GW_HVM_CPU, (uint16_t)i, cpu, sizeof(cpu), &w->err);

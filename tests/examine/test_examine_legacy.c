@@ -376,7 +376,7 @@ static void faults_are_found_once(void **unused)
 		{1, 4 + 3, {0x50}, 1, "legacy-page-type"},
 		{1, 4 + 8, {0, 4, 0, 0}, 4, "legacy-page-pfn"},
 		{GW_LEG_HVM_VM86_TSS, 8 + 4, {1}, 1, "hvm-params-vm86-tss"},
-		{GW_LEG_HVM_ACPI_IOPORTS_LOCATION, 8, {2}, 1, "legacy-acpi-ioports"},
+		{GW_LEG_HVM_ACPI_IOPORTS_LOCATION, 8, {2}, 1, "hvm-params-value"},
 		{GW_LEG_TOOLSTACK, 8, {2}, 1, "legacy-toolstack"},
 		{GW_LEG_TAIL_MAGIC_PFNS, 16 + 7, {1}, 1, "hvm-params-pfn"},
 		{GW_LEG_TAIL_DEVICE_MODEL, 3, {'x'}, 1, "legacy-framing"},

@@ -13,6 +13,7 @@
 #include "lib/legacy_compress.h"
 #include "lib/legacy_put.h"
 #include "lib/random.h"
+#include "lib/hvm_context.h"
 #include "walked.h"
 
 #define PAGES 4u
@@ -21,9 +22,12 @@ static const uint64_t one_vcpu[] = {1};
 
 static void put_tail(struct legacy_out *o)
 {
+	struct gw_buffer context = hvm_context(1);
+
 	legacy_put_id(o, GW_LEG_END);
 	legacy_put(o, NULL, 24);
-	legacy_put_context(o, "context", 7);
+	legacy_put_context(o, context.data, (uint32_t)context.len);
+	gw_buffer_free(&context);
 	legacy_put_model(o, "DeviceModelRecord0002", "QEVM", 4);
 }
 

@@ -7,12 +7,13 @@
 
 #include "base/bytes.h"
 #include "base/util.h"
-#include "format/x86/hvm_context.h"
 #include "format/rules/page_set.h"
 #include "format/rules/rules.h"
+#include "lib/hvm_context.h"
 #include "rulecheck.h"
 #include "rules_policy.h"
 #include "rules_pv_vcpu.h"
+#include "rules_hvm.h"
 #include "lib/feed.h"
 
 static void append(struct gw_buffer *buf, uint32_t type, const void *body, size_t len)
@@ -35,12 +36,10 @@ static void append_pages(struct gw_buffer *buf)
 
 static void append_context(struct gw_buffer *buf)
 {
-	static const uint8_t context[] = {
-		1, 0, 0, 0, 24, 0, 0, 0, 0x86, 0x12, 0x38, 0x54, 1, 0, 0, 0, 0, 0, 0, 0,
-		0, 0, 0, 0, 0,	0, 0, 0, 0,    0,    0,	   0,	 0, 0, 0, 0, 0, 0, 0, 0,
-	};
+	struct gw_buffer context = hvm_context(1);
 
-	append(buf, GW_REC_HVM_CONTEXT, context, sizeof(context));
+	append(buf, GW_REC_HVM_CONTEXT, context.data, (uint32_t)context.len);
+	gw_buffer_free(&context);
 }
 
 static void append_p2m(struct gw_buffer *buf, uint32_t start, uint32_t end)
@@ -467,13 +466,14 @@ static void bodies(void **state)
 
 	patched(HVM, "cmSPTHCE", 1, 12, 1, "policy-flags");
 	patched(HVM, "cmSPTHCE", 4, 28, 1, "record-reserved");
+	patched(HVM, "cmSPTHCE", 4, 8, 3, "tsc-mode");
 	patched(HVM, "cmSPTHCE", 5, 8, 2, "hvm-params-body hvm-params-missing");
 	patched(HVM, "cmSPTHCE", 5, 12, 2, "record-reserved");
 	patched(HVM, "cmSPTHCE", 5, 16, 13, "hvm-params-index hvm-params-missing");
 	patched(HVM, "cmSPTHCE", 5, 20, 1, "hvm-params-index hvm-params-missing");
 	patched(HVM, "cmSPTHCE", 5, 28, 16, "hvm-params-pfn");
 	vm86_tss_above_4g();
-	patched(HVM, "cmSPTHCE", 6, 16, 0, "hvm-context-walk");
+	patched(HVM, "cmSPTHCE", 6, 16, 0, "hvm-context-header");
 	patched(HVM, "cmSPTHCOE", 7, 11, 0x100, "record-padding record-optional");
 	patched(PV, pv_word, 0, 12, 1, "record-reserved");
 	patched(PV, "IcmSFE", 0, 8, 0x0408, "tsc-missing shared-info-missing vcpu0-missing");
@@ -739,6 +739,14 @@ int main(void)
 		cmocka_unit_test(policies_with_maxima),
 		cmocka_unit_test(policies_with_foreign_msrs),
 		cmocka_unit_test(policies_of_a_vendor),
+		cmocka_unit_test(hvm_contexts_without_fault),
+		cmocka_unit_test(hvm_entries),
+		cmocka_unit_test(hvm_chains),
+		cmocka_unit_test(hvm_policies),
+		cmocka_unit_test(hvm_configs),
+		cmocka_unit_test(hvm_params),
+		cmocka_unit_test(hvm_params_of_rounds),
+		cmocka_unit_test(hvm_releases),
 		cmocka_unit_test(every_rule_was_broken),
 	};
 

@@ -532,10 +532,6 @@ static void params(void **state)
 	hvm_last(&o);
 	expect(&o, "", NULL);
 	o = hvm();
-	legacy_put_param(&o, -10, 2);
-	hvm_last(&o);
-	expect(&o, "legacy-acpi-ioports", "(HVM_ACPI_IOPORTS_LOCATION)");
-	o = hvm();
 	legacy_put_param(&o, -20, 2);
 	hvm_last(&o);
 	expect(&o, "legacy-ioreq-server", "(END)");

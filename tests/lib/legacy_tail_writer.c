@@ -6,6 +6,7 @@
 
 #include "base/bytes.h"
 #include "base/util.h"
+#include "lib/hvm_context.h"
 #include "lib/legacy_maker.h"
 
 /* Adds the event of a part that began at offset; its data are the last len bytes. */
@@ -19,23 +20,22 @@ static struct legacy_made_event *tell(struct legacy_maker *k, enum gw_legacy_eve
 	return e;
 }
 
-/* HEADER, another entry, END, in the order that Xen uses. */
+/* HEADER, CPU, another entry, END, in the order that Xen uses. */
 static void put_context(struct legacy_maker *k)
 {
-	uint8_t context[8 + 24 + 8 + 8 + 8] = {0};
+	struct gw_buffer context = hvm_context(1);
 	size_t at = k->out.bytes.len;
+	uint8_t pmtimer[8];
 
-	gw_put_le16(context, 1);
-	gw_put_le32(context + 4, 24);
-	gw_put_le32(context + 8, 0x54381286);
-	gw_put_le32(context + 12, 1);
-	gw_put_le16(context + 32, 13);
-	gw_put_le32(context + 36, 8);
-	legacy_fill(k, context + 40, 8);
-	legacy_put_context(&k->out, context, sizeof(context));
-	tell(k, GW_LEGACY_HVM_CONTEXT, GW_LEG_TAIL_HVM_CONTEXT, at, sizeof(context));
+	legacy_fill(k, pmtimer, sizeof(pmtimer));
+	context.len -= GW_HVM_DESCRIPTOR_SIZE;
+	hvm_put(&context, GW_HVM_PMTIMER, 0, pmtimer, sizeof(pmtimer));
+	hvm_put(&context, GW_HVM_END, 0, NULL, 0);
+	legacy_put_context(&k->out, context.data, (uint32_t)context.len);
+	tell(k, GW_LEGACY_HVM_CONTEXT, GW_LEG_TAIL_HVM_CONTEXT, at, (uint32_t)context.len);
 	k->now.context = at + 4;
-	k->now.context_len = sizeof(context);
+	k->now.context_len = (uint32_t)context.len;
+	gw_buffer_free(&context);
 }
 
 static void put_model(struct legacy_maker *k, bool last_round)

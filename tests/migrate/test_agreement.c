@@ -365,6 +365,48 @@ static void resize(struct part *part)
 	*part = (struct part){data, 8 + len};
 }
 
+/* A field of a random entry of an HVM context: of its descriptor or its data. */
+static uint8_t *context_field(const struct part *part)
+{
+	size_t at = 8, chosen = 8, len = 0, n = 0;
+
+	while (at + 8 <= part->len && gw_get_le32(part->data + at + 4) <= part->len - at - 8) {
+		if (random_below(++n) == 0) {
+			chosen = at;
+			len = gw_get_le32(part->data + at + 4);
+		}
+		at += 8 + (size_t)gw_get_le32(part->data + at + 4);
+	}
+	if (chosen + 8 > part->len)
+		return NULL;
+	/* The first fields and the last are those with rules, as are registers in between. */
+	return part->data + chosen + random_below((len + 8) / 4) * 4;
+}
+
+/* Damages the state of an HVM guest: an entry of a context, or a param. */
+static void damage_state(struct parent *p)
+{
+	size_t from = random_below(p->n);
+
+	for (size_t i = 0; i < p->n; i++) {
+		const struct part *part = &p->parts[(from + i) % p->n];
+		uint32_t type = part->len >= 32 ? gw_get_le32(part->data) : 0;
+		uint8_t *f = NULL;
+
+		if (type == GW_REC_HVM_CONTEXT)
+			f = context_field(part);
+		else if (type == GW_REC_HVM_PARAMS)
+			f = part->data + 16 + random_below((part->len - 16) / 4) * 4;
+		if (!f)
+			continue;
+		if (random_below(2))
+			gw_put_le32(f, interesting());
+		else
+			f[random_below(4)] ^= (uint8_t)(1u << random_below(8));
+		return;
+	}
+}
+
 static void damage(struct parent *p, const struct parent *other)
 {
 	size_t at = p->first_record + random_below(p->n - p->first_record), to;
@@ -376,7 +418,11 @@ static void damage(struct parent *p, const struct parent *other)
 	part = &p->parts[random_below(12) ? at : 0];
 	if (part->len < 8 || p->parts[at].len < 8)
 		return;
-	switch (random_below(12)) {
+	switch (random_below(14)) {
+	case 12:
+	case 13:
+		damage_state(p);
+		break;
 	case 0:
 		part->data[random_below(random_below(2) ? part->len
 							: GW_MIN(part->len, (size_t)48))] ^=

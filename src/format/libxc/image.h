@@ -150,6 +150,7 @@ void gw_hvm_params_get(const struct gw_record *rec, uint32_t i, uint64_t *index,
 int gw_hvm_params_append(struct gw_buffer *buf, uint32_t count, const uint64_t *index,
 			 const uint64_t *value, struct gw_error *err);
 /* "STORE_PFN" for 1, ...; NULL for an index without a name. */
+#define GW_HVM_NR_PARAMS 39
 const char *gw_hvm_param_name(uint64_t index);
 /* The params that a save asks for, in Xen's order: write_hvm_params() in Xen's
  * tools/libs/guest/xg_sr_save_x86_hvm.c. */

@@ -26,8 +26,10 @@ struct gw_image_rules *gw_image_rules_new(const struct gw_findings *out, uint64_
 
 void gw_image_rules_free(struct gw_image_rules *rules)
 {
-	if (rules)
+	if (rules) {
 		gw_page_set_free(&rules->populated);
+		gw_policy_free(&rules->policy);
+	}
 	free(rules);
 }
 
@@ -192,6 +194,8 @@ static int check_place(struct gw_image_rules *rules, const struct gw_record *rec
 	return rc;
 }
 
+#define TSC_MODE_MAX 2u
+
 static int check_tsc(struct gw_image_rules *rules, const struct gw_record *rec,
 		     struct gw_error *err)
 {
@@ -205,6 +209,9 @@ static int check_tsc(struct gw_image_rules *rules, const struct gw_record *rec,
 	rules->round_tsc = rules->tsc_seen = true;
 	if (gw_tsc_info_decode(rec, &tsc, &why) < 0)
 		return rc | gw_image_broken(rules, R_TSC_BODY, rec, err, why.text);
+	if (tsc.mode > TSC_MODE_MAX)
+		rc |= gw_broken(&rules->reporter, R_TSC_MODE, rec->offset, rec, err,
+				"mode %u, expected 0 to %u", tsc.mode, TSC_MODE_MAX);
 	if (gw_get_le32(rec->data + 20))
 		rc |= gw_image_broken(rules, R_RECORD_RESERVED, rec, err,
 				      "the reserved field is not 0");
@@ -226,6 +233,18 @@ static int check_xenabi(struct gw_image_rules *rules, const struct gw_record *re
 		rc |= gw_image_broken(rules, R_XENABI_PLACE, rec, err, "it is empty");
 	rules->xenabi_seen = rules->facts.not_for_stock_xen = true;
 	return rc;
+}
+
+/* The policies by which an HVM guest's registers are judged; the last of each counts. One that
+ * cannot be read was reported. */
+static void keep_policy(struct gw_image_rules *rules, const struct gw_record *rec)
+{
+	if (rules->facts.type != GW_GUEST_X86_HVM)
+		return;
+	if (rec->type == GW_REC_X86_CPUID_POLICY)
+		gw_cpuid_policy_decode(rec, &rules->policy, NULL);
+	else if (rec->type == GW_REC_X86_MSR_POLICY)
+		gw_msr_policy_decode(rec, &rules->policy, NULL);
 }
 
 /* At an END or CHECKPOINT: the first round must have a complete state of the guest. Later rounds
@@ -297,6 +316,7 @@ static int check_body(struct gw_image_rules *rules, const struct gw_record *rec,
 	case GW_REC_STATIC_DATA_END:
 	case GW_REC_X86_CPUID_POLICY:
 	case GW_REC_X86_MSR_POLICY:
+		keep_policy(rules, rec);
 		return gw_rules_static_data(rules, rec, err);
 	case GW_REC_X86_TSC_INFO:
 		return check_tsc(rules, rec, err);

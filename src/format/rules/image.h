@@ -8,6 +8,7 @@
 
 #include "format/rules/internal.h"
 #include "format/rules/page_set.h"
+#include "format/x86/policy.h"
 
 #define MAX_VCPUS	 8192u		     /* of a PV guest; Xen's own limit */
 #define DEFAULT_MAX_PFNS (UINT64_C(1) << 36) /* a domain of 256 TiB */
@@ -18,6 +19,7 @@ struct gw_image_rules {
 	uint64_t max_pfns;
 	struct gw_image_facts facts;
 	struct gw_config_facts config; /* zeroed: not known */
+	struct gw_policy policy;       /* of an HVM guest: the image's policies so far */
 
 	bool pages_seen;  /* a PAGE_DATA, in any round */
 	bool params_seen; /* HVM_PARAMS, in any round; likewise the next ones */
@@ -25,7 +27,8 @@ struct gw_image_rules {
 	bool context_seen, shared_info_seen, tsc_seen, p2m_seen, pv_info_seen;
 	bool cpuid_seen, msrs_seen, xenabi_seen;
 	struct gw_page_set populated; /* pfns that get a page, in any round */
-	uint64_t p2m_highest_frame;   /* the highest pfn that is a frame of the P2M */
+	uint64_t p2m_highest_frame;	   /* the highest pfn that is a frame of the P2M */
+	uint64_t params[GW_HVM_NR_PARAMS]; /* their values so far */
 
 	/* The current round; cleared by CHECKPOINT. */
 	uint64_t round_records;

@@ -20,7 +20,7 @@ struct gw_legacy_rules {
 	bool header_seen;
 	bool announced; /* compression, before the first tail */
 	/* HVM: valid until they come again */
-	uint64_t acpi, ioreq_pfn, ioreq_pages;
+	uint64_t ioreq_pfn, ioreq_pages;
 	/* PV: of the first round */
 	uint32_t max_vcpu_id;
 	uint64_t vcpu_map[GW_LEGACY_VCPUS_MAX / 64];
@@ -213,11 +213,6 @@ static int check_param(struct gw_legacy_rules *rules, const struct gw_legacy_rea
 		return BROKEN(rules, r, R_LEGACY_GUEST, err,
 			      "the param is for HVM guests, the guest of the image is PV");
 	switch (r->id) {
-	case GW_LEG_HVM_ACPI_IOPORTS_LOCATION:
-		if (r->value > 1)
-			return BROKEN(rules, r, R_LEGACY_ACPI, err, "0x%llx, expected 0 or 1",
-				      (unsigned long long)r->value);
-		return 0;
 	case GW_LEG_HVM_IOREQ_SERVER_PFN:
 		rules->ioreq_pfn = r->value;
 		return 0;

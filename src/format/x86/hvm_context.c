@@ -43,27 +43,6 @@ void gw_hvm_walk_init(struct gw_hvm_walk *walk, const void *blob, size_t len)
 	*walk = (struct gw_hvm_walk){.blob = blob, .len = len};
 }
 
-/* Checks the entry's place: HEADER first and only there, END without data and last. */
-static int check_place(const struct gw_hvm_walk *walk, const struct gw_hvm_entry *entry,
-		       struct gw_error *err)
-{
-	if ((entry->offset == 0) != (entry->typecode == GW_HVM_HEADER))
-		return gw_fail(
-			err, GW_INVALID,
-			"HVM context: entry at 0x%zx has typecode %u, HEADER (1) must be first and nowhere else",
-			entry->offset, entry->typecode);
-	if (entry->typecode != GW_HVM_END)
-		return 0;
-	if (entry->length)
-		return gw_fail(err, GW_INVALID,
-			       "HVM context: END at 0x%zx has %u bytes, expected 0", entry->offset,
-			       entry->length);
-	if (walk->pos != walk->len)
-		return gw_fail(err, GW_INVALID, "HVM context: %zu bytes after END",
-			       walk->len - walk->pos);
-	return 0;
-}
-
 int gw_hvm_walk_next(struct gw_hvm_walk *walk, struct gw_hvm_entry *entry, struct gw_error *err)
 {
 	const uint8_t *raw = walk->blob + walk->pos;
@@ -82,15 +61,22 @@ int gw_hvm_walk_next(struct gw_hvm_walk *walk, struct gw_hvm_entry *entry, struc
 		.offset = walk->pos,
 	};
 	left -= GW_HVM_DESCRIPTOR_SIZE;
+	if (walk->pos == 0 && entry->typecode != GW_HVM_HEADER)
+		return gw_fail(err, GW_INVALID,
+			       "HVM context: the first entry has typecode %u, expected HEADER (1)",
+			       entry->typecode);
+	if (entry->typecode == GW_HVM_END) {
+		walk->pos += GW_HVM_DESCRIPTOR_SIZE;
+		walk->ended = 1;
+		entry->length = 0;
+		return 1;
+	}
 	if (entry->length > left)
 		return gw_fail(
 			err, GW_INVALID,
 			"HVM context: entry at 0x%zx (typecode %u) has %u bytes, %zu are left",
 			entry->offset, entry->typecode, entry->length, left);
 	walk->pos += GW_HVM_DESCRIPTOR_SIZE + (size_t)entry->length;
-	if (check_place(walk, entry, err) < 0)
-		return -1;
-	walk->ended = entry->typecode == GW_HVM_END;
 	return 1;
 }
 
@@ -213,29 +199,25 @@ static const struct field cpu_fields[] = {
 
 #define TSC_AUX_AT 1000
 
-/* Converts an older record to the current size, as Xen does. */
+/*
+ * Converts an older record to the current size, as Xen does (hvm_load_entry_zeroextend(),
+ * _hvm_hw_fix_cpu()): a shorter one is extended with zeros.
+ */
 static int cpu_to_current(const struct gw_hvm_entry *entry, uint8_t raw[GW_HVM_CPU_SIZE],
 			  struct gw_error *err)
 {
 	memset(raw, 0, GW_HVM_CPU_SIZE);
-	switch (entry->length) {
-	case GW_HVM_CPU_SIZE:
-		memcpy(raw, entry->data, GW_HVM_CPU_SIZE);
+	if (entry->length > GW_HVM_CPU_SIZE)
+		return gw_fail(err, GW_INVALID,
+			       "HVM context: CPU %u has %u bytes, expected at most %u",
+			       entry->instance, entry->length, GW_HVM_CPU_SIZE);
+	memcpy(raw, entry->data, entry->length);
+	if (entry->length == GW_HVM_CPU_SIZE)
 		return 0;
-	case GW_HVM_CPU_SIZE_4_6:
-		memcpy(raw, entry->data, GW_HVM_CPU_SIZE_4_6);
-		break;
-	case GW_HVM_CPU_SIZE_3_3:
-		memcpy(raw, entry->data, TSC_AUX_AT);
+	if (entry->length == GW_HVM_CPU_SIZE_3_3) {
 		memcpy(raw + TSC_AUX_AT + 8, entry->data + TSC_AUX_AT,
 		       GW_HVM_CPU_SIZE_3_3 - TSC_AUX_AT);
-		break;
-	default:
-		return gw_fail(
-			err, GW_INVALID,
-			"HVM context: CPU %u has %u bytes, expected %u (%u or %u of an old Xen)",
-			entry->instance, entry->length, GW_HVM_CPU_SIZE, GW_HVM_CPU_SIZE_4_6,
-			GW_HVM_CPU_SIZE_3_3);
+		memset(raw + TSC_AUX_AT, 0, 8);
 	}
 	gw_put_le32(raw + GW_HVM_CPU_SIZE_4_6, GW_HVM_CPU_FPU_VALID);
 	return 0;

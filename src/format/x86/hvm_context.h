@@ -61,8 +61,9 @@ struct gw_hvm_walk {
 void gw_hvm_walk_init(struct gw_hvm_walk *walk, const void *blob, size_t len);
 /*
  * Returns 1 with the next entry, including HEADER and END; 0 after END; -1 (GW_INVALID) if Xen
- * would refuse the blob: HEADER not first or repeated, an entry longer than the blob, END with a
- * length, bytes after END, no END.
+ * would refuse the blob: HEADER is not first, an entry is longer than the blob, there is no END.
+ * Like Xen it stops at END, whatever its descriptor says and what follows (length is then 0); pos is
+ * after the descriptor.
  */
 int gw_hvm_walk_next(struct gw_hvm_walk *walk, struct gw_hvm_entry *entry, struct gw_error *err);
 /* Finds the first entry of that kind: 1, 0 if there is none, -1 if the walk fails before it is
@@ -159,7 +160,8 @@ struct gw_hvm_cpu {
 	uint32_t pad;
 };
 
-/* Accepts each of the three sizes; the older two give the flag GW_HVM_CPU_FPU_VALID, as in Xen. */
+/* As Xen: accepts any size up to the current one, and extends a shorter entry with zeros; that gets
+ * the flag GW_HVM_CPU_FPU_VALID. */
 int gw_hvm_cpu_decode(const struct gw_hvm_entry *entry, struct gw_hvm_cpu *cpu,
 		      struct gw_error *err);
 void gw_hvm_cpu_encode(uint8_t raw[GW_HVM_CPU_SIZE], const struct gw_hvm_cpu *cpu);

@@ -16,6 +16,7 @@
 
 #include <godwit/hypervisor.h>
 
+#include "base/bytes.h"
 #include "base/clock.h"
 #include "base/util.h"
 #include "format/x86/hvm_context.h"
@@ -101,6 +102,7 @@ static void give_state(struct gw_domain *d)
 	struct gw_buffer blob = {0};
 
 	gw_hvm_header_encode(raw, &header);
+	gw_put_le64(cpu + 656, 0x11); /* cr0: PE, ET */
 	if (gw_hvm_entry_append(&blob, GW_HVM_HEADER, 0, raw, sizeof(raw), &err) < 0 ||
 	    gw_hvm_entry_append(&blob, GW_HVM_CPU, 0, cpu, sizeof(cpu), &err) < 0 ||
 	    gw_hvm_entry_append(&blob, GW_HVM_END, 0, NULL, 0, &err) < 0 ||

@@ -364,10 +364,11 @@ static void plain_pipe(void **state)
 	assert_int_equal(gw_channel_read(ch, buf, 3, &err), 1);
 	assert_memory_equal(buf, "\x1fzz", 3);
 
-	assert_int_equal(write(fds[1], "X", 1), 1);
+	/* No compressed format begins with it: it is not waited for more. */
+	assert_int_equal(write(fds[1], "A", 1), 1);
 	assert_ptr_equal(unpack(ch), below);
 	assert_int_equal(gw_channel_read(ch, buf, 1, &err), 1);
-	assert_int_equal(buf[0], 'X');
+	assert_int_equal(buf[0], 'A');
 	close(fds[1]);
 	gw_channel_close(ch);
 }

@@ -103,7 +103,9 @@ def hvm(image, ulong):
     yield from body_of(image, ulong)
     yield struct.pack("<QQQ", *(image.params[p] for p in (IOREQ, BUFIOREQ, STORE)))
     yield struct.pack("<I", len(image.context)) + image.context
-    yield b"DeviceModelRecord0002" + struct.pack("<I", len(image.model)) + image.model
+    # A PVH guest has none, and libxl refuses a stream that has.
+    if image.model is not None:
+        yield b"DeviceModelRecord0002" + struct.pack("<I", len(image.model)) + image.model
 
 
 def pv(image, ulong):
@@ -129,7 +131,8 @@ def main():
         data = f.read()
     config_end = 48 + struct.unpack_from("<I", data, 44)[0]
     image = Image(data, config_end + 16 + 8)  # libxl's header and LIBXC_CONTEXT
-    image.model = model_of(data, config_end + 16)
+    pvh = "bare" not in sys.argv and b'"type": "pvh"' in data[48:config_end]
+    image.model = None if pvh else model_of(data, config_end + 16)
     with open(name, "wb") as f:
         if "bare" not in sys.argv:
             # The config is JSON, and no libxl stream follows.

@@ -71,8 +71,8 @@ lie gdt-table error pv-vcpu-gdt "GDT frame: pfn 0x30 is of type 0x1, expected an
 lie start-info error pv-start-info "start_info: pfn 0x3ff has no page"
 lie ring error pv-start-info "console ring: pfn 0x3ff has no page"
 lie p2m-table error pv-p2m-page "P2M frame 0: pfn 0x2c is of type 0x2, expected an ordinary page"
-lie untyped-table error pv-table-tree "is not the guest's memory"
-lie pte-superpage error pv-table-tree "pfn 0x2c (L2), entry 0: superpage"
+lie untyped-table error pv-table-tree "is not the guest's memory (and 1 more entries of this table)"
+lie pte-superpage error pv-table-tree "pfn 0x2c (L2), entry 0: superpage (0x8d90e7), which no PV guest may have"
 lie hvm-store warning hvm-params-ring "HVM param STORE_PFN: pfn 0x90000 has no page"
 lie hvm-ident warning hvm-params-absent "HVM param IDENT_PT: pfn 0x90000 has no page"
 

@@ -152,20 +152,6 @@ static void p2m_too_big(struct image *i)
 	gw_put_le32(record(i, GW_REC_X86_PV_P2M_FRAMES) + 4, 0xffffffff);
 }
 
-static void p2m_bigger_than_domain(struct image *i)
-{
-	/* The number of frames is the same, so that only the domain's own bound refuses it. */
-	gw_put_le32(record(i, GW_REC_X86_PV_P2M_FRAMES), 0xfffffc00);
-	gw_put_le32(record(i, GW_REC_X86_PV_P2M_FRAMES) + 4, 0xffffffff);
-}
-
-/* One pfn too many, with the same number of frames. */
-static void p2m_one_pfn_more(struct image *i)
-{
-	gw_put_le32(record(i, GW_REC_X86_PV_P2M_FRAMES), 1024);
-	gw_put_le32(record(i, GW_REC_X86_PV_P2M_FRAMES) + 4, 2000);
-}
-
 static void p2m_frame_above(struct image *i)
 {
 	gw_put_le64(record(i, GW_REC_X86_PV_P2M_FRAMES) + 16, UINT64_MAX);
@@ -271,8 +257,6 @@ static const struct lie lies[] = {
 	{PV64, store_above, "start_info: xenstore ring: pfn 0x10000000000000 is above the last"},
 	{PV64, console_hole, "start_info: console ring: pfn 0x3ff has no page"},
 	{PV64, p2m_too_big, "need 8388608 frames"},
-	{PV64, p2m_bigger_than_domain, "last pfn 0xffffffff: the domain may have 2000 pages"},
-	{PV64, p2m_one_pfn_more, "last pfn 0x7d0: the domain may have 2000 pages"},
 	{PV64, p2m_frame_above, "P2M frame 1: pfn 0xffffffffffffffff is above the last"},
 	{PV64, p2m_frame_table, "P2M frame 0: pfn 0x2c is of type 0x2"},
 	{PV64, p2m_not_from_0, "P2M frame 0: pfn 0xffffffffffffffff is above the last"},
@@ -284,7 +268,7 @@ static const struct lie lies[] = {
 	{PV64, vcpu_unknown, "vCPU 4: the domain has 4"},
 	{PV64, extended_of_another, "is of vCPU 1 with 128 bytes, expected vCPU 0"},
 	{PV64, extended_alone, "vCPU 3: X86_PV_VCPU_EXTENDED without its basic context"},
-	{PV64, root_not_pinnable, "is not the domain's"},
+	{PV64, root_not_pinnable, "is not the guest's memory"},
 	{HVM, param_huge, "HVM param 18446744073709551614: there are 39"},
 	{HVM, no_context, "has no HVM context"},
 	{HVM, pfn_beyond, "pfn 0x1007d0 is not valid"},

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "hypervisor/domain.h"
+#include "lib/hvm_context.h"
 #include "vmm/client.h"
 #include "vmm/domain.h"
 #include "vmm/process.h"
@@ -108,6 +109,15 @@ static int add_pages(struct gw_domain *d, uint64_t nr, struct gw_error *err)
 	return 0;
 }
 
+static int give_context(struct gw_domain *d, struct gw_error *err)
+{
+	struct gw_buffer context = hvm_context(1);
+	int rc = gw_domain_set_context(d, context.data, context.len, err);
+
+	gw_buffer_free(&context);
+	return rc;
+}
+
 static void be_domain(const char *name, uint64_t nr_pages, int ready)
 {
 	struct gw_process *p = new_process(name, false);
@@ -118,7 +128,7 @@ static void be_domain(const char *name, uint64_t nr_pages, int ready)
 	p->config.pvh = true;
 	p->config.max_memkb = 4096;
 	if (gw_config_build(&p->config, &err) < 0 || gw_process_create_domain(p, &err) < 0 ||
-	    gw_domain_set_context(p->domain, "any state", 8, &err) < 0 ||
+	    give_context(p->domain, &err) < 0 ||
 	    add_pages(p->domain, nr_pages, &err) < 0 || gw_process_start_domain(p, &err) < 0)
 		_exit(98);
 	gw_console_put(p->console, "hello from the guest\n", 21);

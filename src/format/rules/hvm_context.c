@@ -69,7 +69,7 @@ static void count_vcpus(struct gw_hvm_check *check)
 	struct gw_hvm_walk walk;
 	struct gw_hvm_entry entry;
 
-	if (config->known) {
+	if (config->known && config->vcpus) {
 		check->vcpus = GW_MIN(config->vcpus, GW_HVM_VCPUS_MAX);
 		check->vcpus_by = "as the config gives";
 		return;

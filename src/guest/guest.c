@@ -117,10 +117,11 @@ static int populate_chunk(struct gw_restore_guest *g, size_t n, const uint64_t *
 			  const uint8_t *types, struct gw_error *err)
 {
 	struct need needs[CHUNK];
+	uint64_t nr_pfns = g->ops->nr_pfns(g);
 	size_t count = 0;
 
 	for (size_t i = 0; i < n; i++) {
-		if (!g->ops->pfn_is_valid(g, pfns[i]))
+		if (pfns[i] >= nr_pfns)
 			return gw_fail(err, GW_INVALID,
 				       "pfn 0x%llx is outside the guest's physical memory",
 				       (unsigned long long)pfns[i]);

@@ -93,10 +93,12 @@ struct gw_restore_guest {
 struct gw_restore_guest_ops {
 	int (*setup)(struct gw_restore_guest *g, struct gw_error *err);
 	void (*cleanup)(struct gw_restore_guest *g);
-	bool (*pfn_is_valid)(struct gw_restore_guest *g, uint64_t pfn);
+	/* The pfns below it are valid; 0 before the stream has said how many there are. */
+	uint64_t (*nr_pfns)(const struct gw_restore_guest *g);
 	/* gfn that populate gave this pfn, or GW_INVALID_PFN. */
 	uint64_t (*pfn_to_gfn)(struct gw_restore_guest *g, uint64_t pfn);
 	void (*set_gfn)(struct gw_restore_guest *g, uint64_t pfn, uint64_t gfn);
+	/* NULL: the guest's page types do not matter to it. */
 	void (*set_page_type)(struct gw_restore_guest *g, uint64_t pfn, unsigned type);
 	bool (*needs_localise)(unsigned type);
 	/*

@@ -53,30 +53,26 @@ static void cleanup(struct gw_restore_guest *g)
 	g->priv = NULL;
 }
 
-static bool pfn_is_valid(struct gw_restore_guest *g, uint64_t pfn)
+static uint64_t nr_pfns(const struct gw_restore_guest *g)
 {
-	struct hvm_restore *r = g->priv;
+	const struct hvm_restore *r = g->priv;
 
-	return r->populated && pfn < g->max_pfns;
+	return r->populated ? g->max_pfns : 0;
 }
 
 static uint64_t pfn_to_gfn(struct gw_restore_guest *g, uint64_t pfn)
 {
 	struct hvm_restore *r = g->priv;
 
-	return pfn_is_valid(g, pfn) && gw_bitmap_test(r->populated, pfn) ? pfn : GW_INVALID_PFN;
+	return pfn < nr_pfns(g) && gw_bitmap_test(r->populated, pfn) ? pfn : GW_INVALID_PFN;
 }
 
 static void set_gfn(struct gw_restore_guest *g, uint64_t pfn, uint64_t gfn)
 {
 	struct hvm_restore *r = g->priv;
 
-	if (pfn_is_valid(g, pfn))
+	if (pfn < nr_pfns(g))
 		gw_bitmap_set(r->populated, pfn);
-}
-
-static void set_page_type(struct gw_restore_guest *g, uint64_t pfn, unsigned type)
-{
 }
 
 static bool needs_localise(unsigned type)
@@ -250,10 +246,9 @@ static int stream_complete(struct gw_restore_guest *g, struct gw_error *err)
 const struct gw_restore_guest_ops gw_x86_hvm_restore = {
 	.setup = setup,
 	.cleanup = cleanup,
-	.pfn_is_valid = pfn_is_valid,
+	.nr_pfns = nr_pfns,
 	.pfn_to_gfn = pfn_to_gfn,
 	.set_gfn = set_gfn,
-	.set_page_type = set_page_type,
 	.needs_localise = needs_localise,
 	.localise = localise,
 	.record = record,

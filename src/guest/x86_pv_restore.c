@@ -42,9 +42,9 @@ static void cleanup(struct gw_restore_guest *g)
 	g->priv = NULL;
 }
 
-static bool pfn_is_valid(struct gw_restore_guest *g, uint64_t pfn)
+static uint64_t nr_pfns(const struct gw_restore_guest *g)
 {
-	return pfn < ((struct gw_pv_restore *)g->priv)->nr_pfns;
+	return ((const struct gw_pv_restore *)g->priv)->nr_pfns;
 }
 
 static uint64_t pfn_to_gfn(struct gw_restore_guest *g, uint64_t pfn)
@@ -289,7 +289,7 @@ static int static_data_complete(struct gw_restore_guest *g, unsigned *missing, s
 const struct gw_restore_guest_ops gw_x86_pv_restore = {
 	.setup = setup,
 	.cleanup = cleanup,
-	.pfn_is_valid = pfn_is_valid,
+	.nr_pfns = nr_pfns,
 	.pfn_to_gfn = pfn_to_gfn,
 	.set_gfn = set_gfn,
 	.set_page_type = set_page_type,

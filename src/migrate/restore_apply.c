@@ -50,7 +50,7 @@ static int populate(struct gw_restore_guest *g, const struct gw_batch *b, struct
 	if (gw_restore_populate(g, n, populated, types, err) < 0)
 		return -1;
 	g->rule = NULL;
-	for (size_t i = 0; i < b->nr; i++)
+	for (size_t i = 0; g->ops->set_page_type && i < b->nr; i++)
 		if (!is_left_out(b, i))
 			g->ops->set_page_type(g, b->pfns[i], b->types[i]);
 	return 0;

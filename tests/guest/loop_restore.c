@@ -90,7 +90,7 @@ static int pages(struct restore *r, const struct gw_image_reader *reader, struct
 		uint64_t pfn = gw_page_entry_pfn(reader->entries[i]);
 		unsigned type = gw_page_entry_type(reader->entries[i]);
 
-		if (!r->guest.ops->pfn_is_valid(&r->guest, pfn))
+		if (pfn >= r->guest.ops->nr_pfns(&r->guest))
 			return gw_fail(err, GW_INVALID, "pfn 0x%llx is not valid",
 				       (unsigned long long)pfn);
 		if (type >= 5 && type <= 8)
@@ -98,7 +98,8 @@ static int pages(struct restore *r, const struct gw_image_reader *reader, struct
 		if (gw_page_is_populated(type) &&
 		    gw_restore_populate(&r->guest, 1, &pfn, &(uint8_t){(uint8_t)type}, err) < 0)
 			return -1;
-		r->guest.ops->set_page_type(&r->guest, pfn, type);
+		if (r->guest.ops->set_page_type)
+			r->guest.ops->set_page_type(&r->guest, pfn, type);
 		if (!gw_page_has_data(type))
 			continue;
 		if (one_page(r, pfn, type, data, err) < 0)

@@ -224,9 +224,9 @@ static void test_leaves_pages_out(void **state)
 	gw_control_destroy(d->control);
 }
 
-static bool any_pfn(struct gw_restore_guest *g, uint64_t pfn)
+static uint64_t any_pfn(const struct gw_restore_guest *g)
 {
-	return true;
+	return UINT64_MAX;
 }
 
 /* The domain's bound holds whatever its kind of guest thinks of a pfn. */
@@ -237,11 +237,14 @@ static void test_bound_of_the_domain(void **state)
 	struct gw_restore_guest_ops lenient = *g.ops;
 	uint64_t entry = gw_page_entry(g.max_pfns - 1, GW_PAGE_NOTAB);
 	const struct gw_image_reader record = {.entries = &entry, .nr_entries = 1};
+	/* The last pfn and the one after it are a run of entries. */
+	uint64_t run[] = {entry, entry + 1};
+	const struct gw_image_reader across = {.entries = run, .nr_entries = 2};
 	struct gw_error err = GW_ERROR_INIT;
 	struct gw_batch_pool pool;
 	struct gw_batch *b;
 
-	lenient.pfn_is_valid = any_pfn;
+	lenient.nr_pfns = any_pfn;
 	g.ops = &lenient;
 	assert_ok(gw_batch_pool_init(&pool, 1, &err), &err);
 	b = gw_batch_get(&pool);
@@ -250,6 +253,9 @@ static void test_bound_of_the_domain(void **state)
 	assert_fails(gw_restore_judge_pages(&g, &record, 0, b, &err), &err, GW_INVALID,
 		     "is beyond domain");
 	assert_string_equal(g.rule, "domain-size");
+	gw_error_clear(&err);
+	assert_fails(gw_restore_judge_pages(&g, &across, 0, b, &err), &err, GW_INVALID,
+		     "is beyond domain");
 	g.ops->cleanup(&g);
 	gw_policy_free(&g.policy);
 	gw_batch_pool_free(&pool);

@@ -42,3 +42,13 @@ f=$(counter tpvh)
 [ "$f" -gt "$e" ] || fail "the counter stands still at $f"
 run_expect 0 "$GODWIT" destroy tpvh
 assert_state tpvh ""
+
+# A heartbeat guest counts on from the image of either helper, of Xen's with its million entries and of godwit's without.
+for helper in stock godwit; do
+	xz -dc "$data/xen417/beat-pvh64-$helper.save.xz" >beat.save
+	run_expect 0 "$GODWIT" restore -d --name beat beat.save
+	until_true 10 console_has beat "godwit-guest: restored"
+	until_true 10 console_has beat " gen "
+	! console_has beat CORRUPT || fail "$helper: $(console beat)"
+	run_expect 0 "$GODWIT" destroy beat
+done

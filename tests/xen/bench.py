@@ -2,12 +2,15 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Measures the save helpers under a real Xen: Xen's libxl-save-helper and godwit's, in turn, with the same guest.
 
-usage: bench.py BUILD [--dir DIR] [--minutes N] [--list] [NAME...]
+usage: bench.py BUILD [--dir DIR] [--minutes N] [--instructions] [--list] [NAME...]
        bench.py --read FILE...
 
 Boots the machine of matrix.py and repeats the rows of tests/xen/bench until N minutes (10) are over. NAME is the name of
 a row or a pattern of names. What tests/xen/tap.c noted is collected in DIR/share/bench.jsonl; the tables that are printed
 at the end can be made again with --read, also from the files of several runs together.
+
+With --instructions the machine's clock counts them: a nanosecond is an instruction of dom0, Xen or the guest, and what else this
+computer does makes no difference. An instruction is not a time, but the work of two helpers can be compared in one run.
 
 Each number is the median of the runs, with the lowest and the highest; the ratio is godwit's median by Xen's. The ratio of
 pairs is the median of the ratios of two measurements that followed each other."""
@@ -25,6 +28,7 @@ import matrix
 
 SUSPEND, COMPLETE, ANSWER, PROGRESS = 3, 10, 0, 2  # numbers of messages, as tap.c notes them
 HELPERS = ("stock", "godwit")
+OTHER = {"stock": "godwit", "godwit": "stock"}
 STARTED = "Domain started"  # what the receiver of xl migrate prints once the domain runs
 
 
@@ -128,8 +132,10 @@ def add_numbers(found, path):
         if record["mode"] != "xl":
             continue
         values = of_operation(records)
-        if operation == "restore-other":
-            values = {"restore of the other's image: CPU time": values["restore: CPU time"]}
+        if operation.startswith("restore"):
+            saver = helper if operation == "restore" else OTHER[helper]
+            both = {f"restore of {saver}'s image: CPU time": values["restore: CPU time"]}
+            values = values | both if operation == "restore" else both
         if operation == "restore" and saved:
             values |= of_save_and_restore(*saved, record)
         for name, value in values.items():
@@ -146,6 +152,8 @@ def shown(name, values):
 
 def ratio_of_pairs(by_helper):
     """Both helpers' values of the same number were measured one after the other: what slows the machine slows both."""
+    if len({len(values) for values in by_helper.values()}) > 1:
+        return ""  # of the restores of one's own and of the other's image
     ratios = [godwit / stock for stock, godwit in zip(*(by_helper[helper] for helper in HELPERS)) if stock]
     if not ratios:
         return ""
@@ -175,7 +183,9 @@ def measure(args):
     rig = (args.dir or args.build / "xen").resolve()
     # Room for the images of both helpers beside each other.
     matrix.MEMORY, matrix.DOM0_MEMORY = "2304", "1280M"
-    matrix.SILENCE_LIMIT = 600
+    matrix.SILENCE_LIMIT = 900
+    if args.instructions:
+        matrix.EMULATION = ["-accel", "tcg,thread=single", "-icount", "shift=0,sleep=off"]
     args.shadow = False
 
     def ready(share):
@@ -205,6 +215,7 @@ def main():
     parser.add_argument("build", type=pathlib.Path, nargs="?")
     parser.add_argument("--dir", type=pathlib.Path)
     parser.add_argument("--minutes", type=float, default=10)
+    parser.add_argument("--instructions", action="store_true")
     parser.add_argument("--list", action="store_true")
     parser.add_argument("--read", type=pathlib.Path, nargs="+")
     parser.add_argument("names", nargs="*")

@@ -131,7 +131,7 @@ build_dom0()
 build_base()
 {
 	local kernel
-	is_new "$dir/dom0.cpio" "$0" "$here/dom0/init.sh" "$here/guests/linux-init.sh" "$here/look.c" && return 0
+	is_new "$dir/dom0.cpio" "$0" "$here/dom0/init.sh" "$here/guests/linux-init.sh" "$here/look.c" "$here/agree.c" && return 0
 	kernel=$(first "$dir/packages/linux-image-*_*.deb") || true
 	kernel=${kernel##*/}
 	kernel=${kernel%%_*}
@@ -146,6 +146,7 @@ build_base()
 	cp "$root/bin/busybox" "$dir/guest/bin/"
 	install -m 755 "$here/guests/linux-init.sh" "$dir/guest/init"
 	archive "$dir/guest" "$dir/guest.cpio"
+	gcc -O1 -Wall -o "$dir/agree" "$here/agree.c"
 	gcc -O1 -Wall -I"$root/usr/include" -o "$dir/look" "$here/look.c" -L"$root/$libs" -lxenctrl -lxenforeignmemory \
 		-Wl,-rpath-link,"$root/$libs"
 	build_dom0

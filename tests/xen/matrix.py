@@ -2,11 +2,12 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Runs the matrix of Xen tests: boots a real Xen with a dom0 under QEMU and prints a line for each row.
 
-usage: matrix.py BUILD [--dir DIR] [--shadow] [--all] [--list] [NAME...]
+usage: matrix.py BUILD [--dir DIR] [--shadow] [--all] [--list] [--record DIR] [NAME...]
 
 BUILD is a build of godwit; its installed files are part of dom0. The rig's own files are in DIR (BUILD/xen). NAME is the
 name of a row or a pattern of names (save-pv-*). Without names the rows of tests/xen/default run, with --all every row.
 --shadow boots a hypervisor that is built from Debian's source with shadow paging; without names the live rows of PV guests run.
+--record keeps the images of the rows same-* in DIR, compressed; without names those rows run.
 
 Each line is "ok NAME", "not ok NAME: why" or "skip NAME: why". Exit status: 0 no row failed, 1 a row failed or the machine
 did, 2 usage, 77 the rig cannot be had here."""
@@ -25,7 +26,9 @@ HERE = pathlib.Path(__file__).resolve().parent
 # Without these an HVM or PVH guest cannot run under QEMU's emulation: RDTSCP is intercepted with a wrong length, and
 # the size of the XSAVE area differs from what Linux computes.
 CPU = "max,-smap,-smep,-la57,-xsave,-rdtscp"
+EMULATION = ["-accel", "tcg,thread=multi"]
 MEMORY, DOM0_MEMORY = "1792", "832M"
+RECORDED_ROWS = ["same-*"]
 SHADOW_ROWS = ["live-pv-*", "live-linux-pv-*"]  # those that depend on the hypervisor
 SILENCE_LIMIT = 300  # seconds; longer than a row may take
 
@@ -92,7 +95,7 @@ def copy_rig(build_dir, rig, root):
     guests.mkdir(parents=True)
     for folder in ("dom0", "rows", "bench"):
         shutil.copytree(HERE / folder, root / "rig" / folder)
-    for tool in (rig / "look", rig / "tap", build_dir / "tests/hypervisor/xen_probe"):
+    for tool in (rig / "look", rig / "agree", rig / "tap", build_dir / "tests/hypervisor/xen_probe"):
         if tool.exists():
             shutil.copy(tool, root / "rig" / tool.name)
     for name in (rig / "vmlinuz", rig / "guest.cpio", rig / "disk.img", *(build_dir / "guests").glob("*.elf")):
@@ -123,7 +126,7 @@ def initramfs(rig, root, parts, target):
 
 def boot(rig, share, initrd, hypervisor):
     return subprocess.Popen(
-        ["qemu-system-x86_64", "-accel", "tcg,thread=multi", "-cpu", CPU, "-smp", "1", "-m", MEMORY, "-display", "none",
+        ["qemu-system-x86_64", *EMULATION, "-cpu", CPU, "-smp", "1", "-m", MEMORY, "-display", "none",
          "-vga", "none", "-nodefaults", "-no-reboot", "-monitor", "none", "-serial", "file:%s" % (share / "serial.log"),
          "-fsdev", "local,id=out,path=%s,security_model=none" % share, "-device", "virtio-9p-pci,fsdev=out,mount_tag=out",
          "-kernel", rig / hypervisor, "-append",
@@ -219,6 +222,17 @@ def run(args, rig, wanted, source, ready=lambda share: None):
     return results, why, share
 
 
+def keep_images(folder, to):
+    """Compresses each file with a dictionary of its size, in the way that makes it smallest: entries of pages count up."""
+    to.mkdir(parents=True, exist_ok=True)
+    for path in sorted(folder.glob("*")):
+        size = -(-path.stat().st_size // 2**20)
+        ways = [["xz", "-c", *delta, "--lzma2=preset=9,dict=%dMiB" % size, path] for delta in ([], ["--delta=dist=8"])]
+        packed = min((subprocess.run(way, check=True, stdout=subprocess.PIPE).stdout for way in ways), key=len)
+        (to / (path.name + ".xz")).write_bytes(packed)
+        print("%s: %d bytes" % (to / (path.name + ".xz"), len(packed)))
+
+
 def main():
     parser = argparse.ArgumentParser(usage=__doc__.split("\n\n")[1][len("usage: "):])
     parser.add_argument("build", type=pathlib.Path)
@@ -226,6 +240,7 @@ def main():
     parser.add_argument("--shadow", action="store_true")
     parser.add_argument("--all", action="store_true")
     parser.add_argument("--list", action="store_true")
+    parser.add_argument("--record", type=pathlib.Path)
     parser.add_argument("names", nargs="*")
     args = parser.parse_intermixed_args()
     # So that the machine ends with this program.
@@ -234,7 +249,7 @@ def main():
     if args.list:
         print("\n".join(rows))
         return 0
-    usual = SHADOW_ROWS if args.shadow else patterns(HERE / "default")
+    usual = SHADOW_ROWS if args.shadow else RECORDED_ROWS if args.record else patterns(HERE / "default")
     wanted = rows if args.all else choose(rows, args.names or usual)
     rig = (args.dir or args.build / "xen").resolve()
     began = time.monotonic()
@@ -245,6 +260,8 @@ def main():
     except Skip as skip:
         print("SKIP: the Xen rig cannot be had here: %s" % skip)
         return 77
+    if args.record:
+        keep_images(share / "record", args.record)
     failed = sum(line.startswith("not ok ") for line in results)
     if why:
         done = {line.removeprefix("not ").split()[1].rstrip(":") for line in results}

@@ -59,6 +59,8 @@ run_one()
 {
 	local name=$1 start status why
 	mkdir -p /tmp/row
+	# Of an earlier run of the row: a guest's count begins anew.
+	rm -f "/out/console/guest-$name.log" "/out/console/guest-$name-"*.log
 	start=$(cut -d. -f1 /proc/uptime)
 	(cd /tmp/row && timeout $limit sh "$here/dom0/matrix.sh" --run "$name") >>"/out/rows/$name.log" 2>&1
 	status=$?

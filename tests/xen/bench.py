@@ -28,6 +28,7 @@ import matrix
 
 SUSPEND, COMPLETE, ANSWER, PROGRESS = 3, 10, 0, 2  # numbers of messages, as tap.c notes them
 HELPERS = ("stock", "godwit")
+NAMES = {"stock": "Xen", "godwit": "godwit"}
 OTHER = {"stock": "godwit", "godwit": "stock"}
 STARTED = "Domain started"  # what the receiver of xl migrate prints once the domain runs
 
@@ -134,7 +135,7 @@ def add_numbers(found, path):
         values = of_operation(records)
         if operation.startswith("restore"):
             saver = helper if operation == "restore" else OTHER[helper]
-            both = {f"restore of {saver}'s image: CPU time": values["restore: CPU time"]}
+            both = {f"restore of {NAMES[saver]}'s image: CPU time": values["restore: CPU time"]}
             values = values | both if operation == "restore" else both
         if operation == "restore" and saved:
             values |= of_save_and_restore(*saved, record)

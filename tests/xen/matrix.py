@@ -95,7 +95,8 @@ def copy_rig(build_dir, rig, root):
     guests.mkdir(parents=True)
     for folder in ("dom0", "rows", "bench"):
         shutil.copytree(HERE / folder, root / "rig" / folder)
-    for tool in (rig / "look", rig / "agree", rig / "tap", build_dir / "tests/hypervisor/xen_probe"):
+    for tool in (rig / "look", rig / "agree", rig / "tap", build_dir / "tests/hypervisor/xen_probe",
+                 build_dir / "tests/fidelity/fidelity_make"):
         if tool.exists():
             shutil.copy(tool, root / "rig" / tool.name)
     for name in (rig / "vmlinuz", rig / "guest.cpio", rig / "disk.img", *(build_dir / "guests").glob("*.elf")):

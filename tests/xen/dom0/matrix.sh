@@ -87,6 +87,7 @@ case ${1:-} in
 	$command
 	;;
 *)
+	[ ! -e /out/fidelity ] || exec sh "$here/dom0/fidelity.sh"
 	mkdir -p /out/rows
 	# The one CPU is for dom0 first: the guests of the rows never sleep.
 	xl sched-credit2 -d 0 -w 65535

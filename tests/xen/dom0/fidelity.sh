@@ -27,13 +27,24 @@ clean_up()
 	[ "$(xl list | wc -l)" = 2 ] || stuck=1
 }
 
+# Sets $status.
+restore()
+{
+	timeout -s KILL $limit xl -v restore -p -e "$base-image.$seed" >said 2>&1 </dev/null
+	status=$?
+}
+
 judge()
 {
 	local base=$1 seed=$2 status began ended id rest
 	echo "$base $seed" >/out/now
 	read -r began rest </proc/uptime
-	timeout -s KILL $limit xl -v restore -p -e "$base-image.$seed" >said 2>&1 </dev/null
-	status=$?
+	restore
+	# A failed restore can leave its domain, which has the name that the next one wants.
+	if grep -q 'already exists' said; then
+		clean_up
+		restore
+	fi
 	read -r ended rest </proc/uptime
 	[ $status = 0 ] || xl dmesg -c >>said 2>/dev/null
 	echo "== $base $seed $status $began $ended" >head

@@ -189,7 +189,7 @@ static void put_tsc(struct legacy_maker *k)
 
 	k->now.has_tsc = true;
 	k->now.tsc = (struct gw_tsc_info){
-		.mode = legacy_below(k, 4),
+		.mode = legacy_below(k, 3),
 		.khz = 1000000 + legacy_below(k, 3000000),
 		.nsec = legacy_random(k) >> 8,
 		.incarnation = legacy_below(k, 100),

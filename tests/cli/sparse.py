@@ -5,8 +5,10 @@
 # layers and records of SOURCE (compressed with xz or not) are copied, but for those with pages:
 # these are replaced by as many records of 1024 pages as that memory needs. Their contents are a
 # hole in the file OUT; with --full they are 0xff bytes, which are invalid as page tables and records.
+# The config of an xl file gives the domain that memory.
 # A legacy image (of one round) is made in the same way, of batches of 1024 pages.
 import lzma
+import re
 import struct
 import sys
 
@@ -15,6 +17,18 @@ XL_MAGIC = b"Xen saved domain, xl format\n \0 \r"
 LIBXC_CONTEXT = 1
 BATCH = 1024
 NOTAB, L1TAB, PINNED = 0, 1, 8
+
+
+def with_memory(data, mib):
+    """The file with a config, if it has one, that gives the domain that memory."""
+    if not data.startswith(XL_MAGIC):
+        return data
+    length, config = struct.unpack_from("<II", data, 44)
+    text = re.sub(rb'"(max|target)_memkb": *\d+, *', b"", data[52:52 + config])
+    given = b'"max_memkb": %d, "target_memkb": %d, ' % (mib << 10, mib << 10)
+    text = re.sub(rb'"b_info": *{', lambda m: m[0] + given, text, count=1)
+    length += len(text) - config
+    return data[:44] + struct.pack("<II", length, len(text)) + text + data[52 + config:]
 
 
 def image_at(data):
@@ -140,6 +154,7 @@ def main():
         data = f.read()
     if data.startswith(b"\xfd7zXZ"):
         data = lzma.decompress(data)
+    data = with_memory(data, int(mib))
     begin, pages = image_at(data), int(mib) * 256
     if data[begin:begin + 8] != b"\xff" * 8:
         with open(name, "wb") as out:

@@ -41,10 +41,7 @@ static void checkpoint(struct export *x)
 		gw_export_memory_checkpoint(&x->memory, &x->failure);
 }
 
-/*
- * The rules may yet refuse the record: then that is what is said. An HVM_CONTEXT that Xen would
- * not take is only a warning of theirs, and no hindrance to raw memory.
- */
+/* The rules may yet refuse the record: then that is what is said. */
 static void take_vcpus(struct export *x, const struct gw_record *rec)
 {
 	if (x->form == GW_EXPORT_CORE && gw_export_vcpus_record(&x->vcpus, rec, &x->failure) < 0)

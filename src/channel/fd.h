@@ -32,8 +32,8 @@ struct gw_fd {
 	int private_fd;	     /* for GW_FD_PRIVATE, else -1 */
 	int64_t read_offset; /* file offset of the next read; -1: the descriptor's own position */
 	bool widened;	     /* a pipe whose size gw_fd_widen() has set already */
-	bool spent;	     /* a pipe that was full or empty after the last call: the next one polls
-				first, because it would only fail with EAGAIN */
+	bool spent; /* a pipe that was full or empty after the last call: the next one polls
+		       first, because it would only fail with EAGAIN */
 };
 
 /* Attaches fd to f, whose common part is initialised, and chooses the mode. Returns 0, or -1; fd is

@@ -65,7 +65,10 @@ static inline uint64_t gw_pv_new_mfn(const struct gw_pv_restore *r, uint64_t pfn
 	return pfn < r->nr_pfns && r->mfns[pfn] ? r->mfns[pfn] - 1 : GW_INVALID_PFN;
 }
 
-/* The mfn of a pfn that must have a page which is no page table; what names it in the error. */
+/* x86_pv_write_p2m.c: the mfn of a pfn that must have a page; what names it in the error. data: a
+ * page that is no page table. */
+int gw_pv_page_mfn(const struct gw_pv_restore *r, uint64_t pfn, const char *what, uint64_t *mfn,
+		   struct gw_error *err);
 int gw_pv_data_mfn(const struct gw_pv_restore *r, uint64_t pfn, const char *what, uint64_t *mfn,
 		   struct gw_error *err);
 

@@ -15,31 +15,6 @@
 
 #define PIN_BATCH 1024
 
-static int page_mfn(const struct gw_pv_restore *r, uint64_t pfn, const char *what, uint64_t *mfn,
-		    struct gw_error *err)
-{
-	if (pfn >= r->nr_pfns)
-		return gw_fail(err, GW_INVALID,
-			       "%s: pfn 0x%" PRIx64 " is above the last, 0x%" PRIx64, what, pfn,
-			       r->nr_pfns - 1);
-	*mfn = gw_pv_new_mfn(r, pfn);
-	if (*mfn == GW_INVALID_PFN)
-		return gw_fail(err, GW_INVALID, "%s: pfn 0x%" PRIx64 " has no page", what, pfn);
-	return 0;
-}
-
-int gw_pv_data_mfn(const struct gw_pv_restore *r, uint64_t pfn, const char *what, uint64_t *mfn,
-		   struct gw_error *err)
-{
-	if (page_mfn(r, pfn, what, mfn, err) < 0)
-		return -1;
-	if (r->types[pfn] != GW_PAGE_NOTAB)
-		return gw_fail(err, GW_INVALID,
-			       "%s: pfn 0x%" PRIx64 " is of type 0x%x, expected an ordinary page",
-			       what, pfn, r->types[pfn]);
-	return 0;
-}
-
 /*
  * The guest's part of the page; wall clock and TSC scale stay this host's. Event channels are gone
  * with the old host: none pending, all masked, until the guest binds new ones.
@@ -73,7 +48,7 @@ static int apply_shared_info(struct gw_restore_guest *g, struct gw_error *err)
 static int translate_ring(const struct gw_pv_restore *r, uint8_t *at, const char *what,
 			  uint64_t *mfn, struct gw_error *err)
 {
-	if (page_mfn(r, gw_pv_get_word(r->layout, at), what, mfn, err) < 0)
+	if (gw_pv_page_mfn(r, gw_pv_get_word(r->layout, at), what, mfn, err) < 0)
 		return -1;
 	gw_pv_put_word(r->layout, at, *mfn);
 	return 0;

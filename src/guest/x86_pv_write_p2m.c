@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Writes the new P2M of a restored PV guest into the pages where the guest has its own. They are
- * mapped many at a time: a mapping costs far more than the words of a page.
+ * The new frames of a restored PV guest: looks them up, and writes the new P2M into the pages where
+ * the guest has its own. Those are mapped many at a time: a mapping costs far more than the words
+ * of a page.
  */
+#include <inttypes.h>
 #include <stdio.h>
 
 #include "base/util.h"
@@ -18,6 +20,31 @@ struct leaves {
 	size_t index[LEAVES_AT_ONCE];
 	uint64_t mfns[LEAVES_AT_ONCE];
 };
+
+int gw_pv_page_mfn(const struct gw_pv_restore *r, uint64_t pfn, const char *what, uint64_t *mfn,
+		   struct gw_error *err)
+{
+	if (pfn >= r->nr_pfns)
+		return gw_fail(err, GW_INVALID,
+			       "%s: pfn 0x%" PRIx64 " is above the last, 0x%" PRIx64, what, pfn,
+			       r->nr_pfns - 1);
+	*mfn = gw_pv_new_mfn(r, pfn);
+	if (*mfn == GW_INVALID_PFN)
+		return gw_fail(err, GW_INVALID, "%s: pfn 0x%" PRIx64 " has no page", what, pfn);
+	return 0;
+}
+
+int gw_pv_data_mfn(const struct gw_pv_restore *r, uint64_t pfn, const char *what, uint64_t *mfn,
+		   struct gw_error *err)
+{
+	if (gw_pv_page_mfn(r, pfn, what, mfn, err) < 0)
+		return -1;
+	if (r->types[pfn] != GW_PAGE_NOTAB)
+		return gw_fail(err, GW_INVALID,
+			       "%s: pfn 0x%" PRIx64 " is of type 0x%x, expected an ordinary page",
+			       what, pfn, r->types[pfn]);
+	return 0;
+}
 
 static int survive(struct gw_restore_guest *g, struct gw_error *err)
 {

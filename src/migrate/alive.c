@@ -42,7 +42,7 @@ static void tell(struct gw_alive *a, uint64_t *seen)
 	if (f->ch->write_pos == *seen && !f->partial_frame && has_room(f->ch)) {
 		gw_frame_header_encode(head, GW_FRAME_ALIVE, 0);
 		head[4] = GW_FRAME_OPTIONAL;
-		/* A failure is found again by whoever has something to send or to receive. */
+		/* A failure is found again by the next thread that sends or receives. */
 		gw_frames_write_locked(f, &iov, 1, NULL);
 	}
 	*seen = f->ch->write_pos;
@@ -101,6 +101,7 @@ struct gw_alive *gw_alive_start(struct gw_frames *f, int every_ms, struct gw_err
 		return NULL;
 	}
 	f->alive = a;
+	f->write_lock = &a->lock;
 	return a;
 }
 
@@ -114,19 +115,8 @@ void gw_alive_stop(struct gw_alive *a)
 		continue;
 	pthread_join(a->thread, NULL);
 	a->f->alive = NULL;
+	a->f->write_lock = NULL;
 	close(a->stop_fd);
 	pthread_mutex_destroy(&a->lock);
 	free(a);
-}
-
-void gw_alive_lock(struct gw_alive *a)
-{
-	if (a)
-		pthread_mutex_lock(&a->lock);
-}
-
-void gw_alive_unlock(struct gw_alive *a)
-{
-	if (a)
-		pthread_mutex_unlock(&a->lock);
 }

@@ -19,8 +19,4 @@ struct gw_alive *gw_alive_start(struct gw_frames *f, int every_ms, struct gw_err
 /* Ends the thread: no ALIVE is under way after that. NULL is allowed. */
 void gw_alive_stop(struct gw_alive *alive);
 
-/* Around the write of a frame. NULL: there is no other writer. */
-void gw_alive_lock(struct gw_alive *alive);
-void gw_alive_unlock(struct gw_alive *alive);
-
 #endif

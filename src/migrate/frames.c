@@ -11,7 +11,6 @@
 #include "base/clock.h"
 #include "base/util.h"
 #include "format/xl/file.h"
-#include "migrate/alive.h"
 #include "migrate/frames_internal.h"
 
 #define ABORT_MS  1000 /* limit on silence while ERROR or CANCEL is sent */
@@ -70,9 +69,11 @@ int gw_frames_write(struct gw_frames *f, struct iovec *iov, int n, struct gw_err
 {
 	int rc;
 
-	gw_alive_lock(f->alive);
+	if (f->write_lock)
+		pthread_mutex_lock(f->write_lock);
 	rc = gw_frames_write_locked(f, iov, n, err);
-	gw_alive_unlock(f->alive);
+	if (f->write_lock)
+		pthread_mutex_unlock(f->write_lock);
 	return rc;
 }
 

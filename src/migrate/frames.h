@@ -7,6 +7,7 @@
 #ifndef GW_MIGRATE_FRAMES_H
 #define GW_MIGRATE_FRAMES_H
 
+#include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -51,9 +52,10 @@ struct gw_frames {
 	const char *peer;      /* "the receiver" or "the sender", for messages */
 	bool partial_frame; /* a part of a frame was sent and the rest failed: nothing more can be
 			       sent */
-	struct gw_alive *alive; /* of gw_alive_start(); NULL: only one thread writes */
-	bool peer_aborted;	/* CANCEL, ERROR or REFUSE came */
-	uint64_t data_left;	/* unread bytes of the incoming DATA frame */
+	struct gw_alive *alive;	     /* of gw_alive_start(), or NULL */
+	pthread_mutex_t *write_lock; /* held while a frame is written; NULL: one thread writes */
+	bool peer_aborted;	     /* CANCEL, ERROR or REFUSE came */
+	uint64_t data_left;	     /* unread bytes of the incoming DATA frame */
 	/*
 	 * Handles a frame other than DATA that came while the data channel was read; the handler
 	 * reads its body. Returns 0 to go on with the data, 1 to end the channel's input, or -1.

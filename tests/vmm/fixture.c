@@ -128,8 +128,8 @@ static void be_domain(const char *name, uint64_t nr_pages, int ready)
 	p->config.pvh = true;
 	p->config.max_memkb = 4096;
 	if (gw_config_build(&p->config, &err) < 0 || gw_process_create_domain(p, &err) < 0 ||
-	    give_context(p->domain, &err) < 0 ||
-	    add_pages(p->domain, nr_pages, &err) < 0 || gw_process_start_domain(p, &err) < 0)
+	    give_context(p->domain, &err) < 0 || add_pages(p->domain, nr_pages, &err) < 0 ||
+	    gw_process_start_domain(p, &err) < 0)
 		_exit(98);
 	gw_console_put(p->console, "hello from the guest\n", 21);
 	if (write(ready, "x", 1) != 1)

@@ -46,22 +46,6 @@ static const struct kind {
 	[GW_HVM_CPU_MSR] = {24, UINT32_MAX, gw_hvm_check_msrs, .vcpu = true},
 };
 
-int gw_hvm_broken(const struct gw_hvm_check *check, enum gw_rule_number number, const char *fmt,
-		  ...)
-{
-	const struct gw_hvm_entry *entry = check->entry;
-	const char *name = gw_hvm_code_name(entry->typecode);
-	char text[300];
-	va_list ap;
-
-	va_start(ap, fmt);
-	vsnprintf(text, sizeof(text), fmt, ap);
-	va_end(ap);
-	return gw_broken(&check->rules->reporter, number, check->rec->offset, check->rec,
-			 check->err, "%s %u at 0x%zx of the context: %s", name ? name : "entry",
-			 entry->instance, entry->offset, text);
-}
-
 /* Xen saves the local APIC of every vCPU, but the registers only of those that are up. */
 static void count_vcpus(struct gw_hvm_check *check)
 {

@@ -62,8 +62,8 @@ void gw_hvm_walk_init(struct gw_hvm_walk *walk, const void *blob, size_t len);
 /*
  * Returns 1 with the next entry, including HEADER and END; 0 after END; -1 (GW_INVALID) if Xen
  * would refuse the blob: HEADER is not first, an entry is longer than the blob, there is no END.
- * Like Xen it stops at END, whatever its descriptor says and what follows (length is then 0); pos is
- * after the descriptor.
+ * Like Xen it stops at END, whatever its descriptor says and what follows (length is then 0); pos
+ * is after the descriptor.
  */
 int gw_hvm_walk_next(struct gw_hvm_walk *walk, struct gw_hvm_entry *entry, struct gw_error *err);
 /* Finds the first entry of that kind: 1, 0 if there is none, -1 if the walk fails before it is

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Xen's rules for the memory of an x86 PV guest (its x86 mm.c, the same in Xen 4.14 to 4.22):
- * a frame has one use at a time, and uses are counted. It is a page table of one level, or holds
- * descriptors, or is mapped writable. A frame becomes a page table when something begins to use it
- * as one, and then all that it refers to is checked.
+ * Xen's rules for the memory of an x86 PV guest (get_page_type() and what it calls, the same in
+ * Xen 4.14 to 4.22): a frame has one use at a time, and uses are counted. It is a page table of one
+ * level, or holds descriptors, or is mapped writable. A frame becomes a page table when something
+ * begins to use it as one, and then all that it refers to is checked.
  */
 #ifndef GW_FORMAT_X86_PV_TABLES_H
 #define GW_FORMAT_X86_PV_TABLES_H

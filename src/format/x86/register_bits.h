@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * The bits of a guest's registers that its CPU policy allows. Xen judges CR4, EFER, XCR0 and
- * SPEC_CTRL of an HVM guest so when it loads them (hvm_cr4_guest_valid_bits() and hvm_efer_valid()
- * in xen/arch/x86/hvm/hvm.c, recalculate_xstate() in xen/arch/x86/cpu-policy.c,
- * msr_spec_ctrl_valid_bits() in xen/arch/x86/msr.c).
+ * SPEC_CTRL of an HVM guest so when it loads them: hvm_cr4_guest_valid_bits(), hvm_efer_valid(),
+ * recalculate_xstate(), msr_spec_ctrl_valid_bits().
  */
 #ifndef GW_FORMAT_X86_REGISTER_BITS_H
 #define GW_FORMAT_X86_REGISTER_BITS_H

@@ -13,6 +13,7 @@
 #include <godwit/control.h>
 
 #include "base/buffer.h"
+#include "base/util.h"
 #include "format/x86/pv_tables.h"
 #include "hypervisor/held.h"
 
@@ -171,7 +172,10 @@ int gw_memory_populate(struct gw_domain *d, size_t n, const uint64_t *pfns, uint
 int gw_memory_ranges(struct gw_domain *d, struct gw_pfn_range **ranges, size_t *n,
 		     struct gw_error *err);
 /* What it can have at most, on this host. */
-uint64_t gw_memory_most_pages(const struct gw_memory_domain *m);
+static inline uint64_t gw_memory_most_pages(const struct gw_memory_domain *m)
+{
+	return GW_MIN(m->max_pages, m->host->limit);
+}
 /* nr_pfns, with the lock held. */
 uint64_t gw_memory_nr_pfns(const struct gw_memory_domain *m);
 int gw_memory_logdirty_start(struct gw_domain *d, struct gw_error *err);
@@ -215,7 +219,13 @@ struct gw_buffer *gw_memory_pv_vcpu(struct gw_memory_domain *m, uint32_t vcpu, u
 int gw_memory_pin(struct gw_domain *d, size_t n, const uint64_t *mfns, const uint8_t *types,
 		  struct gw_error *err);
 /* The pfns that a PV kernel says it has; 0 before it says so. */
-uint64_t gw_memory_kernel_pfns(const struct gw_memory_domain *m);
+static inline uint64_t gw_memory_kernel_pfns(const struct gw_memory_domain *m)
+{
+	const struct gw_pv_layout *l = m->pv.layout;
+	uint64_t pfns = gw_pv_get_word(l, m->pv.shared + l->shared_arch + l->arch_max_pfn);
+
+	return pfns <= GW_MEMORY_PV_PFNS ? pfns : 0;
+}
 /* True if a PV kernel keeps something in this page that a rewrite would break. */
 bool gw_memory_kernel_needs(struct gw_memory_domain *m, uint64_t pfn);
 void gw_memory_kernel_suspend(struct gw_memory_domain *m);

@@ -33,11 +33,6 @@ void gw_memory_frames_free(struct gw_memory_domain *m)
 	atomic_fetch_sub(&m->host->used, f->populated);
 }
 
-uint64_t gw_memory_most_pages(const struct gw_memory_domain *m)
-{
-	return GW_MIN(m->max_pages, m->host->limit);
-}
-
 uint64_t gw_memory_nr_pfns(const struct gw_memory_domain *m)
 {
 	if (m->built)

@@ -168,14 +168,6 @@ static void put_list(struct gw_memory_domain *m, const uint64_t *leaves, uint64_
 	gw_pv_put_word(l, arch + l->arch_p2m_cr3, 0);
 }
 
-uint64_t gw_memory_kernel_pfns(const struct gw_memory_domain *m)
-{
-	const struct gw_pv_layout *l = m->pv.layout;
-	uint64_t pfns = gw_pv_get_word(l, m->pv.shared + l->shared_arch + l->arch_max_pfn);
-
-	return pfns <= GW_MEMORY_PV_PFNS ? pfns : 0;
-}
-
 int gw_memory_kernel_restored(struct gw_memory_domain *m, struct gw_error *err)
 {
 	const struct gw_pv_layout *l = m->pv.layout;

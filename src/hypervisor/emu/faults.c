@@ -324,9 +324,11 @@ static int fill(struct gw_domain *d, uint64_t pfn, const void *page, struct gw_e
 	};
 
 	while (ioctl(f->uffd, UFFDIO_COPY, &copy) < 0) {
-		/* Another thread filled it a moment ago. */
-		if (errno == EEXIST)
+		/* Another thread filled it a moment ago, and may not have said so yet. */
+		if (errno == EEXIST) {
+			clear_due(f, pfn);
 			return 0;
+		}
 		if (errno != EAGAIN && errno != EINTR)
 			return gw_fail_errno(err, "filling the page of pfn 0x%llx",
 					     (unsigned long long)pfn);

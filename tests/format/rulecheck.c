@@ -7,7 +7,7 @@
 #include "base/util.h"
 #include "rulecheck.h"
 
-static bool rule_seen[256];
+static bool rule_seen[400];
 
 void rulecheck_report(void *opaque, const struct gw_finding *finding)
 {

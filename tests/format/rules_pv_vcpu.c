@@ -16,9 +16,10 @@
 #define XSAVE	 GW_REC_X86_PV_VCPU_XSAVE
 #define MSRS	 GW_REC_X86_PV_VCPU_MSRS
 
-#define IN_KERNEL 4u
-#define SPEC_CTRL 0x48u
-#define BLOB_MAX  8192u
+#define IN_KERNEL     4u
+#define SPEC_CTRL     0x48u
+#define MISC_FEATURES 0x140u
+#define BLOB_MAX      8192u
 
 /* A 64-bit or, if len is that of one, a 32-bit context; an AVX area if there is room for it. */
 static void make_blob(uint8_t *raw, uint32_t type, uint32_t id, uint32_t len)
@@ -40,7 +41,7 @@ static void make_blob(uint8_t *raw, uint32_t type, uint32_t id, uint32_t len)
 		break;
 	default:
 		for (uint32_t i = 0; i + 16 <= len; i += 16)
-			gw_put_le32(raw + i, SPEC_CTRL);
+			gw_put_le32(raw + i, MISC_FEATURES);
 	}
 }
 
@@ -198,7 +199,7 @@ static const struct change taken[] = {
 	{8, XSAVE, 0, 848, 0, 3, ""},
 	{8, XSAVE, 0, 2448, 0, 7, ""}, /* AMD */
 	{8, XSAVE, 0, 2704, 0, 7, ""}, /* Intel */
-	{8, MSRS, 0, 16 * 7, 8, 0x87, ""},
+	{8, MSRS, 0, 16 * 7, 8, 1, ""},
 	{8, MSRS, 0, 32, 16, 0x140, ""},
 	{8, MSRS, 0, 32, 16, 0xc0000103, ""},
 	{8, MSRS, 0, 32, 16, 0xc0011019, ""},
@@ -229,6 +230,50 @@ void rules_pv_vcpu_broken_one_by_one(void **state)
 {
 	for (size_t i = 0; i < GW_ARRAY_SIZE(changes); i++)
 		check(&changes[i]);
+}
+
+/* The ids that an MSR breaks in an image whose policy has leaf 7, with these bits in edx. */
+static void judge_msr(uint32_t msr, uint32_t edx, struct seen *seen)
+{
+	const struct gw_image_header header = {
+		.version = 3, .type = GW_GUEST_X86_PV, .page_shift = 12, .xen_major = 4};
+	const uint8_t info[8] = {8, 4};
+	const struct gw_findings out = {.report = rulecheck_report, .opaque = seen};
+	struct gw_image_rules *rules = gw_image_rules_new(&out, 0, GW_IMAGE_ANY, 0);
+	struct gw_buffer buf = {0};
+	struct gw_error err = GW_ERROR_INIT;
+	uint8_t leaf[24] = {7}, blob[16];
+	const struct gw_vcpu_blob vcpu = {.blob = blob, .blob_len = sizeof(blob)};
+
+	memset(seen, 0, sizeof(*seen));
+	gw_put_le32(leaf + 20, edx);
+	make_blob(blob, MSRS, 0, sizeof(blob));
+	gw_put_le32(blob, msr);
+	assert_ok(gw_image_rules_header(rules, &header, &err), &err);
+	assert_ok(gw_record_append(&buf, GW_REC_X86_PV_INFO, info, sizeof(info), &err), &err);
+	judge(rules, &buf);
+	gw_buffer_reset(&buf);
+	assert_ok(gw_record_append(&buf, GW_REC_X86_CPUID_POLICY, leaf, sizeof(leaf), &err), &err);
+	judge(rules, &buf);
+	gw_buffer_reset(&buf);
+	assert_ok(gw_vcpu_blob_append(&buf, MSRS, &vcpu, &err), &err);
+	judge(rules, &buf);
+	gw_buffer_free(&buf);
+	gw_image_rules_free(rules);
+}
+
+void rules_pv_msrs_need_features(void **state)
+{
+	struct seen seen;
+
+	judge_msr(SPEC_CTRL, 1u << 26, &seen); /* ibrsb */
+	assert_null(strstr(seen.ids, "vcpu-msr"));
+	judge_msr(SPEC_CTRL, 1u << 25, &seen);
+	assert_non_null(strstr(seen.ids, "vcpu-msr-feature "));
+	judge_msr(0xc0011027, 1u << 26, &seen);
+	assert_non_null(strstr(seen.ids, "vcpu-msr-feature "));
+	judge_msr(0x140, 0, &seen);
+	assert_null(strstr(seen.ids, "vcpu-msr"));
 }
 
 void rules_pv_vcpu_takes(void **state)

@@ -13,5 +13,6 @@ void rules_pv_append_vcpu(struct gw_buffer *buf, uint32_t type, uint32_t id, uin
 
 void rules_pv_vcpu_broken_one_by_one(void **state);
 void rules_pv_vcpu_takes(void **state);
+void rules_pv_msrs_need_features(void **state);
 
 #endif

@@ -727,6 +727,7 @@ int main(void)
 		cmocka_unit_test(bodies),
 		cmocka_unit_test(rules_pv_vcpu_broken_one_by_one),
 		cmocka_unit_test(rules_pv_vcpu_takes),
+		cmocka_unit_test(rules_pv_msrs_need_features),
 		cmocka_unit_test(ends),
 		cmocka_unit_test(configs_limit_images),
 		cmocka_unit_test(sets_of_pages),

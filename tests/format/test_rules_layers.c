@@ -56,7 +56,7 @@ static void headers_of_xl(void **state)
 #define C_INFO(type, more) "{\"c_info\":{\"type\":\"" type "\",\"name\":\"n\"" more "},"
 #define B_INFO(type, more) "\"b_info\":{\"type." type "\":{}" more "}}"
 #define PV_WITH(more)	   C_INFO("pv", "") B_INFO("pv", more)
-#define HVM_WITH(more)	   C_INFO("hvm", "") B_INFO("hvm", more)
+#define HVM_WITH(more)	   C_INFO("hvm", "") B_INFO("hvm", ",\"max_memkb\":8192" more)
 
 static void expect_config(bool json, const char *text, const char *ids)
 {
@@ -86,8 +86,11 @@ static void configs_in_json(void **state)
 		{PV_WITH(""), ""},
 		{PV_WITH(",\"max_vcpus\":8192,\"max_memkb\":4096,\"target_memkb\":4096"), ""},
 		{" " PV_WITH("") " \r\n\t", ""},
-		{C_INFO("HVM", "") B_INFO("hvm", ""), ""},
-		{C_INFO("pvh", "") B_INFO("pvh", ""), ""},
+		{C_INFO("HVM", "") B_INFO("hvm", ",\"shadow_memkb\":1024"), ""},
+		{C_INFO("pvh", "") B_INFO("pvh", ",\"max_memkb\":8192"), ""},
+		{C_INFO("pvh", "") B_INFO("pvh", ",\"shadow_memkb\":63"), "config-paging-memory"},
+		{C_INFO("pvh", "") B_INFO("pvh", ",\"max_memkb\":null"),
+		 "config-field-type config-paging-memory"},
 		{"", "config-json"},
 		{"{", "config-json"},
 		{"name = 'x'", "config-json"},
@@ -107,7 +110,7 @@ static void configs_in_json(void **state)
 		{C_INFO("pv", "") "\"b_info\":{}}", "config-build-type"},
 		{C_INFO("pv", "") "\"b_info\":{\"type.pv\":1}}", "config-build-type"},
 		{C_INFO("pv", "") B_INFO("hvm", ""), "config-build-type"},
-		{C_INFO("hvm", "") B_INFO("pvh", ""), "config-build-type"},
+		{C_INFO("hvm", "") B_INFO("pvh", ",\"max_memkb\":8192"), "config-build-type"},
 		{C_INFO("pv", ",\"uuid\":\"26048224-a4e3-46de-877b-620f1f54cb13\"")
 			 B_INFO("pv", ""),
 		 ""},
@@ -143,6 +146,26 @@ static void configs_in_json(void **state)
 		{HVM_WITH(",\"device_model_version\":\"qemu_xen_traditional\""),
 		 "config-device-model"},
 		{PV_WITH(",\"device_model_version\":\"qemu_xen_traditional\""), ""},
+		{C_INFO("pv", ",\"run_hotplug_scripts\":\"False\",\"hap\":\"<default>\"")
+			 B_INFO("pv", ",\"nested_hvm\":\"Truely\",\"localtime\":true"),
+		 ""},
+		{C_INFO("pv", ",\"run_hotplug_scripts\":\"false\"") B_INFO("pv", ""),
+		 "config-word"},
+		{PV_WITH(",\"nested_hvm\":\"\""), "config-word"},
+		{PV_WITH(",\"type.hvm\":{\"apic\":\"yes\"}"), "config-word"},
+		{PV_WITH(",\"sched_params\":{\"sched\":\"Credit2\",\"weight\":65535,\"cap\":100}"),
+		 ""},
+		{PV_WITH(",\"sched_params\":{\"sched\":\"credit\",\"weight\":-1,\"cap\":-1}"), ""},
+		{PV_WITH(",\"sched_params\":{\"sched\":\"null\",\"weight\":0}"), ""},
+		{PV_WITH(",\"sched_params\":{\"sched\":\"fast\"}"), "config-word"},
+		{PV_WITH(",\"sched_params\":{\"sched\":\"credit2\",\"weight\":0}"),
+		 "config-scheduler"},
+		{PV_WITH(",\"sched_params\":{\"sched\":\"credit2\",\"weight\":65536}"),
+		 "config-scheduler"},
+		{PV_WITH(",\"max_vcpus\":2,\"sched_params\":{\"sched\":\"credit\",\"cap\":201}"),
+		 "config-scheduler"},
+		{PV_WITH(",\"max_vcpus\":2,\"vcpu_hard_affinity\":[[0],[0]]"), ""},
+		{PV_WITH(",\"vcpu_soft_affinity\":[[0],[0]]"), "config-scheduler"},
 	};
 
 	for (size_t i = 0; i < GW_ARRAY_SIZE(cases); i++)
@@ -167,7 +190,7 @@ static void configs_in_text(void **state)
 /* What the rules of the layers below get to know. */
 static void facts_of_configs(void **state)
 {
-	const char text[] = HVM_WITH(",\"max_vcpus\":3,\"max_memkb\":8192,\"target_memkb\":"
+	const char text[] = HVM_WITH(",\"max_vcpus\":3,\"target_memkb\":"
 				     "4096,\"device_model_stubdomain\":\"True\"");
 	struct gw_error err = GW_ERROR_INIT;
 	struct gw_xlfile xl = {.byteorder = GW_XLFILE_BYTEORDER, .mandatory_flags = 3};

@@ -235,12 +235,10 @@ static int check_xenabi(struct gw_image_rules *rules, const struct gw_record *re
 	return rc;
 }
 
-/* The policies by which an HVM guest's registers are judged; the last of each counts. One that
- * cannot be read was reported. */
+/* The policies by which the guest's registers are judged; the last of each counts. One that cannot
+ * be read was reported. */
 static void keep_policy(struct gw_image_rules *rules, const struct gw_record *rec)
 {
-	if (rules->facts.type != GW_GUEST_X86_HVM)
-		return;
 	if (rec->type == GW_REC_X86_CPUID_POLICY)
 		gw_cpuid_policy_decode(rec, &rules->policy, NULL);
 	else if (rec->type == GW_REC_X86_MSR_POLICY)

@@ -19,7 +19,7 @@ struct gw_image_rules {
 	uint64_t max_pfns;
 	struct gw_image_facts facts;
 	struct gw_config_facts config; /* zeroed: not known */
-	struct gw_policy policy;       /* of an HVM guest: the image's policies so far */
+	struct gw_policy policy;       /* the image's policies so far */
 
 	bool pages_seen;  /* a PAGE_DATA, in any round */
 	bool params_seen; /* HVM_PARAMS, in any round; likewise the next ones */

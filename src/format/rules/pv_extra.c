@@ -54,7 +54,12 @@ static int check_extended_state(struct gw_image_rules *rules, const struct gw_re
 		return rc | BROKEN(R_VCPU_EXTENDED_SHORT,
 				   "the context gives its size as %u bytes, at least %u expected",
 				   size, EXT_MCA);
-	if (size < end || vcpu->blob_len < end)
+	/* What the record lacks of that, Xen reads from whatever libxc had there. */
+	if (vcpu->blob_len < GW_MIN(size, end))
+		return rc | BROKEN(R_VCPU_EXTENDED_SHORT,
+				   "the record has %u bytes of it, at least %u expected",
+				   vcpu->blob_len, GW_MIN(size, end));
+	if (size < end)
 		return rc;
 	uint64_t unknown = gw_get_le64(vcpu->blob + EXT_MCA) & ~MCA_CAPS;
 
@@ -168,17 +173,35 @@ int gw_rules_pv_xsave(struct gw_image_rules *rules, const struct gw_record *rec,
 	return rc;
 }
 
-/* The MSRs of a PV vCPU that Xen sets, and the bits of each that it takes with some policy. */
-static const struct {
+/*
+ * The MSRs of a PV vCPU that Xen sets, the bits of each that it takes with some policy, and the
+ * features of which the policy must have one (guest_wrmsr(); none: it is not looked at).
+ */
+static const struct msr {
 	uint32_t first, last;
 	uint64_t bits;
+	const char *features[2];
 } msrs[] = {
-	{0x48, 0x48, 0x87},		      /* SPEC_CTRL: IBRS, STIBP, SSBD, PSFD */
-	{0x140, 0x140, 0x1},		      /* MISC_FEATURES_ENABLES: CPUID faulting */
-	{0xc0000103, 0xc0000103, UINT32_MAX}, /* TSC_AUX */
-	{0xc0011019, 0xc001101b, UINT32_MAX}, /* DR1_ADDRESS_MASK to DR3 */
-	{0xc0011027, 0xc0011027, UINT32_MAX}, /* DR0_ADDRESS_MASK */
+	{0x48, 0x48, 0x87, {"ibrsb", "ibrs"}}, /* SPEC_CTRL: IBRS, STIBP, SSBD, PSFD */
+	{0x140, 0x140, 0x1, {NULL}},	       /* MISC_FEATURES_ENABLES: CPUID faulting */
+	{0xc0000103, 0xc0000103, UINT32_MAX, {"rdtscp", "rdpid"}}, /* TSC_AUX */
+	{0xc0011019, 0xc001101b, UINT32_MAX, {"dbext"}},	   /* DR1_ADDRESS_MASK to DR3 */
+	{0xc0011027, 0xc0011027, UINT32_MAX, {"dbext"}},	   /* DR0_ADDRESS_MASK */
 };
+
+/* An image without a policy is judged by none. */
+static bool is_offered(const struct gw_policy *policy, const struct msr *msr)
+{
+	struct gw_cpu_feature feature;
+
+	if (policy->nr_leaves == 0 || !msr->features[0])
+		return true;
+	for (size_t i = 0; i < GW_ARRAY_SIZE(msr->features) && msr->features[i]; i++)
+		if (gw_cpu_feature_find(msr->features[i], &feature) &&
+		    gw_policy_has_feature(policy, &feature))
+			return true;
+	return false;
+}
 
 static int check_msr(struct gw_image_rules *rules, const struct gw_record *rec, uint32_t msr,
 		     uint64_t value, struct gw_error *err)
@@ -186,6 +209,10 @@ static int check_msr(struct gw_image_rules *rules, const struct gw_record *rec, 
 	for (size_t i = 0; i < GW_ARRAY_SIZE(msrs); i++) {
 		if (msr < msrs[i].first || msr > msrs[i].last)
 			continue;
+		if (!is_offered(&rules->policy, &msrs[i]))
+			return BROKEN(R_VCPU_MSR_FEATURE,
+				      "MSR 0x%x, but the image's CPU policy lacks %s", msr,
+				      msrs[i].features[0]);
 		if (!(value & ~msrs[i].bits))
 			return 0;
 		return BROKEN(R_VCPU_MSR_VALUE, "MSR 0x%x is 0x%llx, expected no bits but 0x%llx",

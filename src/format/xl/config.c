@@ -289,9 +289,10 @@ static int read_sections(struct gw_config_reader *r, const json_t *root, struct 
 				json_is_object(c_info) ? "b_info" : "c_info");
 		return 0;
 	}
-	if (read_create_info(r, c_info, err) < 0)
+	if (read_create_info(r, c_info, err) < 0 || read_build_info(r, b_info, err) < 0)
 		return -1;
-	return read_build_info(r, b_info, err);
+	gw_config_check_values(r, c_info, b_info);
+	return 0;
 }
 
 /* The JSON value at the beginning of the text; NULL after a fault. */

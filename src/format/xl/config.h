@@ -54,6 +54,9 @@ enum gw_config_fault {
 	GW_CONFIG_VCPUS_ZERO,  /* no vCPU */
 	GW_CONFIG_FIELD_TYPE,  /* a field of the wrong JSON type, which libxl takes as missing */
 	GW_CONFIG_TRADITIONAL, /* the device model is qemu-xen-traditional */
+	GW_CONFIG_WORD,	       /* a word that libxl does not know */
+	GW_CONFIG_SCHEDULER,   /* a weight, cap or affinity that the scheduler refuses */
+	GW_CONFIG_PAGING,      /* libxl cannot tell the memory for the guest's paging */
 };
 
 /* Receives each fault; at: its offset in the text, 0 if it has no place. */

@@ -5,6 +5,8 @@
 #ifndef GW_FORMAT_XL_CONFIG_INTERNAL_H
 #define GW_FORMAT_XL_CONFIG_INTERNAL_H
 
+#include <jansson.h>
+
 #include "format/xl/config.h"
 
 /* Xen's limits: HVM_MAX_VCPUS, and MAX_VIRT_CPUS for PV guests. */
@@ -27,5 +29,8 @@ void gw_config_check_name(struct gw_config_reader *r);
 void gw_config_check_memory(struct gw_config_reader *r);
 /* Judges and sets the number of vCPUs; the type is known. */
 void gw_config_check_vcpus(struct gw_config_reader *r, int64_t vcpus);
+/* config_values.c: judges what godwit does not read of the two objects; type and vCPUs are known.
+ */
+void gw_config_check_values(struct gw_config_reader *r, const json_t *c_info, const json_t *b_info);
 
 #endif

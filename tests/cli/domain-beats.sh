@@ -42,7 +42,7 @@ for width in 32 64; do
 	for t in 0.05 0.3 0.6; do
 		b=$(last_beat h)
 		receiver
-		timeout -s INT $t "$GODWIT" migrate --bandwidth 10M h "$address" >/dev/null 2>err
+		timeout --foreground -s INT $t "$GODWIT" migrate --bandwidth 10M h "$address" >/dev/null 2>err
 		until_true 5 is_state h running
 		goes_on h "$b"
 	done

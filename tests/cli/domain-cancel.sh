@@ -22,7 +22,7 @@ tiny
 receiver
 
 # Ctrl-C (in the foreground: a shell's background commands ignore it)
-run_expect 4 timeout --preserve-status -s INT 1 "$GODWIT" migrate --bandwidth 500K tpvh "$address"
+run_expect 4 timeout --foreground --preserve-status -s INT 1 "$GODWIT" migrate --bandwidth 500K tpvh "$address"
 err_has "runs on here"
 assert_state tpvh running
 

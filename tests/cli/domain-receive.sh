@@ -75,7 +75,7 @@ until_true 5 test -S "$tmp/in"
 run_expect 0 "$GODWIT" migrate tpvh "unix:$tmp/background"
 until_true 5 is_state tpvh running
 run_expect 0 "$GODWIT" migrate second "unix:$tmp/in"
-assert_state third paused
-assert_state second ""
+until_true 5 is_state third paused
+until_true 5 is_state second ""
 run_expect 0 "$GODWIT" resume third
 assert_state third running

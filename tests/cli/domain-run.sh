@@ -70,7 +70,7 @@ run_expect 0 "$GODWIT" list
 [ ! -e run/g2.sock ] || fail "a dead domain's socket is still there"
 
 # In the foreground: the guest's console is on stdout, and a signal ends it.
-run_expect 0 timeout --preserve-status -s INT 1 "$GODWIT" run --name fore "$GODWIT_GUESTS/godwit-guest64.elf"
+run_expect 0 timeout --foreground --preserve-status -s INT 1 "$GODWIT" run --name fore "$GODWIT_GUESTS/godwit-guest64.elf"
 out_has "godwit-guest: up"
 err_has "destroyed"
 assert_state fore ""

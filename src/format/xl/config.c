@@ -7,7 +7,6 @@
 
 #include <ctype.h>
 #include <jansson.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
@@ -77,20 +76,6 @@ bool gw_name_is_valid(const char *name)
 uint64_t gw_config_max_pages(const struct gw_config *config)
 {
 	return (config->target_memkb + GW_CONFIG_SLACK_MEMKB) / 4;
-}
-
-void gw_config_fault(struct gw_config_reader *r, enum gw_config_fault fault, size_t at,
-		     const char *fmt, ...)
-{
-	char text[200];
-	va_list ap;
-
-	if (!r->faults || !r->faults->found)
-		return;
-	va_start(ap, fmt);
-	vsnprintf(text, sizeof(text), fmt, ap);
-	va_end(ap);
-	r->faults->found(r->faults->opaque, fault, at, text);
 }
 
 int gw_config_set_string(char **to, const char *from, struct gw_error *err)

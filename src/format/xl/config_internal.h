@@ -19,6 +19,7 @@ struct gw_config_reader {
 	const struct gw_config_faults *faults;
 };
 
+/* config_fault.c */
 void gw_config_fault(struct gw_config_reader *r, enum gw_config_fault fault, size_t at,
 		     const char *fmt, ...) GW_PRINTF(4, 5);
 /* pv, hvm or pvh, in any case of letters. */

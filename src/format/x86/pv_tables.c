@@ -193,7 +193,7 @@ int gw_pv_use_get(struct gw_pv_tables *t, uint64_t frame, enum gw_pv_use_type ty
 {
 	char text[120], what[40];
 
-	snprintf(what, sizeof(what), "an L%u table", type);
+	snprintf(what, sizeof(what), "an L%u table", (unsigned)type);
 	switch (gw_pv_use_try(t, frame, type, false, err)) {
 	case GW_PV_GOT:
 		return 0;

@@ -157,10 +157,7 @@ static struct gw_domain *make_domain(const struct gw_rehearsal *r, struct stage 
 	free_pages = gw_host_free_pages(host);
 	if (s->args->guest == GW_GUEST_X86_HVM)
 		config.max_pfns = GW_MIN(GW_MAX(r->nr_pfns, UINT64_C(1)), HVM_PFNS_MAX);
-	config.max_pages = GW_MIN(r->nr_pfns, PAGES_MAX);
-	if (s->args->max_pages)
-		config.max_pages = GW_MIN(config.max_pages, s->args->max_pages);
-	config.max_pages = GW_MAX(config.max_pages, UINT64_C(1));
+	config.max_pages = GW_MAX(GW_MIN(r->nr_pfns, PAGES_MAX), UINT64_C(1));
 	/* Pages that come again count again, so this errs only for images near the limit. */
 	if (config.max_pages > free_pages && r->populated > free_pages)
 		gw_fail(err, GW_NO_MEMORY,

@@ -32,7 +32,6 @@ struct gw_rehearsal_args {
 	const struct gw_observer *observer; /* NULL is fine. progress */
 	const struct gw_cancel *cancel;
 	const struct gw_findings *findings;
-	uint64_t max_pages; /* that the config gives the domain; 0: not known */
 };
 
 /* A record of the image (GW_LAYER_LIBXC) or of the stream around it. pages: of a PAGE_DATA the

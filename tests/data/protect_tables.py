@@ -8,13 +8,14 @@
 # does not change.
 import glob
 import hashlib
-import lzma
 import os
 import re
 import struct
 import subprocess
 import sys
 import tempfile
+
+import samples
 
 PRESENT_RW = 3
 PAGE = 4096
@@ -24,17 +25,10 @@ def run(*command):
     return subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL).stdout
 
 
-def compress(path, data):
-    size = 1 << max(16, (len(data) - 1).bit_length())
-    filters = [{"id": lzma.FILTER_LZMA2, "preset": 9, "dict_size": min(size, 8 << 20)}]
-    with open(path, "wb") as f:
-        f.write(lzma.compress(data, check=lzma.CHECK_CRC64, filters=filters))
-
-
 class Image:
     def __init__(self, godwit, path, folder):
         self.godwit, self.path, self.plain = godwit, path, os.path.join(folder, "plain")
-        self.data = lzma.open(path).read()
+        self.data = samples.read(path)
         self.ordinary = set()
         self.changed = {}  # sha256[:16] of a table before: after
         self.write()
@@ -70,7 +64,7 @@ class Image:
     def tables(self):
         """The type of each page table, by its pfn."""
         found = {}
-        for line in lzma.open(self.manifest_paths()[-1]).read().decode().splitlines():
+        for line in samples.read(self.manifest_paths()[-1]).decode().splitlines():
             if not line.startswith("#"):
                 pfn, kind, _ = line.split()
                 if int(kind, 16):
@@ -107,12 +101,12 @@ class Image:
 
     def manifests(self):
         for path in self.manifest_paths():
-            text = lzma.open(path).read().decode()
+            text = samples.read(path).decode()
             fresh = re.sub(r"[0-9a-f]{16}$", lambda m: self.changed.get(m[0], m[0]), text, flags=re.M)
             for pfn in self.ordinary:
                 fresh = re.sub(r"^%s b0000000" % pfn, pfn + " 00000000", fresh, flags=re.M)
             if fresh != text:
-                compress(path, fresh.encode())
+                samples.write(path, fresh.encode(), preset=9)
 
 
 def main():
@@ -127,7 +121,7 @@ def main():
             if "error:" in image.verify():
                 sys.exit(path + ": " + image.verify())
             if image.changed or image.ordinary:
-                compress(path, image.data)
+                samples.write(path, image.data)
                 image.manifests()
             print(path, len(image.changed), "tables changed")
 

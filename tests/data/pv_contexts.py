@@ -14,12 +14,12 @@ the extended state (bytes 592 to 847, still 19v + 3i). The callbacks of extended
 
     tests/data/pv_contexts.py tests/data/xen-code*/*pv*.xz
 """
-import lzma
 import os
 import struct
 import sys
 
-HERE = os.path.dirname(os.path.abspath(__file__))
+import samples
+
 MAX_VCPUS = 128
 MAX_OFFLINE = 4    # vCPUs without state between two that have some
 EXTENDED = 128     # bytes of an extended context
@@ -45,8 +45,7 @@ def made_up(factor, start, begin, end):
 
 def recorded():
     """The blobs of vCPU 0 in tiny-pv.save.xz: context and extended context."""
-    with lzma.open(os.path.join(HERE, "xen417", "tiny-pv.save.xz")) as f:
-        data = f.read()
+    data = samples.read(os.path.join(samples.HERE, "xen417", "tiny-pv.save.xz"))
     at = data.index(b"\xff" * 8 + b"XENF") + 40
     blobs = {}
     while at + 8 <= len(data):
@@ -148,28 +147,16 @@ def convert(data, bits, base, base_extended):
     return bytes(out), blobs
 
 
-def dictionary(size):
-    """The least power of two that holds the file, as the decompressor allocates it; at most 8 MiB."""
-    n = 1 << 16
-    while n < size and n < 8 << 20:
-        n *= 2
-    return n
-
-
 def main(paths):
     base, base_extended = recorded()
     for path in paths:
         if path.endswith(".manifest.xz"):
             continue
-        with lzma.open(path) as f:
-            data = f.read()
+        data = samples.read(path)
         out, blobs = convert(data, 32 if "pv32" in os.path.basename(path) else 64, base, base_extended)
         print(f"{path}: {blobs} blobs")
         if blobs:
-            filters = [{"id": lzma.FILTER_LZMA2, "preset": 9, "dict_size": dictionary(len(out))}]
-            packed = lzma.compress(out, check=lzma.CHECK_CRC64, filters=filters)
-            with open(path, "wb") as f:
-                f.write(packed)
+            samples.write(path, out, preset=9)
 
 
 if __name__ == "__main__":

@@ -10,10 +10,11 @@ was invented as well: it becomes 1, its only bit.
 
     tests/data/set_hvm_context.py tests/data/xen-code*/*hvm*.xz
 """
-import lzma
 import os
 import struct
 import sys
+
+import samples
 
 INVENTED = bytes((7 * i + 1) & 0xFF for i in range(1184))
 HEADER, CPU, PIC, PCI_IRQ, ISA_IRQ, PCI_LINK, RTC, PMTIMER, TSC_ADJUST, END = (
@@ -59,14 +60,11 @@ def is_old(name):
 
 
 def main():
-    here = os.path.dirname(os.path.abspath(__file__))
-    with lzma.open(os.path.join(here, "xen417/tiny-hvm.save.xz")) as file:
-        entries = entries_of(file.read())
+    entries = entries_of(samples.read(os.path.join(samples.HERE, "xen417/tiny-hvm.save.xz")))
     for name in sys.argv[1:]:
         if ".manifest." in name:
             continue
-        with lzma.open(name) as file:
-            data = file.read()
+        data = samples.read(name)
         caps = struct.pack("<QQ", MCA_CAP, 1 << 27)
         rounds = data.count(INVENTED) + data.count(caps)
         if rounds == 0:
@@ -74,13 +72,7 @@ def main():
             continue
         new = context(entries, OLD if is_old(name) else NEW, CPU_SIZE_OLD if is_old(name) else None)
         data = data.replace(INVENTED, new).replace(caps, struct.pack("<QQ", MCA_CAP, 1))
-        # A reader allocates the dictionary: no more than the image needs.
-        size = 4096
-        while size < len(data) and size < 8 << 20:
-            size *= 2
-        with open(name, "wb") as file:
-            file.write(lzma.compress(data, filters=[
-                {"id": lzma.FILTER_LZMA2, "preset": 6, "dict_size": size}]))
+        samples.write(name, data)
         print(f"{name}: {rounds} contexts and params")
 
 

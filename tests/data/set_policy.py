@@ -8,9 +8,10 @@ leaf and a vendor, so that no other byte moves. An image that has them is left a
 
     tests/data/set_policy.py tests/data/xen-code/v3_*.xz fuzz/corpus/*/v3_*
 """
-import lzma
 import struct
 import sys
+
+import samples
 
 CPUID_POLICY = 0x11
 NO_SUBLEAF = 0xFFFFFFFF
@@ -44,29 +45,14 @@ def set_policy(data):
     return bytes(new)
 
 
-def write(name, data):
-    if not name.endswith(".xz"):
-        with open(name, "wb") as file:
-            file.write(data)
-        return
-    # A reader allocates the dictionary: no more than the image needs.
-    size = 4096
-    while size < len(data) and size < 8 << 20:
-        size *= 2
-    with open(name, "wb") as file:
-        file.write(lzma.compress(data, filters=[
-            {"id": lzma.FILTER_LZMA2, "preset": 6, "dict_size": size}]))
-
-
 def main():
     for name in sys.argv[1:]:
         if ".manifest." in name or name.endswith(".back"):
             continue
-        with (lzma.open if name.endswith(".xz") else open)(name, "rb") as file:
-            data = file.read()
+        data = samples.read(name)
         new = set_policy(data)
         if new != data:
-            write(name, new)
+            samples.write(name, new)
             print(name)
 
 

@@ -264,13 +264,20 @@ static enum gw_read_result on_header(void *owner, struct gw_error *err)
 	return GW_READ_OK;
 }
 
+/* The rules have let it pass: an earlier one counts. */
+static bool is_late_policy(const struct gw_record *rec)
+{
+	return rec->type == GW_REC_X86_CPUID_POLICY || rec->type == GW_REC_X86_MSR_POLICY;
+}
+
 static enum gw_read_result on_record(void *owner, struct gw_error *err)
 {
 	struct restore *r = owner;
 	const struct gw_record *rec = &r->reading.image.rec;
 	int rc = take_static_data(r, false, err);
 
-	if (rc == 0 && rec->type != GW_REC_END && rec->type != GW_REC_CHECKPOINT)
+	if (rc == 0 && rec->type != GW_REC_END && rec->type != GW_REC_CHECKPOINT &&
+	    !is_late_policy(rec))
 		rc = r->spooling ? gw_round_spool_record(&r->round, rec, err)
 				 : apply_record(r, rec, err);
 	return rc < 0 ? GW_READ_FAILED : step(r, err);

@@ -4,6 +4,8 @@
  */
 #include "read/input.h"
 
+#include "base/util.h"
+
 /* The compression of the input is invalid. That does not change, so one call is enough. */
 static enum gw_read_result damaged(struct gw_input *in, const struct gw_error *failure,
 				   struct gw_error *err)
@@ -60,14 +62,24 @@ enum gw_read_result gw_input_took(struct gw_input *in, uint64_t before, int rc,
 	return judge(in, failure, err);
 }
 
+static enum gw_read_result tapped(struct gw_input *in, const void *data, size_t len,
+				  struct gw_error *err)
+{
+	if (!in->tap || in->tap(in->tap_owner, data, len, err) == 0)
+		return GW_READ_OK;
+	return GW_READ_FAILED;
+}
+
 enum gw_read_result gw_input_read(struct gw_input *in, void *to, size_t len, struct gw_error *err)
 {
 	struct gw_error failure = GW_ERROR_INIT;
 	uint64_t before = in->ch->read_pos;
+	enum gw_read_result rc;
 
 	if (len == 0)
 		return GW_READ_OK;
-	return gw_input_took(in, before, gw_channel_read(in->ch, to, len, &failure), &failure, err);
+	rc = gw_input_took(in, before, gw_channel_read(in->ch, to, len, &failure), &failure, err);
+	return rc == GW_READ_OK ? tapped(in, to, len, err) : rc;
 }
 
 enum gw_read_result gw_input_readv(struct gw_input *in, struct iovec *iov, int n,
@@ -79,11 +91,24 @@ enum gw_read_result gw_input_readv(struct gw_input *in, struct iovec *iov, int n
 	return gw_input_took(in, before, gw_channel_readv(in->ch, iov, n, &failure), &failure, err);
 }
 
+/* A skip may seek, so a tapped input is read instead. */
+static enum gw_read_result skip_by_reading(struct gw_input *in, uint64_t len, struct gw_error *err)
+{
+	uint8_t piece[4096];
+	enum gw_read_result rc = GW_READ_OK;
+
+	for (; rc == GW_READ_OK && len; len -= GW_MIN(len, (uint64_t)sizeof(piece)))
+		rc = gw_input_read(in, piece, (size_t)GW_MIN(len, (uint64_t)sizeof(piece)), err);
+	return rc;
+}
+
 enum gw_read_result gw_input_skip(struct gw_input *in, uint64_t len, struct gw_error *err)
 {
 	struct gw_error failure = GW_ERROR_INIT;
 	uint64_t before = in->ch->read_pos;
 
+	if (in->tap)
+		return skip_by_reading(in, len, err);
 	if (len == 0)
 		return GW_READ_OK;
 	return gw_input_took(in, before, gw_channel_skip(in->ch, len, &failure), &failure, err);

@@ -36,6 +36,9 @@ struct gw_input {
 	/* A damaged input counts as ended; called the first time. NULL: damage is a failure. */
 	void (*damaged)(void *owner, const char *text);
 	void *owner;
+	/* Called with all bytes that are read or skipped, in their order; -1: reading fails. */
+	int (*tap)(void *owner, const void *data, size_t len, struct gw_error *err);
+	void *tap_owner;
 
 	/* results */
 	bool cut_inside;      /* the last read got some of its bytes, but not all */

@@ -133,6 +133,33 @@ static enum gw_read_result on_record(struct gw_reading *r, struct gw_error *err)
 	return rc;
 }
 
+static int judge_bytes(void *owner, const void *data, size_t len, struct gw_error *err)
+{
+	const struct gw_reading *r = owner;
+
+	return gw_stream_rules_bytes(r->stream_rules, data, len, err);
+}
+
+/* The listener takes the body, and the rules see its bytes on the way. */
+static enum gw_read_result take_body(struct gw_reading *r, struct gw_error *err)
+{
+	enum gw_read_result rc;
+
+	if (gw_stream_rules_body_begin(r->stream_rules, &r->stream, err) < 0)
+		return GW_READ_FAILED;
+	r->in->tap = judge_bytes;
+	r->in->tap_owner = r;
+	if (r->listener->stream_body)
+		rc = r->listener->stream_body(r->owner, err);
+	else
+		rc = gw_input_skip(r->in, r->stream.body_left, err);
+	r->in->tap = NULL;
+	if (rc != GW_READ_OK)
+		return rc;
+	return gw_read_judged(r, gw_stream_rules_body_end(r->stream_rules, &r->stream,
+							  gw_read_rules_err(r, err)));
+}
+
 static enum gw_read_result on_body(struct gw_reading *r, struct gw_error *err)
 {
 	enum gw_read_result rc;
@@ -143,10 +170,7 @@ static enum gw_read_result on_body(struct gw_reading *r, struct gw_error *err)
 						 gw_read_rules_err(r, err)));
 	if (rc != GW_READ_OK)
 		return rc;
-	if (r->listener->stream_body)
-		rc = r->listener->stream_body(r->owner, err);
-	else
-		rc = gw_input_skip(r->in, r->stream.body_left, err);
+	rc = take_body(r, err);
 	if (rc == GW_READ_OK)
 		gw_stream_reader_body_done(&r->stream);
 	return rc == GW_READ_ENDED ? cut(r, err) : rc;

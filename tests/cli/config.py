@@ -70,7 +70,8 @@ while edits:
     elif edit == "random":
         written = draw(edits.pop(0))
     elif edit == "model":
-        body = struct.pack("<II", 2, 0) + b"QEVM\0\0\0\3" + b"\0" * 8
+        body = struct.pack("<II", 2, 0) + b"QEVM\0\0\0\3\0"
+        body += b"\0" * (-len(body) % 8)
         rest = rest[:-8] + struct.pack("<II", 3, len(body)) + body + rest[-8:]
     else:
         sys.exit(f"config.py: no edit {edit}")

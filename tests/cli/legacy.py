@@ -36,7 +36,7 @@ def model_of(data, at):
         elif kind == EMULATOR_CONTEXT:
             return data[at + 8:at + length]
         elif kind == END:
-            return b"QEVM\0\0\0\3 nothing more"
+            return b"QEVM\0\0\0\3\0"
         at += length + 7 & ~7
 
 

@@ -5,6 +5,7 @@
 #include "lib/gwtest.h"
 
 #include <dirent.h>
+#include <zlib.h>
 
 #include "base/bytes.h"
 #include "base/util.h"
@@ -446,9 +447,13 @@ static void contents_are_not_given(void **unused)
 	gw_buffer_free(&file);
 }
 
+/* The CRC-32 of the state of each checkpoint: set_qemu_state.py made them. */
+static const uint32_t models[] = {0x9be2a82b, 0x36530516, 0x5c3d0356, 0xe85259e4};
+
 /* The state of the device model, one checkpoint after the other. */
 struct states {
 	unsigned nr;
+	uint32_t crc;
 	uint64_t length, come;
 };
 
@@ -470,9 +475,10 @@ static int of_state(void *opaque, const struct gw_examine_record *record, const 
 	struct states *s = opaque;
 
 	assert_int_equal(record->rec->type, GW_STREAM_EMULATOR_CONTEXT);
-	for (size_t i = 0; i < len; i++, s->come++)
-		assert_int_equal(data[i], s->come < 8 ? (uint8_t) "QEVM\0\0\0\3"[s->come]
-						      : (uint8_t)(13 * s->come + s->nr - 1));
+	s->crc = (uint32_t)crc32(s->come ? s->crc : 0, data, (unsigned)len);
+	s->come += len;
+	if (s->come == s->length)
+		assert_int_equal(s->crc, models[s->nr - 1]);
 	return 0;
 }
 

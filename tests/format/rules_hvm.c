@@ -468,6 +468,7 @@ void hvm_params(void **state)
 		{37, UINT64_C(103) << 32, "hvm-params-vm86-tss"},
 		{37, 0, "hvm-params-vm86-tss"},
 		{17, UINT64_C(1) << 36, "hvm-params-pfn"},
+		{27, UINT64_C(1) << 36, "hvm-params-ring-pfn"},
 	};
 	const struct before pvh = {
 		.config = {.known = true, .type = GW_GUEST_X86_HVM, .pvh = true, .vcpus = 1}};

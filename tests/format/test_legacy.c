@@ -6,6 +6,8 @@
  */
 #include "lib/gwtest.h"
 
+#include <zlib.h>
+
 #include "base/bytes.h"
 #include "base/util.h"
 #include "format/libxc/image.h"
@@ -447,6 +449,9 @@ static void check_context(const uint8_t *data, size_t len)
 	assert_int_equal(gw_get_le64(data + 40 + 512), 0xcd8ab3);
 }
 
+/* The CRC-32 of the state of each checkpoint: set_qemu_state.py made them. */
+static const uint32_t models[] = {0x9be2a82b, 0x36530516, 0x5c3d0356, 0xe85259e4};
+
 static void take_model(struct feed *f)
 {
 	uint64_t rest = f->len - f->pos, len = f->r.data_len;
@@ -461,8 +466,8 @@ static void take_model(struct feed *f)
 	}
 	assert_true(len <= rest);
 	assert_int_equal(len, 2051 + 5 * f->r.rounds);
-	assert_memory_equal(f->data + f->pos, "QEVM\0\0\0\3", 8);
-	check_bytes(f->data + f->pos, 8, (size_t)len, 13, (unsigned)f->r.rounds);
+	assert_true(f->r.rounds < GW_ARRAY_SIZE(models));
+	assert_int_equal(crc32(0, f->data + f->pos, (unsigned)len), models[f->r.rounds]);
 	f->pos += (size_t)len;
 	gw_legacy_reader_data_done(&f->r);
 }

@@ -8,7 +8,7 @@
 
 #include "base/bytes.h"
 #include "base/util.h"
-#include "format/qemu/sections.h"
+#include "format/qemu/whole.h"
 #include "lib/realdata.h"
 #include "lib/random.h"
 
@@ -135,7 +135,7 @@ static const struct {
 	{9, "0000:00:01.2/1/usb-ptr", 0, 1, 5000},
 	{300, "vmmouse", 0, 0, 0},
 	{11, "0000:00:02.0/virtio-net", 65535, 255, 300000},
-	{12, "serial", 0, 3, 1},
+	{12, "parallel", 0, 3, 1},
 };
 
 /* Data of random bytes that cannot be taken for a header. */
@@ -462,6 +462,72 @@ static void real_state(void **unused)
 	gw_buffer_free(&file);
 }
 
+static enum gw_qemu_fault judged(const void *state, size_t len, const char *text)
+{
+	struct gw_qemu_sections q = {0};
+	enum gw_qemu_fault fault;
+	char said[400] = "";
+
+	scan(&q, state, len, len, 500);
+	fault = gw_qemu_judge(&q, said, sizeof(said));
+	if (text && !strstr(said, text))
+		fail_msg("\"%s\" is not in \"%s\"", text, said);
+	gw_qemu_sections_free(&q);
+	return fault;
+}
+
+/* A state that is cut anywhere is found, but in the fields that only some devices have. */
+static void cuts_of_a_real_state(void **unused)
+{
+	struct gw_buffer file = realdata_load(realdata_path("xen417/tiny-hvm.save.xz"));
+	const uint8_t *at = memmem(file.data, file.len, "QEVM", 4);
+	size_t len = gw_get_le32(at - 12) - 8, missed = 0;
+
+	assert_int_equal(judged(at, len, NULL), GW_QEMU_WHOLE);
+	assert_int_equal(judged(at, len - 1, "inside of section \"piix4_pm/memhp\""), GW_QEMU_CUT);
+	assert_int_equal(judged(at, len - 3, "inside of section \"piix4_pm/memhp\""), GW_QEMU_CUT);
+	assert_int_equal(judged(at, 141 - 8, "inside of section \"cpu\""), GW_QEMU_CUT);
+	assert_int_equal(judged(at, 74, "inside of a section's header"), GW_QEMU_CUT);
+	assert_int_equal(judged(at, 9, NULL), GW_QEMU_NO_SECTION);
+	for (size_t i = 0; i < len; i++)
+		missed += judged(at, i, NULL) == GW_QEMU_WHOLE;
+	print_message("%zu of %zu cuts are not found\n", missed, len);
+	assert_in_range(missed, 0, len / 10);
+	gw_buffer_free(&file);
+}
+
+static void states_that_qemu_refuses(void **unused)
+{
+	struct stream s;
+
+	assert_int_equal(judged("", 0, "does not begin with \"QEVM\""), GW_QEMU_NO_MAGIC);
+	assert_int_equal(judged("QEWM\0\0\0\3", 9, NULL), GW_QEMU_NO_MAGIC);
+	assert_int_equal(judged("QEVM\0\0\0\2", 9, "version is 2, expected 3"),
+			 GW_QEMU_BAD_VERSION);
+	assert_int_equal(judged("QEVM\0\0\0\3", 8, "at byte 8 of 8"), GW_QEMU_NO_SECTION);
+	assert_int_equal(judged("QEVM\0\0\0\3\3", 10, NULL), GW_QEMU_NO_SECTION);
+	assert_int_equal(judged("QEVM\0\0\0\3", 9, NULL), GW_QEMU_WHOLE);
+	for (unsigned kind = 0; kind < 4; kind++) {
+		make(&s, kind & 1, kind & 2, kind == 3 ? "pc" : NULL);
+		assert_int_equal(judged(s.bytes.data, s.bytes.len, NULL), GW_QEMU_WHOLE);
+		if (!(kind & 2))
+			assert_int_equal(judged(s.bytes.data, s.bytes.len - 1, "without the mark"),
+					 GW_QEMU_CUT);
+		done(&s);
+	}
+}
+
+static void least_sizes(void **unused)
+{
+	assert_int_equal(gw_qemu_least_size("timer", 2, 0), 24);
+	assert_int_equal(gw_qemu_least_size("timer", 3, 0), 0);
+	assert_int_equal(gw_qemu_least_size("0000:00:01.3/piix4_pm", 3, 0), 312);
+	assert_int_equal(gw_qemu_least_size("piix4_pm/memhp", 1, 0), 4);
+	assert_int_equal(gw_qemu_least_size("PCIBUS", 1, 128), 516);
+	assert_int_equal(gw_qemu_least_size("xtimer", 2, 0), 0);
+	assert_int_equal(gw_qemu_least_size("r", 2, 0), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -474,6 +540,9 @@ int main(void)
 		cmocka_unit_test(lists_are_bounded),
 		cmocka_unit_test(survives_random_damage),
 		cmocka_unit_test(real_state),
+		cmocka_unit_test(cuts_of_a_real_state),
+		cmocka_unit_test(states_that_qemu_refuses),
+		cmocka_unit_test(least_sizes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

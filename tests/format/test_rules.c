@@ -281,6 +281,9 @@ static void order_of_records(void **state)
 	hvm("cmSSPTHCE", "static-data-twice");
 	hvm("cmTSPHCE", "static-data-early");
 	hvm("cSmPTHCE", "static-data-late");
+	hvm("mScPTHCE", "static-data-late");
+	hvm("cmScPTHCE", "static-data-again policy-repeated");
+	hvm("cmSmPTHCE", "static-data-again policy-repeated");
 	hvm("ccmSPTHCE", "policy-repeated");
 	hvm("cmmSPTHCE", "policy-repeated");
 	words(2, HVM, "cSPTHCE", "static-data-v2 static-data-v2");

@@ -58,6 +58,10 @@ static void headers_of_xl(void **state)
 #define PV_WITH(more)	   C_INFO("pv", "") B_INFO("pv", more)
 #define HVM_WITH(more)	   C_INFO("hvm", "") B_INFO("hvm", ",\"max_memkb\":8192" more)
 
+#define WITH_DISK(vdev, format)                                                                    \
+	C_INFO("pv", "")                                                                           \
+	"\"disks\":[{\"vdev\":\"" vdev "\",\"format\":\"" format "\"}]," B_INFO("pv", "")
+
 static void expect_config(bool json, const char *text, const char *ids)
 {
 	const struct gw_config_text from = {
@@ -88,9 +92,42 @@ static void configs_in_json(void **state)
 		{" " PV_WITH("") " \r\n\t", ""},
 		{C_INFO("HVM", "") B_INFO("hvm", ",\"shadow_memkb\":1024"), ""},
 		{C_INFO("pvh", "") B_INFO("pvh", ",\"max_memkb\":8192"), ""},
+		{C_INFO("pvh", "") B_INFO("pvh", ",\"max_memkb\":8192,\"max_vcpus\":0"),
+		 "config-vcpus-zero config-paging-memory"},
+		{C_INFO("pvh", "")
+			 B_INFO("pvh", ",\"max_memkb\":8192,\"max_vcpus\":0,\"shadow_memkb\":1024"),
+		 "config-vcpus-zero"},
+		{C_INFO("pvh", "") B_INFO("pvh", ",\"max_memkb\":131072,\"max_vcpus\":0"),
+		 "config-vcpus-zero"},
 		{C_INFO("pvh", "") B_INFO("pvh", ",\"shadow_memkb\":63"), "config-paging-memory"},
 		{C_INFO("pvh", "") B_INFO("pvh", ",\"max_memkb\":null"),
 		 "config-field-type config-paging-memory"},
+		{C_INFO("pv", "") "\"on_crash\":\"Preserve\"," B_INFO("pv", ""), ""},
+		{C_INFO("pv", "") "\"on_crash\":\"keep\"," B_INFO("pv", ""), "config-word"},
+		{PV_WITH(",\"extra\":[\"a\",1]"), "config-list"},
+		{PV_WITH(",\"irqs\":[1,\"a\"]"), "config-list"},
+		{PV_WITH(",\"cpuid\":[{}]"), ""},
+		{PV_WITH(",\"cpuid\":{\"cpuid\":[{}],\"msr\":[]}"), ""},
+		{PV_WITH(",\"cpuid\":{}"), "config-list"},
+		{PV_WITH(",\"video_memkb\":-1"), "config-number"},
+		{PV_WITH(",\"event_channels\":4294967296"), "config-number"},
+		{PV_WITH(",\"tsc_mode\":\"fast\""), "config-word"},
+		{PV_WITH(",\"sched_params\":{\"sched\":\"bvt\"}"), "config-word"},
+		{WITH_DISK("xvda", "qcow2"), ""},
+		{WITH_DISK("xvda", "qcow3"), "config-word"},
+		{WITH_DISK("xvdaa15", "raw"), ""},
+		{WITH_DISK("hdd63", "raw"), ""},
+		{WITH_DISK("sdp15", "raw"), ""},
+		{WITH_DISK("d5p3", "raw"), ""},
+		{WITH_DISK("0x300", "raw"), ""},
+		{WITH_DISK("nonsense", "raw"), "config-disk"},
+		{WITH_DISK("hde", "raw"), "config-disk"},
+		{WITH_DISK("hda64", "raw"), "config-disk"},
+		{WITH_DISK("sdq", "raw"), "config-disk"},
+		{WITH_DISK("xvda01", "raw"), "config-disk"},
+		{WITH_DISK("xvda256", "raw"), "config-disk"},
+		{WITH_DISK("xvdzzzzzz", "raw"), "config-disk"},
+		{WITH_DISK("d5p256", "raw"), "config-disk"},
 		{"", "config-json"},
 		{"{", "config-json"},
 		{"name = 'x'", "config-json"},
@@ -327,6 +364,7 @@ static void records_of_libxl(void **state)
 	stream_of("0", "stream-context-missing");
 	stream_of("310", "stream-context-first");
 	stream_of("1130", "stream-context-twice");
+	body_of("1*30", "abcdefg", 8, "stream-context-body");
 	stream_of("1360", "stream-record-type");
 	stream_of("1330", "stream-emulator-twice");
 	stream_of("1300", "stream-after-end");
@@ -435,6 +473,48 @@ static void announced_bodies(void **state)
 	gw_stream_rules_free(rules);
 }
 
+/* The state of an announced body, in two pieces, the second with the record's padding. */
+static void expect_state(uint32_t id, const char *state, size_t len, const char *ids)
+{
+	struct gw_stream_reader reader = {
+		.rec = {.type = GW_STREAM_EMULATOR_CONTEXT, .length = (uint32_t)len + 8},
+		.body_head = {(uint8_t)id}};
+	struct gw_error err = GW_ERROR_INIT;
+	struct seen seen = {0};
+	const struct gw_findings out = {rulecheck_report, &seen};
+	struct gw_stream_rules *rules = gw_stream_rules_new(&out, 0);
+	uint8_t bytes[200];
+	int rc;
+
+	memset(bytes, 1, sizeof(bytes));
+	memcpy(bytes, state, len);
+	assert_ok(gw_stream_rules_body_begin(rules, &reader, &err), &err);
+	assert_ok(gw_stream_rules_bytes(rules, bytes, len / 2, &err), &err);
+	assert_ok(gw_stream_rules_bytes(rules, bytes + len / 2, len - len / 2 + 6, &err), &err);
+	rc = gw_stream_rules_body_end(rules, &reader, &err);
+	assert_string_equal(seen.ids, ids);
+	assert_int_equal(rc < 0, *ids != 0);
+	gw_stream_rules_free(rules);
+}
+
+static void states_of_a_device_model(void **state)
+{
+	static const char section[] = "QEVM\0\0\0\3\4\0\0\0\1\5timer\0\0\0\0\0\0\0\2"
+				      "abcdefghABCDEFGH12345678";
+
+	for (uint32_t id = 0; id < 4; id += 2) {
+		expect_state(id, section, sizeof(section), "");
+		expect_state(id, section, sizeof(section) - 1, "qemu-end ");
+		expect_state(id, section, 30, "qemu-end ");
+		expect_state(id, "", 0, "qemu-magic ");
+		expect_state(id, "QEVN\0\0\0\3", 9, "qemu-magic ");
+		expect_state(id, "QEVM\0\0\1\3", 9, "qemu-version ");
+		expect_state(id, "QEVM\0\0\0\3x", 9, "qemu-section ");
+	}
+	/* That of the old fork is not looked at. */
+	expect_state(GW_EMULATOR_TRADITIONAL, "QEVN\0\0\0\3", 9, "");
+}
+
 /* Findings that only the callers of the rules can report. */
 static void reports_of_others(void **state)
 {
@@ -482,6 +562,7 @@ int main(void)
 		cmocka_unit_test(xenstore_keys),
 		cmocka_unit_test(padding_and_headers_of_libxl),
 		cmocka_unit_test(announced_bodies),
+		cmocka_unit_test(states_of_a_device_model),
 		cmocka_unit_test(reports_of_others),
 		cmocka_unit_test(every_rule_was_broken),
 	};

@@ -8,6 +8,7 @@
 #include "base/util.h"
 #include "lib/hvm_context.h"
 #include "lib/legacy_maker.h"
+#include "lib/qemu_state.h"
 
 /* Adds the event of a part that began at offset; its data are the last len bytes. */
 static struct legacy_made_event *tell(struct legacy_maker *k, enum gw_legacy_event event,
@@ -44,14 +45,14 @@ static void put_model(struct legacy_maker *k, bool last_round)
 						 "RemusDeviceModelState"};
 	bool xend = last_round && legacy_decide(k, k->wish.xend, 4);
 	unsigned kind = xend ? GW_LEGACY_DM_QEMU : 1 + legacy_below(k, 2);
-	uint32_t len = 8 + legacy_below(k, 3000);
+	uint32_t len = QEMU_STATE_SIZE + legacy_below(k, 3000);
 	size_t at = k->out.bytes.len, behind;
 	uint8_t *state = calloc(1, len);
 	struct legacy_made_event *e;
 
 	assert_non_null(state);
 	legacy_fill(k, state, len);
-	memcpy(state, "QEVM\0\0\0\3", 8);
+	qemu_state_frame(state, len - QEMU_STATE_SIZE);
 	legacy_put_model(&k->out, signatures[kind], state, len);
 	free(state);
 	e = tell(k, GW_LEGACY_DEVICE_MODEL, GW_LEG_TAIL_DEVICE_MODEL, at, len);

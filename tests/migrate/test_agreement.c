@@ -148,12 +148,7 @@ static struct parent load_parent(const char *name)
 			else if (type == GW_REC_END)
 				break;
 		} else {
-			/* A few bytes of the device model's state are enough. */
 			add_part(&p, s.file.data + at, len);
-			if (type == GW_STREAM_EMULATOR_CONTEXT && len > 64) {
-				p.parts[p.n - 1].len = 64;
-				gw_put_le32(p.parts[p.n - 1].data + 4, 56);
-			}
 			if (type == GW_STREAM_END)
 				break;
 			in_image = type == GW_STREAM_CHECKPOINT_END;
@@ -383,13 +378,23 @@ static uint8_t *context_field(const struct part *part)
 	return part->data + chosen + random_below((len + 8) / 4) * 4;
 }
 
-/* Damages the state of an HVM guest: an entry of a context, or a param. */
+/* The ids, the header or the end of a device model's state; or it ends early. */
+static uint8_t *model_field(struct part *part)
+{
+	if (random_below(3) == 0) {
+		part->len = 40 + random_below(part->len - 40) / 8 * 8;
+		gw_put_le32(part->data + 4, (uint32_t)part->len - 8);
+	}
+	return part->data + (random_below(4) ? 8 + random_below(6) * 4 : part->len - 4);
+}
+
+/* Damages the state of an HVM guest: an entry of a context, a param, the device model. */
 static void damage_state(struct parent *p)
 {
 	size_t from = random_below(p->n);
 
 	for (size_t i = 0; i < p->n; i++) {
-		const struct part *part = &p->parts[(from + i) % p->n];
+		struct part *part = &p->parts[(from + i) % p->n];
 		uint32_t type = part->len >= 32 ? gw_get_le32(part->data) : 0;
 		uint8_t *f = NULL;
 
@@ -397,6 +402,8 @@ static void damage_state(struct parent *p)
 			f = context_field(part);
 		else if (type == GW_REC_HVM_PARAMS)
 			f = part->data + 16 + random_below((part->len - 16) / 4) * 4;
+		else if (type == GW_STREAM_EMULATOR_CONTEXT && p->libxl && part->len >= 1000)
+			f = model_field(part);
 		if (!f)
 			continue;
 		if (random_below(2))

@@ -12,6 +12,7 @@
 #include "hypervisor/domain.h"
 #include "lib/bytes.h"
 #include "lib/random.h"
+#include "lib/qemu_state.h"
 #include "format/libxc/image.h"
 #include "hypervisor/memory/memory.h"
 #include "faulty.h"
@@ -294,8 +295,10 @@ static int snap_model(void *owner, void **state, size_t *len, struct gw_error *e
 
 	assert_ok(gw_domain_info(l->c.guest->d, &info, err), err);
 	assert_int_equal(info.shutdown, GW_SHUTDOWN_SUSPEND);
-	assert_true(asprintf((char **)state, "model %u", l->c.nr) > 0);
-	*len = strlen(*state);
+	*len = QEMU_STATE_SIZE + 7;
+	*state = calloc(1, *len);
+	snprintf((char *)*state + QEMU_STATE_HEAD, 8, "model %u", l->c.nr);
+	qemu_state_frame(*state, 7);
 	return 0;
 }
 
@@ -328,8 +331,8 @@ static void test_checkpointed(void **state)
 	assert_ok(gw_control_restored(restore.domain->control, &err), &err);
 	assert_int_equal(result.checkpoints, 4);
 	assert_true(result.failed_over);
-	assert_int_equal(model.len, 7);
-	assert_memory_equal(model.data, "model 3", 7);
+	assert_int_equal(model.len, QEMU_STATE_SIZE + 7);
+	assert_memory_equal(model.data + QEMU_STATE_HEAD, "model 3", 7);
 	for (unsigned i = 0; i < 4; i++) {
 		char text[] = {'m', 'o', 'd', 'e', 'l', ' ', (char)('0' + i)};
 

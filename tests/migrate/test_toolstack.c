@@ -10,6 +10,7 @@
 #include "hypervisor/domain.h"
 #include "hypervisor/memory/memory.h"
 #include "lib/bytes.h"
+#include "lib/qemu_state.h"
 #include "migrate/stored.h"
 #include "migrate/toolstack.h"
 
@@ -192,8 +193,10 @@ static int model_state(void *owner, void **state, size_t *len, struct gw_error *
 		return gw_fail(err, GW_GUEST, "%s", o->refusal);
 	assert_int_equal(o->suspended, 1);
 	o->models++;
-	*state = strdup("the model");
-	*len = strlen(*state);
+	*len = QEMU_STATE_SIZE + strlen("the model");
+	*state = calloc(1, *len);
+	memcpy((uint8_t *)*state + QEMU_STATE_HEAD, "the model", strlen("the model"));
+	qemu_state_frame(*state, strlen("the model"));
 	return 0;
 }
 
@@ -218,9 +221,10 @@ static void test_device_model(void **state)
 		restore.domain = stored_domain(o.d->type, 0);
 		restore.in = stored_bytes(stream.data, stream.len);
 		assert_ok(gw_restore_stream(&restore, &model, NULL, &err), &err);
-		assert_int_equal(model.len, hvm ? strlen("the model") : 0);
+		assert_int_equal(model.len, hvm ? QEMU_STATE_SIZE + strlen("the model") : 0);
 		if (hvm)
-			assert_memory_equal(model.data, "the model", model.len);
+			assert_memory_equal(model.data + QEMU_STATE_HEAD, "the model",
+					    strlen("the model"));
 		gw_channel_close(restore.in);
 		gw_control_destroy(restore.domain->control);
 		gw_buffer_free(&stream);

@@ -11,7 +11,8 @@
 struct gw_qemu_candidate {
 	uint64_t offset;
 	uint32_t id, instance, version;
-	bool behind_footer; /* it is after the footer of section footer_id */
+	uint32_t first_word; /* of the data after it; 0: there is none */
+	bool behind_footer;  /* it is after the footer of section footer_id */
 	uint32_t footer_id;
 	char name[GW_QEMU_NAME_MAX + 1];
 };

@@ -30,6 +30,7 @@ void gw_qemu_place_section(struct gw_qemu_section *s, const struct gw_qemu_candi
 	s->instance = candidate->instance;
 	s->version = candidate->version;
 	s->id = candidate->id;
+	s->first_word = candidate->first_word;
 	s->offset = candidate->offset;
 	s->placed = true;
 }

@@ -19,6 +19,7 @@ enum {
 	SECTION_EOF = 0x00,
 	SECTION_START = 0x01,
 	SECTION_FULL = 0x04,
+	SUBSECTION = 0x05,
 	SECTION_DESCRIPTION = 0x06,
 	SECTION_CONFIGURATION = 0x07,
 	SECTION_FOOTER = 0x7e,
@@ -67,7 +68,33 @@ static bool read_header(const uint8_t *p, size_t len, struct gw_qemu_candidate *
 	candidate->version = gw_get_be32(p + 10 + n);
 	memcpy(candidate->name, p + 6, n);
 	candidate->name[n] = 0;
+	candidate->first_word = 0;
+	if (len >= gw_qemu_header_size(n) + 4)
+		candidate->first_word = gw_get_be32(p + gw_qemu_header_size(n));
 	return candidate->instance <= IDS_MAX && candidate->version <= VERSIONS_MAX;
+}
+
+/* Do the stream's last bytes begin a header, and with it a name? */
+static bool is_cut_header(const uint8_t *p, size_t len)
+{
+	return len > 8 && (p[0] == SECTION_FULL || p[0] == SECTION_START) &&
+	       gw_get_be32(p + 1) <= IDS_MAX && len < gw_qemu_header_size(p[5]) &&
+	       is_name(p + 6, GW_MIN(len - 6, (size_t)p[5]));
+}
+
+/* A subsection's name is the section's, a '/' and its own. It has no ids and no length. */
+static void note_subsection(struct gw_qemu_sections *q, const uint8_t *p, size_t len)
+{
+	struct gw_qemu_subsection *s = &q->subsection;
+	size_t n = len > 2 ? p[1] : 0;
+
+	if (n < 3 || len < 2 + n + 4 || !is_name(p + 2, n) || !memchr(p + 2, '/', n) ||
+	    gw_get_be32(p + 2 + n) > VERSIONS_MAX)
+		return;
+	memcpy(s->name, p + 2, n);
+	s->name[n] = 0;
+	s->version = gw_get_be32(p + 2 + n);
+	s->data = q->scan_offset + 2 + n + 4;
 }
 
 static int note(struct gw_qemu_sections *q, const struct gw_qemu_candidate *candidate,
@@ -119,6 +146,8 @@ static int scan_at(struct gw_qemu_sections *q, const uint8_t *p, size_t len, str
 		q->described = true;
 		return gw_buffer_append(&q->description, p + 5, len - 5, err);
 	}
+	if (p[0] == SUBSECTION)
+		note_subsection(q, p, len);
 	if (!read_header(p, len, &candidate))
 		return 0;
 	candidate.behind_footer = behind_footer(q, p, &candidate.footer_id);
@@ -146,6 +175,12 @@ static void scan_head(struct gw_qemu_sections *q)
 	q->first_section += 5 + n;
 }
 
+static void look_for_eof(struct gw_qemu_sections *q)
+{
+	q->is_empty = q->is_qemu && q->first_section < q->window_len &&
+		      q->window[q->first_section] == SECTION_EOF;
+}
+
 /* Scans all positions of the window that have enough bytes after them; with last: all positions. */
 static int scan(struct gw_qemu_sections *q, bool last, struct gw_error *err)
 {
@@ -155,6 +190,7 @@ static int scan(struct gw_qemu_sections *q, bool last, struct gw_error *err)
 		if (!last && q->window_len < HEADER_SIZE + 5 + GW_QEMU_NAME_MAX)
 			return 0;
 		scan_head(q);
+		look_for_eof(q);
 		q->scan_offset = q->first_section;
 	}
 	for (; q->is_qemu && !q->described; q->scan_offset++) {
@@ -164,6 +200,8 @@ static int scan(struct gw_qemu_sections *q, bool last, struct gw_error *err)
 			break;
 		if (scan_at(q, q->window + i, q->window_len - i, err) < 0)
 			return -1;
+		if (last && is_cut_header(q->window + i, q->window_len - i))
+			q->cut_header = true;
 	}
 	/* A header needs the footer before it, a description needs EOF and a footer before it. */
 	drop = q->scan_offset > q->window_offset + FOOTER_SIZE + 1

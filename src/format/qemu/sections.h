@@ -40,8 +40,16 @@ struct gw_qemu_section {
 	uint32_t instance, version;
 	bool placed; /* the members below are known */
 	uint32_t id;
-	uint64_t offset; /* of its first byte, in the stream */
-	uint64_t size;	 /* to the next section, or the end; 0: not known */
+	uint32_t first_word; /* the first four bytes of its data, as a number; 0: it has fewer */
+	uint64_t offset;     /* of its first byte, in the stream */
+	uint64_t size;	     /* to the next section, or the end; 0: not known */
+};
+
+/* Bytes that look like a subsection of a device's data. */
+struct gw_qemu_subsection {
+	char name[GW_QEMU_NAME_MAX + 1];
+	uint32_t version;
+	uint64_t data; /* offset of the first byte after its header; 0: there is none */
 };
 
 /* Zeroed, then begin. */
@@ -52,21 +60,24 @@ struct gw_qemu_sections {
 	enum gw_qemu_found_by found_by;
 	struct gw_qemu_section *list; /* in the order of the stream */
 	size_t nr;
-	uint64_t left_out; /* sections for which the list had no room */
+	uint64_t left_out;		      /* sections for which the list had no room */
+	struct gw_qemu_subsection subsection; /* the last one of the stream */
+	uint64_t first_section;		      /* offset of the first section */
+	uint64_t end;	 /* offset of EOF, after the last section; 0: it has none */
+	uint64_t total;	 /* bytes of the stream */
+	bool cut_header; /* its last bytes are the beginning of a section's header */
+	bool is_empty;	 /* EOF comes where the first section should be */
 	bool begun, ended;
 
 	/* private */
-	uint64_t total;			      /* bytes of the stream */
 	uint8_t window[4096];		      /* a part of the stream */
 	uint64_t window_offset;		      /* its offset in the stream */
 	size_t window_len;		      /* bytes in it */
 	uint64_t scan_offset;		      /* the next byte to scan; 0: the header is not read */
-	uint64_t first_section;		      /* offset of the first section */
 	struct gw_qemu_candidate *candidates; /* bytes that look like the header of a section */
 	size_t nr_candidates, cap_candidates;
 	bool closed; /* the stream ends after the last footer, which has this id */
 	uint32_t last_footer;
-	uint64_t end;	/* end of the sections: the offset of EOF */
 	bool described; /* the description comes next */
 	struct gw_buffer description;
 };

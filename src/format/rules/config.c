@@ -28,7 +28,10 @@ static const enum gw_rule_number rule_of[] = {
 	[GW_CONFIG_FIELD_TYPE] = R_CONFIG_FIELD_TYPE,
 	[GW_CONFIG_TRADITIONAL] = R_CONFIG_TRADITIONAL,
 	[GW_CONFIG_WORD] = R_CONFIG_WORD,
+	[GW_CONFIG_LIST] = R_CONFIG_LIST,
+	[GW_CONFIG_NUMBER] = R_CONFIG_NUMBER,
 	[GW_CONFIG_SCHEDULER] = R_CONFIG_SCHEDULER,
+	[GW_CONFIG_DISK] = R_CONFIG_DISK,
 	[GW_CONFIG_PAGING] = R_CONFIG_PAGING,
 };
 
@@ -67,6 +70,7 @@ void gw_config_facts_of(const struct gw_config *config, struct gw_config_facts *
 		.type = config->type,
 		.pvh = config->pvh,
 		.stubdom = config->stubdom,
+		.qemu_traditional = config->qemu_traditional,
 		.vcpus = config->max_vcpus,
 		.max_pages = gw_config_max_pages(config),
 	};

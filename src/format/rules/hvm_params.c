@@ -50,6 +50,8 @@ enum {
 #define PFNS                                                                                       \
 	(BIT(STORE_PFN) | BIT(IOREQ_PFN) | BIT(BUFIOREQ_PFN) | BIT(CONSOLE_PFN) |                  \
 	 BIT(PAGING_RING_PFN) | BIT(28) | BIT(SHARING_RING_PFN) | BIT(IOREQ_SERVER_PFN))
+/* Of those, the ones that only a monitor of the guest uses. */
+#define RINGS (BIT(PAGING_RING_PFN) | BIT(28) | BIT(SHARING_RING_PFN))
 /* Once they are not 0 they keep their value. */
 #define SET_ONCE                                                                                   \
 	(BIT(VIRIDIAN) | BIT(IOREQ_PFN) | BIT(BUFIOREQ_PFN) | BIT(IOREQ_SERVER_PFN) |              \
@@ -174,6 +176,9 @@ static int check_pfn(const struct param *p)
 
 	if (!(PFNS >> p->index & 1) || p->value < p->rules->max_pfns)
 		return 0;
+	/* Xen does not look at such a page before a monitor asks for it. */
+	if (RINGS >> p->index & 1)
+		return broken(p, R_PARAMS_RING_PFN, "no pfn, so it has no page");
 	snprintf(text, sizeof(text), "a pfn of at most 0x%" PRIx64 " expected",
 		 p->rules->max_pfns - 1);
 	return broken(p, R_PARAMS_PFN, text);

@@ -165,6 +165,13 @@ static int check_unknown(struct gw_image_rules *rules, const struct gw_record *r
 }
 
 /* Rules about the place of a record whose type is known. */
+/* A policy of that kind came where it counts. */
+static bool came_in_time(const struct gw_image_rules *rules, uint32_t type)
+{
+	return type == GW_REC_X86_CPUID_POLICY ? rules->cpuid_seen
+					       : type == GW_REC_X86_MSR_POLICY && rules->msrs_seen;
+}
+
 static int check_place(struct gw_image_rules *rules, const struct gw_record *rec, unsigned traits,
 		       struct gw_error *err)
 {
@@ -186,8 +193,9 @@ static int check_place(struct gw_image_rules *rules, const struct gw_record *rec
 				"the record belongs to version 3, the image has version %u",
 				rules->facts.version);
 	if (traits & T_STATIC && rules->facts.static_data_end)
-		rc |= gw_image_broken(rules, R_STATIC_LATE, rec, err,
-				      "static data after STATIC_DATA_END is never applied");
+		rc |= gw_image_broken(
+			rules, came_in_time(rules, rec->type) ? R_STATIC_AGAIN : R_STATIC_LATE, rec,
+			err, "static data after STATIC_DATA_END is never applied");
 	if (traits & T_STATE && v3 && !rules->facts.static_data_end)
 		rc |= gw_image_broken(rules, R_STATIC_EARLY, rec, err,
 				      "no STATIC_DATA_END came before it");

@@ -94,9 +94,10 @@ struct gw_config_facts {
 	bool known; /* a config came with the image, and its guest type can be read */
 	enum gw_guest_type type;
 	bool pvh;
-	bool stubdom;	    /* the device model runs in a domain of its own */
-	unsigned vcpus;	    /* 0: not known */
-	uint64_t max_pages; /* most pages that the domain may have; 0: not known */
+	bool stubdom;	       /* the device model runs in a domain of its own */
+	bool qemu_traditional; /* the device model is qemu-xen-traditional */
+	unsigned vcpus;	       /* 0: not known */
+	uint64_t max_pages;    /* most pages that the domain may have; 0: not known */
 };
 void gw_config_facts_of(const struct gw_config *config, struct gw_config_facts *facts);
 
@@ -169,6 +170,15 @@ int gw_stream_rules_record(struct gw_stream_rules *rules, const struct gw_record
  * well. */
 int gw_stream_rules_body(struct gw_stream_rules *rules, const struct gw_stream_reader *reader,
 			 enum gw_guest_type guest, struct gw_error *err);
+/* What comes after body_head of that record: first this, -1: no memory. */
+int gw_stream_rules_body_begin(struct gw_stream_rules *rules, const struct gw_stream_reader *reader,
+			       struct gw_error *err);
+/* The bytes, in pieces of any size, with its padding; -1: no memory. */
+int gw_stream_rules_bytes(struct gw_stream_rules *rules, const uint8_t *data, size_t len,
+			  struct gw_error *err);
+/* All of the body has come: judges it. */
+int gw_stream_rules_body_end(struct gw_stream_rules *rules, const struct gw_stream_reader *reader,
+			     struct gw_error *err);
 /* What the config before the stream says; called before its first record is judged. */
 void gw_stream_rules_config(struct gw_stream_rules *rules, const struct gw_config_facts *facts);
 /* A CHECKPOINT of the image: records of this layer follow until CHECKPOINT_END. */

@@ -9,6 +9,7 @@
 
 #include "base/bytes.h"
 #include "base/util.h"
+#include "format/rules/emulator.h"
 #include "format/rules/internal.h"
 
 enum phase {
@@ -27,6 +28,7 @@ struct gw_stream_rules {
 	bool any_emulator_context;
 	struct gw_config_facts config; /* zeroed: not known */
 	enum gw_guest_type guest;
+	struct gw_emulator_rules emulator;
 };
 
 /* Longest xenstore path. */
@@ -43,6 +45,8 @@ struct gw_stream_rules *gw_stream_rules_new(const struct gw_findings *out, uint6
 
 void gw_stream_rules_free(struct gw_stream_rules *rules)
 {
+	if (rules)
+		gw_emulator_rules_free(&rules->emulator);
 	free(rules);
 }
 
@@ -86,8 +90,11 @@ static int check_empty(struct gw_stream_rules *rules, const struct gw_record *re
 static int check_context(struct gw_stream_rules *rules, const struct gw_record *rec,
 			 struct gw_error *err)
 {
-	int rc = check_empty(rules, rec, err);
+	int rc = 0;
 
+	if (rec->length)
+		rc = gw_broken(&rules->reporter, R_STREAM_CONTEXT_BODY, rec->offset, rec, err,
+			       "length is %u, expected 0", rec->length);
 	if (rules->phase != P_BEFORE_CONTEXT)
 		return rc | broken(rules, R_STREAM_CONTEXT_TWICE, rec, err,
 				   "a record of this type came before");
@@ -326,6 +333,25 @@ int gw_stream_rules_body(struct gw_stream_rules *rules, const struct gw_stream_r
 			 enum gw_guest_type guest, struct gw_error *err)
 {
 	return check_record(rules, &reader->rec, reader->body_head, guest, err);
+}
+
+int gw_stream_rules_body_begin(struct gw_stream_rules *rules, const struct gw_stream_reader *reader,
+			       struct gw_error *err)
+{
+	return gw_emulator_rules_begin(&rules->emulator, &reader->rec, reader->body_head,
+				       &rules->config, err);
+}
+
+int gw_stream_rules_bytes(struct gw_stream_rules *rules, const uint8_t *data, size_t len,
+			  struct gw_error *err)
+{
+	return gw_emulator_rules_bytes(&rules->emulator, data, len, err);
+}
+
+int gw_stream_rules_body_end(struct gw_stream_rules *rules, const struct gw_stream_reader *reader,
+			     struct gw_error *err)
+{
+	return gw_emulator_rules_end(&rules->emulator, &rules->reporter, &reader->rec, err);
 }
 
 void gw_stream_rules_config(struct gw_stream_rules *rules, const struct gw_config_facts *facts)

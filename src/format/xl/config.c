@@ -276,7 +276,9 @@ static int read_sections(struct gw_config_reader *r, const json_t *root, struct 
 	}
 	if (read_create_info(r, c_info, err) < 0 || read_build_info(r, b_info, err) < 0)
 		return -1;
-	gw_config_check_values(r, c_info, b_info);
+	gw_config_check_schema(r, root);
+	gw_config_check_values(r, b_info);
+	gw_config_check_disks(r, root);
 	return 0;
 }
 

@@ -55,7 +55,10 @@ enum gw_config_fault {
 	GW_CONFIG_FIELD_TYPE,  /* a field of the wrong JSON type, which libxl takes as missing */
 	GW_CONFIG_TRADITIONAL, /* the device model is qemu-xen-traditional */
 	GW_CONFIG_WORD,	       /* a word that libxl does not know */
+	GW_CONFIG_LIST,	       /* a list with an element of the wrong JSON type */
+	GW_CONFIG_NUMBER,      /* a number that libxl does not take for the field */
 	GW_CONFIG_SCHEDULER,   /* a weight, cap or affinity that the scheduler refuses */
+	GW_CONFIG_DISK,	       /* a disk's name in the guest that libxl does not know */
 	GW_CONFIG_PAGING,      /* libxl cannot tell the memory for the guest's paging */
 };
 

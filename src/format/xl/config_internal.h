@@ -30,8 +30,9 @@ void gw_config_check_name(struct gw_config_reader *r);
 void gw_config_check_memory(struct gw_config_reader *r);
 /* Judges and sets the number of vCPUs; the type is known. */
 void gw_config_check_vcpus(struct gw_config_reader *r, int64_t vcpus);
-/* config_values.c: judges what godwit does not read of the two objects; type and vCPUs are known.
- */
-void gw_config_check_values(struct gw_config_reader *r, const json_t *c_info, const json_t *b_info);
+/* What godwit has no use for; type and vCPUs are known. */
+void gw_config_check_values(struct gw_config_reader *r, const json_t *b_info);
+void gw_config_check_schema(struct gw_config_reader *r, const json_t *root);
+void gw_config_check_disks(struct gw_config_reader *r, const json_t *root);
 
 #endif

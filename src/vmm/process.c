@@ -121,26 +121,15 @@ static void read_signals(struct gw_process *p)
 	}
 }
 
-/* Checks whether the guest shut itself down, or the hypervisor stopped it. */
+/* Checks whether the guest shut itself down, or the hypervisor stopped it. An operation that sends
+ * its memory has no purpose any more. */
 static void check_guest(struct gw_process *p)
 {
+	if (p->job && atomic_load(&p->guest_ended))
+		gw_job_cancel(p, NULL);
 	if (p->job || atomic_load(&p->phase) != GW_PHASE_LIVE || p->ended)
 		return;
-	gw_process_refresh_info(p);
-	switch (p->info.shutdown) {
-	case GW_SHUTDOWN_POWEROFF:
-		gw_process_end(p, GW_END_POWEROFF);
-		break;
-	case GW_SHUTDOWN_REBOOT:
-		gw_process_end(p, GW_END_REBOOT);
-		break;
-	case GW_SHUTDOWN_CRASH:
-		gw_process_crash_cause(p, &p->end_err);
-		gw_process_end(p, GW_END_CRASHED);
-		break;
-	default:
-		break;
-	}
+	gw_process_find_end(p);
 }
 
 /* For a domain that arrived on its source's host: claims its name when the source has released

@@ -9,6 +9,7 @@
 #include "base/util.h"
 #include "format/xl/file.h"
 #include "hypervisor/control.h"
+#include "vmm/domain.h"
 #include "vmm/outgoing.h"
 
 static int write_header(struct gw_channel *ch, const struct gw_config *config, struct gw_error *err)
@@ -49,7 +50,11 @@ static void save_done(struct gw_job *job, int ret, struct gw_error *err)
 {
 	struct gw_process *p = job->process;
 
-	if (ret < 0 || !job->owner || p->destroy_wanted) {
+	if ((ret < 0 || p->destroy_wanted) && gw_process_is_gone(p, err)) {
+		gw_session_fail(job->owner, "save", err);
+		return;
+	}
+	if (ret < 0 || !job->owner) {
 		resume_domain(p, &job->toolstack);
 		if (ret < 0) {
 			gw_domain_error_add_state(err, p->paused);

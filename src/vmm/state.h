@@ -50,6 +50,8 @@ struct gw_process {
 
 	/* Either thread, at any time. */
 	_Atomic(enum gw_phase) phase;
+	/* The guest has shut down, and not to be saved. Set by the vCPU's thread. */
+	atomic_bool guest_ended;
 
 	/*
 	 * Guarded by lock. While an operation runs, its thread takes the lock to write them and the

@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "base/util.h"
+#include "channel/kind.h"
 #include "convert/xend.h"
 
 /* The optional data, in pieces: its length is only a claim. 1, 0, -1 as gw_input_read(). */
@@ -202,6 +203,8 @@ int gw_convert(const struct gw_convert_args *args, struct gw_conversion_result *
 	}
 	*done = (struct gw_conversion_result){0};
 	rc = convert(&c, err);
+	if (rc == 0)
+		rc = gw_channel_check_compressed(c.in.ch, err);
 	done->in_bytes = c.in.ch->read_pos - c.in_start;
 	done->out_bytes = c.out->write_pos - c.out_start;
 	gw_page_store_free(&c.pages);

@@ -127,7 +127,7 @@ const struct gw_verb gw_verb_save = {
 		"What an image said of its device model stays with the domain and is in the next image, too. "
 		"A guest that has run here is ahead of that state, and one of type hvm without it cannot be "
 		"restored by Xen: --allow-loss saves them all the same.\n\n"
-		"FILE appears under its name only when it is complete. After a failure or Ctrl-C there is "
+		"FILE appears under its name only when it is complete, even if this command is killed (docs/control.md). After a failure or Ctrl-C there is "
 		"no file, and the domain runs on. If the guest shuts down meanwhile, or does so instead of suspending, "
 		"the domain is gone: the message says that, and the exit status is 3.\n\n"
 		"With --static-only the file is an xl header and a libxl stream whose libxc image ends after "

@@ -85,7 +85,7 @@ struct gw_cli {
 	unsigned verbose;    /* how often -v was given */
 	bool quiet;	     /* -q */
 	struct gw_cancel
-		*cancel;      /* set by SIGINT and SIGTERM; given to every operation and channel */
+		*cancel; /* set by SIGINT, SIGTERM, SIGHUP; given to every operation and channel */
 	struct gw_output out; /* progress and remarks; out.log is what operations log to */
 };
 

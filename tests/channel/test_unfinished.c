@@ -15,7 +15,7 @@
 
 static bool nameless_refused; /* as a file system does that has no files without names */
 
-/* In the place of the C library's, for the library as well. */
+/* Instead of the C library's, for the library as well. */
 static int refusing_openat(int dir, const char *path, int flags, mode_t mode)
 {
 	if ((flags & O_TMPFILE) == O_TMPFILE && nameless_refused) {

@@ -8,7 +8,7 @@
 
 #include "base/util.h"
 
-/* qemu: migration/qemu-file-types.h; libvirt: src/qemu/qemu_saveimage.h, src/libxl/libxl_conf.h. */
+/* As QEMU, and the QEMU and Xen drivers of libvirt, write them. */
 static const struct {
 	const char *magic;
 	enum gw_foreign format;

@@ -3,6 +3,7 @@
  * Runs a domain's process, and sends requests to one.
  */
 #include "cli/domain.h"
+#include "cli/connect.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -42,9 +43,18 @@ static void on_progress(void *opaque, const struct gw_progress *progress)
 	gw_output_progress(&dv->cli->out, progress);
 }
 
+/* A host that runs no guest is one for tests and for tools. */
+static void warn_of_host(const struct gw_cli *cli)
+{
+	if (gw_connect_is(cli, "memory"))
+		gw_logf(&cli->out.log, GW_LOG_WARNING,
+			"memory: only holds the domain: its guest does not run");
+}
+
 void gw_domain_verb_args(struct gw_domain_verb *dv, const char *name, bool paused, bool console,
 			 struct gw_process_args *args)
 {
+	warn_of_host(dv->cli);
 	*args = (struct gw_process_args){
 		.connect = dv->cli->connect,
 		.name = name,
@@ -114,6 +124,21 @@ int gw_domain_fail(struct gw_cli *cli, const struct gw_error *err)
 	return status == GW_EXIT_BAD ? GW_EXIT_FAILED : status;
 }
 
+/* The domain must be one of the hypervisor that -c names. */
+static int check_host(struct gw_cli *cli, const char *domain, struct gw_client *client,
+		      struct gw_error *err)
+{
+	json_t *info = NULL;
+	int ret = gw_client_call(client, json_pack("{s:s}", "request", "info"), -1, NULL, NULL,
+				 NULL, -1, &info, err);
+
+	if (ret == 0 && !gw_connect_has(cli, info))
+		ret = gw_fail(err, GW_REFUSED, "%s is a domain of %s:, not of %s", domain,
+			      json_string_value(json_object_get(info, "host")), cli->connect);
+	json_decref(info);
+	return ret;
+}
+
 int gw_domain_connect(struct gw_cli *cli, const char *domain, struct gw_client *client, int *status)
 {
 	struct gw_error err = GW_ERROR_INIT;
@@ -123,6 +148,10 @@ int gw_domain_connect(struct gw_cli *cli, const char *domain, struct gw_client *
 	if (ret == 0) {
 		ret = gw_client_connect(client, &rt, domain, &err);
 		gw_runtime_close(&rt);
+	}
+	if (ret == 0 && cli->connect_given && check_host(cli, domain, client, &err) < 0) {
+		gw_client_close(client);
+		ret = -1;
 	}
 	if (ret < 0)
 		*status = gw_domain_fail(cli, &err);

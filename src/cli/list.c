@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/util.h"
+#include "cli/connect.h"
 #include "cli/domain.h"
 #include "cli/xl.h"
 #include "vmm/config.h"
@@ -49,7 +50,7 @@ static void *question_main(void *opaque)
 	return NULL;
 }
 
-static void ask_some(struct gw_runtime *rt, char **names, size_t n, json_t *all)
+static void ask_some(struct gw_cli *cli, struct gw_runtime *rt, char **names, size_t n, json_t *all)
 {
 	struct question questions[AT_ONCE];
 
@@ -64,7 +65,9 @@ static void ask_some(struct gw_runtime *rt, char **names, size_t n, json_t *all)
 	for (size_t i = 0; i < n; i++) {
 		if (questions[i].in_thread)
 			pthread_join(questions[i].thread, NULL);
-		json_array_append_new(all, questions[i].info);
+		if (gw_connect_has(cli, questions[i].info))
+			json_array_append(all, questions[i].info);
+		json_decref(questions[i].info);
 	}
 }
 
@@ -118,7 +121,7 @@ static int run(struct gw_cli *cli, const struct gw_args *args)
 	}
 	json_object_seed(0); /* before there are threads */
 	for (i = 0; i < n; i += AT_ONCE)
-		ask_some(&rt, names + i, GW_MIN(n - i, (size_t)AT_ONCE), all);
+		ask_some(cli, &rt, names + i, GW_MIN(n - i, (size_t)AT_ONCE), all);
 	gw_runtime_free_list(names, n);
 	gw_runtime_close(&rt);
 	if (gw_args_flag(args, "json")) {

@@ -220,6 +220,7 @@ const struct gw_verb gw_verb_receive = {
 			 "Receives domains from the network of 10.0.0.2."},
 			{0},
 		},
+	.connects = GW_CONNECTS_CREATES,
 	.run = run,
 	.run_xen = gw_xl_verb_receive,
 };

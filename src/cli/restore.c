@@ -80,6 +80,7 @@ const struct gw_verb gw_verb_restore = {
 			{0},
 		},
 	.bad = "the image cannot be restored: it breaks a rule, is truncated, or is of a generation that this host does not accept",
+	.connects = GW_CONNECTS_CREATES,
 	.run = run,
 	.run_xen = gw_xl_verb_restore,
 };

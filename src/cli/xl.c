@@ -156,7 +156,8 @@ static int write_report(const struct gw_xl_request *req, const char *operation, 
 	return rc;
 }
 
-static const char *const suspend_options[] = {"suspend-timeout", "force-pause", "allow-loss", NULL};
+static const char *const suspend_options[] = {"suspend-timeout", "force-pause", "allow-forced",
+					      "allow-loss", NULL};
 
 int gw_xl_verb_save(struct gw_cli *cli, const struct gw_args *args)
 {

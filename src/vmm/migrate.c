@@ -118,6 +118,7 @@ int gw_migrate_request(struct gw_process *p, struct gw_session *s, const json_t 
 	out = gw_outgoing_new(p, s, message, &migrate_kind, err);
 	if (!out)
 		return -1;
+	out->job.toolstack.may_force = true; /* it goes to a godwit */
 	gw_process_set_migration(p, &id, GW_SIDE_SOURCE);
 	if (gw_job_start(&out->job, err) == 0)
 		return 0;

@@ -43,6 +43,13 @@ static void on_progress(void *opaque, const struct gw_progress *progress)
 	gw_output_progress(&dv->cli->out, progress);
 }
 
+static void on_progress_over(void *opaque)
+{
+	struct gw_domain_verb *dv = opaque;
+
+	gw_output_erase(&dv->cli->out);
+}
+
 /* A host that runs no guest is one for tests and for tools. */
 static void warn_of_host(const struct gw_cli *cli)
 {
@@ -63,6 +70,7 @@ void gw_domain_verb_args(struct gw_domain_verb *dv, const char *name, bool pause
 		.console_fd = console ? STDOUT_FILENO : -1,
 		.in_place = in_place,
 		.progress = on_progress,
+		.progress_over = on_progress_over,
 		.opaque = dv,
 		.log = dv->cli->out.log,
 		.cancel = dv->cli->cancel,

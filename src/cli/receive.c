@@ -47,6 +47,12 @@ static bool serve(struct receiver *r, struct gw_channel *ch, int *status)
 	return end != GW_END_NONE;
 }
 
+/* The wait for connections is over: asked to end while none is open, it has done its work. */
+static int end_idle(struct receiver *r, const struct gw_error *err)
+{
+	return err->code == GW_CANCELLED ? GW_EXIT_OK : gw_cli_fail(r->dv.cli, err);
+}
+
 /* Waits for the one domain. Connections without a domain are ignored. */
 static int receive_one(struct receiver *r)
 {
@@ -57,7 +63,7 @@ static int receive_one(struct receiver *r)
 		struct gw_channel *ch = gw_listener_accept(r->dv.listener, r->dv.cli->cancel, &err);
 
 		if (!ch)
-			return gw_cli_fail(r->dv.cli, &err);
+			return end_idle(r, &err);
 		if (serve(r, ch, &status))
 			return status;
 		if (gw_cancel_is_set(r->dv.cli->cancel) || status == GW_EXIT_CANCELLED)
@@ -127,6 +133,8 @@ static int receive_many(struct receiver *r)
 		if (!ch || serve_in_child(r, ch, &err) < 0)
 			ready = -1;
 	}
+	if (r->nr_arriving == 0)
+		return end_idle(r, &err);
 	/* Ends incomplete receptions; restored domains live on. */
 	for (unsigned i = 0; i < r->nr_arriving; i++)
 		kill(r->arriving[i], SIGTERM);
@@ -187,7 +195,9 @@ const struct gw_verb gw_verb_receive = {
 		"Receives one domain at ADDRESS. It prints the address it listens at (tcp:127.0.0.1:0 "
 		"takes any free port), and becomes the process of the domain: console output goes to "
 		"standard output, and the command ends when the domain does. With --keep it goes on "
-		"listening; each domain gets its own process in the background, and its name is printed.\n\n"
+		"listening; each domain gets its own process in the background, and its name is printed. A receiver ends with SIGINT, "
+		"SIGTERM or SIGHUP: with status 0 if no domain is arriving, else with 4 after the arrivals are cancelled. Domains "
+		"that have arrived live on.\n\n"
 		"A domain that cannot run here (CPU features, memory, guest type, a name already in use) "
 		"is refused with all reasons before a page is sent. An empty HOST means 127.0.0.1: anyone "
 		"who can connect can start a domain here.\n\n"

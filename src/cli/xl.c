@@ -293,7 +293,7 @@ static int listen_on(struct gw_cli *cli, const struct gw_args *args, const struc
 		struct gw_channel *ch = gw_listener_accept(listener, cli->cancel, &err);
 
 		if (!ch)
-			return gw_cli_fail(cli, &err);
+			return err.code == GW_CANCELLED ? GW_EXIT_OK : gw_cli_fail(cli, &err);
 		if (serve(cli, xl, req, ch, &status) && !keep)
 			return status;
 		if (gw_cancel_is_set(cli->cancel))

@@ -168,7 +168,8 @@ static void copy_console(struct gw_process *p)
 
 static bool copy_pending(const struct gw_process *p)
 {
-	return p->args.console_fd >= 0 && p->console_pos < gw_console_newest(p->console);
+	return p->args.console_fd >= 0 && !p->arriving &&
+	       p->console_pos < gw_console_newest(p->console);
 }
 
 static void finish_copy(struct gw_process *p)
@@ -210,6 +211,16 @@ static void accept_client(struct gw_process *p)
 	pthread_mutex_unlock(&p->lock);
 }
 
+static void finish_job(struct gw_process *p)
+{
+	gw_job_finish(p);
+	if (!p->arriving)
+		return;
+	p->arriving = false;
+	if (p->args.progress_over)
+		p->args.progress_over(p->args.opaque);
+}
+
 static void run_once(struct gw_process *p, uint64_t *last_tick)
 {
 	struct pollfd fds[AT_SESSIONS + GW_SESSIONS_MAX];
@@ -226,7 +237,7 @@ static void run_once(struct gw_process *p, uint64_t *last_tick)
 		copy_console(p);
 	read_signals(p);
 	if (p->job && fds[AT_JOB].revents)
-		gw_job_finish(p);
+		finish_job(p);
 	gw_sessions_serve(&p->sessions, fds + AT_SESSIONS, n - AT_SESSIONS);
 	if (fds[AT_LISTEN].revents && !p->ended)
 		accept_client(p);

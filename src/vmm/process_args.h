@@ -26,6 +26,9 @@ struct gw_process_args {
 	void (*in_place)(void *opaque, const char *name);
 	/* Of a restore or a receive. NULL is fine. */
 	void (*progress)(void *opaque, const struct gw_progress *progress);
+	/* The restore or receive is over: no progress comes any more, the guest's output may. NULL
+	 * is fine. */
+	void (*progress_over)(void *opaque);
 	void *opaque;
 	struct gw_log log;
 	/* Once set, the process destroys the domain, or gives up the operation that creates it. */

@@ -291,5 +291,6 @@ int gw_process_receive(struct gw_process *p, struct gw_channel *ch, struct gw_er
 {
 	struct gw_job *job = gw_job_new(p, &receive_kind, ch, err);
 
+	p->arriving = true;
 	return job ? gw_job_start(job, err) : -1;
 }

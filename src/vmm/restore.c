@@ -49,5 +49,6 @@ int gw_process_restore(struct gw_process *p, struct gw_channel *in, struct gw_er
 		gw_job_free(job);
 		return -1;
 	}
+	p->arriving = true;
 	return gw_job_start(job, err);
 }

@@ -77,6 +77,8 @@ struct gw_process {
 	bool cancel_seen;	    /* args.cancel was acted upon */
 	uint64_t console_pos;	    /* position of the copy to args.console_fd */
 	bool announced;		    /* in_place was called */
+	bool arriving;		    /* a restore or a receive runs: its progress is shown, and
+				     * the guest's output waits */
 	char *wanted_name; /* of a domain that arrived as NAME--incoming: the name that it takes
 			      when the source has released it; or NULL */
 	uint64_t wanted_until_ns; /* time when it stops waiting for that */

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "cli/title.h"
 #include "vmm/config.h"
 
 static void in_place(void *opaque, const char *name)
@@ -20,6 +21,8 @@ static void in_place(void *opaque, const char *name)
 	gw_output_erase(&dv->cli->out);
 	gw_listener_close(dv->listener);
 	dv->listener = NULL;
+	gw_receiver_leave(&dv->receiver);
+	gw_title_set("domain", name);
 	if (dv->own_log && gw_runtime_open(&rt, NULL) == 0) {
 		log = gw_runtime_open_log(&rt, name, NULL);
 		gw_runtime_close(&rt);

@@ -12,6 +12,7 @@
 #include "cli/verb.h"
 #include "vmm/client.h"
 #include "vmm/process.h"
+#include "vmm/receivers.h"
 
 /* A verb that becomes a domain's process. */
 struct gw_domain_verb {
@@ -19,9 +20,15 @@ struct gw_domain_verb {
 	struct gw_background bg;
 	bool own_log;  /* output goes to the domain's log once the domain is created */
 	bool say_name; /* printed on stdout once the domain is created */
-	struct gw_listener *listener; /* closed once the domain is created; NULL: none */
+	struct gw_listener *listener;	   /* closed once the domain is created; NULL: none */
+	struct gw_receiver_entry receiver; /* removed with it */
 	struct gw_acceptance acceptance;
 };
+
+#define GW_DOMAIN_VERB_INIT(of)                                                                    \
+	{                                                                                          \
+		.cli = (of), .bg = GW_BACKGROUND_NONE, .receiver = GW_RECEIVER_NONE                \
+	}
 
 /* The option --accept of verbs that restore images, for their tables. */
 #define GW_OPTION_ACCEPT                                                                           \

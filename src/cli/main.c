@@ -13,6 +13,7 @@
 #include "cli/connect.h"
 #include "cli/interrupt.h"
 #include "cli/help/usage.h"
+#include "cli/title.h"
 #include "cli/verb.h"
 #include "config.h"
 
@@ -132,6 +133,7 @@ int main(int argc, char **argv)
 	int status;
 
 	occupy_standard_fds();
+	gw_title_init(argc, argv);
 	/* A closed reader is a failed write, with a message and a status. */
 	signal(SIGPIPE, SIG_IGN);
 	/* So is a file that may grow no more (EFBIG): the process may hold a running guest. */

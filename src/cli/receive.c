@@ -12,6 +12,7 @@
 
 #include "cli/domain.h"
 #include "cli/save_options.h"
+#include "cli/title.h"
 #include "cli/xl.h"
 
 #define ARRIVING_MAX	16 /* connections at a time on which no domain has arrived yet */
@@ -105,6 +106,7 @@ static int serve_in_child(struct receiver *r, struct gw_channel *ch, struct gw_e
 	/* Closes the child's copy only: the parent goes on listening. */
 	close(gw_listener_fd(r->dv.listener));
 	r->dv.listener = NULL;
+	gw_receiver_forget(&r->dv.receiver);
 	if (gw_background_new_cancel(r->dv.cli, err) < 0)
 		_exit(gw_cli_fail(r->dv.cli, err));
 	gw_channel_set_cancel(ch, r->dv.cli->cancel);
@@ -147,6 +149,8 @@ static int leave(struct receiver *r, struct gw_error *err)
 	struct gw_runtime rt;
 	int log;
 
+	if (r->dv.own_log || gw_args_flag(r->args, "keep"))
+		gw_title_set("receiver", gw_listener_address(r->dv.listener));
 	if (r->dv.bg.fd < 0) {
 		printf("%s\n", gw_listener_address(r->dv.listener));
 		fflush(stdout);
@@ -162,13 +166,28 @@ static int leave(struct receiver *r, struct gw_error *err)
 	return 0;
 }
 
+static int end_receiver(struct gw_cli *cli, const char *which)
+{
+	struct gw_error err = GW_ERROR_INIT;
+	struct gw_runtime rt;
+	int ret = gw_runtime_open(&rt, &err);
+
+	if (ret == 0) {
+		ret = gw_receiver_end(&rt, which, cli->cancel, &err);
+		gw_runtime_close(&rt);
+	}
+	return ret < 0 ? gw_domain_fail(cli, &err) : GW_EXIT_OK;
+}
+
 static int run(struct gw_cli *cli, const struct gw_args *args)
 {
-	struct receiver r = {.dv = {.cli = cli, .bg = GW_BACKGROUND_NONE}, .args = args};
+	struct receiver r = {.dv = GW_DOMAIN_VERB_INIT(cli), .args = args};
 	struct gw_error err = GW_ERROR_INIT;
 	bool keep = gw_args_flag(args, "keep") > 0;
 	int status;
 
+	if (gw_args_flag(args, "end"))
+		return end_receiver(cli, gw_args_positional(args, 0));
 	if (keep && gw_args_text(args, "name"))
 		return gw_cli_error(cli, GW_EXIT_USAGE,
 				    "--keep receives many domains, --name names only one");
@@ -178,12 +197,14 @@ static int run(struct gw_cli *cli, const struct gw_args *args)
 	if (r.dv.own_log && gw_background_split(cli, &r.dv.bg, &status))
 		return status;
 	r.dv.listener = gw_listener_open(gw_args_positional(args, 0), &err);
-	if (!r.dv.listener || leave(&r, &err) < 0) {
-		gw_listener_close(r.dv.listener);
-		return gw_cli_fail(cli, &err);
-	}
-	status = keep ? receive_many(&r) : receive_one(&r);
+	if (!r.dv.listener ||
+	    gw_receiver_enter(&r.dv.receiver, gw_listener_address(r.dv.listener), &err) < 0 ||
+	    leave(&r, &err) < 0)
+		status = gw_cli_fail(cli, &err);
+	else
+		status = keep ? receive_many(&r) : receive_one(&r);
 	gw_listener_close(r.dv.listener);
+	gw_receiver_leave(&r.dv.receiver);
 	return status;
 }
 
@@ -212,6 +233,9 @@ const struct gw_verb gw_verb_receive = {
 			{"keep", 'k', GW_KIND_FLAG, .help = "receive any number of domains"},
 			{"detach", 'd', GW_KIND_FLAG,
 			 .help = "go to the background after the address is printed"},
+			{"end", 0, GW_KIND_FLAG,
+			 .help = "end the receiver that listens at ADDRESS (or whose process id that is: "
+				 "\"godwit list --all\"), but not the domains it has received"},
 			{"paused", 0, GW_KIND_FLAG,
 			 .help = "leave the domain paused until \"godwit resume\""},
 			GW_SILENCE_OPTION,
@@ -228,6 +252,8 @@ const struct gw_verb gw_verb_receive = {
 			{"godwit receive tcp::7000", "Receives one domain from this machine."},
 			{"godwit receive --keep -d tcp:10.0.0.2:7000",
 			 "Receives domains from the network of 10.0.0.2."},
+			{"godwit receive --end tcp:10.0.0.2:7000",
+			 "Ends that receiver; its domains run on."},
 			{0},
 		},
 	.connects = GW_CONNECTS_CREATES,

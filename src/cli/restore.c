@@ -17,7 +17,7 @@ static struct gw_channel *open_image(struct gw_cli *cli, const char *path, struc
 
 static int run(struct gw_cli *cli, const struct gw_args *args)
 {
-	struct gw_domain_verb dv = {.cli = cli, .bg = GW_BACKGROUND_NONE};
+	struct gw_domain_verb dv = GW_DOMAIN_VERB_INIT(cli);
 	struct gw_error err = GW_ERROR_INIT;
 	struct gw_process_args pa;
 	struct gw_process *p;

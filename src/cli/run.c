@@ -7,7 +7,7 @@
 
 static int run(struct gw_cli *cli, const struct gw_args *args)
 {
-	struct gw_domain_verb dv = {.cli = cli, .bg = GW_BACKGROUND_NONE};
+	struct gw_domain_verb dv = GW_DOMAIN_VERB_INIT(cli);
 	struct gw_process_boot boot = {
 		.kernel = gw_args_positional(args, 0),
 		.memory = gw_args_number(args, "memory", UINT64_C(64) << 20),

@@ -301,6 +301,8 @@ static int listen_on(struct gw_cli *cli, const struct gw_args *args, const struc
 	}
 }
 
+static const char *const own_receiver[] = {"detach", "end", NULL};
+
 int gw_xl_verb_receive(struct gw_cli *cli, const struct gw_args *args)
 {
 	struct gw_error err = GW_ERROR_INIT;
@@ -310,7 +312,7 @@ int gw_xl_verb_receive(struct gw_cli *cli, const struct gw_args *args)
 	struct gw_listener *listener = NULL;
 	int status;
 
-	if (xl && refuse(args, own_process, &err) == 0 &&
+	if (xl && refuse(args, own_receiver, &err) == 0 &&
 	    accept_option(args, &acceptance, &err) == 0)
 		listener = gw_listener_open(gw_args_positional(args, 0), &err);
 	if (!listener)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# A terminal: no progress line stands before the guest's output. And the exit status of a receiver that is asked to end.
+# A terminal: no progress line comes before the guest's output. And the exit status of a receiver that is asked to end.
 . "$(dirname "$0")/domains.sh"
 requires python3
 

@@ -22,6 +22,7 @@ static void in_place(void *opaque, const char *name)
 	gw_listener_close(dv->listener);
 	dv->listener = NULL;
 	gw_receiver_leave(&dv->receiver);
+	gw_turns_close(&dv->turns);
 	gw_title_set("domain", name);
 	if (dv->own_log && gw_runtime_open(&rt, NULL) == 0) {
 		log = gw_runtime_open_log(&rt, name, NULL);
@@ -192,6 +193,18 @@ static uint64_t number(const json_t *object, const char *key)
 	return (uint64_t)json_integer_value(json_object_get(object, key));
 }
 
+/* Once in a migration. */
+static void say_that_it_waits(struct gw_cli *cli)
+{
+	static bool said;
+
+	if (!said && !cli->quiet)
+		gw_output_error(
+			&cli->out,
+			"the receiver is busy with other migrations: waiting for the turn of this one");
+	said = true;
+}
+
 void gw_domain_event(void *opaque, const json_t *event)
 {
 	struct gw_cli *cli = opaque;
@@ -207,7 +220,9 @@ void gw_domain_event(void *opaque, const json_t *event)
 		.dirty_pages = number(event, "dirty_pages"),
 	};
 
-	if (stage)
+	if (progress.stage == GW_STAGE_WAITING)
+		say_that_it_waits(cli);
+	else if (stage)
 		gw_output_progress(&cli->out, &progress);
 	else if (error) /* the answer to our own cancel */
 		gw_output_error(&cli->out, json_string_value(json_object_get(error, "message")));

@@ -9,6 +9,7 @@
 
 #include "cli/args.h"
 #include "cli/background.h"
+#include "cli/turns.h"
 #include "cli/verb.h"
 #include "vmm/client.h"
 #include "vmm/process.h"
@@ -22,12 +23,15 @@ struct gw_domain_verb {
 	bool say_name; /* printed on stdout once the domain is created */
 	struct gw_listener *listener;	   /* closed once the domain is created; NULL: none */
 	struct gw_receiver_entry receiver; /* removed with it */
+	struct gw_turns
+		turns; /* of receive --max-parallel; given back when the domain is in place */
 	struct gw_acceptance acceptance;
 };
 
 #define GW_DOMAIN_VERB_INIT(of)                                                                    \
 	{                                                                                          \
-		.cli = (of), .bg = GW_BACKGROUND_NONE, .receiver = GW_RECEIVER_NONE                \
+		.cli = (of), .bg = GW_BACKGROUND_NONE, .receiver = GW_RECEIVER_NONE,               \
+		.turns.fd = -1                                                                     \
 	}
 
 /* The option --accept of verbs that restore images, for their tables. */

@@ -15,7 +15,8 @@
 #include "cli/title.h"
 #include "cli/xl.h"
 
-#define ARRIVING_MAX	16 /* connections at a time on which no domain has arrived yet */
+#define ARRIVING_MAX	64 /* connections at a time on which no domain has arrived yet */
+#define PARALLEL	8  /* migrations of --keep at a time */
 #define ARRIVING_ASK_MS 100
 
 struct receiver {
@@ -24,6 +25,13 @@ struct receiver {
 	pid_t arriving[ARRIVING_MAX]; /* children of --keep whose domain is not in place yet */
 	unsigned nr_arriving;
 };
+
+static int take_turn(void *opaque)
+{
+	const struct gw_domain_verb *dv = opaque;
+
+	return gw_turns_take(&dv->turns);
+}
 
 /* Serves one connection: true if it brought a domain, with the exit status in *status. */
 static bool serve(struct receiver *r, struct gw_channel *ch, int *status)
@@ -35,6 +43,7 @@ static bool serve(struct receiver *r, struct gw_channel *ch, int *status)
 
 	gw_domain_verb_args(&r->dv, gw_args_text(r->args, "name"),
 			    gw_args_flag(r->args, "paused") > 0, !r->dv.own_log, &pa);
+	pa.turn = take_turn;
 	pa.silence_ms = (int)gw_args_number(r->args, "silence", 0) * 1000;
 	p = gw_process_new(&pa, &err);
 	if (!p)
@@ -122,6 +131,8 @@ static int receive_many(struct receiver *r)
 	int ready = 0;
 
 	r->dv.say_name = r->dv.own_log = true;
+	ready = gw_turns_open(&r->dv.turns,
+			      (unsigned)gw_args_number(r->args, "max-parallel", PARALLEL), &err);
 	while (ready >= 0) {
 		bool full = r->nr_arriving == ARRIVING_MAX;
 		struct gw_channel *ch;
@@ -231,6 +242,10 @@ const struct gw_verb gw_verb_receive = {
 			{"name", 'n', GW_KIND_TEXT, "NAME",
 			 "name the domain NAME, instead of the name it arrives with"},
 			{"keep", 'k', GW_KIND_FLAG, .help = "receive any number of domains"},
+			{"max-parallel", 0, GW_KIND_NUMBER, "N",
+			 "with --keep: receive at most N domains at a time, 8 unless given; the others wait for "
+			 "their turn, and their senders say so",
+			 .min = 1, .max = ARRIVING_MAX},
 			{"detach", 'd', GW_KIND_FLAG,
 			 .help = "go to the background after the address is printed"},
 			{"end", 0, GW_KIND_FLAG,

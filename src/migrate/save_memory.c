@@ -45,6 +45,14 @@ void gw_save_memory_free(struct gw_save *s)
 	free(s->sent);
 }
 
+static int look_at_peer(struct gw_save *s, struct gw_error *err)
+{
+	gw_for_each_layer (l, s)
+		if (l->paused && l->paused(l->opaque, err) < 0)
+			return -1;
+	return 0;
+}
+
 /* Live passes are paced; the final round never is. A pause may be long, and the guest may shut down
  * meanwhile. */
 static int pace(struct gw_save *s, uint64_t bytes, struct gw_error *err)
@@ -56,7 +64,7 @@ static int pace(struct gw_save *s, uint64_t bytes, struct gw_error *err)
 		uint64_t ms = GW_MIN((start + wait_ns - now) / 1000000, LOOK_MS);
 
 		if (gw_cancel_wait(s->cancel, -1, 0, (int)ms, err) < 0 ||
-		    gw_save_check_guest(s, err) < 0)
+		    gw_save_check_guest(s, err) < 0 || look_at_peer(s, err) < 0)
 			return -1;
 		now = gw_clock_ns();
 	}

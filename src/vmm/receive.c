@@ -214,11 +214,20 @@ static int receive_image(struct receive_job *r, struct gw_error *err)
 	return 0;
 }
 
+static int is_turn(void *opaque, struct gw_error *err)
+{
+	const struct receive_job *r = opaque;
+	const struct gw_process_args *args = &r->in.job.process->args;
+
+	return args->turn ? args->turn(args->opaque) : 1;
+}
+
 static int receive_migration(struct receive_job *r, struct gw_error *err)
 {
 	struct gw_toolstack toolstack;
 	struct gw_receiver receiver = {
 		.opaque = r,
+		.turn = is_turn,
 		.accept = accept_domain,
 		.header = gw_incoming_check_header,
 		.complete = complete_domain,

@@ -67,7 +67,7 @@ void gw_receiver_leave(struct gw_receiver_entry *entry)
 	gw_receiver_forget(entry);
 }
 
-/* The process id in the name of an entry; 0: it is none. */
+/* The process id in the name of an entry; 0: it is not one. */
 static pid_t pid_of(const char *name)
 {
 	char *end;

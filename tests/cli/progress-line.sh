@@ -63,7 +63,7 @@ for signal in TERM INT HUP; do
 		[ ! -s receiver.err ] || fail "an idle receiver said: $(cat receiver.err)"
 
 		begin "$keep"
-		"$GODWIT" migrate --bandwidth 1M g "$address" 2>migrate.err &
+		"$GODWIT" migrate --bandwidth 20K g "$address" 2>migrate.err &
 		migrate=$!
 		until_true 20 is_state g--incoming receiving
 		ends $signal 4

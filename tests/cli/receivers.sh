@@ -45,7 +45,7 @@ until_true 10 test ! -e "/proc/$many"
 assert_state tpvh running
 [ "$(receivers_now | wc -l)" = 2 ] || fail "receivers: $(receivers_now)"
 
-# A receiver of one domain is none any more when it has come.
+# A receiver of one domain is not one any more when it has come.
 run_expect 0 "$GODWIT" migrate tpvh "unix:$tmp/once"
 until_true 20 is_state tpvh running
 [ "$(receivers_now | wc -l)" = 1 ] || fail "receivers: $(receivers_now)"

@@ -11,6 +11,21 @@
 
 #include "cli/title.h"
 #include "vmm/config.h"
+#include "vmm/logs.h"
+
+/* The first line of a domain's log. */
+static void begin_log(struct gw_domain_verb *dv, const char *name)
+{
+	struct gw_output *out = &dv->cli->out;
+
+	if (!dv->peer) {
+		gw_output_to_log(out, "%s", name);
+		gw_output_error(out, "the domain is in place");
+		return;
+	}
+	gw_output_to_log(out, "%s (from %s)", name, dv->peer);
+	gw_output_error(out, "the domain has arrived");
+}
 
 static void in_place(void *opaque, const char *name)
 {
@@ -25,7 +40,7 @@ static void in_place(void *opaque, const char *name)
 	gw_turns_close(&dv->turns);
 	gw_title_set("domain", name);
 	if (dv->own_log && gw_runtime_open(&rt, NULL) == 0) {
-		log = gw_runtime_open_log(&rt, name, NULL);
+		log = gw_log_open_domain(&rt, name, NULL);
 		gw_runtime_close(&rt);
 	}
 	if (dv->say_name) {
@@ -38,6 +53,8 @@ static void in_place(void *opaque, const char *name)
 		setsid();
 		gw_background_redirect(log);
 	}
+	if (dv->own_log && log >= 0)
+		begin_log(dv, name);
 }
 
 static void on_progress(void *opaque, const struct gw_progress *progress)

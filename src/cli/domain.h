@@ -21,7 +21,8 @@ struct gw_domain_verb {
 	struct gw_background bg;
 	bool own_log;  /* output goes to the domain's log once the domain is created */
 	bool say_name; /* printed on stdout once the domain is created */
-	struct gw_listener *listener;	   /* closed once the domain is created; NULL: none */
+	struct gw_listener *listener; /* closed once the domain is created; NULL: none */
+	char *peer;		      /* the address that the domain comes from; owned; or NULL */
 	struct gw_receiver_entry receiver; /* removed with it */
 	struct gw_turns
 		turns; /* of receive --max-parallel; given back when the domain is in place */

@@ -12,6 +12,7 @@
 #include "cli/domain.h"
 #include "cli/xl.h"
 #include "vmm/config.h"
+#include "vmm/logs.h"
 
 #define ANSWER_MS 2000
 #define AT_ONCE	  64 /* processes that are asked at the same time */
@@ -139,6 +140,7 @@ static int run(struct gw_cli *cli, const struct gw_args *args)
 		json_decref(all);
 		return gw_domain_fail(cli, &err);
 	}
+	gw_logs_remove_old(&rt);
 	json_object_seed(0); /* before there are threads */
 	for (i = 0; i < n; i += AT_ONCE)
 		ask_some(cli, &rt, names + i, GW_MIN(n - i, (size_t)AT_ONCE), all);

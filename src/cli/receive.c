@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -14,6 +15,7 @@
 #include "cli/save_options.h"
 #include "cli/title.h"
 #include "cli/xl.h"
+#include "vmm/logs.h"
 
 #define ARRIVING_MAX	64 /* connections at a time on which no domain has arrived yet */
 #define PARALLEL	8  /* migrations of --keep at a time */
@@ -22,6 +24,7 @@
 struct receiver {
 	struct gw_domain_verb dv;
 	const struct gw_args *args;
+	char *listens;		      /* its address; owned */
 	pid_t arriving[ARRIVING_MAX]; /* children of --keep whose domain is not in place yet */
 	unsigned nr_arriving;
 };
@@ -31,6 +34,16 @@ static int take_turn(void *opaque)
 	const struct gw_domain_verb *dv = opaque;
 
 	return gw_turns_take(&dv->turns);
+}
+
+/* For the log of the domain, or of the receiver if none arrives. */
+static void note_peer(struct receiver *r, const struct gw_channel *ch)
+{
+	free(r->dv.peer);
+	r->dv.peer = strdup(ch->name);
+	if (r->dv.cli->out.subject[0])
+		gw_output_to_log(&r->dv.cli->out, "receiver %s (from %s)",
+				 r->listens ? r->listens : "", ch->name);
 }
 
 /* Serves one connection: true if it brought a domain, with the exit status in *status. */
@@ -44,6 +57,7 @@ static bool serve(struct receiver *r, struct gw_channel *ch, int *status)
 	gw_domain_verb_args(&r->dv, gw_args_text(r->args, "name"),
 			    gw_args_flag(r->args, "paused") > 0, !r->dv.own_log, &pa);
 	pa.turn = take_turn;
+	note_peer(r, ch);
 	pa.silence_ms = (int)gw_args_number(r->args, "silence", 0) * 1000;
 	p = gw_process_new(&pa, &err);
 	if (!p)
@@ -160,6 +174,7 @@ static int leave(struct receiver *r, struct gw_error *err)
 	struct gw_runtime rt;
 	int log;
 
+	r->listens = strdup(gw_listener_address(r->dv.listener));
 	if (r->dv.own_log || gw_args_flag(r->args, "keep"))
 		gw_title_set("receiver", gw_listener_address(r->dv.listener));
 	if (r->dv.bg.fd < 0) {
@@ -169,11 +184,12 @@ static int leave(struct receiver *r, struct gw_error *err)
 	}
 	if (gw_runtime_open(&rt, err) < 0)
 		return -1;
-	log = gw_runtime_open_log(&rt, "receive", err);
+	log = gw_log_open_receivers(&rt, err);
 	gw_runtime_close(&rt);
 	if (log < 0)
 		return -1;
 	gw_background_leave(&r->dv.bg, gw_listener_address(r->dv.listener), log);
+	gw_output_to_log(&r->dv.cli->out, "receiver %s", gw_listener_address(r->dv.listener));
 	return 0;
 }
 
@@ -214,6 +230,8 @@ static int run(struct gw_cli *cli, const struct gw_args *args)
 		status = gw_cli_fail(cli, &err);
 	else
 		status = keep ? receive_many(&r) : receive_one(&r);
+	free(r.listens);
+	free(r.dv.peer);
 	gw_listener_close(r.dv.listener);
 	gw_receiver_leave(&r.dv.receiver);
 	return status;

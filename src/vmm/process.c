@@ -17,6 +17,7 @@
 #include "base/util.h"
 #include "vmm/domain.h"
 #include "vmm/job.h"
+#include "vmm/logs.h"
 #include "vmm/request.h"
 
 #define TICK_MS	     200 /* interval of progress events and of checks of the guest's shutdown */
@@ -259,6 +260,12 @@ static bool is_in_place(const struct gw_process *p)
 	return !p->wanted_name || phase == GW_PHASE_UNDECIDED;
 }
 
+/* Who ended the domain knows why; of any other end the log says more. */
+static bool is_commanded(enum gw_process_end end)
+{
+	return end == GW_END_DESTROYED || end == GW_END_SAVED || end == GW_END_MOVED;
+}
+
 enum gw_process_end gw_process_run(struct gw_process *p, struct gw_error *err)
 {
 	uint64_t last_tick = 0;
@@ -272,6 +279,8 @@ enum gw_process_end gw_process_run(struct gw_process *p, struct gw_error *err)
 		}
 	}
 	finish_copy(p);
+	if (p->claim.name && is_commanded(p->end))
+		gw_log_remove(&p->runtime, p->claim.name);
 	/* Releases the domain and its name before any client reads that it is gone. */
 	gw_process_release_domain(p);
 	p->sessions.hold_output = false;

@@ -257,6 +257,8 @@ static int run_receive(struct gw_job *job, struct gw_error *err)
 static void conclude_nothing(struct gw_process *p, struct gw_error *err)
 {
 	gw_fail(err, GW_PEER, "nothing arrived");
+	if (p->config.name)
+		gw_fail_in(err, "%s", p->config.name);
 	/* After a cancel here the verb ends; after a cancel by the sender it listens again. */
 	if (p->destroy_wanted)
 		err->code = GW_CANCELLED;

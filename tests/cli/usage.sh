@@ -114,3 +114,10 @@ foreign "libvirt save file" 'LibvirtQemudSave'
 foreign "incomplete libvirt save file" 'LibvirtQemudPart'
 foreign "libvirt save file of a Xen domain" 'libvirt-xml\n \0 \r'
 foreign "ELF file" '\177ELF\2\1\1'
+
+# ./dev of the source tree: the list has exactly its jobs, and no terminal's escapes go into a pipe.
+dev=$here/../../dev
+run_expect 0 "$dev" help
+[ "$(sed -n 's/^  \([a-z-]*\) .*/\1/p' out | sort)" = "$(sed -n 's/^cmd_\([a-z_-]*\)().*/\1/p' "$dev" | tr _ - | sort)" ] ||
+	fail "other jobs than those of dev"
+! grep -q $'\033' out err || fail "escapes in a pipe"

@@ -4,9 +4,10 @@
  * it all the time and prints the result. If a page is lost, is an older copy of itself or is
  * another page, the guest names it and stops. It answers every suspend request (docs/guest-abi.md).
  *
- * Command line: seed=1 pages=64 rate=1 check=1 period=1000 idle=1 light=0 listen=1. A step checks
- * check pages, rewrites rate pages, yields idle times and looks for a request; every period steps
- * a line is printed.
+ * Command line: seed=1 pages=64 rate=1 check=1 period=1000 idle=1 light=0 listen=1 answer=2 beats=0
+ * end=0. A step checks check pages, rewrites rate pages, yields idle times and looks for a request;
+ * every period steps a line is printed. A request is answered with the shutdown answer; after beats
+ * lines comes the shutdown end.
  */
 #include <stdint.h>
 
@@ -23,6 +24,8 @@ static struct {
 } pace;
 
 static uint32_t listens;
+static uint32_t answer;		/* the shutdown reason that answers a suspend request */
+static uint32_t last_beat, end; /* 0, or the beat after which the guest shuts down for reason end */
 
 static void put_text(const char *s)
 {
@@ -47,14 +50,25 @@ static uint32_t *page_at(uint32_t page)
 	return (uint32_t *)(((word)header.first_pfn + page) * PAGE);
 }
 
-static void __attribute__((noreturn)) stop(void)
+static void __attribute__((noreturn)) shut_down(uint32_t reason)
 {
-	uint32_t reason = SHUTDOWN_CRASH;
-
-	machine_put_char('\n');
 	hypercall(SCHED_OP, 2, (word)&reason, 0);
 	for (;;)
 		hypercall(SCHED_OP, 0, 0, 0);
+}
+
+static void __attribute__((noreturn)) stop(void)
+{
+	machine_put_char('\n');
+	shut_down(SHUTDOWN_CRASH);
+}
+
+static void __attribute__((noreturn)) leave(uint32_t reason)
+{
+	put_text("godwit-guest: shutdown ");
+	put_number(reason);
+	machine_put_char('\n');
+	shut_down(reason);
 }
 
 static void corrupt(uint32_t page, const char *how)
@@ -176,6 +190,8 @@ static void beat(void)
 	put_text(" gen ");
 	put_number(header.generation);
 	put_text(" ok\n");
+	if (header.beats == last_beat)
+		leave(end);
 }
 
 /* Registers everything that Xen forgets about a restored guest. */
@@ -216,16 +232,18 @@ static int take_request(void)
 
 static void answer_request(void)
 {
-	word answer;
+	word result;
 
+	if (answer != SHUTDOWN_SUSPEND)
+		leave(answer);
 	put_text("godwit-guest: suspend\n");
-	answer = machine_suspend();
+	result = machine_suspend();
 	/* 0: restored elsewhere; 1: cancelled, nothing has changed. */
-	if (answer == 0)
+	if (result == 0)
 		register_with_xen();
 	header.resumes++;
-	header.last_answer = (uint32_t)answer;
-	put_text(answer == 0 ? "godwit-guest: restored\n" : "godwit-guest: cancelled\n");
+	header.last_answer = (uint32_t)result;
+	put_text(result == 0 ? "godwit-guest: restored\n" : "godwit-guest: cancelled\n");
 }
 
 /* The number after "name=" in the command line. */
@@ -262,6 +280,9 @@ static void begin(const void *info)
 	pace.period = option(line, "period", 1000);
 	pace.idle = option(line, "idle", 1);
 	listens = option(line, "listen", 1);
+	answer = option(line, "answer", SHUTDOWN_SUSPEND);
+	last_beat = option(line, "beats", 0);
+	end = option(line, "end", 0);
 	register_with_xen();
 	put_text("godwit-guest: up, seed ");
 	put_number(header.seed);

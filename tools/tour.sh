@@ -12,9 +12,12 @@ work=$(mktemp -d)
 a=$work/a b=$work/b
 
 on() { local host=$1; shift; GODWIT_RUNTIME_DIR=$host "$godwit" "$@"; }
-show() { printf '\n\033[1m%s\033[0m\n' "$*"; }
+# Colours on a terminal, none in a pipe or a file.
+bold= cyan= plain=
+[ ! -t 1 ] || { bold=$'\033[1m' cyan=$'\033[36m' plain=$'\033[0m'; }
+show() { printf '\n%s\n' "$bold$*$plain"; }
 # Shows the command as a reader would type it, then runs it.
-try() { local host=$1; shift; printf '\033[36m%s$\033[0m godwit %s\n' "$(basename "$host")" "${*//$work\//}"; on "$host" "$@"; }
+try() { local host=$1; shift; printf '%s$%s godwit %s\n' "$cyan$(basename "$host")" "$plain" "${*//$work\//}"; on "$host" "$@"; }
 
 finish() {
 	status=$?
@@ -49,14 +52,14 @@ wait_for() {
 move() {
 	on "$b" receive tcp:127.0.0.1:0 >"$2" 2>&1 &
 	wait_for "$2" '^tcp:'
-	printf '\033[36mb$\033[0m godwit receive tcp:127.0.0.1:0\n%s\n' "$(grep -m1 '^tcp:' "$2")"
+	printf '%s godwit receive tcp:127.0.0.1:0\n%s\n' "${cyan}b\$$plain" "$(grep -m1 '^tcp:' "$2")"
 	try "$a" migrate "$1" "$(grep -m1 '^tcp:' "$2")"
 }
 
 mkdir -m 700 "$a" "$b"
 
 show "1. A guest with a working set that it rewrites and checks all the time runs on host a"
-printf '\033[36ma$\033[0m godwit run --name beat --memory 64M godwit-guest64.elf\n\n'
+printf '%s godwit run --name beat --memory 64M godwit-guest64.elf\n\n' "${cyan}a\$$plain"
 on "$a" run --name beat --memory 64M --cmdline "seed=42 pages=1024 period=256" \
 	"$build/guests/godwit-guest64.elf" >"$work/beat.a" 2>&1 &
 wait_for "$work/beat.a" 'beat 3'
@@ -76,13 +79,13 @@ if grep -h CORRUPT "$work"/beat.?; then echo "tour: the guest found a page that 
 show "3. Saved to a file, looked into, and restored"
 try "$b" save beat "$work/beat.save"
 try "$b" verify "$work/beat.save"
-printf '\033[36ma$\033[0m godwit restore beat.save\n'
+printf '%s godwit restore beat.save\n' "${cyan}a\$$plain"
 on "$a" restore "$work/beat.save" >"$work/beat.a2" 2>&1 &
 wait_for "$work/beat.a2" 'beat'
 grep 'beat' "$work/beat.a2" | head -n 1 | sed 's/^/  a: /'
 
 show "4. A guest that real Xen 4.17 saved (its counter stood at 0x1d95) runs on here, and moves"
-printf '\033[36ma$\033[0m godwit restore tiny-pvh.save.xz\n'
+printf '%s godwit restore tiny-pvh.save.xz\n' "${cyan}a\$$plain"
 on "$a" restore "$root/tests/data/xen417/tiny-pvh.save.xz" >"$work/tiny.a" 2>&1 &
 wait_for "$work/tiny.a" 'counter'
 sed 's/^/  a: /' "$work/tiny.a" | head -n 3

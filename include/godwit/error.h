@@ -34,6 +34,7 @@ enum gw_code {
 	GW_BUSY,	/* another operation is running */
 	GW_USAGE,	/* the caller's arguments are invalid */
 	GW_NO_MEMORY,
+	GW_GONE, /* the domain ended: its guest shut down, or it was destroyed */
 };
 
 /*

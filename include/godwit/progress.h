@@ -25,6 +25,7 @@ enum gw_stage {
 	GW_STAGE_READING,
 	GW_STAGE_CONVERTING,
 	GW_STAGE_COMPARING,
+	GW_STAGE_WAITING, /* for the receiver, which is busy with other migrations */
 	GW_NR_STAGES,
 };
 

@@ -158,6 +158,7 @@ const char *gw_code_name(enum gw_code code)
 		[GW_BUSY] = "busy",
 		[GW_USAGE] = "usage",
 		[GW_NO_MEMORY] = "no-memory",
+		[GW_GONE] = "gone",
 	};
 
 	return (size_t)code < GW_ARRAY_SIZE(names) && names[code] ? names[code] : "unknown";

@@ -17,6 +17,7 @@ static const char *const stage_names[GW_NR_STAGES] = {
 	[GW_STAGE_READING] = "reading",
 	[GW_STAGE_CONVERTING] = "converting",
 	[GW_STAGE_COMPARING] = "comparing",
+	[GW_STAGE_WAITING] = "waiting",
 };
 
 const char *gw_stage_name(enum gw_stage stage)

@@ -38,6 +38,8 @@ struct gw_codec {
 	const char *name;
 	uint8_t magic[6];
 	uint8_t magic_len;
+	/* Zeros may follow a member, as many as are a multiple of this; 0: none may. */
+	uint8_t padding;
 	/* Can a member begin with these bytes, at most magic_len, although they are not the magic?
 	 * NULL: it cannot. */
 	bool (*begins)(const uint8_t *head, size_t len);

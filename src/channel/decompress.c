@@ -86,6 +86,25 @@ static bool begins(const struct gw_codec *codec, const uint8_t *head, size_t len
 	return memcmp(head, codec->magic, n) == 0 || (codec->begins && codec->begins(head, n));
 }
 
+/* Reads the zeros after a member. Returns 1 if another byte follows, 0 at the end, or -1. */
+static int skip_padding(struct decompressor *u, struct gw_error *err)
+{
+	unsigned unit = u->codec->padding;
+	uint64_t zeros = 0;
+	int more;
+
+	while ((more = fill_input(u, 1, err)) > 0 && unit && u->input[u->consumed] == 0) {
+		u->consumed++;
+		zeros++;
+	}
+	if (more >= 0 && unit && zeros % unit)
+		return gw_fail(err, GW_INVALID,
+			       "%s: %" PRIu64 " zeros follow a member of its %s data, before "
+			       "compressed byte %" PRIu64 ", expected a multiple of %u",
+			       u->ch.name, zeros, u->codec->name, used(u), unit);
+	return more;
+}
+
 /*
  * Reads what follows a member: the end, zeros as padding, or another member (concatenated files,
  * and the output of parallel compressors). Returns 0 or -1.
@@ -93,10 +112,8 @@ static bool begins(const struct gw_codec *codec, const uint8_t *head, size_t len
 static int next_member(struct decompressor *u, struct gw_error *err)
 {
 	const struct gw_codec *codec = u->codec;
-	int more;
+	int more = skip_padding(u, err);
 
-	while ((more = fill_input(u, 1, err)) > 0 && u->input[u->consumed] == 0)
-		u->consumed++;
 	if (more < 0)
 		return -1;
 	if (!more) {
@@ -299,4 +316,16 @@ struct gw_channel *gw_channel_decompress(struct gw_channel *ch, struct gw_error 
 	u->ch.cancel = ch->cancel;
 	u->ch.silence_ms = ch->silence_ms;
 	return &u->ch;
+}
+
+int gw_channel_check_compressed(struct gw_channel *ch, struct gw_error *err)
+{
+	uint8_t rest[4096];
+	ssize_t n = 1;
+
+	if (ch->ops != &decompressor_ops)
+		return 0;
+	while (n > 0)
+		n = gw_channel_read_some(ch, rest, sizeof(rest), err);
+	return n < 0 ? -1 : 0;
 }

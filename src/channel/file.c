@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Files created by path. An unfinished file never replaces a complete one. file_reader.c opens
- * files for reading.
+ * Files created by path. An unfinished file (unfinished.h) never replaces a complete one.
+ * file_reader.c opens files for reading.
  */
 #include "channel/fd.h"
 
@@ -11,22 +11,20 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/util.h"
-#include "channel/path.h"
+#include "channel/unfinished.h"
 
 /* Interval between attempts to open a FIFO: nothing reports the arrival of a reader. */
 #define FIFO_ASK_MS 20
 
 struct gw_file {
 	struct gw_fd f;
-	struct gw_place place; /* of the final file; dir is -1 if it is written directly */
-	char *temporary;       /* name of the temporary file in that folder, until it is renamed */
-	char *fifo;	       /* path of a FIFO that is not open yet */
+	struct gw_unfinished unfinished; /* fd is -1 if the file is written directly */
+	char *fifo;			 /* path of a FIFO that is not open yet */
 };
 
 static struct gw_file *of(struct gw_channel *ch)
@@ -84,24 +82,17 @@ static int file_finish(struct gw_channel *ch, struct gw_error *err)
 
 	if (open_fifo(file, err) || gw_fd_finish(ch, err))
 		return -1;
-	if (!file->temporary)
-		return 0;
-	if (renameat(file->place.dir, file->temporary, file->place.dir, file->place.name) < 0)
-		return gw_fail_errno(err, "giving %s its name", ch->name);
-	free(GW_STEAL(file->temporary));
-	gw_place_sync(&file->place);
-	return 0;
+	return file->unfinished.fd < 0 ? 0
+				       : gw_unfinished_publish(&file->unfinished, ch->name, err);
 }
 
 static void file_close(struct gw_channel *ch)
 {
 	struct gw_file *file = of(ch);
 
-	if (file->temporary)
-		unlinkat(file->place.dir, file->temporary, 0);
-	free(file->temporary);
+	/* The name goes before the lock. */
+	gw_unfinished_close(&file->unfinished);
 	free(file->fifo);
-	gw_place_close(&file->place);
 	gw_fd_close(ch);
 }
 
@@ -115,34 +106,6 @@ static const struct gw_channel_ops file_ops = {
 	.splice_fd = gw_fd_splice_fd,
 };
 
-/* Creates a file with an unused name in the folder of the final file. Returns its descriptor or -1.
- */
-static int create_temporary(struct gw_file *file, struct gw_error *err)
-{
-	const char *path = file->f.ch.name;
-
-	for (;;) {
-		uint32_t salt;
-
-		if (getrandom(&salt, sizeof(salt), 0) != sizeof(salt))
-			return gw_fail_errno(err, "a temporary file for %s", path);
-		/* The precision keeps the name within NAME_MAX. */
-		if (asprintf(&file->temporary, ".%.200s.godwit-%08x", file->place.name, salt) < 0) {
-			file->temporary = NULL;
-			return gw_fail_errno(err, "a temporary file for %s", path);
-		}
-
-		int fd = openat(file->place.dir, file->temporary,
-				O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
-
-		if (fd >= 0)
-			return fd;
-		free(GW_STEAL(file->temporary));
-		if (errno != EEXIST)
-			return gw_fail_errno(err, "creating a temporary file beside %s", path);
-	}
-}
-
 /* A symbolic link stays: the file to which it points is replaced. */
 static int open_place(struct gw_file *file, bool exists, struct gw_error *err)
 {
@@ -153,7 +116,7 @@ static int open_place(struct gw_file *file, bool exists, struct gw_error *err)
 		return gw_fail_errno(err, "%s", path);
 	if (exists && faccessat(AT_FDCWD, real, W_OK, AT_EACCESS) < 0)
 		return gw_fail_errno(err, "replacing %s", path);
-	return gw_place_open(&file->place, real, err);
+	return gw_place_open(&file->unfinished.place, real, err);
 }
 
 static int create_regular(struct gw_file *file, bool exists, struct gw_error *err)
@@ -161,14 +124,11 @@ static int create_regular(struct gw_file *file, bool exists, struct gw_error *er
 	if (open_place(file, exists, err))
 		return -1;
 
-	int fd = create_temporary(file, err);
+	int fd = gw_unfinished_create(&file->unfinished, file->f.ch.name, err);
 
 	if (fd < 0)
 		return -1;
-	/* The mode does not depend on the umask. */
-	if (fchmod(fd, 0600) < 0)
-		gw_fail_errno(err, "the mode of %s", file->f.ch.name);
-	else if (gw_fd_attach(&file->f, fd, true, err) == 0)
+	if (gw_fd_attach(&file->f, fd, true, err) == 0)
 		return 0;
 	close(fd);
 	return -1;
@@ -217,7 +177,7 @@ struct gw_channel *gw_channel_create(const char *path, struct gw_error *err)
 		gw_fail_errno(err, "a channel for %s", path);
 		return NULL;
 	}
-	file->place.dir = -1;
+	file->unfinished = (struct gw_unfinished){.place.dir = -1, .fd = -1};
 	if (gw_fd_init(&file->f, &file_ops, path, err)) {
 		free(file);
 		return NULL;

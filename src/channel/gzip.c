@@ -68,6 +68,7 @@ const struct gw_codec gw_codec_gzip = {
 	.name = "gzip",
 	.magic = {0x1f, 0x8b, 0x08}, /* RFC 1952, 2.3.1: ID1, ID2, CM = deflate */
 	.magic_len = 3,
+	.padding = 1, /* blocks of tapes; gzip(1) accepts them at the end */
 	.open = gzip_open,
 	.step = gzip_step,
 	.again = gzip_again,

@@ -60,4 +60,11 @@ int64_t gw_channel_skip_by_reading(struct gw_channel *ch, uint64_t len, struct g
 /* The drain entry of kinds whose write copies the bytes before it returns. */
 int gw_channel_drain_nothing(struct gw_channel *ch, struct gw_error *err);
 
+/*
+ * Reads the rest of a channel that decompresses another, so that damage after the last byte that
+ * somebody wanted is found: in a checksum, or other data after the end. 0 or -1. Does nothing to
+ * any other channel.
+ */
+int gw_channel_check_compressed(struct gw_channel *ch, struct gw_error *err);
+
 #endif

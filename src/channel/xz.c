@@ -74,6 +74,7 @@ const struct gw_codec gw_codec_xz = {
 	.name = "xz",
 	.magic = {0xfd, '7', 'z', 'X', 'Z', 0x00}, /* 2.1.1.1, Header Magic Bytes */
 	.magic_len = 6,
+	.padding = 4, /* 2.2, Stream Padding */
 	.open = xz_open,
 	.step = xz_step,
 	.again = xz_again,

@@ -4,11 +4,13 @@
  */
 #include "cli/background.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -102,6 +104,29 @@ bool gw_background_split(struct gw_cli *cli, struct gw_background *bg, int *stat
 	return false;
 }
 
+static void close_if_inherited(int fd)
+{
+	int flags = fcntl(fd, F_GETFD);
+
+	if (fd > STDERR_FILENO && flags >= 0 && !(flags & FD_CLOEXEC))
+		close(fd);
+}
+
+static void close_inherited(void)
+{
+	DIR *dir = opendir("/proc/self/fd");
+	const struct dirent *entry;
+
+	if (!dir) {
+		for (int fd = 0; fd < getdtablesize(); fd++)
+			close_if_inherited(fd);
+		return;
+	}
+	while ((entry = readdir(dir)))
+		close_if_inherited(atoi(entry->d_name));
+	closedir(dir);
+}
+
 void gw_background_redirect(int log_fd)
 {
 	int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
@@ -114,6 +139,7 @@ void gw_background_redirect(int log_fd)
 	dup2(log_fd, STDOUT_FILENO);
 	dup2(log_fd, STDERR_FILENO);
 	close(log_fd);
+	close_inherited();
 }
 
 void gw_background_leave(struct gw_background *bg, const char *word, int log_fd)

@@ -28,11 +28,16 @@ bool gw_background_split(struct gw_cli *cli, struct gw_background *bg, int *stat
 
 /*
  * In the child: prints word on the parent's stdout, lets the parent exit, detaches from the
- * terminal, and redirects later output to log_fd (owned). Does nothing without a fork.
+ * terminal, and does what gw_background_redirect() does. Does nothing without a fork.
  */
 void gw_background_leave(struct gw_background *bg, const char *word, int log_fd);
 
-/* Redirects stdout and stderr to log_fd (owned), stdin to /dev/null. */
+/*
+ * In a process that stays in the background: redirects stdout and stderr to log_fd (owned), stdin
+ * to /dev/null, and closes the descriptors that the process inherited: a lock or a pipe of the
+ * caller's must not be held as long as a domain lives. All of godwit's own have FD_CLOEXEC,
+ * inherited ones cannot have it.
+ */
 void gw_background_redirect(int log_fd);
 
 /* Gives the child its own token and handlers: an interrupt of the parent must not end the child's

@@ -199,5 +199,6 @@ const struct gw_verb gw_verb_convert = {
 			{0},
 		},
 	.bad = "The image breaks a rule of level error, or has another format than --from",
+	.connects = GW_CONNECTS_NOTHING,
 	.run = run,
 };

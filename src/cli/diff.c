@@ -117,5 +117,6 @@ const struct gw_verb gw_verb_diff = {
 			{0},
 		},
 	.bad = "The images differ, or one of them breaks a rule of level error",
+	.connects = GW_CONNECTS_NOTHING,
 	.run = run,
 };

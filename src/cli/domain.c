@@ -3,12 +3,29 @@
  * Runs a domain's process, and sends requests to one.
  */
 #include "cli/domain.h"
+#include "cli/connect.h"
 
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "cli/title.h"
 #include "vmm/config.h"
+#include "vmm/logs.h"
+
+/* The first line of a domain's log. */
+static void begin_log(struct gw_domain_verb *dv, const char *name)
+{
+	struct gw_output *out = &dv->cli->out;
+
+	if (!dv->peer) {
+		gw_output_to_log(out, "%s", name);
+		gw_output_error(out, "the domain is in place");
+		return;
+	}
+	gw_output_to_log(out, "%s (from %s)", name, dv->peer);
+	gw_output_error(out, "the domain has arrived");
+}
 
 static void in_place(void *opaque, const char *name)
 {
@@ -19,8 +36,11 @@ static void in_place(void *opaque, const char *name)
 	gw_output_erase(&dv->cli->out);
 	gw_listener_close(dv->listener);
 	dv->listener = NULL;
+	gw_receiver_leave(&dv->receiver);
+	gw_turns_close(&dv->turns);
+	gw_title_set("domain", name);
 	if (dv->own_log && gw_runtime_open(&rt, NULL) == 0) {
-		log = gw_runtime_open_log(&rt, name, NULL);
+		log = gw_log_open_domain(&rt, name, NULL);
 		gw_runtime_close(&rt);
 	}
 	if (dv->say_name) {
@@ -33,6 +53,8 @@ static void in_place(void *opaque, const char *name)
 		setsid();
 		gw_background_redirect(log);
 	}
+	if (dv->own_log && log >= 0)
+		begin_log(dv, name);
 }
 
 static void on_progress(void *opaque, const struct gw_progress *progress)
@@ -42,9 +64,25 @@ static void on_progress(void *opaque, const struct gw_progress *progress)
 	gw_output_progress(&dv->cli->out, progress);
 }
 
+static void on_progress_over(void *opaque)
+{
+	struct gw_domain_verb *dv = opaque;
+
+	gw_output_erase(&dv->cli->out);
+}
+
+/* A host that runs no guest is one for tests and for tools. */
+static void warn_of_host(const struct gw_cli *cli)
+{
+	if (gw_connect_is(cli, "memory"))
+		gw_logf(&cli->out.log, GW_LOG_WARNING,
+			"memory: only holds the domain: its guest does not run");
+}
+
 void gw_domain_verb_args(struct gw_domain_verb *dv, const char *name, bool paused, bool console,
 			 struct gw_process_args *args)
 {
+	warn_of_host(dv->cli);
 	*args = (struct gw_process_args){
 		.connect = dv->cli->connect,
 		.name = name,
@@ -53,6 +91,7 @@ void gw_domain_verb_args(struct gw_domain_verb *dv, const char *name, bool pause
 		.console_fd = console ? STDOUT_FILENO : -1,
 		.in_place = in_place,
 		.progress = on_progress,
+		.progress_over = on_progress_over,
 		.opaque = dv,
 		.log = dv->cli->out.log,
 		.cancel = dv->cli->cancel,
@@ -114,6 +153,21 @@ int gw_domain_fail(struct gw_cli *cli, const struct gw_error *err)
 	return status == GW_EXIT_BAD ? GW_EXIT_FAILED : status;
 }
 
+/* The domain must be one of the hypervisor that -c names. */
+static int check_host(struct gw_cli *cli, const char *domain, struct gw_client *client,
+		      struct gw_error *err)
+{
+	json_t *info = NULL;
+	int ret = gw_client_call(client, json_pack("{s:s}", "request", "info"), -1, NULL, NULL,
+				 NULL, -1, &info, err);
+
+	if (ret == 0 && !gw_connect_has(cli, info))
+		ret = gw_fail(err, GW_REFUSED, "%s is a domain of %s:, not of %s", domain,
+			      json_string_value(json_object_get(info, "host")), cli->connect);
+	json_decref(info);
+	return ret;
+}
+
 int gw_domain_connect(struct gw_cli *cli, const char *domain, struct gw_client *client, int *status)
 {
 	struct gw_error err = GW_ERROR_INIT;
@@ -123,6 +177,10 @@ int gw_domain_connect(struct gw_cli *cli, const char *domain, struct gw_client *
 	if (ret == 0) {
 		ret = gw_client_connect(client, &rt, domain, &err);
 		gw_runtime_close(&rt);
+	}
+	if (ret == 0 && cli->connect_given && check_host(cli, domain, client, &err) < 0) {
+		gw_client_close(client);
+		ret = -1;
 	}
 	if (ret < 0)
 		*status = gw_domain_fail(cli, &err);
@@ -152,6 +210,18 @@ static uint64_t number(const json_t *object, const char *key)
 	return (uint64_t)json_integer_value(json_object_get(object, key));
 }
 
+/* Once in a migration. */
+static void say_that_it_waits(struct gw_cli *cli)
+{
+	static bool said;
+
+	if (!said && !cli->quiet)
+		gw_output_error(
+			&cli->out,
+			"the receiver is busy with other migrations: waiting for the turn of this one");
+	said = true;
+}
+
 void gw_domain_event(void *opaque, const json_t *event)
 {
 	struct gw_cli *cli = opaque;
@@ -167,7 +237,9 @@ void gw_domain_event(void *opaque, const json_t *event)
 		.dirty_pages = number(event, "dirty_pages"),
 	};
 
-	if (stage)
+	if (progress.stage == GW_STAGE_WAITING)
+		say_that_it_waits(cli);
+	else if (stage)
 		gw_output_progress(&cli->out, &progress);
 	else if (error) /* the answer to our own cancel */
 		gw_output_error(&cli->out, json_string_value(json_object_get(error, "message")));

@@ -9,9 +9,11 @@
 
 #include "cli/args.h"
 #include "cli/background.h"
+#include "cli/turns.h"
 #include "cli/verb.h"
 #include "vmm/client.h"
 #include "vmm/process.h"
+#include "vmm/receivers.h"
 
 /* A verb that becomes a domain's process. */
 struct gw_domain_verb {
@@ -20,8 +22,18 @@ struct gw_domain_verb {
 	bool own_log;  /* output goes to the domain's log once the domain is created */
 	bool say_name; /* printed on stdout once the domain is created */
 	struct gw_listener *listener; /* closed once the domain is created; NULL: none */
+	char *peer;		      /* the address that the domain comes from; owned; or NULL */
+	struct gw_receiver_entry receiver; /* removed with it */
+	struct gw_turns
+		turns; /* of receive --max-parallel; given back when the domain is in place */
 	struct gw_acceptance acceptance;
 };
+
+#define GW_DOMAIN_VERB_INIT(of)                                                                    \
+	{                                                                                          \
+		.cli = (of), .bg = GW_BACKGROUND_NONE, .receiver = GW_RECEIVER_NONE,               \
+		.turns.fd = -1                                                                     \
+	}
 
 /* The option --accept of verbs that restore images, for their tables. */
 #define GW_OPTION_ACCEPT                                                                           \

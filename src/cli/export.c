@@ -98,5 +98,6 @@ const struct gw_verb gw_verb_export = {
 			{0},
 		},
 	.bad = "The image breaks a rule of level error",
+	.connects = GW_CONNECTS_NOTHING,
 	.run = run,
 };

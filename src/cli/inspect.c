@@ -355,5 +355,6 @@ const struct gw_verb gw_verb_inspect = {
 			{0},
 		},
 	.bad = "The image has errors (godwit verify lists them), or its format is not supported",
+	.connects = GW_CONNECTS_NOTHING,
 	.run = run,
 };

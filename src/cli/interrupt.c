@@ -25,7 +25,7 @@ static void on_signal(int sig)
 
 int gw_interrupt_start(struct gw_cancel *cancel, struct gw_error *err)
 {
-	static const int signals[] = {SIGINT, SIGTERM};
+	static const int signals[] = {SIGINT, SIGTERM, SIGHUP};
 	struct sigaction act = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
 
 	interrupted = cancel;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * SIGINT and SIGTERM: the first asks the running operation to cancel, the second ends the
+ * SIGINT, SIGTERM and SIGHUP: the first asks the running operation to cancel, the second ends the
  * process at once, as it would without a handler.
  */
 #ifndef GW_CLI_INTERRUPT_H

@@ -8,9 +8,11 @@
 #include <string.h>
 
 #include "base/util.h"
+#include "cli/connect.h"
 #include "cli/domain.h"
 #include "cli/xl.h"
 #include "vmm/config.h"
+#include "vmm/logs.h"
 
 #define ANSWER_MS 2000
 #define AT_ONCE	  64 /* processes that are asked at the same time */
@@ -49,7 +51,7 @@ static void *question_main(void *opaque)
 	return NULL;
 }
 
-static void ask_some(struct gw_runtime *rt, char **names, size_t n, json_t *all)
+static void ask_some(struct gw_cli *cli, struct gw_runtime *rt, char **names, size_t n, json_t *all)
 {
 	struct question questions[AT_ONCE];
 
@@ -64,7 +66,9 @@ static void ask_some(struct gw_runtime *rt, char **names, size_t n, json_t *all)
 	for (size_t i = 0; i < n; i++) {
 		if (questions[i].in_thread)
 			pthread_join(questions[i].thread, NULL);
-		json_array_append_new(all, questions[i].info);
+		if (gw_connect_has(cli, questions[i].info))
+			json_array_append(all, questions[i].info);
+		json_decref(questions[i].info);
 	}
 }
 
@@ -103,6 +107,26 @@ static void print_line(const json_t *info)
 	printf("\n");
 }
 
+static void add_receivers(struct gw_runtime *rt, json_t *all)
+{
+	struct gw_receiver *list = NULL;
+	size_t n = 0;
+
+	gw_receivers_list(rt, &list, &n, NULL);
+	for (size_t i = 0; i < n; i++)
+		json_array_append_new(all, json_pack("{s:s, s:I, s:s, s:s}", "kind", "receiver",
+						     "id", (json_int_t)list[i].pid, "address",
+						     list[i].address, "state", "listening"));
+	free(list);
+}
+
+static void print_receiver(const json_t *info)
+{
+	printf("%-20s %8lld %8s %10s  listening at %s\n", "(receiver)",
+	       (long long)json_integer_value(json_object_get(info, "id")), "-", "-",
+	       text(info, "address"));
+}
+
 static int run(struct gw_cli *cli, const struct gw_args *args)
 {
 	struct gw_error err = GW_ERROR_INIT;
@@ -116,9 +140,12 @@ static int run(struct gw_cli *cli, const struct gw_args *args)
 		json_decref(all);
 		return gw_domain_fail(cli, &err);
 	}
+	gw_logs_remove_old(&rt);
 	json_object_seed(0); /* before there are threads */
 	for (i = 0; i < n; i += AT_ONCE)
-		ask_some(&rt, names + i, GW_MIN(n - i, (size_t)AT_ONCE), all);
+		ask_some(cli, &rt, names + i, GW_MIN(n - i, (size_t)AT_ONCE), all);
+	if (gw_args_flag(args, "all"))
+		add_receivers(&rt, all);
 	gw_runtime_free_list(names, n);
 	gw_runtime_close(&rt);
 	if (gw_args_flag(args, "json")) {
@@ -127,7 +154,7 @@ static int run(struct gw_cli *cli, const struct gw_args *args)
 	} else {
 		printf("%-20s %8s %8s %10s  %s\n", "NAME", "ID", "MEMORY", "UPTIME", "STATE");
 		json_array_foreach (all, i, info)
-			print_line(info);
+			json_object_get(info, "kind") ? print_receiver(info) : print_line(info);
 	}
 	json_decref(all);
 	return GW_EXIT_OK;
@@ -147,6 +174,8 @@ const struct gw_verb gw_verb_list = {
 		"With \"-c xen:\" it lists the domains of this host's Xen, as \"xl list\" does.",
 	.options =
 		(const struct gw_option[]){
+			{"all", 'a', GW_KIND_FLAG,
+			 .help = "list the receivers, too: \"godwit receive --end\" ends one"},
 			{"json", 0, GW_KIND_FLAG, .help = "write a JSON array of objects"},
 			{0},
 		},

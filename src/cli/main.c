@@ -10,8 +10,10 @@
 #include <unistd.h>
 
 #include "cli/args.h"
+#include "cli/connect.h"
 #include "cli/interrupt.h"
 #include "cli/help/usage.h"
+#include "cli/title.h"
 #include "cli/verb.h"
 #include "config.h"
 
@@ -62,6 +64,7 @@ static void apply_globals(struct gw_cli *cli, const struct gw_args *args)
 	else if (progress && !strcmp(progress, "json"))
 		mode = GW_PROGRESS_JSON;
 	cli->connect = connect ? connect : "emu:";
+	cli->connect_given = connect;
 	cli->verbose = gw_args_flag(args, "verbose");
 	cli->quiet = gw_args_flag(args, "quiet");
 	gw_output_set(&cli->out, mode, cli->quiet, cli->verbose);
@@ -93,10 +96,12 @@ static int run_verb(struct gw_cli *cli, struct gw_args *args, int argc, char **a
 	if (gw_args_check(args, &err) < 0)
 		return usage_error(cli, &err);
 	apply_globals(cli, args);
+	if (cli->connect_given && gw_connect_check(cli->verb, cli->connect, &err) < 0)
+		return gw_cli_fail(cli, &err);
 	cli->cancel = gw_cancel_new(&err);
 	if (!cli->cancel || gw_interrupt_start(cli->cancel, &err) < 0)
 		return gw_cli_fail(cli, &err);
-	if (cli->verb->run_xen && strncmp(cli->connect, "xen:", 4) == 0)
+	if (cli->verb->run_xen && gw_connect_is(cli, "xen"))
 		return cli->verb->run_xen(cli, args);
 	return cli->verb->run(cli, args);
 }
@@ -128,6 +133,7 @@ int main(int argc, char **argv)
 	int status;
 
 	occupy_standard_fds();
+	gw_title_init(argc, argv);
 	/* A closed reader is a failed write, with a message and a status. */
 	signal(SIGPIPE, SIG_IGN);
 	/* So is a file that may grow no more (EFBIG): the process may hold a running guest. */

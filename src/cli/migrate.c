@@ -65,7 +65,8 @@ const struct gw_verb gw_verb_migrate = {
 		"refuses, all its reasons are printed and the exit status is 1. Ctrl-C, a failure, or the "
 		"death of this command leaves the domain running at the source. Only during the handover "
 		"it is too late to cancel; if the connection fails then, both copies stay paused (see "
-		"\"godwit resume --claim\").\n\n"
+		"\"godwit resume --claim\"). If the guest shuts down meanwhile, or does so when it is asked to "
+		"suspend, the domain is gone: the message says that, and the exit status is 3.\n\n"
 		"With \"-c xen:\" DOMAIN is one of xl's, and the receiver is a \"godwit -c xen: receive\".",
 	.options =
 		(const struct gw_option[]){

@@ -7,7 +7,9 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdarg.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <jansson.h>
@@ -41,11 +43,38 @@ void gw_print_safe(FILE *to, const char *text)
 	}
 }
 
+static void begin_log_line(struct gw_output *out, const char *prefix)
+{
+	time_t now = time(NULL);
+	char when[32] = "";
+	struct tm tm;
+
+	if (gmtime_r(&now, &tm))
+		strftime(when, sizeof(when), "%Y-%m-%dT%H:%M:%SZ", &tm);
+	fprintf(stderr, "%s ", when);
+	gw_print_safe(stderr, out->subject);
+	fprintf(stderr, ": %s", prefix);
+}
+
+void gw_output_to_log(struct gw_output *out, const char *fmt, ...)
+{
+	va_list ap;
+
+	pthread_mutex_lock(&out->lock);
+	va_start(ap, fmt);
+	vsnprintf(out->subject, sizeof(out->subject), fmt, ap);
+	va_end(ap);
+	out->mode = GW_PROGRESS_NEVER;
+	pthread_mutex_unlock(&out->lock);
+}
+
 static void say(struct gw_output *out, const char *prefix, const char *text)
 {
 	pthread_mutex_lock(&out->lock);
 	erase_line(out);
-	if (out->verb)
+	if (out->subject[0])
+		begin_log_line(out, prefix);
+	else if (out->verb)
 		fprintf(stderr, "godwit: %s: %s", out->verb, prefix);
 	else
 		fprintf(stderr, "godwit: %s", prefix);

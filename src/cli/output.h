@@ -25,7 +25,8 @@ struct gw_output {
 	const char *verb;  /* for "godwit: VERB: "; NULL: none yet */
 	struct gw_log log; /* shows messages up to a level */
 	enum gw_progress_mode mode;
-	bool terminal; /* stderr is one */
+	bool terminal;	   /* stderr is one */
+	char subject[256]; /* of a log: gw_output_to_log() */
 
 	/* private */
 	pthread_mutex_t lock;
@@ -48,6 +49,10 @@ void gw_print_safe(FILE *to, const char *text);
 
 /* "godwit: VERB: text" on a line of its own. Any thread. */
 void gw_output_error(struct gw_output *out, const char *text);
+
+/* From now on stderr is a log: each line begins with the time (UTC) and the subject, such as the
+ * domain and its peer. No progress is shown. */
+void gw_output_to_log(struct gw_output *out, const char *fmt, ...) GW_PRINTF(2, 3);
 
 /*
  * Shows progress: at most a few times a second within a stage and round, so callers may call as

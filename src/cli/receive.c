@@ -7,22 +7,44 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "cli/domain.h"
 #include "cli/save_options.h"
+#include "cli/title.h"
 #include "cli/xl.h"
+#include "vmm/logs.h"
 
-#define ARRIVING_MAX	16 /* connections at a time on which no domain has arrived yet */
+#define ARRIVING_MAX	64 /* connections at a time on which no domain has arrived yet */
+#define PARALLEL	8  /* migrations of --keep at a time */
 #define ARRIVING_ASK_MS 100
 
 struct receiver {
 	struct gw_domain_verb dv;
 	const struct gw_args *args;
+	char *listens;		      /* its address; owned */
 	pid_t arriving[ARRIVING_MAX]; /* children of --keep whose domain is not in place yet */
 	unsigned nr_arriving;
 };
+
+static int take_turn(void *opaque)
+{
+	const struct gw_domain_verb *dv = opaque;
+
+	return gw_turns_take(&dv->turns);
+}
+
+/* For the log of the domain, or of the receiver if none arrives. */
+static void note_peer(struct receiver *r, const struct gw_channel *ch)
+{
+	free(r->dv.peer);
+	r->dv.peer = strdup(ch->name);
+	if (r->dv.cli->out.subject[0])
+		gw_output_to_log(&r->dv.cli->out, "receiver %s (from %s)",
+				 r->listens ? r->listens : "", ch->name);
+}
 
 /* Serves one connection: true if it brought a domain, with the exit status in *status. */
 static bool serve(struct receiver *r, struct gw_channel *ch, int *status)
@@ -34,6 +56,8 @@ static bool serve(struct receiver *r, struct gw_channel *ch, int *status)
 
 	gw_domain_verb_args(&r->dv, gw_args_text(r->args, "name"),
 			    gw_args_flag(r->args, "paused") > 0, !r->dv.own_log, &pa);
+	pa.turn = take_turn;
+	note_peer(r, ch);
 	pa.silence_ms = (int)gw_args_number(r->args, "silence", 0) * 1000;
 	p = gw_process_new(&pa, &err);
 	if (!p)
@@ -47,6 +71,12 @@ static bool serve(struct receiver *r, struct gw_channel *ch, int *status)
 	return end != GW_END_NONE;
 }
 
+/* The wait for connections is over: asked to end while none is open, it has done its work. */
+static int end_idle(struct receiver *r, const struct gw_error *err)
+{
+	return err->code == GW_CANCELLED ? GW_EXIT_OK : gw_cli_fail(r->dv.cli, err);
+}
+
 /* Waits for the one domain. Connections without a domain are ignored. */
 static int receive_one(struct receiver *r)
 {
@@ -57,7 +87,7 @@ static int receive_one(struct receiver *r)
 		struct gw_channel *ch = gw_listener_accept(r->dv.listener, r->dv.cli->cancel, &err);
 
 		if (!ch)
-			return gw_cli_fail(r->dv.cli, &err);
+			return end_idle(r, &err);
 		if (serve(r, ch, &status))
 			return status;
 		if (gw_cancel_is_set(r->dv.cli->cancel) || status == GW_EXIT_CANCELLED)
@@ -99,6 +129,7 @@ static int serve_in_child(struct receiver *r, struct gw_channel *ch, struct gw_e
 	/* Closes the child's copy only: the parent goes on listening. */
 	close(gw_listener_fd(r->dv.listener));
 	r->dv.listener = NULL;
+	gw_receiver_forget(&r->dv.receiver);
 	if (gw_background_new_cancel(r->dv.cli, err) < 0)
 		_exit(gw_cli_fail(r->dv.cli, err));
 	gw_channel_set_cancel(ch, r->dv.cli->cancel);
@@ -114,6 +145,8 @@ static int receive_many(struct receiver *r)
 	int ready = 0;
 
 	r->dv.say_name = r->dv.own_log = true;
+	ready = gw_turns_open(&r->dv.turns,
+			      (unsigned)gw_args_number(r->args, "max-parallel", PARALLEL), &err);
 	while (ready >= 0) {
 		bool full = r->nr_arriving == ARRIVING_MAX;
 		struct gw_channel *ch;
@@ -127,6 +160,8 @@ static int receive_many(struct receiver *r)
 		if (!ch || serve_in_child(r, ch, &err) < 0)
 			ready = -1;
 	}
+	if (r->nr_arriving == 0)
+		return end_idle(r, &err);
 	/* Ends incomplete receptions; restored domains live on. */
 	for (unsigned i = 0; i < r->nr_arriving; i++)
 		kill(r->arriving[i], SIGTERM);
@@ -139,6 +174,9 @@ static int leave(struct receiver *r, struct gw_error *err)
 	struct gw_runtime rt;
 	int log;
 
+	r->listens = strdup(gw_listener_address(r->dv.listener));
+	if (r->dv.own_log || gw_args_flag(r->args, "keep"))
+		gw_title_set("receiver", gw_listener_address(r->dv.listener));
 	if (r->dv.bg.fd < 0) {
 		printf("%s\n", gw_listener_address(r->dv.listener));
 		fflush(stdout);
@@ -146,21 +184,37 @@ static int leave(struct receiver *r, struct gw_error *err)
 	}
 	if (gw_runtime_open(&rt, err) < 0)
 		return -1;
-	log = gw_runtime_open_log(&rt, "receive", err);
+	log = gw_log_open_receivers(&rt, err);
 	gw_runtime_close(&rt);
 	if (log < 0)
 		return -1;
 	gw_background_leave(&r->dv.bg, gw_listener_address(r->dv.listener), log);
+	gw_output_to_log(&r->dv.cli->out, "receiver %s", gw_listener_address(r->dv.listener));
 	return 0;
+}
+
+static int end_receiver(struct gw_cli *cli, const char *which)
+{
+	struct gw_error err = GW_ERROR_INIT;
+	struct gw_runtime rt;
+	int ret = gw_runtime_open(&rt, &err);
+
+	if (ret == 0) {
+		ret = gw_receiver_end(&rt, which, cli->cancel, &err);
+		gw_runtime_close(&rt);
+	}
+	return ret < 0 ? gw_domain_fail(cli, &err) : GW_EXIT_OK;
 }
 
 static int run(struct gw_cli *cli, const struct gw_args *args)
 {
-	struct receiver r = {.dv = {.cli = cli, .bg = GW_BACKGROUND_NONE}, .args = args};
+	struct receiver r = {.dv = GW_DOMAIN_VERB_INIT(cli), .args = args};
 	struct gw_error err = GW_ERROR_INIT;
 	bool keep = gw_args_flag(args, "keep") > 0;
 	int status;
 
+	if (gw_args_flag(args, "end"))
+		return end_receiver(cli, gw_args_positional(args, 0));
 	if (keep && gw_args_text(args, "name"))
 		return gw_cli_error(cli, GW_EXIT_USAGE,
 				    "--keep receives many domains, --name names only one");
@@ -170,12 +224,16 @@ static int run(struct gw_cli *cli, const struct gw_args *args)
 	if (r.dv.own_log && gw_background_split(cli, &r.dv.bg, &status))
 		return status;
 	r.dv.listener = gw_listener_open(gw_args_positional(args, 0), &err);
-	if (!r.dv.listener || leave(&r, &err) < 0) {
-		gw_listener_close(r.dv.listener);
-		return gw_cli_fail(cli, &err);
-	}
-	status = keep ? receive_many(&r) : receive_one(&r);
+	if (!r.dv.listener ||
+	    gw_receiver_enter(&r.dv.receiver, gw_listener_address(r.dv.listener), &err) < 0 ||
+	    leave(&r, &err) < 0)
+		status = gw_cli_fail(cli, &err);
+	else
+		status = keep ? receive_many(&r) : receive_one(&r);
+	free(r.listens);
+	free(r.dv.peer);
 	gw_listener_close(r.dv.listener);
+	gw_receiver_leave(&r.dv.receiver);
 	return status;
 }
 
@@ -187,7 +245,9 @@ const struct gw_verb gw_verb_receive = {
 		"Receives one domain at ADDRESS. It prints the address it listens at (tcp:127.0.0.1:0 "
 		"takes any free port), and becomes the process of the domain: console output goes to "
 		"standard output, and the command ends when the domain does. With --keep it goes on "
-		"listening; each domain gets its own process in the background, and its name is printed.\n\n"
+		"listening; each domain gets its own process in the background, and its name is printed. A receiver ends with SIGINT, "
+		"SIGTERM or SIGHUP: with status 0 if no domain is arriving, else with 4 after the arrivals are cancelled. Domains "
+		"that have arrived live on.\n\n"
 		"A domain that cannot run here (CPU features, memory, guest type, a name already in use) "
 		"is refused with all reasons before a page is sent. An empty HOST means 127.0.0.1: anyone "
 		"who can connect can start a domain here.\n\n"
@@ -200,8 +260,15 @@ const struct gw_verb gw_verb_receive = {
 			{"name", 'n', GW_KIND_TEXT, "NAME",
 			 "name the domain NAME, instead of the name it arrives with"},
 			{"keep", 'k', GW_KIND_FLAG, .help = "receive any number of domains"},
+			{"max-parallel", 0, GW_KIND_NUMBER, "N",
+			 "with --keep: receive at most N domains at a time, 8 unless given; the others wait for "
+			 "their turn, and their senders say so",
+			 .min = 1, .max = ARRIVING_MAX},
 			{"detach", 'd', GW_KIND_FLAG,
 			 .help = "go to the background after the address is printed"},
+			{"end", 0, GW_KIND_FLAG,
+			 .help = "end the receiver that listens at ADDRESS (or whose process id that is: "
+				 "\"godwit list --all\"), but not the domains it has received"},
 			{"paused", 0, GW_KIND_FLAG,
 			 .help = "leave the domain paused until \"godwit resume\""},
 			GW_SILENCE_OPTION,
@@ -218,8 +285,11 @@ const struct gw_verb gw_verb_receive = {
 			{"godwit receive tcp::7000", "Receives one domain from this machine."},
 			{"godwit receive --keep -d tcp:10.0.0.2:7000",
 			 "Receives domains from the network of 10.0.0.2."},
+			{"godwit receive --end tcp:10.0.0.2:7000",
+			 "Ends that receiver; its domains run on."},
 			{0},
 		},
+	.connects = GW_CONNECTS_CREATES,
 	.run = run,
 	.run_xen = gw_xl_verb_receive,
 };

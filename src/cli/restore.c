@@ -17,7 +17,7 @@ static struct gw_channel *open_image(struct gw_cli *cli, const char *path, struc
 
 static int run(struct gw_cli *cli, const struct gw_args *args)
 {
-	struct gw_domain_verb dv = {.cli = cli, .bg = GW_BACKGROUND_NONE};
+	struct gw_domain_verb dv = GW_DOMAIN_VERB_INIT(cli);
 	struct gw_error err = GW_ERROR_INIT;
 	struct gw_process_args pa;
 	struct gw_process *p;
@@ -80,6 +80,7 @@ const struct gw_verb gw_verb_restore = {
 			{0},
 		},
 	.bad = "the image cannot be restored: it breaks a rule, is truncated, or is of a generation that this host does not accept",
+	.connects = GW_CONNECTS_CREATES,
 	.run = run,
 	.run_xen = gw_xl_verb_restore,
 };

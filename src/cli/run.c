@@ -2,11 +2,12 @@
  *
  * godwit run: starts a new domain in this process or in a background process.
  */
+#include "cli/connect.h"
 #include "cli/domain.h"
 
 static int run(struct gw_cli *cli, const struct gw_args *args)
 {
-	struct gw_domain_verb dv = {.cli = cli, .bg = GW_BACKGROUND_NONE};
+	struct gw_domain_verb dv = GW_DOMAIN_VERB_INIT(cli);
 	struct gw_process_boot boot = {
 		.kernel = gw_args_positional(args, 0),
 		.memory = gw_args_number(args, "memory", UINT64_C(64) << 20),
@@ -18,6 +19,10 @@ static int run(struct gw_cli *cli, const struct gw_args *args)
 	struct gw_process *p;
 	int status;
 
+	if (gw_connect_is(cli, "memory"))
+		return gw_cli_error(
+			cli, GW_EXIT_USAGE,
+			"memory: only holds domains: no guest would run there, and this one has nothing to hold yet");
 	dv.own_log = gw_args_flag(args, "detach") > 0;
 	if (dv.own_log && gw_background_split(cli, &dv.bg, &status))
 		return status;
@@ -79,5 +84,6 @@ const struct gw_verb gw_verb_run = {
 			 "Starts a guest that Xen takes on Intel hosts with SSE 4.2."},
 			{0},
 		},
+	.connects = GW_CONNECTS_CREATES,
 	.run = run,
 };

@@ -108,7 +108,7 @@ static int run(struct gw_cli *cli, const struct gw_args *args)
 		return status;
 	file = create(cli, gw_args_positional(args, 1), &err);
 	if (!file || save(cli, args, &client, file, &err) < 0)
-		status = gw_domain_fail(cli, &err);
+		status = gw_cli_fail(cli, &err);
 	/* Without "keep" the domain runs on; closing the connection requests that. */
 	gw_client_close(&client);
 	gw_channel_close(file);
@@ -121,14 +121,16 @@ const struct gw_verb gw_verb_save = {
 	.summary = "save a domain to a file",
 	.description =
 		"Suspends the domain, writes it to FILE and ends it, like \"xl save\". \"xl restore\" and "
-		"\"godwit restore\" restore it. The guest is asked to suspend itself. A guest that never "
-		"announced how to ask it is paused by force, and only godwit can restore that image. A PV guest is never paused by "
-		"force.\n\n"
+		"\"godwit restore\" restore it. The guest is asked to suspend itself. Of a guest that cannot be asked, "
+		"because its domain is paused or because it never announced how to ask it, only godwit could restore the image: "
+		"the save is refused (status 1), unless --allow-forced is given. --force-pause does not ask a guest that "
+		"could be asked. A PV guest is never paused by force.\n\n"
 		"What an image said of its device model stays with the domain and is in the next image, too. "
 		"A guest that has run here is ahead of that state, and one of type hvm without it cannot be "
 		"restored by Xen: --allow-loss saves them all the same.\n\n"
-		"FILE appears under its name only when it is complete. After a failure or Ctrl-C there is "
-		"no file, and the domain runs on.\n\n"
+		"FILE appears under its name only when it is complete, even if this command is killed (docs/control.md). After a failure or Ctrl-C there is "
+		"no file, and the domain runs on. If the guest shuts down meanwhile, or does so instead of suspending, "
+		"the domain is gone: the message says that, and the exit status is 3.\n\n"
 		"With --static-only the file is an xl header and a libxl stream whose libxc image ends after "
 		"STATIC_DATA_END. It holds what another host needs to know before a migration: \"godwit inspect "
 		"--policy\" shows it, \"godwit verify\" checks every record of it, and then reports that the "
@@ -147,6 +149,9 @@ const struct gw_verb gw_verb_save = {
 			 .help = "write only what does not change (config and CPU policy, no memory), "
 				 "and let the domain run on"},
 			GW_SAVE_SUSPEND_OPTIONS,
+			{"allow-forced", 0, GW_KIND_FLAG,
+			 .help = "save a guest that cannot be asked to suspend (it is paused, or never "
+				 "announced how to ask it), although only godwit can restore that image"},
 			GW_SAVE_PRECOPY_OPTIONS,
 			GW_SAVE_REPORT_OPTION,
 			{0},
@@ -164,6 +169,7 @@ const struct gw_verb gw_verb_save = {
 			 "Writes a compressed copy of a running domain."},
 			{0},
 		},
+	.bad = "the domain is refused: its image would not be what the options ask for",
 	.run = run,
 	.run_xen = gw_xl_verb_save,
 };

@@ -17,15 +17,18 @@ static void set_number(json_t *request, const char *member, const struct gw_args
 
 json_t *gw_save_options_request(const struct gw_args *args, const char *name, bool live)
 {
-	json_t *request = json_pack("{s:s, s:b, s:b, s:b}", "request", name, "live", live,
-				    "force_pause", gw_args_flag(args, "force-pause") > 0,
-				    "allow_loss", gw_args_flag(args, "allow-loss") > 0);
+	bool force_pause = gw_args_flag(args, "force-pause") > 0;
+	json_t *request =
+		json_pack("{s:s, s:b, s:b, s:b}", "request", name, "live", live, "force_pause",
+			  force_pause, "allow_loss", gw_args_flag(args, "allow-loss") > 0);
 
 	set_number(request, "suspend_timeout_ms", args, "suspend-timeout", 1000);
 	set_number(request, "downtime_ms", args, "downtime", 1);
 	set_number(request, "timeout_ms", args, "timeout", 1000);
 	set_number(request, "max_rounds", args, "max-rounds", 1);
 	set_number(request, "bandwidth", args, "bandwidth", 1);
+	if (!strcmp(name, "save") && (force_pause || gw_args_flag(args, "allow-forced") > 0))
+		json_object_set_new(request, "allow_forced", json_true());
 	if (!strcmp(name, "migrate"))
 		set_number(request, "silence_ms", args, "silence", 1000);
 	return request;

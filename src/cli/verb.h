@@ -78,14 +78,22 @@ enum gw_group {
 	GW_GROUP_HIDDEN, /* listed nowhere */
 };
 
+/* What a verb uses of the hypervisor that -c names. */
+enum gw_connects {
+	GW_CONNECTS_DOMAINS, /* domains that exist: their processes */
+	GW_CONNECTS_CREATES, /* a host, on which it creates a domain */
+	GW_CONNECTS_NOTHING, /* -c is refused */
+};
+
 /* What a running verb works with. Lives as long as the process. */
 struct gw_cli {
 	const struct gw_verb *verb;
 	const char *connect; /* -c: which hypervisor, "emu:" unless given */
-	unsigned verbose;    /* how often -v was given */
-	bool quiet;	     /* -q */
+	bool connect_given;
+	unsigned verbose; /* how often -v was given */
+	bool quiet;	  /* -q */
 	struct gw_cancel
-		*cancel;      /* set by SIGINT and SIGTERM; given to every operation and channel */
+		*cancel; /* set by SIGINT, SIGTERM, SIGHUP; given to every operation and channel */
 	struct gw_output out; /* progress and remarks; out.log is what operations log to */
 };
 
@@ -100,6 +108,7 @@ struct gw_verb {
 	const struct gw_option *options;	 /* NULL: none */
 	const struct gw_positional *positionals; /* NULL: none */
 	const struct gw_example *examples;	 /* NULL: none */
+	enum gw_connects connects;
 	const char *bad; /* when it exits with 1, for the manual: "the image breaks a rule"; NULL:
 			    never */
 	/* Does the work: enum gw_exit. Failures are shown with gw_cli_fail. */

@@ -365,5 +365,6 @@ const struct gw_verb gw_verb_verify = {
 			{0},
 		},
 	.bad = "The image breaks a rule of level error; with --strict, also of level warning",
+	.connects = GW_CONNECTS_NOTHING,
 	.run = run,
 };

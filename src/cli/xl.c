@@ -156,7 +156,8 @@ static int write_report(const struct gw_xl_request *req, const char *operation, 
 	return rc;
 }
 
-static const char *const suspend_options[] = {"suspend-timeout", "force-pause", "allow-loss", NULL};
+static const char *const suspend_options[] = {"suspend-timeout", "force-pause", "allow-forced",
+					      "allow-loss", NULL};
 
 int gw_xl_verb_save(struct gw_cli *cli, const struct gw_args *args)
 {
@@ -292,13 +293,15 @@ static int listen_on(struct gw_cli *cli, const struct gw_args *args, const struc
 		struct gw_channel *ch = gw_listener_accept(listener, cli->cancel, &err);
 
 		if (!ch)
-			return gw_cli_fail(cli, &err);
+			return err.code == GW_CANCELLED ? GW_EXIT_OK : gw_cli_fail(cli, &err);
 		if (serve(cli, xl, req, ch, &status) && !keep)
 			return status;
 		if (gw_cancel_is_set(cli->cancel))
 			return GW_EXIT_CANCELLED;
 	}
 }
+
+static const char *const own_receiver[] = {"detach", "end", NULL};
 
 int gw_xl_verb_receive(struct gw_cli *cli, const struct gw_args *args)
 {
@@ -309,7 +312,7 @@ int gw_xl_verb_receive(struct gw_cli *cli, const struct gw_args *args)
 	struct gw_listener *listener = NULL;
 	int status;
 
-	if (xl && refuse(args, own_process, &err) == 0 &&
+	if (xl && refuse(args, own_receiver, &err) == 0 &&
 	    accept_option(args, &acceptance, &err) == 0)
 		listener = gw_listener_open(gw_args_positional(args, 0), &err);
 	if (!listener)

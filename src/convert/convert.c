@@ -9,7 +9,9 @@
 
 #include "base/clock.h"
 #include "base/util.h"
+#include "channel/kind.h"
 #include "convert/xend.h"
+#include "format/foreign.h"
 
 /* The optional data, in pieces: its length is only a claim. 1, 0, -1 as gw_input_read(). */
 static int read_optional(struct gw_conv *c, struct gw_error *err)
@@ -102,6 +104,18 @@ static int check_behind(struct gw_conv *c, enum kind kind, struct gw_error *err)
 		       header, v2 ? "a libxl stream" : "a legacy image");
 }
 
+/* Nothing has said yet what comes next: it may be a file of another program. */
+static int refuse_foreign(struct gw_conv *c, enum kind kind, struct gw_error *err)
+{
+	uint8_t first[GW_FOREIGN_BYTES];
+	ssize_t n;
+
+	if (kind != K_LEGACY || c->has_xl || c->has_xend)
+		return 0;
+	n = gw_input_peek(&c->in, first, sizeof(first), err);
+	return n < 0 ? -1 : gw_foreign_refuse(first, (size_t)n, err);
+}
+
 static enum gw_convert_form outermost(const struct gw_conv *c, enum kind kind)
 {
 	if (c->has_xl)
@@ -165,7 +179,8 @@ static int convert(struct gw_conv *c, struct gw_error *err)
 {
 	enum kind kind;
 
-	if (read_front(c, &kind, err) < 0 || check_source(c, kind, err) < 0 ||
+	if (read_front(c, &kind, err) < 0 || refuse_foreign(c, kind, err) < 0 ||
+	    check_source(c, kind, err) < 0 ||
 	    choose_form(c, kind, err) < 0)
 		return -1;
 	tell_xend(c);
@@ -202,6 +217,8 @@ int gw_convert(const struct gw_convert_args *args, struct gw_conversion_result *
 	}
 	*done = (struct gw_conversion_result){0};
 	rc = convert(&c, err);
+	if (rc == 0)
+		rc = gw_channel_check_compressed(c.in.ch, err);
 	done->in_bytes = c.in.ch->read_pos - c.in_start;
 	done->out_bytes = c.out->write_pos - c.out_start;
 	gw_page_store_free(&c.pages);

@@ -5,12 +5,14 @@
  */
 #include "convert/legacy.h"
 
+#include <poll.h>
 #include <string.h>
 
 #include "base/bytes.h"
 #include "base/util.h"
 
 #define EMULATOR_IDS 8u
+#define LATE_MS	     2000 /* from then on a user asks what the command waits for */
 
 static int take_header(struct gw_conv_legacy *l, struct gw_error *err)
 {
@@ -173,6 +175,22 @@ static enum gw_read_result pass_model(struct gw_conv_legacy *l, struct gw_error 
 	return GW_READ_OK;
 }
 
+/*
+ * The device model's record has no length: it ends with the input. Its sender may wait for an
+ * answer instead of closing the connection, so that nothing more would ever come.
+ */
+static void say_that_it_waits(struct gw_conv_legacy *l)
+{
+	const struct gw_channel *ch = l->c->in.ch;
+
+	if (l->said_that_it_waits || ch->fd < 0 || gw_channel_has_input(ch) ||
+	    gw_cancel_wait(ch->cancel, ch->fd, POLLIN, LATE_MS, NULL) != 0)
+		return;
+	l->said_that_it_waits = true;
+	gw_logf(&l->c->log, GW_LOG_WARNING,
+		"the device model's record has no length: waiting for the end of %s", ch->name);
+}
+
 /* To the end of the input. */
 static enum gw_read_result spool_rest(struct gw_conv_legacy *l, struct gw_error *err)
 {
@@ -182,6 +200,7 @@ static enum gw_read_result spool_rest(struct gw_conv_legacy *l, struct gw_error 
 	do {
 		void *room = gw_spool_room(spool, 65536, err);
 
+		say_that_it_waits(l);
 		n = room ? gw_channel_read_some(l->c->in.ch, room, 65536, err) : -1;
 		if (n < 0 || gw_spool_filled(spool, (size_t)n, err) < 0)
 			return GW_READ_FAILED;
@@ -194,6 +213,18 @@ static enum gw_read_result spool_rest(struct gw_conv_legacy *l, struct gw_error 
 	return GW_READ_OK;
 }
 
+static enum gw_read_result drop_rest(struct gw_conv_legacy *l, struct gw_error *err)
+{
+	uint8_t scratch[4096];
+	ssize_t n;
+
+	do {
+		say_that_it_waits(l);
+		n = gw_channel_read_some(l->c->in.ch, scratch, sizeof(scratch), err);
+	} while (n > 0);
+	return n < 0 ? GW_READ_FAILED : GW_READ_OK;
+}
+
 /* Skips it. */
 static enum gw_read_result drop_model(struct gw_conv_legacy *l, struct gw_error *err)
 {
@@ -201,11 +232,7 @@ static enum gw_read_result drop_model(struct gw_conv_legacy *l, struct gw_error 
 	bool to_the_end = l->r->data_len == UINT64_MAX;
 	enum gw_read_result rc;
 
-	do
-		rc = gw_input_skip(&l->c->in, GW_MIN(l->r->data_len, (uint64_t)1 << 30), err);
-	while (rc == GW_READ_OK && to_the_end);
-	if (rc == GW_READ_ENDED && to_the_end)
-		rc = GW_READ_OK;
+	rc = to_the_end ? drop_rest(l, err) : gw_input_skip(&l->c->in, l->r->data_len, err);
 	if (rc == GW_READ_OK && !l->c->reported_model) {
 		l->c->reported_model = true;
 		gw_conv_dropped(

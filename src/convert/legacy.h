@@ -26,7 +26,8 @@ struct gw_conv_legacy {
 
 	/* of the last complete round: records after the pages, the body of xenstore data */
 	struct gw_buffer tail, xenstore;
-	bool model_put; /* all of it was written, the device model's state too */
+	bool said_that_it_waits; /* for the end of a device model's record without a length */
+	bool model_put;		 /* all of it was written, the device model's state too */
 
 	/* Pages of the first round: BASE_READY, or kept before that is needed, they are in
 	 * c->pages. */

@@ -7,6 +7,7 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "format/foreign.h"
 #include "format/legacy/legacy.h"
 #include "format/xend/xend.h"
 #include "format/xl/file.h"
@@ -38,13 +39,20 @@ enum gw_file_format gw_detect(const void *first_bytes, size_t len)
 		return GW_FILE_STREAM;
 	if (starts(p, len, "\xff\xff\xff\xff\xff\xff\xff\xff"))
 		return GW_FILE_IMAGE;
-	if (starts(p, len, "QEVM"))
+	switch (gw_foreign_detect(p, len)) {
+	case GW_FOREIGN_NONE:
+		break;
+	case GW_FOREIGN_QEMU:
 		return GW_FILE_QEMU;
-	if (starts(p, len, "LibvirtQemudSave") || starts(p, len, "LibvirtQemudPart") ||
-	    starts(p, len, "libvirt-xml\n"))
+	case GW_FOREIGN_LIBVIRT:
 		return GW_FILE_LIBVIRT;
-	if (starts(p, len, "\177ELF"))
+	case GW_FOREIGN_LIBVIRT_PART:
+		return GW_FILE_LIBVIRT_PART;
+	case GW_FOREIGN_LIBVIRT_XEN:
+		return GW_FILE_LIBVIRT_XEN;
+	case GW_FOREIGN_ELF:
 		return GW_FILE_ELF;
+	}
 	if (is_legacy(p, len))
 		return GW_FILE_LEGACY;
 	return GW_FILE_UNKNOWN;
@@ -52,20 +60,33 @@ enum gw_file_format gw_detect(const void *first_bytes, size_t len)
 
 const char *gw_file_format_name(enum gw_file_format format)
 {
-	static const char *const names[] = {
-		[GW_FILE_EMPTY] = "empty file",
-		[GW_FILE_UNKNOWN] = "unknown format",
-		[GW_FILE_XL] = "xl file",
-		[GW_FILE_XEND] = "xend file",
-		[GW_FILE_STREAM] = "libxl stream",
-		[GW_FILE_IMAGE] = "libxc image",
-		[GW_FILE_LEGACY] = "legacy image of Xen 4.5 or older",
-		[GW_FILE_QEMU] = "QEMU migration stream",
-		[GW_FILE_LIBVIRT] = "libvirt save file",
-		[GW_FILE_ELF] = "ELF file",
-	};
-
-	return names[format];
+	switch (format) {
+	case GW_FILE_EMPTY:
+		return "empty file";
+	case GW_FILE_UNKNOWN:
+		return "unknown format";
+	case GW_FILE_XL:
+		return "xl file";
+	case GW_FILE_XEND:
+		return "xend file";
+	case GW_FILE_STREAM:
+		return "libxl stream";
+	case GW_FILE_IMAGE:
+		return "libxc image";
+	case GW_FILE_LEGACY:
+		return "legacy image of Xen 4.5 or older";
+	case GW_FILE_QEMU:
+		return gw_foreign_name(GW_FOREIGN_QEMU);
+	case GW_FILE_LIBVIRT:
+		return gw_foreign_name(GW_FOREIGN_LIBVIRT);
+	case GW_FILE_LIBVIRT_PART:
+		return gw_foreign_name(GW_FOREIGN_LIBVIRT_PART);
+	case GW_FILE_LIBVIRT_XEN:
+		return gw_foreign_name(GW_FOREIGN_LIBVIRT_XEN);
+	case GW_FILE_ELF:
+		return gw_foreign_name(GW_FOREIGN_ELF);
+	}
+	return "unknown format";
 }
 
 bool gw_file_format_is_read(enum gw_file_format format)

@@ -19,6 +19,8 @@ enum gw_file_format {
 	GW_FILE_LEGACY, /* libxc image of Xen 4.5 and before; not of 3.0 (format/legacy/legacy.h) */
 	GW_FILE_QEMU,	/* QEMU's savevm stream ("QEVM") */
 	GW_FILE_LIBVIRT, /* virsh save */
+	GW_FILE_LIBVIRT_PART, /* virsh save that did not come to its end */
+	GW_FILE_LIBVIRT_XEN,  /* virsh save of a Xen domain */
 	GW_FILE_ELF,	 /* a core or a kernel */
 };
 

@@ -79,3 +79,25 @@ int gw_domain_logdirty_fetch_and_clear(struct gw_domain *d, uint64_t *bitmap, ui
 	*dirty = gw_bitmap_count(whole, nr);
 	return 0;
 }
+
+const char *gw_shutdown_words(enum gw_shutdown_reason reason)
+{
+	switch (reason) {
+	case GW_SHUTDOWN_NONE:
+		return "runs";
+	case GW_SHUTDOWN_POWEROFF:
+		return "powered itself off";
+	case GW_SHUTDOWN_REBOOT:
+		return "asked for a reboot";
+	case GW_SHUTDOWN_SUSPEND:
+		return "suspended itself";
+	case GW_SHUTDOWN_CRASH:
+		return "crashed";
+	}
+	return "shut down"; /* Xen knows more reasons: watchdog, soft reset */
+}
+
+bool gw_shutdown_is_end(enum gw_shutdown_reason reason)
+{
+	return reason != GW_SHUTDOWN_NONE && reason != GW_SHUTDOWN_SUSPEND;
+}

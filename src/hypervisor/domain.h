@@ -276,4 +276,9 @@ static inline int gw_domain_pin(struct gw_domain *d, size_t n, const uint64_t *m
 	return d->pv->pin(d, n, mfns, types, err);
 }
 
+/* What the guest did when it shut down for this reason, after "the guest": "powered itself off". */
+const char *gw_shutdown_words(enum gw_shutdown_reason reason);
+/* True if the domain's life has ended: its guest shut down, and not to be saved. */
+bool gw_shutdown_is_end(enum gw_shutdown_reason reason);
+
 #endif

@@ -32,6 +32,7 @@ static const char *const names[] = {
 	[GW_FRAME_CANCEL] = "CANCEL",
 	[GW_FRAME_ERROR] = "ERROR",
 	[GW_FRAME_ALIVE] = "ALIVE",
+	[GW_FRAME_WAIT] = "WAIT",
 };
 
 const char *gw_frame_name(uint32_t type)

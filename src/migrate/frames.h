@@ -31,6 +31,7 @@ enum gw_frame_type {
 	GW_FRAME_CANCEL = 13,
 	GW_FRAME_ERROR = 14,
 	GW_FRAME_ALIVE = 15, /* always flagged optional; alive.h sends it */
+	GW_FRAME_WAIT = 16,  /* always flagged optional */
 };
 
 #define GW_FRAME_HEADER_SIZE 16

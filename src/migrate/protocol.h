@@ -64,6 +64,8 @@ int gw_migrate_send(struct gw_channel *ch, const struct gw_migration_offer *offe
 /* The receiving side calls its owner through this table. */
 struct gw_receiver {
 	void *opaque;
+	/* Is it this migration's turn? 1, 0: not yet, ask again soon, or -1. NULL: always. */
+	int (*turn)(void *opaque, struct gw_error *err);
 	/*
 	 * Static data and config have arrived. Creates the domain, paused, and returns it; or
 	 * returns NULL with GW_REFUSED. The sender gets the reasons of err, or its sentence if

@@ -14,6 +14,8 @@
 #include "migrate/hello.h"
 #include "migrate/protocol_internal.h"
 
+#define TURN_MS 50 /* how often a migration that waits asks for its turn */
+
 struct receiver {
 	struct gw_frames frames;
 	const struct gw_receiver *owner;
@@ -76,6 +78,37 @@ static int ask_owner(struct receiver *r, struct gw_domain **domain, enum gw_gues
 	return *domain ? 0 : -1;
 }
 
+/* Tells the sender that it has to wait. A sender that does not know the frame skips it. */
+static int send_wait(struct receiver *r, struct gw_error *err)
+{
+	uint8_t head[GW_FRAME_HEADER_SIZE];
+	struct iovec iov = {.iov_base = head, .iov_len = sizeof(head)};
+
+	gw_frame_header_encode(head, GW_FRAME_WAIT, 0);
+	head[4] = GW_FRAME_OPTIONAL;
+	return gw_frames_write(&r->frames, &iov, 1, err);
+}
+
+/* Waits until the owner takes this migration, which the sender may cancel meanwhile. */
+static int wait_for_turn(struct receiver *r, struct gw_error *err)
+{
+	const struct gw_cancel *cancel = r->op ? gw_operation_cancel_token(r->op) : NULL;
+	bool said = false;
+	int rc;
+
+	if (!r->owner->turn)
+		return 0;
+	while ((rc = r->owner->turn(r->owner->opaque, err)) == 0) {
+		if (!said && send_wait(r, err) < 0)
+			return -1;
+		said = true;
+		if (gw_cancel_wait(cancel, -1, 0, TURN_MS, err) < 0 ||
+		    gw_frames_check_peer(&r->frames, err) < 0)
+			return -1;
+	}
+	return rc < 0 ? -1 : 0;
+}
+
 /* Answers the static data, which STATIC_END must follow, with ACCEPT or REFUSE. */
 static int decide(void *opaque, struct gw_domain **domain, enum gw_guest_type type,
 		  const struct gw_policy *policy, struct gw_error *err)
@@ -86,7 +119,8 @@ static int decide(void *opaque, struct gw_domain **domain, enum gw_guest_type ty
 	if (r->frames.data_left > 0)
 		return gw_fail(err, GW_PEER, "%s sent %llu bytes of data after the static data",
 			       r->frames.peer, (unsigned long long)r->frames.data_left);
-	if (gw_frames_expect(&r->frames, GW_FRAME_STATIC_END, NULL, err) < 0)
+	if (gw_frames_expect(&r->frames, GW_FRAME_STATIC_END, NULL, err) < 0 ||
+	    wait_for_turn(r, err) < 0)
 		return -1;
 	if (ask_owner(r, domain, type, policy, &why) < 0) {
 		r->refused = true;

@@ -74,12 +74,26 @@ static int fail_refused(struct sender *s, const struct gw_buffer *body, struct g
 	return -1;
 }
 
+/* The receiver is busy with other migrations: it answers when it is this one's turn. */
+static void publish_wait(struct sender *s)
+{
+	const struct gw_progress waiting = {.stage = GW_STAGE_WAITING};
+
+	gw_operation_set_progress(s->op, &waiting);
+}
+
 /* Waits for ACCEPT; fails with the reasons of REFUSE. */
 static int wait_for_accept(struct sender *s, struct gw_error *err)
 {
 	struct gw_buffer body = {0};
-	struct gw_frame frame;
-	int rc = gw_frames_receive(&s->frames, &frame, &body, err);
+	struct gw_frame frame = {0};
+	int rc;
+
+	do {
+		rc = gw_frames_receive(&s->frames, &frame, &body, err);
+		if (rc > 0 && frame.type == GW_FRAME_WAIT)
+			publish_wait(s);
+	} while (rc > 0 && frame.type == GW_FRAME_WAIT);
 
 	if (rc == 0)
 		rc = gw_fail(err, GW_PEER, "%s closed the connection, expected its ACCEPT",
@@ -110,6 +124,13 @@ static int switchover(void *opaque, struct gw_error *err)
 	return gw_frames_send(&s->frames, GW_FRAME_SWITCHOVER, NULL, 0, err);
 }
 
+static int paused(void *opaque, struct gw_error *err)
+{
+	struct sender *s = opaque;
+
+	return gw_frames_check_peer(&s->frames, err);
+}
+
 static int send_stream(struct sender *s, struct gw_error *err)
 {
 	const struct gw_save_layer frames = {
@@ -117,6 +138,7 @@ static int send_stream(struct sender *s, struct gw_error *err)
 		.outer = s->save->layer,
 		.static_data_written = static_data_written,
 		.switchover = switchover,
+		.paused = paused,
 	};
 	struct gw_save_args args = *s->save;
 	int rc;

@@ -192,6 +192,16 @@ static int save(struct gw_save *s, struct gw_error *err)
 				    : write_checkpoints(s, err);
 }
 
+/* A guest that has shut down is the reason for any other failure, or more important. */
+static void find_cause(struct gw_save *s, struct gw_error *err)
+{
+	struct gw_error ended = GW_ERROR_INIT;
+
+	if (err && gw_save_check_guest(s, &ended) < 0 && ended.code == GW_GONE &&
+	    err->code != GW_GONE)
+		*err = ended;
+}
+
 static void sum_up(struct gw_save *s)
 {
 	struct gw_report *r = s->report;
@@ -222,6 +232,8 @@ int gw_save_image(const struct gw_save_args *args, struct gw_report *report, str
 	if (s.cancel)
 		gw_channel_set_cancel(args->out, s.cancel);
 	rc = save(&s, err);
+	if (rc < 0)
+		find_cause(&s, err);
 	clean_up(&s);
 	gw_channel_set_cancel(args->out, before);
 	sum_up(&s);

@@ -28,6 +28,8 @@ struct gw_save_layer {
 	/* The static data (headers to STATIC_DATA_END) is on the channel, and no memory yet: here a
 	 * migration waits for ACCEPT. */
 	int (*static_data_written)(void *opaque, struct gw_error *err);
+	/* The save pauses because its bandwidth is limited: called a few times a second. */
+	int (*paused)(void *opaque, struct gw_error *err);
 	/* The save will suspend the domain next (toolstack->suspend). Called once in a save. */
 	int (*switchover)(void *opaque, struct gw_error *err);
 	/* The domain is suspended and its vCPUs' state was read: gets the device model's state, if

@@ -53,6 +53,9 @@ struct gw_save {
 int gw_save_write_records(struct gw_save *s, struct gw_error *err);
 /* Asks the toolstack to suspend the domain and checks that it did. */
 int gw_save_suspend(struct gw_save *s, struct gw_error *err);
+/* Fails with GW_GONE if the guest has shut down, and not to be saved: there is nothing left to
+ * save. */
+int gw_save_check_guest(struct gw_save *s, struct gw_error *err);
 /* Publishes s->progress; at limited intervals unless now. */
 void gw_save_progress(struct gw_save *s, bool now);
 

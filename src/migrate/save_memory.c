@@ -15,6 +15,7 @@
 #include "hypervisor/domain.h"
 
 #define POOL_BATCHES 1
+#define LOOK_MS	     UINT64_C(200) /* how often a paced save looks for the guest's shutdown */
 
 int gw_save_memory_init(struct gw_save *s, struct gw_error *err)
 {
@@ -44,17 +45,30 @@ void gw_save_memory_free(struct gw_save *s)
 	free(s->sent);
 }
 
-/* Live passes are paced; the final round never is. */
+static int look_at_peer(struct gw_save *s, struct gw_error *err)
+{
+	gw_for_each_layer (l, s)
+		if (l->paused && l->paused(l->opaque, err) < 0)
+			return -1;
+	return 0;
+}
+
+/* Live passes are paced; the final round never is. A pause may be long, and the guest may shut down
+ * meanwhile. */
 static int pace(struct gw_save *s, uint64_t bytes, struct gw_error *err)
 {
 	uint64_t start = gw_clock_ns();
-	uint64_t wait_ns = gw_pacing_wait_ns(&s->pacing, bytes, start);
+	uint64_t wait_ns = gw_pacing_wait_ns(&s->pacing, bytes, start), now = start;
 
-	if (wait_ns < 1000000)
-		return 0;
-	if (gw_cancel_wait(s->cancel, -1, 0, (int)GW_MIN(wait_ns / 1000000, 3600000u), err) < 0)
-		return -1;
-	s->round_waited_ns += gw_clock_ns() - start;
+	while (now + 1000000 <= start + wait_ns) {
+		uint64_t ms = GW_MIN((start + wait_ns - now) / 1000000, LOOK_MS);
+
+		if (gw_cancel_wait(s->cancel, -1, 0, (int)ms, err) < 0 ||
+		    gw_save_check_guest(s, err) < 0 || look_at_peer(s, err) < 0)
+			return -1;
+		now = gw_clock_ns();
+	}
+	s->round_waited_ns += now - start;
 	return 0;
 }
 
@@ -93,7 +107,9 @@ static int send_batch(struct gw_save *s, struct gw_batch *b, bool final, struct 
 	gw_save_progress(s, false);
 	if (gw_cancel_is_set(s->cancel))
 		return gw_fail(err, GW_CANCELLED, "the save was cancelled");
-	return final ? 0 : pace(s, bytes, err);
+	if (final)
+		return 0;
+	return gw_save_check_guest(s, err) < 0 ? -1 : pace(s, bytes, err);
 }
 
 static struct gw_batch *next_batch(struct gw_save *s, struct gw_error *err)

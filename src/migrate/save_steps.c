@@ -20,6 +20,12 @@ int gw_save_write_records(struct gw_save *s, struct gw_error *err)
 	return 0;
 }
 
+static int fail_ended(enum gw_shutdown_reason reason, struct gw_error *err)
+{
+	return gw_fail(err, GW_GONE, "the guest %s while its memory was sent",
+		       gw_shutdown_words(reason));
+}
+
 /* A guest that is neither suspended nor held still would be torn: its memory and its vCPUs of
  * different moments. */
 static int check_suspended(struct gw_save *s, struct gw_error *err)
@@ -34,8 +40,16 @@ static int check_suspended(struct gw_save *s, struct gw_error *err)
 	if (info.shutdown == GW_SHUTDOWN_NONE)
 		return gw_fail(err, GW_GUEST, "domain %u still runs after it was suspended",
 			       s->domain->domid);
-	return gw_fail(err, GW_GUEST, "domain %u shut down for reason %d, expected %d (suspend)",
-		       s->domain->domid, info.shutdown, GW_SHUTDOWN_SUSPEND);
+	return fail_ended(info.shutdown, err);
+}
+
+int gw_save_check_guest(struct gw_save *s, struct gw_error *err)
+{
+	struct gw_domain_info info;
+
+	if (gw_domain_info(s->domain, &info, err) < 0)
+		return -1;
+	return gw_shutdown_is_end(info.shutdown) ? fail_ended(info.shutdown, err) : 0;
 }
 
 static int switch_over(struct gw_save *s, struct gw_error *err)

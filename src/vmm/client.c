@@ -102,7 +102,7 @@ void gw_client_close(struct gw_client *client)
 
 static enum gw_code code_of(const char *name)
 {
-	for (enum gw_code code = GW_OK; code <= GW_NO_MEMORY; code++)
+	for (enum gw_code code = GW_OK; code <= GW_GONE; code++)
 		if (name && strcmp(gw_code_name(code), name) == 0)
 			return code;
 	return GW_PEER;

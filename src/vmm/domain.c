@@ -19,7 +19,11 @@ static void on_console(void *opaque, const char *bytes, size_t len)
 
 static void on_shutdown(void *opaque, enum gw_shutdown_reason reason)
 {
-	gw_process_wake(opaque);
+	struct gw_process *p = opaque;
+
+	if (gw_shutdown_is_end(reason))
+		atomic_store(&p->guest_ended, true);
+	gw_process_wake(p);
 }
 
 int gw_process_open_host(struct gw_process *p, struct gw_error *err)
@@ -117,10 +121,47 @@ void gw_process_refresh_info(struct gw_process *p)
 		p->info = info;
 }
 
-void gw_process_crash_cause(struct gw_process *p, struct gw_error *err)
+bool gw_process_find_end(struct gw_process *p)
 {
-	const char *text = gw_control_crash_text(p->domain->control);
+	const char *why;
 
-	if (*text)
-		gw_fail(err, GW_GUEST, "%s", text);
+	if (p->ended || !p->domain)
+		return p->ended;
+	gw_process_refresh_info(p);
+	switch (p->info.shutdown) {
+	case GW_SHUTDOWN_POWEROFF:
+		gw_process_end(p, GW_END_POWEROFF);
+		break;
+	case GW_SHUTDOWN_REBOOT:
+		gw_process_end(p, GW_END_REBOOT);
+		break;
+	case GW_SHUTDOWN_CRASH:
+		why = gw_control_crash_text(p->domain->control);
+		if (*why)
+			gw_fail(&p->end_err, GW_GUEST, "%s", why);
+		gw_process_end(p, GW_END_CRASHED);
+		break;
+	default:
+		break;
+	}
+	return p->ended;
+}
+
+bool gw_process_is_gone(struct gw_process *p, struct gw_error *err)
+{
+	const char *name = p->claim.name ? p->claim.name : "the domain";
+
+	if (gw_process_find_end(p)) {
+		gw_error_clear(err);
+		gw_fail(err, GW_GONE, "%s: the guest %s%s%s; it is gone", name,
+			gw_shutdown_words(p->info.shutdown), p->end_err.code ? ": " : "",
+			p->end_err.text);
+		return true;
+	}
+	if (!p->destroy_wanted)
+		return false;
+	gw_process_end(p, GW_END_DESTROYED);
+	gw_error_clear(err);
+	gw_fail(err, GW_GONE, "%s was destroyed meanwhile; it is gone", name);
+	return true;
 }

@@ -21,7 +21,14 @@ void gw_process_release_domain(struct gw_process *p);
 
 /* Reads p->info again, unless an operation uses the domain. Main thread. */
 void gw_process_refresh_info(struct gw_process *p);
-/* The guest crashed: the cause that the hypervisor knows of, if any, becomes err. Main thread. */
-void gw_process_crash_cause(struct gw_process *p, struct gw_error *err);
+/* Looks whether the guest has shut down, not to be saved, and ends the process then. True if the
+ * process has ended. No operation runs. Main thread. */
+bool gw_process_find_end(struct gw_process *p);
+/*
+ * An operation has failed: true if the domain does not outlive it, because its guest has shut down
+ * or somebody destroys it. Then err says that instead of what it said, with the domain's name, and
+ * the process ends. Main thread.
+ */
+bool gw_process_is_gone(struct gw_process *p, struct gw_error *err);
 
 #endif

@@ -13,6 +13,7 @@
 #include "convert/convert.h"
 #include "convert/xend.h"
 #include "examine/detect.h"
+#include "format/foreign.h"
 #include "format/legacy/legacy.h"
 #include "format/libxl/stream.h"
 #include "format/rules/rules.h"
@@ -191,6 +192,8 @@ static int read_legacy(const struct reader *r, const struct gw_xend *xend, struc
 
 	if (got < 0 && why.code != GW_TRUNCATED)
 		return gw_fail_as(err, &why);
+	if (got > 0 && !xend && gw_foreign_refuse(first, sizeof(first), err) < 0)
+		return -1;
 	if (got <= 0 || gw_detect(first, sizeof(first)) != GW_FILE_LEGACY)
 		return gw_fail(
 			err, GW_INVALID,

@@ -63,9 +63,10 @@ json_t *gw_process_info(struct gw_process *p)
 	gw_process_refresh_info(p);
 	pthread_mutex_lock(&p->lock);
 	gw_uuid_format(p->config.uuid, uuid);
-	body = json_pack("{s:s, s:i, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:o*}", "name",
-			 p->claim.name ? p->claim.name : "", "id", (int)getpid(), "uuid", uuid,
-			 "type", type_of(&p->config), "state", state_of(p), "memory_kb",
+	body = json_pack("{s:s, s:s%, s:i, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:o*}", "name",
+			 p->claim.name ? p->claim.name : "", "host", p->args.connect,
+			 strcspn(p->args.connect, ":"), "id", (int)getpid(), "uuid", uuid, "type",
+			 type_of(&p->config), "state", state_of(p), "memory_kb",
 			 (json_int_t)p->config.max_memkb, "vcpus", (json_int_t)p->config.max_vcpus,
 			 "pages", (json_int_t)p->info.nr_pages, "uptime_ms",
 			 (json_int_t)((gw_clock_ns() - p->started_ns) / 1000000), "migration",

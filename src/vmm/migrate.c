@@ -7,6 +7,7 @@
 #include <sys/random.h>
 
 #include "base/util.h"
+#include "vmm/domain.h"
 #include "vmm/outgoing.h"
 
 struct migrate_job {
@@ -37,12 +38,16 @@ static int run_migrate(struct gw_job *job, struct gw_error *err)
 			       err);
 }
 
-/* The destination has nothing: the domain runs on here. */
+/* The destination has nothing: the domain runs on here, unless it has ended. */
 static void conclude_here(struct gw_process *p, struct gw_job *job, struct gw_error *err)
 {
 	struct gw_error why = GW_ERROR_INIT;
 
 	gw_process_set_migration(p, NULL, GW_SIDE_SOURCE);
+	if (gw_process_is_gone(p, err)) {
+		gw_session_fail(job->owner, "migrate", err);
+		return;
+	}
 	if (gw_domain_toolstack_undo(&job->toolstack, &why) < 0) {
 		gw_logf(&p->args.log, GW_LOG_ERROR, "the domain cannot be resumed: %s", why.text);
 		gw_fail_in(err, "the domain stays here, but cannot be resumed (%s)", why.text);
@@ -113,6 +118,7 @@ int gw_migrate_request(struct gw_process *p, struct gw_session *s, const json_t 
 	out = gw_outgoing_new(p, s, message, &migrate_kind, err);
 	if (!out)
 		return -1;
+	out->job.toolstack.may_force = true; /* it goes to a godwit */
 	gw_process_set_migration(p, &id, GW_SIDE_SOURCE);
 	if (gw_job_start(&out->job, err) == 0)
 		return 0;

@@ -19,6 +19,7 @@ static int read_options(struct gw_outgoing *out, const json_t *message, bool *al
 	if (gw_option_bool(message, "live", &out->live, err) < 0 ||
 	    gw_option_bool(message, "static_only", &out->static_only, err) < 0 ||
 	    gw_option_bool(message, "force_pause", &toolstack->force, err) < 0 ||
+	    gw_option_bool(message, "allow_forced", &toolstack->may_force, err) < 0 ||
 	    gw_option_bool(message, "allow_loss", allow_loss, err) < 0 ||
 	    gw_option_number(message, "suspend_timeout_ms", 3600000, &suspend_ms, err) < 0 ||
 	    gw_option_number(message, "downtime_ms", 3600000, &downtime, err) < 0 ||

@@ -17,6 +17,7 @@
 #include "base/util.h"
 #include "vmm/domain.h"
 #include "vmm/job.h"
+#include "vmm/logs.h"
 #include "vmm/request.h"
 
 #define TICK_MS	     200 /* interval of progress events and of checks of the guest's shutdown */
@@ -121,26 +122,15 @@ static void read_signals(struct gw_process *p)
 	}
 }
 
-/* Checks whether the guest shut itself down, or the hypervisor stopped it. */
+/* Checks whether the guest shut itself down, or the hypervisor stopped it. An operation that sends
+ * its memory has no purpose any more. */
 static void check_guest(struct gw_process *p)
 {
+	if (p->job && atomic_load(&p->guest_ended))
+		gw_job_cancel(p, NULL);
 	if (p->job || atomic_load(&p->phase) != GW_PHASE_LIVE || p->ended)
 		return;
-	gw_process_refresh_info(p);
-	switch (p->info.shutdown) {
-	case GW_SHUTDOWN_POWEROFF:
-		gw_process_end(p, GW_END_POWEROFF);
-		break;
-	case GW_SHUTDOWN_REBOOT:
-		gw_process_end(p, GW_END_REBOOT);
-		break;
-	case GW_SHUTDOWN_CRASH:
-		gw_process_crash_cause(p, &p->end_err);
-		gw_process_end(p, GW_END_CRASHED);
-		break;
-	default:
-		break;
-	}
+	gw_process_find_end(p);
 }
 
 /* For a domain that arrived on its source's host: claims its name when the source has released
@@ -179,7 +169,8 @@ static void copy_console(struct gw_process *p)
 
 static bool copy_pending(const struct gw_process *p)
 {
-	return p->args.console_fd >= 0 && p->console_pos < gw_console_newest(p->console);
+	return p->args.console_fd >= 0 && !p->arriving &&
+	       p->console_pos < gw_console_newest(p->console);
 }
 
 static void finish_copy(struct gw_process *p)
@@ -221,6 +212,16 @@ static void accept_client(struct gw_process *p)
 	pthread_mutex_unlock(&p->lock);
 }
 
+static void finish_job(struct gw_process *p)
+{
+	gw_job_finish(p);
+	if (!p->arriving)
+		return;
+	p->arriving = false;
+	if (p->args.progress_over)
+		p->args.progress_over(p->args.opaque);
+}
+
 static void run_once(struct gw_process *p, uint64_t *last_tick)
 {
 	struct pollfd fds[AT_SESSIONS + GW_SESSIONS_MAX];
@@ -237,7 +238,7 @@ static void run_once(struct gw_process *p, uint64_t *last_tick)
 		copy_console(p);
 	read_signals(p);
 	if (p->job && fds[AT_JOB].revents)
-		gw_job_finish(p);
+		finish_job(p);
 	gw_sessions_serve(&p->sessions, fds + AT_SESSIONS, n - AT_SESSIONS);
 	if (fds[AT_LISTEN].revents && !p->ended)
 		accept_client(p);
@@ -259,6 +260,12 @@ static bool is_in_place(const struct gw_process *p)
 	return !p->wanted_name || phase == GW_PHASE_UNDECIDED;
 }
 
+/* Who ended the domain knows why; of any other end the log says more. */
+static bool is_commanded(enum gw_process_end end)
+{
+	return end == GW_END_DESTROYED || end == GW_END_SAVED || end == GW_END_MOVED;
+}
+
 enum gw_process_end gw_process_run(struct gw_process *p, struct gw_error *err)
 {
 	uint64_t last_tick = 0;
@@ -272,6 +279,8 @@ enum gw_process_end gw_process_run(struct gw_process *p, struct gw_error *err)
 		}
 	}
 	finish_copy(p);
+	if (p->claim.name && is_commanded(p->end))
+		gw_log_remove(&p->runtime, p->claim.name);
 	/* Releases the domain and its name before any client reads that it is gone. */
 	gw_process_release_domain(p);
 	p->sessions.hold_output = false;

@@ -20,12 +20,17 @@ struct gw_process_args {
 	bool paused;			 /* the domain stays paused when it is in place */
 	struct gw_acceptance acceptance; /* the images that may be restored here */
 	int silence_ms;			 /* receive: the sender's longest silence; 0: 30 s */
-	int console_fd;			 /* receives a copy of what the guest prints; -1: no copy */
+	/* receive: 1 once this process may receive its domain, 0: later. NULL: at once. */
+	int (*turn)(void *opaque);
+	int console_fd; /* receives a copy of what the guest prints; -1: no copy */
 	/* The domain is in place (and runs, unless paused): the process can go to the background.
 	 * NULL is fine. */
 	void (*in_place)(void *opaque, const char *name);
 	/* Of a restore or a receive. NULL is fine. */
 	void (*progress)(void *opaque, const struct gw_progress *progress);
+	/* The restore or receive is over: no progress comes any more, the guest's output may. NULL
+	 * is fine. */
+	void (*progress_over)(void *opaque);
 	void *opaque;
 	struct gw_log log;
 	/* Once set, the process destroys the domain, or gives up the operation that creates it. */

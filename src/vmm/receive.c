@@ -214,11 +214,20 @@ static int receive_image(struct receive_job *r, struct gw_error *err)
 	return 0;
 }
 
+static int is_turn(void *opaque, struct gw_error *err)
+{
+	const struct receive_job *r = opaque;
+	const struct gw_process_args *args = &r->in.job.process->args;
+
+	return args->turn ? args->turn(args->opaque) : 1;
+}
+
 static int receive_migration(struct receive_job *r, struct gw_error *err)
 {
 	struct gw_toolstack toolstack;
 	struct gw_receiver receiver = {
 		.opaque = r,
+		.turn = is_turn,
 		.accept = accept_domain,
 		.header = gw_incoming_check_header,
 		.complete = complete_domain,
@@ -248,6 +257,8 @@ static int run_receive(struct gw_job *job, struct gw_error *err)
 static void conclude_nothing(struct gw_process *p, struct gw_error *err)
 {
 	gw_fail(err, GW_PEER, "nothing arrived");
+	if (p->config.name)
+		gw_fail_in(err, "%s", p->config.name);
 	/* After a cancel here the verb ends; after a cancel by the sender it listens again. */
 	if (p->destroy_wanted)
 		err->code = GW_CANCELLED;
@@ -291,5 +302,6 @@ int gw_process_receive(struct gw_process *p, struct gw_channel *ch, struct gw_er
 {
 	struct gw_job *job = gw_job_new(p, &receive_kind, ch, err);
 
+	p->arriving = true;
 	return job ? gw_job_start(job, err) : -1;
 }

@@ -37,7 +37,7 @@ static int check_decided(const struct gw_process *p, struct gw_error *err)
 		return 0;
 	gw_migration_id_format(&p->migration, id);
 	return gw_fail(
-		err, GW_REFUSED,
+		err, GW_BUSY,
 		"migration %s failed during the handover and either side may have the domain: make sure that the other side's copy does not run, then \"godwit resume --claim\" or \"godwit destroy\" it here",
 		id);
 }

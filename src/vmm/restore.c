@@ -3,6 +3,7 @@
  * Restoring the process's domain from an image.
  */
 #include "base/util.h"
+#include "channel/kind.h"
 #include "vmm/domain.h"
 #include "vmm/incoming.h"
 #include "vmm/process.h"
@@ -14,7 +15,9 @@ static struct gw_incoming *of_job(struct gw_job *job)
 
 static int run_restore(struct gw_job *job, struct gw_error *err)
 {
-	return gw_incoming_restore(of_job(job), err);
+	return gw_incoming_restore(of_job(job), err) < 0
+		       ? -1
+		       : gw_channel_check_compressed(job->ch, err);
 }
 
 static void restore_done(struct gw_job *job, int ret, struct gw_error *err)
@@ -46,5 +49,6 @@ int gw_process_restore(struct gw_process *p, struct gw_channel *in, struct gw_er
 		gw_job_free(job);
 		return -1;
 	}
+	p->arriving = true;
 	return gw_job_start(job, err);
 }

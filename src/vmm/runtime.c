@@ -321,14 +321,3 @@ int gw_runtime_connect(struct gw_runtime *rt, const char *name, struct gw_error 
 	close(fd);
 	return -1;
 }
-
-int gw_runtime_open_log(struct gw_runtime *rt, const char *name, struct gw_error *err)
-{
-	struct file_name f = file_of(name, ".log");
-	int fd = openat(rt->fd, f.text, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW,
-			0600);
-
-	if (fd < 0)
-		return gw_fail_errno(err, "cannot open the log %s/%s", rt->path, f.text);
-	return fd;
-}

@@ -58,7 +58,4 @@ void gw_runtime_free_list(char **names, size_t n);
 /* Connects to the control socket of a running domain; GW_REFUSED if there is none of that name. */
 int gw_runtime_connect(struct gw_runtime *rt, const char *name, struct gw_error *err);
 
-/* NAME.log, opened for appending with mode 0600. */
-int gw_runtime_open_log(struct gw_runtime *rt, const char *name, struct gw_error *err);
-
 #endif

@@ -9,6 +9,7 @@
 #include "base/util.h"
 #include "format/xl/file.h"
 #include "hypervisor/control.h"
+#include "vmm/domain.h"
 #include "vmm/outgoing.h"
 
 static int write_header(struct gw_channel *ch, const struct gw_config *config, struct gw_error *err)
@@ -49,7 +50,11 @@ static void save_done(struct gw_job *job, int ret, struct gw_error *err)
 {
 	struct gw_process *p = job->process;
 
-	if (ret < 0 || !job->owner || p->destroy_wanted) {
+	if ((ret < 0 || p->destroy_wanted) && gw_process_is_gone(p, err)) {
+		gw_session_fail(job->owner, "save", err);
+		return;
+	}
+	if (ret < 0 || !job->owner) {
 		resume_domain(p, &job->toolstack);
 		if (ret < 0) {
 			gw_domain_error_add_state(err, p->paused);
@@ -73,6 +78,27 @@ static const struct gw_job_kind save_kind = {
 	.done = save_done,
 };
 
+/*
+ * A guest that its owner paused cannot suspend itself, and what is saved of it then only godwit
+ * restores. A PV guest is asked all the same, and so is one on a host that runs nothing: it is as
+ * its image left it.
+ */
+static int check_paused(const struct gw_process *p, struct gw_outgoing *out, struct gw_error *err)
+{
+	struct gw_domain_toolstack *toolstack = &out->job.toolstack;
+
+	if (!p->paused || out->static_only || toolstack->force ||
+	    p->config.type == GW_GUEST_X86_PV || p->host->ops->never_runs)
+		return 0;
+	toolstack->force = toolstack->may_force;
+	if (toolstack->force)
+		return 0;
+	return gw_fail(
+		err, GW_REFUSED,
+		"%s is paused and its guest cannot suspend itself, so that only godwit could restore the image: resume it first, or --allow-forced saves it all the same",
+		p->claim.name);
+}
+
 int gw_save_request(struct gw_process *p, struct gw_session *s, const json_t *message,
 		    struct gw_error *err)
 {
@@ -80,10 +106,10 @@ int gw_save_request(struct gw_process *p, struct gw_session *s, const json_t *me
 
 	if (!out)
 		return -1;
-	/* A guest that its owner paused cannot suspend itself. A PV guest has to: it is asked all
-	 * the same. */
-	if (p->paused && p->config.type != GW_GUEST_X86_PV)
-		out->job.toolstack.force = true;
+	if (check_paused(p, out, err) < 0) {
+		gw_job_free(&out->job);
+		return -1;
+	}
 	return gw_job_start(&out->job, err);
 }
 

@@ -50,6 +50,8 @@ struct gw_process {
 
 	/* Either thread, at any time. */
 	_Atomic(enum gw_phase) phase;
+	/* The guest has shut down, and not to be saved. Set by the vCPU's thread. */
+	atomic_bool guest_ended;
 
 	/*
 	 * Guarded by lock. While an operation runs, its thread takes the lock to write them and the
@@ -75,6 +77,8 @@ struct gw_process {
 	bool cancel_seen;	    /* args.cancel was acted upon */
 	uint64_t console_pos;	    /* position of the copy to args.console_fd */
 	bool announced;		    /* in_place was called */
+	bool arriving;		    /* a restore or a receive runs: its progress is shown, and
+				     * the guest's output waits */
 	char *wanted_name; /* of a domain that arrived as NAME--incoming: the name that it takes
 			      when the source has released it; or NULL */
 	uint64_t wanted_until_ns; /* time when it stops waiting for that */

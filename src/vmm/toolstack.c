@@ -36,6 +36,10 @@ static int do_suspend(void *opaque, struct gw_error *err)
 		return gw_fail(
 			err, GW_GUEST,
 			"the guest never announced how to ask it to suspend, and a PV guest cannot be paused by force");
+	if (!ts->may_force)
+		return gw_fail(
+			err, GW_REFUSED,
+			"the guest never announced how to ask it to suspend, and of a guest that is paused by force only godwit could restore the image: --allow-forced saves it all the same");
 	gw_logf(&ts->log, GW_LOG_WARNING,
 		"the guest never announced how to ask it to suspend: it is paused by force, and only godwit can restore the image");
 	return force_pause(ts, err);

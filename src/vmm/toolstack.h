@@ -20,7 +20,8 @@ struct gw_domain_toolstack {
 	struct gw_domain *domain;
 	const struct gw_cancel *cancel;
 	int suspend_timeout_ms;
-	bool force; /* pause it without asking the guest */
+	bool force;	/* pause it without asking the guest */
+	bool may_force; /* the same if the guest cannot be asked: only godwit can restore that */
 	struct gw_log log;
 
 	/* How it was stopped: at most one of them. */

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/util.h"
+#include "hypervisor/domain.h"
 #include "xl/xl.h"
 
 static void message(struct xentoollog_logger *logger, xentoollog_level level, int errnoval,
@@ -134,16 +135,23 @@ int gw_xl_config(struct gw_xl *xl, uint32_t domid, libxl_domain_config *config, 
 int gw_xl_resume(struct gw_xl *xl, uint32_t domid, struct gw_error *err)
 {
 	libxl_dominfo info;
-	bool suspended;
-	int rc;
+	bool suspended, ended;
+	int rc, reason;
 
 	libxl_dominfo_init(&info);
 	rc = libxl_domain_info(xl->ctx, &info, domid);
 	suspended =
 		rc == 0 && info.shutdown && info.shutdown_reason == LIBXL_SHUTDOWN_REASON_SUSPEND;
+	ended = rc == 0 && info.shutdown && !suspended;
+	reason = rc == 0 ? (int)info.shutdown_reason : -1;
 	libxl_dominfo_dispose(&info);
+	if (rc == ERROR_DOMAIN_NOTFOUND)
+		return gw_fail(err, GW_GONE, "it was destroyed");
 	if (rc != 0)
-		return gw_xl_fail(xl, rc, err, "domain %u is gone", domid);
+		return gw_xl_fail(xl, rc, err, "looking up domain %u", domid);
+	if (ended)
+		return gw_fail(err, GW_GONE, "the guest %s",
+			       gw_shutdown_words((enum gw_shutdown_reason)reason));
 	rc = suspended ? libxl_domain_resume(xl->ctx, domid, 1, NULL) : 0;
 	return rc ? gw_xl_fail(xl, rc, err, "resuming domain %u", domid) : 0;
 }

@@ -98,16 +98,18 @@ static int carry(struct outgoing *o, struct gw_channel *out, struct gw_report *r
 	return rc;
 }
 
-/* After a failure: the domain runs on, whatever of it was done. Adds that to err. Returns -1. */
+/* After a failure: the domain runs on, whatever of it was done, unless it has ended. Adds that to
+ * err. Returns -1. */
 static int go_on(struct outgoing *o, struct gw_error *err)
 {
 	struct gw_error why = GW_ERROR_INIT;
 
 	if (gw_xl_resume(&o->xl, o->domid, &why) == 0)
-		gw_fail_more(err, "; %s runs on here", o->name);
-	else
-		gw_fail_more(err, "; %s stays suspended here: %.200s", o->name, why.text);
-	return -1;
+		return gw_fail_more(err, "; %s runs on here", o->name);
+	if (why.code != GW_GONE)
+		return gw_fail_more(err, "; %s stays suspended here: %.200s", o->name, why.text);
+	gw_error_clear(err);
+	return gw_fail(err, GW_GONE, "%s: %s; it is gone", o->name, why.text);
 }
 
 static int write_header(struct outgoing *o, struct gw_channel *out, struct gw_error *err)

@@ -124,7 +124,7 @@ static void replaces_only_when_finished(void **state)
 	put("image", "old");
 	ch = create("image", "new");
 	assert_holds("image", "old");
-	assert_int_equal(count_files(), 2);
+	assert_int_equal(count_files(), 1);
 	gw_channel_close(ch);
 	assert_holds("image", "old");
 	assert_int_equal(count_files(), 1);

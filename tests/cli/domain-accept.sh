@@ -124,7 +124,7 @@ assert_state other running
 runs_on "$GODWIT" restore -d --name tpvh xend.32
 runs_on "$GODWIT" restore -d - <xend.64
 run_expect 0 "$GODWIT" restore -d --paused xend.64
-run_expect 0 "$GODWIT" save tpvh again.save
+run_expect 0 "$GODWIT" save --allow-forced tpvh again.save
 run_expect 0 "$GODWIT" inspect again.save
 out_has "Name          tpvh"
 out_has "UUID          0e2d4a44-5c1c-9d5b-27f3-6fbc6ec4d14f"

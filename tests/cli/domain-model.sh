@@ -21,7 +21,7 @@ done
 
 # A PV guest that its owner paused takes its suspend steps all the same; by force it is not saved.
 run_expect 0 "$GODWIT" -c memory: restore -d --paused pv.save
-run_expect 3 "$GODWIT" save --force-pause tpv no.save
+run_expect 1 "$GODWIT" save --force-pause tpv no.save
 err_has "a PV guest has to suspend itself"
 [ ! -e no.save ] || fail "there is an image"
 assert_state tpv paused

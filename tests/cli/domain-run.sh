@@ -62,7 +62,7 @@ until_true 5 test -s followed
 run_expect 0 "$GODWIT" destroy g1
 until_true 5 test ! -d "/proc/$follower"
 assert_state g1 ""
-grep -q destroyed run/g1.log || fail "no line in the log: $(cat run/g1.log)"
+[ ! -e run/g1.log ] || fail "the log of a domain that was destroyed stays: $(cat run/g1.log)"
 guest g2
 kill -9 "$(domain_ids)"
 until_true 5 test ! -e run/g2.sock -o -z "$(domain_ids)"

@@ -22,8 +22,17 @@ done
 # Paused afterwards, and saved while paused.
 run_expect 0 "$GODWIT" save --paused tpvh a.save
 assert_state tpvh paused
-run_expect 0 "$GODWIT" save --keep-running tpvh a.save
+cp a.save before
+run_expect 1 "$GODWIT" save --keep-running tpvh a.save
+err_has "tpvh is paused and its guest cannot suspend itself"
+err_has "--allow-forced"
+cmp a.save before || fail "a save that was refused has changed the old file"
 assert_state tpvh paused
+run_expect 0 "$GODWIT" save --static-only tpvh static.save
+run_expect 0 "$GODWIT" save --allow-forced --keep-running tpvh forced.save
+assert_state tpvh paused
+run_expect 0 "$GODWIT" verify forced.save
+out_has "the guest was paused by force"
 run_expect 0 "$GODWIT" resume tpvh
 assert_state tpvh running
 run_expect 2 "$GODWIT" save --paused --keep-running tpvh a.save
@@ -141,3 +150,21 @@ run_expect 2 "$GODWIT" restore stream
 xz -0 <stream >stream.xz
 run_expect 0 "$GODWIT" restore -d --name bare stream.xz
 assert_state bare running
+run_expect 0 "$GODWIT" destroy bare
+
+# A guest that never announced how to ask it.
+guest deaf "pages=16 listen=0"
+for live in "" --live; do
+	run_expect 1 "$GODWIT" save $live -k deaf deaf.save
+	err_has "never announced how to ask it to suspend"
+	err_has "--allow-forced"
+	err_has "runs on here"
+	assert_state deaf running
+	[ ! -e deaf.save ] || fail "a save that was refused has left a file"
+done
+run_expect 0 "$GODWIT" save --allow-forced deaf deaf.save
+run_expect 0 "$GODWIT" restore -d deaf.save
+run_expect 0 "$GODWIT" save --force-pause deaf deaf.save
+receiver
+run_expect 0 "$GODWIT" restore -d deaf.save
+run_expect 0 "$GODWIT" migrate deaf "$address"

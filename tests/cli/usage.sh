@@ -93,3 +93,31 @@ exec 8<>pipe 9>pipe 8<&-
 [ $? -eq 3 ] || fail "a pipe without reader"
 err_has "Broken pipe"
 exec 9>&-
+
+# Files of other programs: every verb that reads an image names the format.
+foreign()
+{
+	local name=$1 verb
+	{ printf "$2"; head -c 100 /dev/zero; } >foreign
+	for verb in "verify foreign" "convert foreign foreign.out" "export --raw foreign foreign.out" "diff foreign foreign" \
+		"restore --name foreign foreign"; do
+		GODWIT_RUNTIME_DIR=$tmp/run "$GODWIT" $verb >out 2>err
+		[ $? != 0 ] || fail "accepted: $verb"
+		grep -qF "$name: this version does not read it" out err || fail "$verb does not name a $name: $(cat out err)"
+	done
+	run_expect 1 "$GODWIT" inspect foreign
+	out_has "$name"
+	[ ! -e foreign.out ] || fail "a file is left"
+}
+foreign "QEMU migration stream" 'QEVM\0\0\0\3'
+foreign "libvirt save file" 'LibvirtQemudSave'
+foreign "incomplete libvirt save file" 'LibvirtQemudPart'
+foreign "libvirt save file of a Xen domain" 'libvirt-xml\n \0 \r'
+foreign "ELF file" '\177ELF\2\1\1'
+
+# ./dev of the source tree: the list has exactly its jobs, and no terminal's escapes go into a pipe.
+dev=$here/../../dev
+run_expect 0 "$dev" help
+[ "$(sed -n 's/^  \([a-z-]*\) .*/\1/p' out | sort)" = "$(sed -n 's/^cmd_\([a-z_-]*\)().*/\1/p' "$dev" | tr _ - | sort)" ] ||
+	fail "other jobs than those of dev"
+! grep -q $'\033' out err || fail "escapes in a pipe"

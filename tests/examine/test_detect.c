@@ -25,6 +25,9 @@ static void knows_magics(void **unused)
 	assert_int_equal(gw_detect(ones, 7), GW_FILE_UNKNOWN);
 	assert_int_equal(gw_detect("QEVM\0\0\0\3", 8), GW_FILE_QEMU);
 	assert_int_equal(gw_detect("LibvirtQemudSave", 16), GW_FILE_LIBVIRT);
+	assert_int_equal(gw_detect("LibvirtQemudPart", 16), GW_FILE_LIBVIRT_PART);
+	assert_int_equal(gw_detect("LibvirtQemudPar", 15), GW_FILE_UNKNOWN);
+	assert_int_equal(gw_detect("libvirt-xml\n \0 \r", 16), GW_FILE_LIBVIRT_XEN);
 	assert_int_equal(gw_detect("\177ELF\2\1\1\0", 8), GW_FILE_ELF);
 	assert_int_equal(gw_detect("some text that is no image at all", 33), GW_FILE_UNKNOWN);
 }

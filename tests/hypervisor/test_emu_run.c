@@ -127,8 +127,8 @@ static void wakes_blocked_guests(void **state)
 	pthread_mutex_unlock(&told.lock);
 	assert_ok(gw_domain_info(g->d, &info, &err), &err);
 	assert_int_equal(info.shutdown, GW_SHUTDOWN_POWEROFF);
-	assert_fails(gw_control_suspend(g->d->control, 100, NULL, &err), &err, GW_GUEST,
-		     "has shut down");
+	assert_fails(gw_control_suspend(g->d->control, 100, NULL, &err), &err, GW_GONE,
+		     "the guest powered itself off instead of suspending");
 	guest_free(g);
 }
 

@@ -39,7 +39,13 @@ static bool fails(struct gw_domain *d, const char *what, struct gw_error *err)
 
 static int info(struct gw_domain *d, struct gw_domain_info *i, struct gw_error *err)
 {
-	return FORWARD(d, info, err, i);
+	struct faulty *f = of(d);
+	int rc = FORWARD(d, info, err, i);
+
+	f->looks++;
+	if (rc == 0 && f->ends_at && f->looks >= f->ends_at)
+		i->shutdown = f->end;
+	return rc;
 }
 
 static int nr_pfns(struct gw_domain *d, uint64_t *nr, struct gw_error *err)

@@ -22,7 +22,10 @@ struct faulty {
 	uint64_t unlogged;	 /* a pfn that log-dirty never reports; 0: none */
 	uint64_t types_asked;	 /* gfns whose types were asked for */
 	bool dirties;		 /* new pages hold old contents */
-	uint8_t first_type;	 /* type of the first page of each call; 0: the real one */
+	unsigned looks;		 /* calls of info, so far */
+	unsigned ends_at; /* number of the look from which on the guest has shut down; 0: never */
+	enum gw_shutdown_reason end; /* the reason of that */
+	uint8_t first_type;	     /* type of the first page of each call; 0: the real one */
 	/* Called at each request for page types; a guest may run here. NULL: nothing. */
 	void (*step)(void *opaque, struct gw_domain *inner);
 	/* Called before each map. NULL: nothing. */

@@ -280,9 +280,63 @@ static void test_vanishes_although_suspended(void **state)
 	faulty_free(f);
 }
 
+static int count_suspend(void *owner, struct gw_error *err)
+{
+	++*(unsigned *)owner;
+	return gw_fail(err, GW_GUEST, "a guest that has shut down is not asked");
+}
+
+/*
+ * A guest that shuts down while it is sent: no further page is sent, and the guest is not asked to
+ * suspend. It is noticed after the first batch, and in the pause that follows it, which would take
+ * an hour here.
+ */
+static void test_guest_ends(void **state)
+{
+	static const struct {
+		enum gw_shutdown_reason reason;
+		unsigned look;
+		const char *words;
+	} ends[] = {
+		{GW_SHUTDOWN_POWEROFF, 1, "powered itself off"},
+		{GW_SHUTDOWN_REBOOT, 1, "asked for a reboot"},
+		{GW_SHUTDOWN_CRASH, 1, "crashed"},
+		{GW_SHUTDOWN_CRASH, 3, "crashed"},
+		{(enum gw_shutdown_reason)4, 2, "shut down"},
+	};
+
+	for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++) {
+		struct faulty *f = sparse_domain();
+		struct gw_error err = GW_ERROR_INIT;
+		struct gw_buffer image = {0};
+		struct gw_channel *out = bytes_sink("saved", &image);
+		unsigned asked = 0;
+		struct gw_toolstack ts = {.head = GW_TABLE_HEAD(struct gw_toolstack),
+					  .owner = &asked,
+					  .suspend = count_suspend};
+		struct gw_save_args args = {.domain = &f->base,
+					    .out = out,
+					    .toolstack = &ts,
+					    .live = true,
+					    .precopy = {.bandwidth = ends[i].look > 1 ? 1000 : 0}};
+
+		f->ends_at = ends[i].look;
+		f->end = ends[i].reason;
+		assert_fails(gw_save_image(&args, NULL, &err), &err, GW_GONE, ends[i].words);
+		assert_int_equal(asked, 0);
+		assert_int_equal(contents_of(&image).records, 1);
+		assert_false(f->logging);
+		assert_int_equal(f->mapped, 0);
+		gw_channel_close(out);
+		gw_buffer_free(&image);
+		faulty_free(f);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_guest_ends),
 		cmocka_unit_test(test_hole),
 		cmocka_unit_test(test_windows),
 		cmocka_unit_test(test_vanishes_after_it_was_sent),

@@ -95,7 +95,7 @@ static void exit_statuses(FILE *to, const char *bad)
 	status(to, GW_EXIT_FAILED,
 	       "The operation failed. The message gives the state of the domain, if there is one.");
 	status(to, GW_EXIT_CANCELLED,
-	       "Cancelled with SIGINT or SIGTERM. The domain runs on where it was.");
+	       "Cancelled with SIGINT, SIGTERM or SIGHUP. The domain runs on where it was.");
 }
 
 static void examples(FILE *to, const struct gw_example *list)

@@ -11,6 +11,7 @@
 #include <godwit/guest.h>
 
 #include "base/bytes.h"
+#include "base/util.h"
 #include "channel/offset_io.h"
 
 /* struct elf_prstatus of Linux, for x86-64 and for i386. */
@@ -20,8 +21,6 @@
 #define PRSTATUS32_SIZE 144u
 #define PRSTATUS32_PID	24u
 #define PRSTATUS32_REGS 72u
-
-#define SEGMENTS_MAX (PN_XNUM - 1u)
 
 /* The registers of i386 in the order of its user_regs_struct. */
 static const uint8_t regs32[] = {
@@ -33,7 +32,7 @@ static const uint8_t regs32[] = {
 struct core {
 	bool wide; /* ELF64 */
 	struct gw_buffer notes, headers;
-	size_t segments;
+	size_t segments; /* from PN_XNUM on in a section header: "extended numbering" of elf(5) */
 	uint64_t first, pfns; /* a run of populated pfns that is not in headers yet; pfns 0: none */
 	struct gw_error *err;
 	bool failed;
@@ -113,11 +112,6 @@ static int end_run(struct core *c)
 	if (!c->pfns)
 		return 0;
 	c->pfns = 0;
-	if (c->segments == SEGMENTS_MAX)
-		return gw_fail(
-			c->err, GW_UNSUPPORTED,
-			"the memory has more than %u runs of pages, which an ELF core cannot hold; a raw export can",
-			SEGMENTS_MAX - 1);
 	return add_header(c, &s, c->err);
 }
 
@@ -137,6 +131,16 @@ static bool add_run(void *opaque, const struct gw_map_run *run)
 	return true;
 }
 
+static bool is_extended(const struct core *c)
+{
+	return c->segments >= PN_XNUM;
+}
+
+static size_t section_size(const struct core *c)
+{
+	return c->wide ? sizeof(Elf64_Shdr) : sizeof(Elf32_Shdr);
+}
+
 static void encode_header(const struct core *c, uint64_t headers_at, uint8_t *raw)
 {
 	static const uint8_t ident[EI_NIDENT] = {ELFMAG0,    ELFMAG1,	  ELFMAG2,   ELFMAG3,
@@ -154,7 +158,24 @@ static void encode_header(const struct core *c, uint64_t headers_at, uint8_t *ra
 		gw_put_le32(raw + 28, (uint32_t)headers_at);
 	gw_put_le16(sizes + 4, c->wide ? sizeof(Elf64_Ehdr) : sizeof(Elf32_Ehdr));
 	gw_put_le16(sizes + 6, c->wide ? sizeof(Elf64_Phdr) : sizeof(Elf32_Phdr));
-	gw_put_le16(sizes + 8, (uint16_t)c->segments);
+	gw_put_le16(sizes + 8, (uint16_t)GW_MIN(c->segments, (size_t)PN_XNUM));
+	if (!is_extended(c))
+		return;
+	if (c->wide)
+		gw_put_le64(raw + 40, headers_at + c->headers.len);
+	else
+		gw_put_le32(raw + 32, (uint32_t)(headers_at + c->headers.len));
+	gw_put_le16(sizes + 10, (uint16_t)section_size(c));
+	gw_put_le16(sizes + 12, 1);
+}
+
+/* After the program headers: the first section, whose sh_info is their number. */
+static int add_section(struct core *c, struct gw_error *err)
+{
+	uint8_t raw[sizeof(Elf64_Shdr)] = {0};
+
+	gw_put_le32(raw + (c->wide ? 44 : 28), (uint32_t)c->segments);
+	return gw_buffer_append(&c->headers, raw, section_size(c), err);
 }
 
 static int build(struct core *c, const struct gw_memory_map *map,
@@ -175,8 +196,10 @@ static int build(struct core *c, const struct gw_memory_map *map,
 /* ELF32 has room for nothing behind 4 GiB. */
 static bool needs_wide(const struct gw_export_vcpus *vcpus, uint64_t memory_end)
 {
-	/* More than any notes and program headers take. */
-	if (memory_end + gw_export_nr_vcpus(vcpus) * 256 + PN_XNUM * sizeof(Elf32_Phdr) >=
+	/* More than any notes and headers take: between two runs is a page that is in none. */
+	uint64_t segments = memory_end / (2 * GW_PAGE_SIZE) + 4;
+
+	if (memory_end + gw_export_nr_vcpus(vcpus) * 256 + segments * sizeof(Elf32_Phdr) >=
 	    UINT32_MAX)
 		return true;
 	for (size_t i = 0; i < gw_export_nr_vcpus(vcpus); i++) {
@@ -197,6 +220,10 @@ int gw_export_core(int fd, const struct gw_memory_map *map, const struct gw_expo
 
 	if (rc == 0) {
 		encode_header(&c, headers_at, header);
+		if (is_extended(&c))
+			rc = add_section(&c, err);
+	}
+	if (rc == 0) {
 		rc = gw_pwrite_all(fd, *end, c.notes.data, c.notes.len, GW_EXPORT_OUTPUT, err);
 	}
 	if (rc == 0)

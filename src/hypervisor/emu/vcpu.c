@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/util.h"
+#include "hypervisor/domain.h"
 #include "hypervisor/emu/domain.h"
 
 /* How often a request to suspend is repeated that the guest has not answered. */
@@ -160,6 +161,13 @@ static int wait_shutdown(struct gw_emu *e, unsigned port, int timeout_ms,
 	return gw_cancel_wait(cancel, e->shutdown_fd, POLLIN, timeout_ms, err);
 }
 
+/* Fails: the guest has shut down, and not to be saved. The vCPU has stopped. */
+static int fail_ended(const struct gw_emu *e, enum gw_shutdown_reason reason, struct gw_error *err)
+{
+	return gw_fail(err, GW_GONE, "the guest %s instead of suspending%s%s",
+		       gw_shutdown_words(reason), e->crash[0] ? ": " : "", e->crash);
+}
+
 static int wait_suspended(struct gw_emu *e, unsigned port, int timeout_ms,
 			  const struct gw_cancel *cancel, struct gw_error *err)
 {
@@ -181,12 +189,13 @@ static int wait_suspended(struct gw_emu *e, unsigned port, int timeout_ms,
 		gw_error_clear(err);
 		return 1;
 	}
+	if (reason != GW_SHUTDOWN_NONE) {
+		/* Even if the wait was cancelled: the domain has ended. */
+		gw_error_clear(err);
+		return fail_ended(e, reason, err);
+	}
 	if (rc < 0)
 		return -1;
-	if (reason != GW_SHUTDOWN_NONE)
-		return gw_fail(err, GW_GUEST,
-			       "domain %u shut down (reason %d) instead of suspending%s%s",
-			       e->d.domid, reason, e->crash[0] ? ": " : "", e->crash);
 	return gw_fail(err, GW_GUEST, "domain %u did not suspend within %d ms of being asked",
 		       e->d.domid, timeout_ms);
 }
@@ -202,8 +211,7 @@ int gw_emu_suspend(struct gw_emu *e, int timeout_ms, const struct gw_cancel *can
 	if (e->shutdown == GW_SHUTDOWN_SUSPEND && !e->running)
 		rc = 1;
 	else if (e->shutdown != GW_SHUTDOWN_NONE)
-		rc = gw_fail(err, GW_GUEST, "domain %u has shut down (reason %d)%s%s", e->d.domid,
-			     e->shutdown, e->crash[0] ? ": " : "", e->crash);
+		rc = fail_ended(e, e->shutdown, err);
 	else if (port && e->pauses)
 		rc = gw_fail(err, GW_BUSY, "domain %u is paused and cannot answer", e->d.domid);
 	else if (port)

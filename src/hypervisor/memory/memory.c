@@ -3,6 +3,7 @@
  * The memory backend's host and its domains' life. Memory is in frames.c, each kind of guest
  * in its own file.
  */
+#include "hypervisor/domain.h"
 #include "hypervisor/memory/memory.h"
 
 #include <inttypes.h>
@@ -161,11 +162,10 @@ static int suspend(struct gw_control *c, int timeout_ms, const struct gw_cancel 
 		return gw_fail(err, GW_CANCELLED, "cancelled while suspending domain %u",
 			       c->domain->domid);
 	gw_memory_lock(m);
-	if (m->shutdown != GW_SHUTDOWN_NONE && m->shutdown != GW_SHUTDOWN_SUSPEND) {
+	if (gw_shutdown_is_end(m->shutdown)) {
 		gw_memory_unlock(m);
-		return gw_fail(err, GW_GUEST,
-			       "domain %u has shut down: it cannot suspend itself any more",
-			       c->domain->domid);
+		return gw_fail(err, GW_GONE, "the guest %s instead of suspending",
+			       gw_shutdown_words(m->shutdown));
 	}
 	if (m->shutdown == GW_SHUTDOWN_NONE) {
 		if (m->on_suspend)

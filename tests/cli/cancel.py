@@ -22,7 +22,7 @@ import time
 GODWIT, GUESTS, DATA = (os.environ[name] for name in ("GODWIT", "GODWIT_GUESTS", "GODWIT_TEST_DATA"))
 HERE = pathlib.Path(__file__).resolve().parent
 SOON_S = 0.05
-SLACK = 5  # a command that is told to stop also has to be given a processor
+SLACK = 5  # a command that has to stop needs a processor, too
 ATTEMPTS = 4  # the machine may be busy with other work, so the best counts
 WAIT_S = 60
 HELLO, STATIC_END, ACCEPT, READY, YOURS = 1, 4, 5, 8, 9

@@ -23,7 +23,7 @@ const struct gw_verb gw_verb_resume = {
 		"Resumes a domain that was paused, or started with --paused.\n\n"
 		"If the connection of a migration fails during the handover, both copies stay paused, "
 		"because neither side can know which of them may run. --claim resumes this copy: make "
-		"sure that the other one is destroyed, or never claimed.",
+		"sure first that the other one is gone, or is listed as undecided and is never claimed.",
 	.options =
 		(const struct gw_option[]){
 			{"claim", 0, GW_KIND_FLAG,

@@ -13,7 +13,8 @@
 #include "format/xl/file.h"
 #include "migrate/frames_internal.h"
 
-#define ABORT_MS  1000 /* limit on silence while ERROR or CANCEL is sent */
+#define ABORT_MS  1000 /* limit on silence while ERROR is sent */
+#define CANCEL_MS 20   /* and CANCEL: who cancels waits for its end */
 #define LINGER_MS 3000 /* time for the peer to read it and close */
 
 static const char *const names[] = {
@@ -319,7 +320,7 @@ void gw_frames_abort(struct gw_frames *f, const struct gw_error *why, bool wait_
 	bool cancelled = why->code == GW_CANCELLED;
 
 	gw_channel_set_cancel(f->ch, NULL);
-	gw_channel_set_silence(f->ch, ABORT_MS);
+	gw_channel_set_silence(f->ch, cancelled ? CANCEL_MS : ABORT_MS);
 	if (!f->partial_frame &&
 	    gw_frames_send(f, cancelled ? GW_FRAME_CANCEL : GW_FRAME_ERROR, why->text,
 			   cancelled ? 0 : strlen(why->text), NULL) == 0 &&

@@ -94,9 +94,9 @@ void gw_frames_watch_peer(struct gw_frames *f, bool on);
 
 /*
  * Sends the reason before the connection is closed for a failure: CANCEL for GW_CANCELLED, else
- * ERROR with the text of why. Ignores the cancel token and all failures; waits at most 1 s. With
- * linger it then reads and discards for at most 3 s until the peer closes: a socket that is closed
- * with unread input would drop the frame.
+ * ERROR with the text of why. Ignores the cancel token and all failures; waits at most 1 s for
+ * room, 20 ms for CANCEL. With linger it then reads and discards for at most 3 s until the peer
+ * closes: a socket that is closed with unread input would drop the frame.
  */
 void gw_frames_abort(struct gw_frames *f, const struct gw_error *why, bool linger);
 

@@ -25,6 +25,7 @@ struct receiver {
 	struct gw_buffer config; /* the body of CONFIG */
 	bool refused;		 /* REFUSE was sent: no ERROR follows */
 	bool mine_sent;		 /* MINE may have been sent */
+	bool released;		 /* RELEASE came: the sender had MINE */
 	struct gw_error header;	 /* the owner's reason against the image's header */
 	uint64_t switchover_ns;	 /* when SWITCHOVER arrived */
 	struct gw_running running;
@@ -242,7 +243,19 @@ static int take_over(struct receiver *r, struct gw_error *err)
 	r->mine_sent = true;
 	if (gw_frames_send(&r->frames, GW_FRAME_MINE, NULL, 0, err) < 0)
 		return -1;
-	return gw_frames_expect(&r->frames, GW_FRAME_RELEASE, NULL, err);
+	if (gw_frames_expect(&r->frames, GW_FRAME_RELEASE, NULL, err) < 0)
+		return -1;
+	r->released = true;
+	return 0;
+}
+
+/*
+ * True if this side may say why it gives up. A sender without MINE takes CANCEL and ERROR for a
+ * refusal and resumes its domain: neither may reach it while the copy here can still be claimed.
+ */
+static bool may_abort(const struct receiver *r)
+{
+	return !r->refused && !r->frames.peer_aborted && (!r->mine_sent || r->released);
 }
 
 static int run(struct receiver *r, enum gw_outcome *outcome, struct gw_error *err)
@@ -302,7 +315,7 @@ int gw_migrate_receive(struct gw_channel *ch, const struct gw_receiver *receiver
 	if (rc < 0) {
 		if (r.mine_sent)
 			*outcome = GW_OUTCOME_UNKNOWN;
-		if (!r.refused && !r.frames.peer_aborted)
+		if (may_abort(&r))
 			gw_frames_abort(&r.frames, err, true);
 	}
 	if (*outcome == GW_OUTCOME_SOURCE)

@@ -202,6 +202,22 @@ static void complete_report(const struct sender *s, const struct gw_running *run
 	r->total_ns += wait_ns;
 }
 
+/* Without MINE, RELEASE was never sent, and without RELEASE the receiver's copy does not run. */
+static int fail_unknown(const struct sender *s, const struct gw_error *why, struct gw_error *err)
+{
+	enum gw_code code = why->code == GW_CANCELLED ? GW_PEER : why->code;
+
+	if (s->acknowledged)
+		return gw_fail(
+			err, code,
+			"%s; the connection failed while the domain was handed over: it stays paused here, and may run at the receiver: look there, then decide on one side",
+			why->text);
+	return gw_fail(
+		err, code,
+		"%s; the connection failed while the domain was handed over: it stays paused here, and a copy at the receiver stays paused, too: decide on one side",
+		why->text);
+}
+
 /*
  * The commit window. If ERROR or CANCEL comes instead of MINE, the receiver has destroyed its copy.
  * After any other failure the owner is not known.
@@ -224,10 +240,7 @@ static int commit(struct sender *s, enum gw_outcome *outcome, struct gw_error *e
 		gw_operation_commit_window(s->op, false, NULL);
 		return gw_fail_as(err, &why);
 	}
-	return gw_fail(
-		err, why.code == GW_CANCELLED ? GW_PEER : why.code,
-		"%s; the connection failed while the domain was handed over, so that it is not known which side has it: it stays paused here, and one command on one side decides",
-		why.text);
+	return fail_unknown(s, &why, err);
 }
 
 int gw_migrate_send(struct gw_channel *ch, const struct gw_migration_offer *offer,

@@ -81,6 +81,7 @@ int gw_conn_receive(struct gw_conn *conn, struct gw_error *err)
 	if (n < 0)
 		return gw_fail_errno(err, "a control connection");
 	keep_fds(conn, &msg);
+	conn->fds_lost |= (msg.msg_flags & MSG_CTRUNC) != 0;
 	conn->in.len += (size_t)n;
 	return n > 0;
 }

@@ -25,6 +25,7 @@ struct gw_conn {
 	size_t out_pos; /* bytes of out already sent */
 	int fds[GW_CONN_FDS_MAX];
 	unsigned nr_fds;
+	bool fds_lost; /* some came for which this process had no room: it has too many open */
 };
 
 /* Takes the descriptor over. */

@@ -7,8 +7,11 @@
 #include <stdlib.h>
 
 #include "base/buffer.h"
+#include "base/clock.h"
 #include "base/util.h"
 #include "vmm/domain.h"
+
+#define ANSWER_MS 25 /* a job that is cancelled has ended by then, as a rule */
 
 struct gw_job *gw_job_new(struct gw_process *p, const struct gw_job_kind *kind,
 			  struct gw_channel *ch, struct gw_error *err)
@@ -72,7 +75,31 @@ void gw_job_finish(struct gw_process *p)
 
 int gw_job_cancel(struct gw_process *p, struct gw_error *err)
 {
-	return p->job ? gw_operation_cancel(p->job->op, err) : 0;
+	if (!p->job)
+		return 0;
+	if (gw_operation_cancel(p->job->op, err) < 0)
+		return -1;
+	if (!p->job->cancelled_ms)
+		p->job->cancelled_ms = gw_clock_ms();
+	return 0;
+}
+
+bool gw_job_owes_answer(const struct gw_process *p)
+{
+	return p->job && p->job->cancelled_ms && p->job->owner && !p->destroy_wanted;
+}
+
+void gw_job_answer_cancel(struct gw_process *p)
+{
+	struct gw_error err = GW_ERROR_INIT;
+
+	if (!gw_job_owes_answer(p) || gw_clock_ms() - p->job->cancelled_ms < ANSWER_MS)
+		return;
+	gw_fail(&err, GW_CANCELLED,
+		"cancelled; a call that cannot be interrupted has not returned yet: when it has, the domain %s here",
+		p->paused ? "stays paused" : "runs on");
+	gw_session_fail(p->job->owner, p->job->kind->name, &err);
+	p->job->owner = NULL;
 }
 
 void gw_job_report_progress(struct gw_process *p)

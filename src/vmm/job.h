@@ -43,6 +43,7 @@ struct gw_job {
 	/* The client that requested it, and cancels it by disconnecting; NULL: the process's
 	 * start. */
 	struct gw_session *owner;
+	uint64_t cancelled_ms; /* gw_clock_ms() of the first cancel that was obeyed; 0: none */
 };
 
 /* A zeroed struct of kind->size that begins with its job. Takes ch over, also on failure (NULL with
@@ -57,6 +58,13 @@ int gw_job_start(struct gw_job *job, struct gw_error *err);
 void gw_job_finish(struct gw_process *p);
 /* Asks p->job to give up. 0, or -1 with GW_TOO_LATE; 0 as well if there is no job. */
 int gw_job_cancel(struct gw_process *p, struct gw_error *err);
+/* True if the owner of a cancelled p->job has no answer yet. */
+bool gw_job_owes_answer(const struct gw_process *p);
+/*
+ * A call that cannot be interrupted, as a write to a disk that hangs, keeps a cancelled job from
+ * ending. After a moment its owner is answered all the same; the job ends when that call returns.
+ */
+void gw_job_answer_cancel(struct gw_process *p);
 /* Publishes the progress of p->job to its owner. */
 void gw_job_report_progress(struct gw_process *p);
 

@@ -80,7 +80,13 @@ struct gw_outgoing *gw_outgoing_new(struct gw_process *p, struct gw_session *s,
 	bool allow_loss = false;
 
 	if (fd < 0) {
-		gw_fail(err, GW_USAGE, "%s: no descriptor came with the request", kind->name);
+		if (s->conn.fds_lost)
+			gw_fail(err, GW_SYSTEM,
+				"%s: the process of the domain has too many open files to take another",
+				kind->name);
+		else
+			gw_fail(err, GW_USAGE, "%s: no descriptor came with the request",
+				kind->name);
 		return NULL;
 	}
 	ch = gw_channel_from_fd(fd, true, kind->channel, err);

@@ -21,7 +21,7 @@
 #include "vmm/request.h"
 
 #define TICK_MS	     200 /* interval of progress events and of checks of the guest's shutdown */
-#define FAST_TICK_MS 10	 /* interval of waiting for a name to become free */
+#define FAST_TICK_MS 10	 /* of waiting for a name to become free, or for a cancelled operation */
 /* A pipe that polls writable takes this much at once (pipe(7), PIPE_BUF). */
 #define COPY_CHUNK 4096
 
@@ -222,13 +222,18 @@ static void finish_job(struct gw_process *p)
 		p->args.progress_over(p->args.opaque);
 }
 
+static int tick_ms(const struct gw_process *p)
+{
+	return (!p->job && p->wanted_name) || gw_job_owes_answer(p) ? FAST_TICK_MS : TICK_MS;
+}
+
 static void run_once(struct gw_process *p, uint64_t *last_tick)
 {
 	struct pollfd fds[AT_SESSIONS + GW_SESSIONS_MAX];
 	nfds_t n = fill_polls(p, fds);
 	uint64_t count;
 
-	if (poll(fds, n, !p->job && p->wanted_name ? FAST_TICK_MS : TICK_MS) < 0)
+	if (poll(fds, n, tick_ms(p)) < 0)
 		return;
 	if (fds[AT_WAKE].revents && read(p->wake_fd, &count, sizeof(count)) < 0)
 		return;
@@ -239,6 +244,7 @@ static void run_once(struct gw_process *p, uint64_t *last_tick)
 	read_signals(p);
 	if (p->job && fds[AT_JOB].revents)
 		finish_job(p);
+	gw_job_answer_cancel(p);
 	gw_sessions_serve(&p->sessions, fds + AT_SESSIONS, n - AT_SESSIONS);
 	if (fds[AT_LISTEN].revents && !p->ended)
 		accept_client(p);

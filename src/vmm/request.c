@@ -38,7 +38,7 @@ static int check_decided(const struct gw_process *p, struct gw_error *err)
 	gw_migration_id_format(&p->migration, id);
 	return gw_fail(
 		err, GW_BUSY,
-		"migration %s failed during the handover and either side may have the domain: make sure that the other side's copy does not run, then \"godwit resume --claim\" or \"godwit destroy\" it here",
+		"migration %s failed during the handover and either side may have the domain: make sure that the other side's copy is gone or is listed as undecided, then \"godwit resume --claim\" or \"godwit destroy\" it here",
 		id);
 }
 

@@ -27,6 +27,8 @@ static bool fails(struct gw_domain *d, const char *what, struct gw_error *err)
 {
 	struct faulty *f = of(d);
 
+	if (f->also_fails && f->also_fails(what))
+		f->fail_at = f->calls;
 	if (f->calls++ != f->fail_at)
 		return false;
 	f->failed++;
@@ -219,7 +221,11 @@ static int pause_domain(struct gw_control *c, struct gw_error *err)
 
 static int unpause(struct gw_control *c, struct gw_error *err)
 {
-	return gw_control_unpause(inner_of(c), err);
+	struct faulty *f = of(c->domain);
+
+	if (f->also_fails && f->also_fails("unpause"))
+		return gw_fail(err, GW_SYSTEM, "planned failure (unpause)");
+	return gw_control_unpause(f->inner->control, err);
 }
 
 static int suspend(struct gw_control *c, int timeout_ms, const struct gw_cancel *cancel,
@@ -330,6 +336,11 @@ struct faulty *faulty_new(struct gw_domain *inner)
 	f->inner = inner;
 	f->fail_at = FAULTY_NEVER;
 	return f;
+}
+
+void faulty_let_go(struct faulty *f)
+{
+	release(f);
 }
 
 void faulty_free(struct faulty *f)

@@ -33,10 +33,14 @@ struct faulty {
 	/* Called before pages are unmapped. NULL: nothing. */
 	void (*unmapping)(void *opaque);
 	void *opaque;
+	/* Asked at each call that can fail, of unpause too: true fails it. NULL: nothing. */
+	bool (*also_fails)(const char *what);
 };
 
 /* Takes inner over. */
 struct faulty *faulty_new(struct gw_domain *inner);
 void faulty_free(struct faulty *f);
+/* Frees f alone: the inner domain is the caller's again. */
+void faulty_let_go(struct faulty *f);
 
 #endif

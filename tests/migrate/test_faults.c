@@ -6,7 +6,11 @@
  */
 #include "lib/gwtest.h"
 
+#include <poll.h>
+#include <semaphore.h>
+
 #include "base/bytes.h"
+#include "base/clock.h"
 #include "hypervisor/control.h"
 #include "guest/guest.h"
 #include "hypervisor/domain.h"
@@ -30,12 +34,18 @@ struct bench {
 	int model_logging; /* times switched on minus times switched off */
 	unsigned switched; /* how often */
 	unsigned checkpoints;
+	sem_t *reached,
+		*answer; /* the suspend posts the one and waits for the other; NULL: neither */
 };
 
 static int ts_suspend(void *opaque, struct gw_error *err)
 {
 	struct bench *b = opaque;
 
+	if (b->answer) {
+		sem_post(b->reached);
+		sem_wait(b->answer);
+	}
 	return gw_control_suspend(b->f->base.control, 100, NULL, err) < 0 ? -1 : 0;
 }
 
@@ -293,6 +303,40 @@ static void test_cancel_a_blocked_save(void **state)
 	close_bench(&b);
 }
 
+/* A suspend that does not answer: the cancel itself is answered, the save ends when the call does,
+ * and nothing it uses is closed before. */
+static void test_cancel_during_a_callback(void **state)
+{
+	struct bench b = open_bench();
+	struct gw_error err = GW_ERROR_INIT;
+	struct cancelled_save c = {.b = &b, .out = nowhere()};
+	struct gw_operation *op;
+	struct pollfd over;
+	sem_t reached, answer;
+	uint64_t began;
+
+	sem_init(&reached, 0, 0);
+	sem_init(&answer, 0, 0);
+	b.reached = &reached;
+	b.answer = &answer;
+	op = gw_operation_start("save", run_save, &c, &err);
+	assert_non_null(op);
+	sem_wait(&reached);
+	began = gw_clock_ms();
+	assert_ok(gw_operation_cancel(op, &err), &err);
+	/* 50 ms, and some for a busy machine. */
+	assert_true(gw_clock_ms() - began < 250);
+	over = (struct pollfd){.fd = gw_operation_fd(op), .events = POLLIN};
+	assert_int_equal(poll(&over, 1, 100), 0);
+	sem_post(&answer);
+	assert_fails(gw_operation_wait(op, &err), &err, GW_CANCELLED, "");
+	gw_channel_close(c.out);
+	check_clean(&b, "cancelled in a callback", 0);
+	close_bench(&b);
+	sem_destroy(&reached);
+	sem_destroy(&answer);
+}
+
 /* Restores into a domain with planned faults. Returns the number of calls, or -1 if the restore
  * failed. */
 static int restore_into(struct faulty *f, const struct stored *s, struct gw_error *err)
@@ -471,6 +515,7 @@ int main(void)
 		cmocka_unit_test(test_domain_calls_of_a_save),
 		cmocka_unit_test(test_channel_of_a_save),
 		cmocka_unit_test(test_cancel_a_blocked_save),
+		cmocka_unit_test(test_cancel_during_a_callback),
 		cmocka_unit_test_prestate(test_domain_calls_of_a_restore,
 					  (void *)(uintptr_t)STREAM),
 		cmocka_unit_test_prestate(test_domain_calls_of_a_restore, (void *)(uintptr_t)REMUS),

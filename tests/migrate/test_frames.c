@@ -166,6 +166,24 @@ static void test_abort(void **state)
 	close_pair(&p);
 }
 
+/* A peer that reads nothing does not keep a side that is cancelled from its end. */
+static void test_abort_without_room(void **state)
+{
+	static const uint8_t bytes[65536];
+	struct gw_error why = {.code = GW_CANCELLED, .text = "cancelled"};
+	struct pair p;
+	uint64_t began;
+
+	open_pair(&p);
+	while (send(p.a_fd, bytes, sizeof(bytes), MSG_DONTWAIT) > 0)
+		continue;
+	began = gw_clock_ms();
+	gw_frames_abort(&p.a, &why, false);
+	/* 20 ms, and some for a busy machine. */
+	assert_true(gw_clock_ms() - began < 500);
+	close_pair(&p);
+}
+
 /* A peer that sends a frame a few bytes at a time is not silent. */
 static void *send_slowly(void *opaque)
 {
@@ -482,6 +500,7 @@ int main(void)
 		cmocka_unit_test(test_optional_unknown_is_ignored),
 		cmocka_unit_test(test_silence_and_cuts),
 		cmocka_unit_test(test_abort),
+		cmocka_unit_test(test_abort_without_room),
 		cmocka_unit_test(test_slow_peer),
 		cmocka_unit_test(test_silence_of_the_data_channel),
 		cmocka_unit_test(test_input_above_the_descriptor),

@@ -23,28 +23,39 @@ static char *end_of(char **strings, char *at)
 	return at;
 }
 
+/* A copy of the list and of its strings, never freed; NULL if there is no memory. */
+static char **copy_of(char **strings, size_t n)
+{
+	char **copy = calloc(n + 1, sizeof(*copy));
+
+	for (size_t i = 0; copy && i < n; i++) {
+		copy[i] = strdup(strings[i]);
+		if (!copy[i])
+			return NULL;
+	}
+	return copy;
+}
+
 void gw_title_init(int argc, char **argv)
 {
+	char **arguments, **environment, *start = argv[0], *end;
 	size_t n = 0;
-	char **copy, *end;
 
 	if (argc < 1)
 		return;
 	while (environ[n])
 		n++;
-	copy = calloc(n + 1, sizeof(*copy));
-	end = end_of(argv, argv[0]);
-	end = end_of(environ, end);
-	for (size_t i = 0; copy && i < n; i++) {
-		copy[i] = strdup(environ[i]);
-		if (!copy[i])
-			return; /* the old environment stays, and so does the title */
-	}
-	if (!copy)
+	end = end_of(environ, end_of(argv, start));
+	arguments = copy_of(argv, (size_t)argc);
+	environment = copy_of(environ, n);
+	/* Without both, the strings stay where they are, and so does the title. */
+	if (!arguments || !environment)
 		return;
-	environ = copy;
-	room = argv[0];
-	room_len = (size_t)(end - argv[0]);
+	memcpy(argv, arguments, (size_t)argc * sizeof(*argv));
+	free(arguments);
+	environ = environment;
+	room = start;
+	room_len = (size_t)(end - start);
 }
 
 void gw_title_set(const char *kind, const char *name)

@@ -199,7 +199,7 @@ static nfds_t fill_polls(struct gw_process *p, struct pollfd *fds)
 		fds[AT_COPY] = (struct pollfd){.fd = p->args.console_fd, .events = POLLOUT};
 	fds[AT_JOB].fd = p->job ? gw_operation_fd(p->job->op) : -1;
 	pthread_mutex_lock(&p->lock);
-	fds[AT_LISTEN].fd = p->claim.listen_fd;
+	fds[AT_LISTEN].fd = gw_clock_ms() < p->accept_after_ms ? -1 : p->claim.listen_fd;
 	pthread_mutex_unlock(&p->lock);
 	return AT_SESSIONS + gw_sessions_fill_poll(&p->sessions, fds + AT_SESSIONS);
 }
@@ -208,7 +208,8 @@ static nfds_t fill_polls(struct gw_process *p, struct pollfd *fds)
 static void accept_client(struct gw_process *p)
 {
 	pthread_mutex_lock(&p->lock);
-	gw_sessions_accept(&p->sessions, p->claim.listen_fd);
+	if (!gw_sessions_accept(&p->sessions, p->claim.listen_fd))
+		p->accept_after_ms = gw_clock_ms() + TICK_MS;
 	pthread_mutex_unlock(&p->lock);
 }
 

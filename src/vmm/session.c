@@ -26,22 +26,23 @@ static bool is_trusted(int fd)
 	return cred.uid == 0 || cred.uid == geteuid();
 }
 
-void gw_sessions_accept(struct gw_sessions *all, int listen_fd)
+bool gw_sessions_accept(struct gw_sessions *all, int listen_fd)
 {
 	int fd = accept4(listen_fd, NULL, NULL, SOCK_CLOEXEC);
 	struct gw_session *s;
 
 	if (fd < 0)
-		return;
+		return errno != EMFILE && errno != ENFILE && errno != ENOMEM && errno != ENOBUFS;
 	s = is_trusted(fd) && all->nr < GW_SESSIONS_MAX ? calloc(1, sizeof(*s)) : NULL;
 	if (!s) {
 		close(fd);
-		return;
+		return true;
 	}
 	gw_conn_init(&s->conn, fd);
 	s->next = all->first;
 	all->first = s;
 	all->nr++;
+	return true;
 }
 
 static bool has_console_output(const struct gw_sessions *all, const struct gw_session *s)

@@ -46,8 +46,9 @@ struct gw_sessions {
 	unsigned nr;
 };
 
-/* Accepts a client of the listening socket, if it may use the domain and there is room. */
-void gw_sessions_accept(struct gw_sessions *all, int listen_fd);
+/* Accepts a client of the listening socket, if it may use the domain and there is room. Returns
+ * false if this process has no descriptor for it: the client waits, and the socket stays ready. */
+bool gw_sessions_accept(struct gw_sessions *all, int listen_fd);
 /* Fills fds (GW_SESSIONS_MAX) for poll(): their number. */
 nfds_t gw_sessions_fill_poll(const struct gw_sessions *all, struct pollfd *fds);
 /* Input and output of the n sessions that were polled; then those that are gone are freed. Accept

@@ -74,6 +74,7 @@ struct gw_process {
 	struct gw_sessions sessions;
 	struct gw_job *job;	    /* the operation in progress; NULL: none */
 	struct gw_domain_info info; /* as it was last read */
+	uint64_t accept_after_ms;   /* gw_clock_ms() before which no client can be accepted */
 	bool cancel_seen;	    /* args.cancel was acted upon */
 	uint64_t console_pos;	    /* position of the copy to args.console_fd */
 	bool announced;		    /* in_place was called */

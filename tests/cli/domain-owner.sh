@@ -201,4 +201,4 @@ client_says 0 ""
 until_true 10 both_are "" running
 kill -9 "$receiver"
 until_true 10 both_are "" ""
-echo "$cases cases"
+[ $cases = 33 ] || fail "$cases cases"

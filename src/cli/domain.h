@@ -38,11 +38,12 @@ struct gw_domain_verb {
 /* The option --accept of verbs that restore images, for their tables. */
 #define GW_OPTION_ACCEPT                                                                           \
 	{                                                                                          \
-		"accept", 0, GW_KIND_TEXT, "LIST",                                                 \
+		"accept", 0, GW_KIND_LIST, "LIST",                                                 \
 			"accept only images of these generations, separated by commas: v3, "       \
 			"v2, legacy (Xen 4.5 or older, converted while read), converted "          \
 			"(converted before they came here); replaces the setting in "              \
-			"/etc/godwit/godwit.conf (godwit.conf(5))"                                 \
+			"/etc/godwit/godwit.conf (godwit.conf(5))",                                \
+			.choices = "v3|v2|legacy|converted"                                        \
 	}
 
 /* Reads the host's settings and --accept into dv->acceptance. 0 or -1. */

@@ -142,6 +142,15 @@ foreign "incomplete libvirt save file" 'LibvirtQemudPart'
 foreign "libvirt save file of a Xen domain" 'libvirt-xml\n \0 \r'
 foreign "ELF file" '\177ELF\2\1\1'
 
+# Help in narrow terminals: only what cannot be split is longer.
+for width in 40 80; do
+	for words in --help "help save" "help receive" "help inspect" "help run"; do
+		COLUMNS=$width run_expect 0 "$GODWIT" $words
+		awk -v w=$width 'length($0) > w && $0 ~ /[^ ] +[^ ]/ && $0 !~ /^  godwit|^Usage|^  *(-.,|--)/' out >long
+		[ ! -s long ] || fail "wider than $width: $(cat long)"
+	done
+done
+
 # ./dev of the source tree: the list has exactly its jobs, and no terminal's escapes go into a pipe.
 dev=$here/../../dev
 run_expect 0 "$dev" help

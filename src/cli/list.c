@@ -225,6 +225,7 @@ const struct gw_verb gw_verb_list = {
 			{"godwit list", "Lists the domains."},
 			{0},
 		},
+	.json = "control.md",
 	.run = run,
 	.run_xen = gw_xl_verb_list,
 };

@@ -110,8 +110,9 @@ struct gw_verb {
 	const struct gw_positional *positionals; /* NULL: none */
 	const struct gw_example *examples;	 /* NULL: none */
 	enum gw_connects connects;
-	const char *bad; /* when it exits with 1, for the manual: "the image breaks a rule"; NULL:
-			    never */
+	const char *json; /* the page of the documentation that describes its JSON; NULL: none */
+	const char *bad;  /* when it exits with 1, for the manual: "the image breaks a rule"; NULL:
+			     never */
 	/* Does the work: enum gw_exit. Failures are shown with gw_cli_fail. */
 	int (*run)(struct gw_cli *cli, const struct gw_args *args);
 	/* The same with "-c xen:", for domains that libxl owns. NULL: run does both, or knows no

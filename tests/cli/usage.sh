@@ -142,6 +142,16 @@ foreign "incomplete libvirt save file" 'LibvirtQemudPart'
 foreign "libvirt save file of a Xen domain" 'libvirt-xml\n \0 \r'
 foreign "ELF file" '\177ELF\2\1\1'
 
+# Where JSON is described, in the help and in the manual.
+for words in "inspect inspect-json.md" "verify inspect-json.md" "diff inspect-json.md" "list control.md" \
+	"save report-json.md" "migrate report-json.md"; do
+	run_expect 0 "$GODWIT" help "${words% *}"
+	out_has "${words#* }"
+	[ -e "$here/../../docs/${words#* }" ] || fail "there is no ${words#* }"
+	run_expect 0 "$GODWIT" help --man "${words% *}"
+	out_has ".SH JSON"
+done
+
 # Help in narrow terminals: only what cannot be split is longer.
 for width in 40 80; do
 	for words in --help "help save" "help receive" "help inspect" "help run"; do

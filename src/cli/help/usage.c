@@ -118,6 +118,15 @@ const char *gw_usage_synopsis(const struct gw_verb *verb, char *buf, size_t size
 	return buf;
 }
 
+const char *gw_usage_json(const struct gw_verb *verb, char *buf, size_t size)
+{
+	snprintf(buf, size,
+		 "The JSON is described in %s of godwit's documentation: docs/ of the source, "
+		 "share/doc/godwit of an installation.",
+		 verb->json);
+	return buf;
+}
+
 void gw_usage_verb(FILE *to, const struct gw_verb *verb)
 {
 	char synopsis[400];
@@ -136,6 +145,10 @@ void gw_usage_verb(FILE *to, const struct gw_verb *verb)
 	}
 	fprintf(to, "\nGlobal options:\n");
 	options(to, gw_global_options);
+	if (verb->json) {
+		fputc('\n', to);
+		wrap(to, gw_usage_json(verb, synopsis, sizeof(synopsis)), 0, 0);
+	}
 	if (verb->examples) {
 		fprintf(to, "\nExamples:\n");
 		for (const struct gw_example *e = verb->examples; e->command; e++) {

@@ -118,5 +118,6 @@ const struct gw_verb gw_verb_diff = {
 		},
 	.bad = "The images differ, or one of them breaks a rule of level error",
 	.connects = GW_CONNECTS_NOTHING,
+	.json = "inspect-json.md",
 	.run = run,
 };

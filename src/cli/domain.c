@@ -5,6 +5,7 @@
 #include "cli/domain.h"
 #include "cli/connect.h"
 
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -106,6 +107,16 @@ int gw_domain_verb_accept(struct gw_domain_verb *dv, const struct gw_args *args,
 	return gw_acceptance_override(&dv->acceptance, gw_args_text(args, "accept"), err);
 }
 
+void gw_domain_name_input(const struct gw_domain_verb *dv, struct gw_error *err)
+{
+	const char *name = dv->input && !strcmp(dv->input, "-") ? "standard input" : dv->input;
+
+	if (name && strncmp(err->text, name, strlen(name)) != 0 &&
+	    (err->code == GW_INVALID || err->code == GW_TRUNCATED || err->code == GW_UNSUPPORTED ||
+	     err->code == GW_REFUSED))
+		gw_fail_in(err, "%s", name);
+}
+
 static int say_end(struct gw_cli *cli, enum gw_process_end end, const struct gw_error *err)
 {
 	static const char *const words[] = {
@@ -134,6 +145,8 @@ enum gw_process_end gw_domain_verb_end(struct gw_domain_verb *dv, struct gw_proc
 	enum gw_process_end end = gw_process_run(p, &err);
 
 	gw_process_free(p);
+	if (end == GW_END_NONE)
+		gw_domain_name_input(dv, &err);
 	*status = say_end(dv->cli, end, &err);
 	return end;
 }
@@ -243,6 +256,18 @@ void gw_domain_event(void *opaque, const json_t *event)
 		gw_output_progress(&cli->out, &progress);
 	else if (error) /* the answer to our own cancel */
 		gw_output_error(&cli->out, json_string_value(json_object_get(error, "message")));
+}
+
+void gw_domain_summary(const struct gw_cli *cli, const struct gw_args *args, const char *fmt, ...)
+{
+	const char *report = gw_args_text(args, "report");
+	va_list ap;
+
+	if (cli->quiet)
+		return;
+	va_start(ap, fmt);
+	vfprintf(report && !strcmp(report, "-") ? stderr : stdout, fmt, ap);
+	va_end(ap);
 }
 
 int gw_domain_write_report(const char *path, const json_t *report, struct gw_error *err)

@@ -22,6 +22,7 @@ struct gw_domain_verb {
 	bool own_log;  /* output goes to the domain's log once the domain is created */
 	bool say_name; /* printed on stdout once the domain is created */
 	struct gw_listener *listener; /* closed once the domain is created; NULL: none */
+	const char *input;	      /* the file that the domain comes from; NULL: none */
 	char *peer;		      /* the address that the domain comes from; owned; or NULL */
 	struct gw_receiver_entry receiver; /* removed with it */
 	struct gw_turns
@@ -38,11 +39,12 @@ struct gw_domain_verb {
 /* The option --accept of verbs that restore images, for their tables. */
 #define GW_OPTION_ACCEPT                                                                           \
 	{                                                                                          \
-		"accept", 0, GW_KIND_TEXT, "LIST",                                                 \
+		"accept", 0, GW_KIND_LIST, "LIST",                                                 \
 			"accept only images of these generations, separated by commas: v3, "       \
 			"v2, legacy (Xen 4.5 or older, converted while read), converted "          \
 			"(converted before they came here); replaces the setting in "              \
-			"/etc/godwit/godwit.conf (godwit.conf(5))"                                 \
+			"/etc/godwit/godwit.conf (godwit.conf(5))",                                \
+			.choices = "v3|v2|legacy|converted"                                        \
 	}
 
 /* Reads the host's settings and --accept into dv->acceptance. 0 or -1. */
@@ -52,6 +54,9 @@ int gw_domain_verb_accept(struct gw_domain_verb *dv, const struct gw_args *args,
 /* Fills args for a process of this verb; name may be NULL. */
 void gw_domain_verb_args(struct gw_domain_verb *dv, const char *name, bool paused, bool console,
 			 struct gw_process_args *args);
+
+/* Puts the name of the input before an error about what is in it, unless it begins so. */
+void gw_domain_name_input(const struct gw_domain_verb *dv, struct gw_error *err);
 
 /* Runs p until its domain has ended, prints the reason, frees p. *status: the exit status. */
 enum gw_process_end gw_domain_verb_end(struct gw_domain_verb *dv, struct gw_process *p,
@@ -74,6 +79,10 @@ int gw_domain_connect(struct gw_cli *cli, const char *domain, struct gw_client *
 /* Passes an event of a running operation to the progress display; opaque is the gw_cli. */
 void gw_domain_event(void *opaque, const json_t *event);
 
+/* Prints a summary for people: on stderr if the report (--report -) has stdout, not at all with
+ * --quiet. */
+void gw_domain_summary(const struct gw_cli *cli, const struct gw_args *args, const char *fmt, ...)
+	GW_PRINTF(3, 4);
 /* Writes the report to a file (--report; NULL: nothing). 0 or -1. */
 int gw_domain_write_report(const char *path, const json_t *report, struct gw_error *err);
 

@@ -356,5 +356,6 @@ const struct gw_verb gw_verb_inspect = {
 		},
 	.bad = "The image has errors (godwit verify lists them), or its format is not supported",
 	.connects = GW_CONNECTS_NOTHING,
+	.json = "inspect-json.md",
 	.run = run,
 };

@@ -79,32 +79,82 @@ static const char *text(const json_t *info, const char *key)
 	return value ? value : "";
 }
 
+enum { NAME, ID, MEMORY, UPTIME, STATE, COLUMNS };
+
+/* A line of the list. */
+struct row {
+	char cells[COLUMNS][400];
+};
+
 /* "running"; "paused: migration 0123... source side undecided". */
-static void print_state(const json_t *info)
+static void put_state(const json_t *info, char *cell, size_t size)
 {
 	const json_t *migration = json_object_get(info, "migration");
 
 	if (json_is_true(json_object_get(migration, "undecided")))
-		printf("paused: migration %s %s side undecided", text(migration, "id"),
-		       text(migration, "side"));
+		snprintf(cell, size, "paused: migration %s %s side undecided",
+			 text(migration, "id"), text(migration, "side"));
 	else
-		printf("%s", text(info, "state"));
+		snprintf(cell, size, "%s", text(info, "state"));
 }
 
-static void print_line(const json_t *info)
+static void put_domain(const json_t *info, struct row *row)
 {
 	json_int_t kb = json_integer_value(json_object_get(info, "memory_kb"));
 	json_int_t s = json_integer_value(json_object_get(info, "uptime_ms")) / 1000;
-	char memory[32], uptime[32];
 
-	snprintf(memory, sizeof(memory), kb % 1024 ? "%lldK" : "%lldM",
+	snprintf(row->cells[NAME], sizeof(row->cells[0]), "%s", text(info, "name"));
+	snprintf(row->cells[MEMORY], sizeof(row->cells[0]), kb % 1024 ? "%lldK" : "%lldM",
 		 (long long)(kb % 1024 ? kb : kb / 1024));
-	snprintf(uptime, sizeof(uptime), "%lld:%02lld:%02lld", (long long)(s / 3600),
-		 (long long)(s / 60 % 60), (long long)(s % 60));
-	printf("%-20s %8lld %8s %10s  ", text(info, "name"),
-	       (long long)json_integer_value(json_object_get(info, "id")), memory, uptime);
-	print_state(info);
-	printf("\n");
+	snprintf(row->cells[UPTIME], sizeof(row->cells[0]), "%lld:%02lld:%02lld",
+		 (long long)(s / 3600), (long long)(s / 60 % 60), (long long)(s % 60));
+	put_state(info, row->cells[STATE], sizeof(row->cells[0]));
+}
+
+static void put_receiver(const json_t *info, struct row *row)
+{
+	strcpy(row->cells[NAME], "(receiver)");
+	strcpy(row->cells[MEMORY], "-");
+	strcpy(row->cells[UPTIME], "-");
+	snprintf(row->cells[STATE], sizeof(row->cells[0]), "listening at %s",
+		 text(info, "address"));
+}
+
+/* Each column is as wide as its widest cell: a long name moves all lines, not its own. */
+static void print_rows(const struct row *rows, size_t n)
+{
+	int widths[COLUMNS] = {0};
+
+	for (size_t i = 0; i < n; i++)
+		for (int c = 0; c < COLUMNS; c++)
+			widths[c] = GW_MAX(widths[c], (int)strlen(rows[i].cells[c]));
+	for (size_t i = 0; i < n; i++)
+		printf("%-*s  %*s  %*s  %*s  %s\n", widths[NAME], rows[i].cells[NAME], widths[ID],
+		       rows[i].cells[ID], widths[MEMORY], rows[i].cells[MEMORY], widths[UPTIME],
+		       rows[i].cells[UPTIME], rows[i].cells[STATE]);
+}
+
+static int print_all(struct gw_cli *cli, const json_t *all)
+{
+	static const struct row head = {{"NAME", "ID", "MEMORY", "UPTIME", "STATE"}};
+	struct row *rows = calloc(json_array_size(all) + 1, sizeof(*rows));
+	const json_t *info;
+	size_t i;
+
+	if (!rows)
+		return gw_cli_error(cli, GW_EXIT_FAILED, "no memory for the list");
+	rows[0] = head;
+	json_array_foreach (all, i, info) {
+		snprintf(rows[i + 1].cells[ID], sizeof(rows[0].cells[0]), "%lld",
+			 (long long)json_integer_value(json_object_get(info, "id")));
+		if (json_object_get(info, "kind"))
+			put_receiver(info, &rows[i + 1]);
+		else
+			put_domain(info, &rows[i + 1]);
+	}
+	print_rows(rows, json_array_size(all) + 1);
+	free(rows);
+	return GW_EXIT_OK;
 }
 
 static void add_receivers(struct gw_runtime *rt, json_t *all)
@@ -120,19 +170,12 @@ static void add_receivers(struct gw_runtime *rt, json_t *all)
 	free(list);
 }
 
-static void print_receiver(const json_t *info)
-{
-	printf("%-20s %8lld %8s %10s  listening at %s\n", "(receiver)",
-	       (long long)json_integer_value(json_object_get(info, "id")), "-", "-",
-	       text(info, "address"));
-}
-
 static int run(struct gw_cli *cli, const struct gw_args *args)
 {
 	struct gw_error err = GW_ERROR_INIT;
 	struct gw_runtime rt;
 	json_t *all = json_array();
-	const json_t *info;
+	int status = GW_EXIT_OK;
 	char **names;
 	size_t n, i;
 
@@ -152,12 +195,10 @@ static int run(struct gw_cli *cli, const struct gw_args *args)
 		json_dumpf(all, stdout, JSON_INDENT(2) | JSON_PRESERVE_ORDER);
 		printf("\n");
 	} else {
-		printf("%-20s %8s %8s %10s  %s\n", "NAME", "ID", "MEMORY", "UPTIME", "STATE");
-		json_array_foreach (all, i, info)
-			json_object_get(info, "kind") ? print_receiver(info) : print_line(info);
+		status = print_all(cli, all);
 	}
 	json_decref(all);
-	return GW_EXIT_OK;
+	return status;
 }
 
 const struct gw_verb gw_verb_list = {
@@ -184,6 +225,7 @@ const struct gw_verb gw_verb_list = {
 			{"godwit list", "Lists the domains."},
 			{0},
 		},
+	.json = "control.md",
 	.run = run,
 	.run_xen = gw_xl_verb_list,
 };

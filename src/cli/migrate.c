@@ -43,8 +43,9 @@ static int run(struct gw_cli *cli, const struct gw_args *args)
 	} else {
 		report = json_object_get(reply, "report");
 		json_object_set(report, "migration", json_object_get(reply, "migration"));
-		printf("%s has moved to %s\n", domain, gw_args_positional(args, 1));
-		printf("%s", json_string_value(json_object_get(reply, "summary")));
+		gw_domain_summary(cli, args, "%s has moved to %s\n%s", domain,
+				  gw_args_positional(args, 1),
+				  json_string_value(json_object_get(reply, "summary")));
 		if (gw_domain_write_report(gw_args_text(args, "report"), report, &err) < 0)
 			status = gw_domain_fail(cli, &err);
 	}
@@ -92,6 +93,7 @@ const struct gw_verb gw_verb_migrate = {
 			{0},
 		},
 	.bad = "the receiver refuses the domain",
+	.json = "report-json.md",
 	.run = run,
 	.run_xen = gw_xl_verb_migrate,
 };

@@ -15,6 +15,8 @@
 #include <jansson.h>
 
 #include "base/clock.h"
+#include "base/util.h"
+#include "cli/width.h"
 
 #define SHOW_EVERY_NS UINT64_C(100000000)
 
@@ -149,6 +151,8 @@ static void show_line(struct gw_output *out, const struct gw_progress *p)
 			snprintf(line + n, sizeof(line) - (size_t)n, ", %" PRIu64 " s left",
 				 (p->pages_total - p->pages_done) * 4096 / p->bytes_per_s);
 	}
+	/* A line that is wrapped could not be erased. */
+	line[GW_MIN(sizeof(line), (size_t)gw_terminal_width(STDERR_FILENO)) - 1] = '\0';
 	fprintf(stderr, "\r%s\033[K", line);
 	fflush(stderr);
 	out->line_shown = true;

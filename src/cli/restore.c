@@ -29,7 +29,8 @@ static int run(struct gw_cli *cli, const struct gw_args *args)
 	dv.own_log = gw_args_flag(args, "detach") > 0;
 	if (dv.own_log && gw_background_split(cli, &dv.bg, &status))
 		return status;
-	in = open_image(cli, gw_args_positional(args, 0), &err);
+	dv.input = gw_args_positional(args, 0);
+	in = open_image(cli, dv.input, &err);
 	if (!in)
 		return gw_cli_fail(cli, &err);
 	gw_domain_verb_args(&dv, gw_args_text(args, "name"), gw_args_flag(args, "paused") > 0,
@@ -39,6 +40,7 @@ static int run(struct gw_cli *cli, const struct gw_args *args)
 		gw_channel_close(in);
 	if (!p || gw_process_restore(p, in, &err) < 0) {
 		gw_process_free(p);
+		gw_domain_name_input(&dv, &err);
 		return gw_cli_fail(cli, &err);
 	}
 	return gw_domain_verb_run(&dv, p);

@@ -104,6 +104,10 @@ static int run(struct gw_cli *cli, const struct gw_args *args)
 		return gw_cli_error(
 			cli, GW_EXIT_USAGE,
 			"--static-only excludes --live and --paused: nothing is copied that changes");
+	if (gw_args_text(args, "report") && !strcmp(gw_args_text(args, "report"), "-") &&
+	    !strcmp(gw_args_positional(args, 1), "-"))
+		return gw_cli_error(cli, GW_EXIT_USAGE,
+				    "the image and its report cannot both go to standard output");
 	if (gw_domain_connect(cli, gw_args_positional(args, 0), &client, &status) < 0)
 		return status;
 	file = create(cli, gw_args_positional(args, 1), &err);
@@ -170,6 +174,7 @@ const struct gw_verb gw_verb_save = {
 			{0},
 		},
 	.bad = "the domain is refused: its image would not be what the options ask for",
+	.json = "report-json.md",
 	.run = run,
 	.run_xen = gw_xl_verb_save,
 };

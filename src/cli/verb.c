@@ -14,10 +14,12 @@ const struct gw_option gw_global_options[] = {
 	{"connect", 'c', GW_KIND_TEXT, "URI",
 	 "the hypervisor: emu: is the built-in machine (the default), xen: the Xen of this "
 	 "host, with the domains of xl, memory: holds a restored domain and runs none; a verb that cannot "
-	 "honour it refuses it"},
+	 "honour it refuses it",
+	 .choices = "emu:|memory:|xen:"},
 	{"verbose", 'v', GW_KIND_FLAG,
 	 .help = "print more on stderr; give it twice for everything"},
-	{"quiet", 'q', GW_KIND_FLAG, .help = "print only errors on stderr"},
+	{"quiet", 'q', GW_KIND_FLAG,
+	 .help = "print only errors on stderr, and no summary of what was done on stdout"},
 	{"progress", 0, GW_KIND_CHOICE, .choices = "auto|never|json",
 	 .help = "progress of long work on stderr: one line on a terminal (auto, the default), none (never), or one JSON object per line (json)"},
 	{"help", 'h', GW_KIND_FLAG, .help = "show this help"},

@@ -33,7 +33,8 @@ enum gw_exit {
 /* The type of an option's or positional's argument: how it is checked and completed. */
 enum gw_kind {
 	GW_KIND_FLAG,	/* options only: no argument; may be given more than once */
-	GW_KIND_TEXT,	/* any text */
+	GW_KIND_TEXT,	/* any text; choices: what a shell offers */
+	GW_KIND_LIST,	/* any text, words with commas between them; choices: the same */
 	GW_KIND_NUMBER, /* a number, decimal or 0x..., in [min, max] */
 	GW_KIND_SIZE, /* bytes: a number with an optional K, M, G, T (powers of 1024), in [min, max]
 		       */
@@ -50,7 +51,7 @@ struct gw_option {
 	const char *arg;     /* the argument's name in the help: "FILE"; unused for flags and
 				choices */
 	const char *help;    /* one or two sentences, no full stop at the end; NULL: hidden */
-	const char *choices; /* GW_KIND_CHOICE: "auto|never|json" */
+	const char *choices; /* GW_KIND_CHOICE: "auto|never|json"; TEXT, LIST: NULL is fine */
 	uint64_t min, max;   /* GW_KIND_NUMBER and GW_KIND_SIZE; max 0: no bound */
 };
 
@@ -109,8 +110,9 @@ struct gw_verb {
 	const struct gw_positional *positionals; /* NULL: none */
 	const struct gw_example *examples;	 /* NULL: none */
 	enum gw_connects connects;
-	const char *bad; /* when it exits with 1, for the manual: "the image breaks a rule"; NULL:
-			    never */
+	const char *json; /* the page of the documentation that describes its JSON; NULL: none */
+	const char *bad;  /* when it exits with 1, for the manual: "the image breaks a rule"; NULL:
+			     never */
 	/* Does the work: enum gw_exit. Failures are shown with gw_cli_fail. */
 	int (*run)(struct gw_cli *cli, const struct gw_args *args);
 	/* The same with "-c xen:", for domains that libxl owns. NULL: run does both, or knows no

@@ -366,5 +366,6 @@ const struct gw_verb gw_verb_verify = {
 		},
 	.bad = "The image breaks a rule of level error; with --strict, also of level warning",
 	.connects = GW_CONNECTS_NOTHING,
+	.json = "inspect-json.md",
 	.run = run,
 };

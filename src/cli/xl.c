@@ -225,12 +225,14 @@ int gw_xl_verb_restore(struct gw_cli *cli, const struct gw_args *args)
 	return GW_EXIT_OK;
 }
 
-static void print_summary(const struct gw_report *report)
+static void print_moved(const struct gw_cli *cli, const struct gw_args *args,
+			const struct gw_report *report, const char *to)
 {
 	struct gw_buffer text = {0};
 
-	if (gw_report_text(report, &text, NULL) == 0)
-		printf("%.*s", (int)text.len, (const char *)text.data);
+	gw_report_text(report, &text, NULL);
+	gw_domain_summary(cli, args, "%s has moved to %s\n%.*s", gw_args_positional(args, 0), to,
+			  (int)text.len, text.data ? (const char *)text.data : "");
 	gw_buffer_free(&text);
 }
 
@@ -255,8 +257,7 @@ int gw_xl_verb_migrate(struct gw_cli *cli, const struct gw_args *args)
 	gw_output_erase(&cli->out);
 	if (rc < 0)
 		return gw_cli_fail(cli, &err);
-	printf("%s has moved to %s\n", domain, to);
-	print_summary(&req.report);
+	print_moved(cli, args, &req.report, to);
 	rc = write_report(&req, "migrate", gw_args_text(args, "report"), &err);
 	return rc < 0 ? gw_domain_fail(cli, &err) : GW_EXIT_OK;
 }

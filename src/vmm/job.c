@@ -86,7 +86,9 @@ int gw_job_cancel(struct gw_process *p, struct gw_error *err)
 
 bool gw_job_owes_answer(const struct gw_process *p)
 {
-	return p->job && p->job->cancelled_ms && p->job->owner && !p->destroy_wanted;
+	/* Of a domain that ends the answer is not that it runs on: it comes with the end. */
+	return p->job && p->job->cancelled_ms && p->job->owner && !p->destroy_wanted &&
+	       !atomic_load(&p->guest_ended);
 }
 
 void gw_job_answer_cancel(struct gw_process *p)

@@ -10,12 +10,32 @@
 #include "base/util.h"
 #include "hypervisor/control.h"
 
+#define ANNOUNCE_MS	3000 /* time for a guest to announce how to ask it */
+#define ANNOUNCE_ASK_MS 20
+
 static int force_pause(struct gw_domain_toolstack *ts, struct gw_error *err)
 {
 	if (gw_control_pause(ts->domain->control, err) < 0)
 		return -1;
 	ts->forced = true;
 	return 0;
+}
+
+/* As gw_control_suspend(). A guest that has just been started or restored may still be about to
+ * announce how to ask it. */
+static int ask_to_suspend(struct gw_domain_toolstack *ts, struct gw_error *err)
+{
+	uint64_t until = gw_clock_ms() + GW_MIN(ts->suspend_timeout_ms, ANNOUNCE_MS);
+
+	for (;;) {
+		int answer = gw_control_suspend(ts->domain->control, ts->suspend_timeout_ms,
+						ts->cancel, err);
+
+		if (answer != 0 || gw_clock_ms() >= until)
+			return answer;
+		if (gw_cancel_wait(ts->cancel, -1, 0, ANNOUNCE_ASK_MS, err) < 0)
+			return -1;
+	}
 }
 
 static int do_suspend(void *opaque, struct gw_error *err)
@@ -25,7 +45,7 @@ static int do_suspend(void *opaque, struct gw_error *err)
 
 	if (ts->force)
 		return force_pause(ts, err);
-	answer = gw_control_suspend(ts->domain->control, ts->suspend_timeout_ms, ts->cancel, err);
+	answer = ask_to_suspend(ts, err);
 	if (answer < 0)
 		return -1;
 	if (answer == 1) {

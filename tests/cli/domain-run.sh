@@ -63,7 +63,16 @@ run_expect 0 "$GODWIT" destroy g1
 until_true 5 test ! -d "/proc/$follower"
 assert_state g1 ""
 [ ! -e run/g1.log ] || fail "the log of a domain that was destroyed stays: $(cat run/g1.log)"
+# Names of any length: the columns stay columns.
+long=a-name-of-more-than-twenty-two-characters-which-is-legal
 guest g2
+guest "$long"
+run_expect 0 "$GODWIT" list
+[ "$(awk '{ print index($0, "STATE") + index($0, "running") }' out | sort -u | wc -l)" = 1 ] || fail "ragged columns"
+[ "$(awk 'length($0) > w { w = length($0) } END { print w }' out)" -le 96 ] || fail "columns with air"
+run_expect 0 "$GODWIT" destroy "$long"
+run_expect 0 "$GODWIT" list
+[ "$(awk 'length($0) > 40' out)" = "" ] || fail "a short list is wider than 40 columns"
 kill -9 "$(domain_ids)"
 until_true 5 test ! -e run/g2.sock -o -z "$(domain_ids)"
 run_expect 0 "$GODWIT" list

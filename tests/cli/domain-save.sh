@@ -114,7 +114,7 @@ run_expect 1 "$GODWIT" restore /dev/null
 head -c 100000 before >cut
 run_expect 1 "$GODWIT" restore --name cut cut
 # The same message, from the same rule, as verify has.
-said=$(sed 's/^godwit: restore: //' "$tmp/err")
+said=$(sed 's/^godwit: restore: [^:]*: //' "$tmp/err")
 run_expect 1 "$GODWIT" verify cut
 out_has "error: $said [image-truncated]"
 run_expect 1 "$GODWIT" restore -d --name cut cut
@@ -134,14 +134,17 @@ head -c 40 before >truncated
 head -c 60 before >truncated-config
 for f in byteorder flags size config-length config-nul truncated truncated-config; do
 	run_expect 1 "$GODWIT" restore --name cut $f
-	said=$(sed 's/^godwit: restore: //' "$tmp/err")
+	said=$(sed 's/^godwit: restore: [^:]*: //' "$tmp/err")
 	run_expect 1 "$GODWIT" verify $f
 	out_has "error: $said [xl-${f%%-config}]"
 done
 printf 'x%.0s' $(seq 100) >junk
+run_expect 1 "$GODWIT" restore - <junk
+err_has "standard input: unknown format"
 run_expect 1 "$GODWIT" restore junk
-err_has "unknown format: expected a file of xl or xend"
+err_has "junk: unknown format: expected a file of xl or xend"
 run_expect 3 "$GODWIT" restore not-there
+[ "$(grep -c not-there err)" = 1 ] && ! grep -q "not-there.*not-there" err || fail "named twice: $(cat err)"
 [ "$("$GODWIT" list | wc -l)" = 2 ] || fail "something was left: $("$GODWIT" list)"
 
 # Without xl's header a name is needed; a compressed file is accepted.
@@ -168,3 +171,17 @@ run_expect 0 "$GODWIT" save --force-pause deaf deaf.save
 receiver
 run_expect 0 "$GODWIT" restore -d deaf.save
 run_expect 0 "$GODWIT" migrate deaf "$address"
+
+# Reports on standard output are alone there, and --quiet leaves nothing.
+guest r "pages=16"
+receiver --keep
+run_expect 2 "$GODWIT" save --report - r -
+run_expect 0 "$GODWIT" save -k --report - r r.save
+python3 -c 'import json; assert json.load(open("out"))["operation"] == "save"' || fail "the report of a save"
+run_expect 0 "$GODWIT" migrate --report - r "$address"
+python3 -c 'import json; assert json.load(open("out"))["operation"] == "migrate"' || fail "the report of a migration"
+err_has "r has moved to"
+until_true 20 is_state r running
+run_expect 0 "$GODWIT" -q migrate --report r.json r "$address"
+[ ! -s out ] && [ ! -s err ] || fail "quiet, and yet: $(cat out err)"
+python3 -c 'import json; assert json.load(open("r.json"))["operation"] == "migrate"' || fail "the report of a migration"

@@ -65,17 +65,44 @@ run_expect 0 "$GODWIT" -vvcemu: --progress never help -q -- help
 run_expect 0 "$GODWIT" help --completion=bash
 bash -n out || fail "bash refuses its completion"
 . ./out
-complete_words()
+# completed LINE: what is offered at its end.
+completed()
 {
-	COMP_WORDS=("$@")
-	COMP_CWORD=$(($# - 1))
+	COMP_LINE=$1 COMP_POINT=${#1}
+	last_run="completion of: $1"
 	_godwit
-	last_run="completion of: $*"
 	echo "${COMPREPLY[*]}"
 }
-[ "$(complete_words godwit hel)" = help ] || fail "hel is not completed to help"
-[ "$(complete_words godwit --progress = js)" = json ] || fail "--progress=js is not completed"
-[ "$(complete_words godwit -c emu: help --vers)" = --version ] || fail "--vers is not completed"
+# offers LINE WORDS
+offers()
+{
+	[ "$(completed "$1")" = "$2" ] || FAIL_DEPTH=1 fail "\"$1\" is completed to: $(completed "$1")"
+}
+offers "godwit hel" help
+offers "godwit --progress=js" json
+offers "godwit --progress js" json
+offers "godwit -c emu: help --vers" --version
+offers "godwit -c em" emu:
+offers "godwit -c emu: lis" list
+offers "godwit -c emu:?lack=sse2 rec" receive
+offers "godwit list -c xe" xen:
+offers "godwit restore --accept v" "v3 v2"
+offers "godwit restore --accept=v3,l" "v3,legacy"
+offers "godwit run --cpu port" "portable portable-intel"
+offers "godwit help rest" restore
+: >some-file
+offers "godwit verify some-f" some-file
+offers "godwit verify --json some-f" some-file
+offers "godwit save g --report some-f" some-file
+offers "godwit save g some-f" some-file
+# Domains: where a verb takes one, and only there.
+list_of_two() { if [ "$1" = list ]; then printf 'NAME ID\nalpha 1\nalbum 2\n'; fi; }
+for verb in pause resume destroy console save migrate; do
+	offers "list_of_two $verb al" "alpha album"
+	offers "list_of_two -c emu: $verb alp" alpha
+done
+offers "list_of_two save alpha al" ""
+offers "list_of_two save --downtime 5 al" "alpha album"
 run_expect 0 "$GODWIT" help --completion=zsh
 if command -v zsh >/dev/null; then
 	zsh -n out || fail "zsh refuses its completion"
@@ -114,6 +141,25 @@ foreign "libvirt save file" 'LibvirtQemudSave'
 foreign "incomplete libvirt save file" 'LibvirtQemudPart'
 foreign "libvirt save file of a Xen domain" 'libvirt-xml\n \0 \r'
 foreign "ELF file" '\177ELF\2\1\1'
+
+# Where JSON is described, in the help and in the manual.
+for words in "inspect inspect-json.md" "verify inspect-json.md" "diff inspect-json.md" "list control.md" \
+	"save report-json.md" "migrate report-json.md"; do
+	run_expect 0 "$GODWIT" help "${words% *}"
+	out_has "${words#* }"
+	[ -e "$here/../../docs/${words#* }" ] || fail "there is no ${words#* }"
+	run_expect 0 "$GODWIT" help --man "${words% *}"
+	out_has ".SH JSON"
+done
+
+# Help in narrow terminals: only what cannot be split is longer.
+for width in 40 80; do
+	for words in --help "help save" "help receive" "help inspect" "help run"; do
+		COLUMNS=$width run_expect 0 "$GODWIT" $words
+		awk -v w=$width 'length($0) > w && $0 ~ /[^ ] +[^ ]/ && $0 !~ /^  godwit|^Usage|^  *(-.,|--)/' out >long
+		[ ! -s long ] || fail "wider than $width: $(cat long)"
+	done
+done
 
 # ./dev of the source tree: the list has exactly its jobs, and no terminal's escapes go into a pipe.
 dev=$here/../../dev

@@ -113,6 +113,42 @@ static struct guest *wide_guest(const void *code, size_t len, struct gw_hvm_cpu 
 	return g;
 }
 
+/* Where the machine would look up other memory than the processor, a restore says so. */
+static void paging_is_refused(void **state)
+{
+	static const struct {
+		uint64_t rip, rsp;
+		const char *why; /* NULL: accepted */
+	} cases[] = {
+		{0x100000, 0x180000, NULL},
+		{0x100000, UINT64_C(0xffff800000000000), NULL}, /* no stack yet */
+		{0x40100000, 0x180000,
+		 "its code at virtual address 0x40100000 has the physical address 0x100000"},
+		{0x100000, 0x40180000,
+		 "its stack at virtual address 0x40180000 has the physical address 0x180000"},
+		{UINT64_C(0xffff800000100000), 0x180000,
+		 "its page tables have no page for its code at 0xffff800000100000"},
+	};
+
+	for (size_t i = 0; i < GW_ARRAY_SIZE(cases); i++) {
+		struct gw_error err = GW_ERROR_INIT;
+		struct gw_hvm_cpu cpu;
+		struct guest *g = wide_guest("\xf4", 1, &cpu);
+
+		/* The second GiB is the first one again. */
+		gw_put_le64((uint8_t *)guest_page(g, 0x11) + 8, 0x12003);
+		cpu.rip = cases[i].rip;
+		cpu.gpr[GW_HVM_RSP] = cases[i].rsp;
+		guest_set_cpu(g, &cpu);
+		if (cases[i].why)
+			assert_fails(gw_control_restored(g->d->control, &err), &err, GW_UNSUPPORTED,
+				     cases[i].why);
+		else
+			assert_ok(gw_control_restored(g->d->control, &err), &err);
+		guest_free(g);
+	}
+}
+
 /* Results as the instructions' definitions or this machine's own CPU give them. */
 static void added_instructions_are_right(void **state)
 {
@@ -381,6 +417,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(promised_features_run),
 		cmocka_unit_test(added_instructions_are_right),
+		cmocka_unit_test(paging_is_refused),
 		cmocka_unit_test(cpuid_is_the_policys),
 		cmocka_unit_test(cpuid_follows_the_model),
 		cmocka_unit_test(leaves_above_the_highest_are_hidden),

@@ -31,6 +31,9 @@ static const char config[] = "{\"c_info\":{\"type\":\"pvh\",\"name\":\"tiny\"}}"
 
 /* A migration: both sides and their results. */
 struct migration {
+	bool waits;		 /* the receiver is busy until the sender knows that */
+	bool cancelled_in_queue; /* then the sender cancels */
+	bool waited;
 	/* the plan */
 	struct relay relay;
 	bool live;
@@ -236,6 +239,21 @@ static void cancel_receiver(void *opaque, const struct gw_progress *progress)
 		gw_operation_cancel(m->send_op, NULL);
 }
 
+/* It is, as soon as the sender has published that it waits. */
+static int is_turn(void *opaque, struct gw_error *err)
+{
+	struct migration *m = opaque;
+	struct gw_progress published;
+
+	if (!m->waits)
+		return 1;
+	gw_operation_progress(m->send_op, &published);
+	m->waited |= published.stage == GW_STAGE_WAITING;
+	if (m->waited && m->cancelled_in_queue)
+		gw_operation_cancel(m->send_op, NULL);
+	return m->waited && !m->cancelled_in_queue;
+}
+
 static int receive_it(void *opaque, struct gw_operation *op, struct gw_error *err)
 {
 	struct migration *m = opaque;
@@ -245,6 +263,7 @@ static int receive_it(void *opaque, struct gw_operation *op, struct gw_error *er
 				  .progress = cancel_receiver};
 	struct gw_receiver receiver = {
 		.opaque = m,
+		.turn = is_turn,
 		.accept = accept_it,
 		.complete = complete_it,
 		.mine = take_it,
@@ -335,6 +354,39 @@ static void test_success(void **state)
 		assert_false(m.unpublished);
 		discard(&m);
 	}
+}
+
+/* The receiver is busy: the sender learns that, and waits. */
+static void test_turn(void **state)
+{
+	struct migration m = {.relay = {.cut_at = RELAY_NEVER}, .live = true, .waits = true};
+
+	start(&m);
+	finish(&m);
+	if (m.send_rc < 0 || m.receive_rc < 0)
+		fail_msg("\"%s\", \"%s\"", m.send_err.text, m.receive_err.text);
+	assert_true(m.waited && m.accepted);
+	check_same_memory(&m);
+	discard(&m);
+}
+
+/* A sender that cancels while it waits: the receiver notices, although it is not its turn. */
+static void test_cancel_in_queue(void **state)
+{
+	struct migration m = {.relay = {.cut_at = RELAY_NEVER},
+			      .live = true,
+			      .waits = true,
+			      .cancelled_in_queue = true};
+
+	start(&m);
+	finish(&m);
+	assert_true(m.waited);
+	assert_false(m.accepted);
+	assert_int_equal(m.send_err.code, GW_CANCELLED);
+	assert_int_equal(m.receive_err.code, GW_CANCELLED);
+	assert_int_equal(m.sent, GW_OUTCOME_SOURCE);
+	assert_int_equal(m.received, GW_OUTCOME_SOURCE);
+	discard(&m);
 }
 
 static void check_reasons(const struct gw_error *err, const char *const *reasons)
@@ -678,6 +730,8 @@ int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_success),
+		cmocka_unit_test(test_turn),
+		cmocka_unit_test(test_cancel_in_queue),
 		cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_refused_for_a_feature),
 		cmocka_unit_test(test_receiver_fails),

@@ -38,14 +38,30 @@ static void option_names(FILE *to, const struct gw_option *list)
 /* The bash command that offers the values of such an argument. */
 static void bash_values(FILE *to, enum gw_kind kind, const char *words)
 {
-	if (kind == GW_KIND_CHOICE) {
-		fputs("COMPREPLY=($(compgen -W \"", to);
+	if (kind == GW_KIND_FILE) {
+		fputs("compopt -o filenames 2>/dev/null; mapfile -t COMPREPLY < <(compgen -f -- \"$cur\")",
+		      to);
+	} else if (kind == GW_KIND_DOMAIN) {
+		fputs("_godwit_words \"$(\"${words[0]}\" list 2>/dev/null | sed '1d; s/ .*//')\"",
+		      to);
+	} else if (words) {
+		fputs(kind == GW_KIND_LIST ? "_godwit_list \"" : "_godwit_words \"", to);
 		choices(to, words, ' ');
-		fputs("\" -- \"$cur\"))", to);
-	} else if (kind == GW_KIND_FILE) {
-		fputs("compopt -o filenames; mapfile -t COMPREPLY < <(compgen -f -- \"$cur\")", to);
+		fputc('"', to);
 	} else {
-		fputs(":", to);
+		fputc(':', to);
+	}
+}
+
+/* "verify:--level" for each option that takes a value, with | between them. */
+static void bash_value_options(FILE *to, const char *verb, const struct gw_option *list)
+{
+	for (const struct gw_option *o = list; o && o->name; o++) {
+		if (o->kind == GW_KIND_FLAG || !o->help)
+			continue;
+		fprintf(to, "|%s:--%s", verb, o->name);
+		if (o->letter)
+			fprintf(to, "|%s:-%c", verb, o->letter);
 	}
 }
 
@@ -64,60 +80,94 @@ static void bash_option_values(FILE *to, const char *verb, const struct gw_optio
 	}
 }
 
-static void bash_verb(FILE *to, const struct gw_verb *verb)
+static void bash_options_of(FILE *to, const struct gw_verb *verb)
 {
-	const struct gw_positional *pos = verb->positionals;
-
-	fprintf(to, "\t%s)\n\t\tif [[ $cur == -* ]]; then\n\t\t\tCOMPREPLY=($(compgen -W \"",
-		verb->name);
+	fprintf(to, "\t%s:*) _godwit_words \"", verb->name);
 	option_names(to, verb->options);
 	option_names(to, gw_global_options);
-	fputs("\" -- \"$cur\"))\n\t\telse\n\t\t\t", to);
+	fputs("\" ;;\n", to);
+}
+
+/* "save:0) ... ;;" for each positional argument. */
+static void bash_positionals(FILE *to, const struct gw_verb *verb)
+{
+	int at = 0;
+
 	if (!strcmp(verb->name, "help")) {
-		fputs("COMPREPLY=($(compgen -W \"", to);
+		fputs("\thelp:0) _godwit_words \"", to);
 		verb_names(to);
-		fputs("\" -- \"$cur\"))", to);
-	} else {
-		/* Completes files if any positional is one, whichever the cursor is in. */
-		while (pos && pos->name && pos[1].name && pos->kind != GW_KIND_FILE)
-			pos++;
-		bash_values(to, pos && pos->name ? pos->kind : GW_KIND_TEXT,
-			    pos ? pos->choices : NULL);
+		fputs("\" ;;\n", to);
+		return;
 	}
-	fputs("\n\t\tfi ;;\n", to);
+	for (const struct gw_positional *p = verb->positionals; p && p->name; p++) {
+		if (p->many)
+			fprintf(to, "\t%s:*) ", verb->name);
+		else
+			fprintf(to, "\t%s:%d) ", verb->name, at++);
+		bash_values(to, p->kind, p->choices);
+		fputs(" ;;\n", to);
+	}
+}
+
+/* The line is split at white space: bash itself also splits "emu:" and "--name=value", and replaces
+ * only the part after the last of these characters. */
+static void bash_head(FILE *to)
+{
+	fputs("# Completion of godwit for bash, made by the build.\n"
+	      "_godwit_words()\n{\n"
+	      "\tlocal before=\n"
+	      "\t[[ $cur == *:* ]] && before=${cur%\"${cur##*:}\"}\n"
+	      "\tmapfile -t COMPREPLY < <(compgen -W \"$1\" -- \"$cur\")\n"
+	      "\tCOMPREPLY=(\"${COMPREPLY[@]#\"$before\"}\")\n}\n"
+	      "_godwit_list()\n{\n"
+	      "\tlocal before=\n"
+	      "\t[[ $cur == *,* ]] && before=${cur%,*},\n"
+	      "\tmapfile -t COMPREPLY < <(compgen -P \"$before\" -W \"$1\" -- \"${cur##*,}\")\n}\n"
+	      "_godwit()\n{\n"
+	      "\tlocal line=${COMP_LINE:0:COMP_POINT} words cur prev= verb= n=0 i\n"
+	      "\tread -ra words <<<\"$line\"\n"
+	      "\t[[ $line == *[[:space:]] ]] && words+=(\"\")\n"
+	      "\tcur=${words[-1]}\n"
+	      "\t((${#words[@]} > 1)) && prev=${words[-2]}\n"
+	      "\t[[ $cur == --*=* ]] && prev=${cur%%=*} cur=${cur#*=}\n"
+	      "\tCOMPREPLY=()\n"
+	      "\tfor ((i = 1; i < ${#words[@]} - 1; i++)); do\n"
+	      "\t\tcase $verb:${words[i]} in\n"
+	      "\t\t-",
+	      to);
+	for (size_t i = 0; i < gw_nr_verbs; i++)
+		bash_value_options(to, gw_verbs[i]->name, gw_verbs[i]->options);
+	bash_value_options(to, "*", gw_global_options);
+	fputs(") ((i++)) ;;\n"
+	      "\t\t*:-*) ;;\n"
+	      "\t\t:*) verb=${words[i]} ;;\n"
+	      "\t\t*) ((n++)) ;;\n"
+	      "\t\tesac\n"
+	      "\tdone\n",
+	      to);
 }
 
 void gw_completion_bash(FILE *to)
 {
-	fputs("# Completion of godwit for bash, made by the build.\n"
-	      "_godwit()\n{\n"
-	      "\tlocal cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]} verb= i\n"
-	      "\tCOMPREPLY=()\n"
-	      "\t# bash takes --name=value for three words\n"
-	      "\tif [[ $cur == = ]]; then cur=\n"
-	      "\telif [[ $prev == = ]]; then prev=${COMP_WORDS[COMP_CWORD-2]}; fi\n"
-	      "\tfor ((i = 1; i < COMP_CWORD; i++)); do\n"
-	      "\t\tcase ${COMP_WORDS[i]} in\n"
-	      "\t\t-c|--connect|--progress)\n"
-	      "\t\t\t[[ ${COMP_WORDS[i+1]} == = ]] && ((i++)); ((i++)) ;;\n"
-	      "\t\t-*) ;;\n"
-	      "\t\t*) verb=${COMP_WORDS[i]}; break ;;\n"
-	      "\t\tesac\n"
-	      "\tdone\n"
-	      "\tcase $verb:$prev in\n",
-	      to);
+	bash_head(to);
+	fputs("\tcase $verb:$prev in\n", to);
 	for (size_t i = 0; i < gw_nr_verbs; i++)
 		bash_option_values(to, gw_verbs[i]->name, gw_verbs[i]->options);
 	bash_option_values(to, "*", gw_global_options);
-	fputs("\tesac\n\tcase $verb in\n\t\"\") COMPREPLY=($(compgen -W \"", to);
+	fputs("\tesac\n\tif [[ -z $verb ]]; then\n\t\t_godwit_words \"", to);
 	verb_names(to);
 	option_names(to, gw_global_options);
-	fputs("\" -- \"$cur\")) ;;\n", to);
+	fputs("\"\n\telif [[ $cur == -* ]]; then case $verb:$n in\n", to);
 	for (size_t i = 0; i < gw_nr_verbs; i++) {
 		if (gw_verbs[i]->group != GW_GROUP_HIDDEN)
-			bash_verb(to, gw_verbs[i]);
+			bash_options_of(to, gw_verbs[i]);
 	}
-	fputs("\tesac\n}\ncomplete -F _godwit godwit\n", to);
+	fputs("\tesac\n\telse case $verb:$n in\n", to);
+	for (size_t i = 0; i < gw_nr_verbs; i++) {
+		if (gw_verbs[i]->group != GW_GROUP_HIDDEN)
+			bash_positionals(to, gw_verbs[i]);
+	}
+	fputs("\tesac\n\tfi\n}\ncomplete -F _godwit godwit\n", to);
 }
 
 /* Text inside single quotes in an _arguments specification. */
@@ -133,6 +183,18 @@ static void zsh_text(FILE *to, const char *s)
 	}
 }
 
+/* "(emu\\: xen\\:)" */
+static void zsh_words(FILE *to, const char *words)
+{
+	fputc('(', to);
+	for (; *words; words++)
+		if (*words == ':')
+			fputs("\\:", to);
+		else
+			fputc(*words == '|' ? ' ' : *words, to);
+	fputc(')', to);
+}
+
 static void zsh_values(FILE *to, const char *name, enum gw_kind kind, const char *words)
 {
 	fputc(':', to);
@@ -144,6 +206,13 @@ static void zsh_values(FILE *to, const char *name, enum gw_kind kind, const char
 		fputc(')', to);
 	} else if (kind == GW_KIND_FILE) {
 		fputs("_files", to);
+	} else if (kind == GW_KIND_DOMAIN) {
+		fputs("_godwit_domains", to);
+	} else if (kind == GW_KIND_LIST && words) {
+		fputs("_values -s , word ", to);
+		choices(to, words, ' ');
+	} else if (words) {
+		zsh_words(to, words);
 	}
 }
 
@@ -194,6 +263,9 @@ void gw_completion_zsh(FILE *to)
 		fputc('\'', to);
 	}
 	fputs("\n\t)\n\t_describe verb verbs\n}\n"
+	      "_godwit_domains()\n{\n"
+	      "\tlocal -a domains=(${(f)\"$(godwit list 2>/dev/null | sed '1d; s/ .*//')\"})\n"
+	      "\t_describe domain domains\n}\n"
 	      "_godwit()\n{\n\tlocal state line\n\t_arguments -C -s",
 	      to);
 	zsh_options(to, gw_global_options);

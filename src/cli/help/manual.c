@@ -135,6 +135,10 @@ void gw_manual_verb(FILE *to, const struct gw_verb *verb)
 	fputs(".SH OPTIONS\n", to);
 	options(to, verb->options);
 	options(to, gw_global_options);
+	if (verb->json) {
+		fputs(".SH JSON\n", to);
+		line(to, gw_usage_json(verb, buf, sizeof(buf)));
+	}
 	exit_statuses(to, verb->bad);
 	examples(to, verb->examples);
 	fputs(".SH SEE ALSO\n.BR godwit (1)\n", to);

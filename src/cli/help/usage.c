@@ -1,14 +1,28 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Formats help texts in 80 columns.
+ * Formats help texts in the width of the terminal, at most 80 columns.
  */
 #include "cli/help/usage.h"
 
 #include <string.h>
+#include <unistd.h>
 
 #include "base/util.h"
+#include "cli/width.h"
 
-#define WIDTH 80
+#define WIDEST 80
+
+/* A manual's width, or that of a narrower terminal. */
+static int width(void)
+{
+	return GW_MIN(gw_terminal_width(STDOUT_FILENO), WIDEST);
+}
+
+/* Where the right column of a list begins: a narrow terminal has more room for the text. */
+static int indent_of(int usual)
+{
+	return width() < WIDEST ? GW_MIN(usual, width() / 4) : usual;
+}
 
 /* Words from column on, continued at indent; paragraphs stay apart. Ends with a newline. */
 static void wrap(FILE *to, const char *text, int column, int indent)
@@ -16,7 +30,7 @@ static void wrap(FILE *to, const char *text, int column, int indent)
 	while (*text) {
 		int len = (int)strcspn(text, " \n");
 
-		if (column > indent && column + 1 + len > WIDTH) {
+		if (column > indent && column + 1 + len > width()) {
 			fprintf(to, "\n%*s", indent, "");
 			column = indent;
 		} else if (column > indent) {
@@ -40,6 +54,7 @@ static void entry(FILE *to, const char *left, const char *right, int indent)
 {
 	int n = fprintf(to, "  %s", left);
 
+	indent = indent_of(indent);
 	if (n + 2 > indent)
 		fprintf(to, "\n%*s", indent, "");
 	else
@@ -103,6 +118,15 @@ const char *gw_usage_synopsis(const struct gw_verb *verb, char *buf, size_t size
 	return buf;
 }
 
+const char *gw_usage_json(const struct gw_verb *verb, char *buf, size_t size)
+{
+	snprintf(buf, size,
+		 "The JSON is described in %s of godwit's documentation: docs/ of the source, "
+		 "share/doc/godwit of an installation.",
+		 verb->json);
+	return buf;
+}
+
 void gw_usage_verb(FILE *to, const struct gw_verb *verb)
 {
 	char synopsis[400];
@@ -121,6 +145,10 @@ void gw_usage_verb(FILE *to, const struct gw_verb *verb)
 	}
 	fprintf(to, "\nGlobal options:\n");
 	options(to, gw_global_options);
+	if (verb->json) {
+		fputc('\n', to);
+		wrap(to, gw_usage_json(verb, synopsis, sizeof(synopsis)), 0, 0);
+	}
 	if (verb->examples) {
 		fprintf(to, "\nExamples:\n");
 		for (const struct gw_example *e = verb->examples; e->command; e++) {

@@ -19,4 +19,7 @@ const char *gw_usage_synopsis(const struct gw_verb *verb, char *buf, size_t size
 /* What stands for the option's argument: "N", "auto|never|json"; NULL for flags. */
 const char *gw_option_argument(const struct gw_option *option);
 
+/* The sentence that says where the JSON of a verb is described; in buf. */
+const char *gw_usage_json(const struct gw_verb *verb, char *buf, size_t size);
+
 #endif

@@ -222,16 +222,23 @@ static void vcpus(const struct gw_inspect *inspect)
 
 	if (s->nr_vcpus && inspect->examination.image.type != GW_GUEST_X86_PV) {
 		label("vCPUs");
+		printf("%zu: ", s->nr_vcpus);
 		for (size_t i = 0; i < s->nr_vcpus; i++)
-			printf("%s%" PRIu32, i ? " " : "", s->vcpus[i].id);
+			printf("%s%" PRIu32,
+			       i		 ? ", "
+			       : s->nr_vcpus > 1 ? "ids "
+						 : "id ",
+			       s->vcpus[i].id);
 		putchar('\n');
 		return;
 	}
+	if (s->nr_vcpus)
+		line("vCPUs", "%zu", s->nr_vcpus);
 	for (size_t i = 0; i < s->nr_vcpus; i++) {
 		const struct gw_vcpu_summary *v = &s->vcpus[i];
 
-		line(i ? "" : "vCPUs",
-		     "%" PRIu32 ": basic %" PRIu32 ", extended %" PRIu32 ", xsave %" PRIu32
+		line("",
+		     "id %" PRIu32 ": basic %" PRIu32 ", extended %" PRIu32 ", xsave %" PRIu32
 		     ", MSRs %" PRIu32 " bytes",
 		     v->id, v->basic, v->extended, v->xsave, v->msrs);
 	}

@@ -214,7 +214,7 @@ static int op_restored(struct gw_control *c, struct gw_error *err)
 
 	if (gw_emu_need_stopped(e, "completing its restore", err) < 0)
 		return -1;
-	return gw_emu_engine_prepare(e, err);
+	return gw_emu_engine_prepare(e, err) < 0 ? -1 : gw_emu_check_paging(e, err);
 }
 
 static int op_pause(struct gw_control *c, struct gw_error *err)

@@ -126,6 +126,30 @@ int gw_emu_translate(struct gw_emu *e, uint64_t va, uint64_t *pa)
 	return translate(e, &p, va, pa);
 }
 
+int gw_emu_check_paging(struct gw_emu *e, struct gw_error *err)
+{
+	uint64_t rip = gw_emu_rip(e), rsp = gw_emu_reg(e, GW_HVM_RSP), pa;
+	static const char needs[] =
+		"the built-in machine runs only guests whose virtual addresses are their physical ones";
+
+	if (gw_emu_translate(e, rip, &pa) < 0)
+		return gw_fail(
+			err, GW_UNSUPPORTED,
+			"the guest cannot run here: its page tables have no page for its code at 0x%llx",
+			(unsigned long long)rip);
+	if (pa != rip)
+		return gw_fail(
+			err, GW_UNSUPPORTED,
+			"the guest cannot run here: it uses paging, and its code at virtual address 0x%llx has the physical address 0x%llx; %s",
+			(unsigned long long)rip, (unsigned long long)pa, needs);
+	if (gw_emu_translate(e, rsp, &pa) == 0 && pa != rsp)
+		return gw_fail(
+			err, GW_UNSUPPORTED,
+			"the guest cannot run here: it uses paging, and its stack at virtual address 0x%llx has the physical address 0x%llx; %s",
+			(unsigned long long)rsp, (unsigned long long)pa, needs);
+	return 0;
+}
+
 static int copy(struct gw_emu *e, uint64_t va, uint8_t *bytes, size_t len, bool out)
 {
 	struct paging p = paging_now(e);

@@ -19,7 +19,7 @@ const struct gw_option gw_global_options[] = {
 	 .help = "print more on stderr; give it twice for everything"},
 	{"quiet", 'q', GW_KIND_FLAG, .help = "print only errors on stderr"},
 	{"progress", 0, GW_KIND_CHOICE, .choices = "auto|never|json",
-	 .help = "progress of long work on stderr: one line on a terminal (auto, the default), none (never), or one JSON object per line (json)"},
+	 .help = "progress of long work on stderr: one line on a terminal (auto, the default), none (never), or one JSON object per line (json); docs/control.md has its members"},
 	{"help", 'h', GW_KIND_FLAG, .help = "show this help"},
 	{"version", 0, GW_KIND_FLAG, .help = "show godwit's version"},
 	{0},

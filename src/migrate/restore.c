@@ -10,7 +10,9 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/estimate.h"
 #include "base/util.h"
+#include "channel/position.h"
 #include "hypervisor/domain.h"
 #include "migrate/device_model.h"
 #include "migrate/lockstep.h"
@@ -45,7 +47,10 @@ struct restore {
 	struct gw_device_model device_model;
 
 	uint64_t start_ns, progress_ns, round_start_pages;
+	uint64_t start_pos;	 /* of the input */
+	uint64_t expected_pages; /* 0: unknown */
 	struct gw_progress progress;
+	struct gw_estimate estimate;
 };
 
 /* A round that is read again from its spool. */
@@ -53,6 +58,23 @@ struct replay {
 	struct restore *r;
 	struct gw_reading reading;
 };
+
+/*
+ * A file says where the input ends. Else the pages that the domain still lacks are to come. When it
+ * lacks none, only the sender knows how many come again: 0.
+ */
+static uint64_t expected_bytes(const struct restore *r)
+{
+	const struct gw_channel *in = r->args->in;
+	uint64_t size = gw_channel_expected_size(in);
+
+	if (size > r->start_pos)
+		return size - r->start_pos;
+	if (r->expected_pages <= r->guest.given)
+		return 0;
+	return r->progress.bytes +
+	       (r->expected_pages - r->guest.given) * (GW_PAGE_SIZE + sizeof(uint64_t));
+}
 
 static void progress(struct restore *r, bool now)
 {
@@ -63,7 +85,13 @@ static void progress(struct restore *r, bool now)
 		return;
 	r->progress_ns = ns;
 	r->progress.pages_done = r->memory.pages - r->round_start_pages;
-	r->progress.bytes = r->reading.image.offset;
+	r->progress.pages_total =
+		r->expected_pages > r->guest.given
+			? r->progress.pages_done + r->expected_pages - r->guest.given
+			: 0;
+	r->progress.bytes = r->args->in->read_pos - r->start_pos;
+	r->progress.bytes_total = expected_bytes(r);
+	gw_estimate(&r->estimate, &r->progress, ns);
 	gw_operation_set_progress(r->args->op, &r->progress);
 	ts->progress(ts->owner, &r->progress);
 }
@@ -221,6 +249,8 @@ static int complete_static_data(struct restore *r, struct gw_error *err)
 	    r->args->static_data(r->args->owner, &r->domain, gw_reading_guest(&r->reading),
 				 &r->static_data.policy, err) < 0)
 		return -1;
+	if (r->args->expected_pages)
+		r->expected_pages = r->args->expected_pages(r->args->owner);
 	r->current = NULL;
 	rc = set_up_guest(r, err);
 	if (rc == 0)
@@ -462,6 +492,7 @@ static int run(struct restore *r, enum gw_layer outermost, struct gw_error *err)
 	if (complete_domain(r, err) < 0)
 		return -1;
 	fill_report(r, gw_clock_ns() - start);
+	progress(r, true);
 	return 0;
 }
 
@@ -499,6 +530,7 @@ static void init(struct restore *r)
 		.log = &r->toolstack.log,
 	};
 	r->progress.stage = GW_STAGE_MEMORY;
+	r->start_pos = args->in->read_pos;
 	r->start_ns = gw_clock_ns();
 }
 

@@ -88,6 +88,7 @@ static int write_state(struct gw_save *s, uint32_t last, struct gw_error *err)
 	    gw_channel_drain(s->args->out, err) < 0)
 		return -1;
 	s->report->transfer_ns = gw_clock_ns() - gathered;
+	gw_save_progress(s, true);
 	return 0;
 }
 

@@ -6,6 +6,7 @@
 #ifndef GW_MIGRATE_SAVE_INTERNAL_H
 #define GW_MIGRATE_SAVE_INTERNAL_H
 
+#include "base/estimate.h"
 #include "guest/guest.h"
 #include "migrate/lockstep.h"
 #include "migrate/page_sink.h"
@@ -43,6 +44,9 @@ struct gw_save {
 	uint64_t round_pages, round_bytes, round_waited_ns;
 	struct gw_progress progress;
 	uint64_t progress_ns;
+	struct gw_estimate estimate;
+	uint64_t known_dirty; /* pages that are due again after this round, as far as is known */
+	unsigned peeks;	      /* looks at the dirty pages in this round */
 };
 
 /* The layers around the image, the innermost first. */

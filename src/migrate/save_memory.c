@@ -14,8 +14,9 @@
 #include "base/util.h"
 #include "hypervisor/domain.h"
 
-#define POOL_BATCHES 1
-#define LOOK_MS	     UINT64_C(200) /* how often a paced save looks for the guest's shutdown */
+#define POOL_BATCHES  1
+#define PEEKS_A_ROUND 8
+#define LOOK_MS	      UINT64_C(200) /* how often a paced save looks for the guest's shutdown */
 
 int gw_save_memory_init(struct gw_save *s, struct gw_error *err)
 {
@@ -85,9 +86,36 @@ static void note_deferred(struct gw_save *s, const struct gw_batch *b)
 	}
 }
 
+/*
+ * In the first round every pfn is due, and most may have no page: only pages with contents count.
+ * Of a later round each pfn has a page, or had one.
+ */
+static void count_done(struct gw_save *s, uint64_t pfns, uint64_t pages)
+{
+	s->progress.pages_done += s->all_due ? pages : pfns;
+	s->progress.pages_total = GW_MAX(s->progress.pages_total, s->progress.pages_done);
+}
+
+/* Looks which pages are due again, after each eighth of a live round: this tells how much is left.
+ */
+static int look_at_dirty(struct gw_save *s, struct gw_error *err)
+{
+	const struct gw_progress *p = &s->progress;
+	uint64_t dirty = 0;
+
+	if (p->pages_done == p->pages_total ||
+	    p->pages_done * PEEKS_A_ROUND / p->pages_total <= s->peeks)
+		return 0;
+	s->peeks = (unsigned)(p->pages_done * PEEKS_A_ROUND / p->pages_total);
+	if (gw_domain_logdirty_peek(s->domain, &dirty, err) < 0)
+		return -1;
+	s->known_dirty = dirty + s->nr_deferred;
+	return 0;
+}
+
 static int send_batch(struct gw_save *s, struct gw_batch *b, bool final, struct gw_error *err)
 {
-	uint64_t bytes, done = b->nr;
+	uint64_t bytes, pfns = b->nr, pages;
 
 	if (gw_save_batch_prepare(s, b, final, err) < 0) {
 		gw_batch_put(&s->pool, b);
@@ -96,6 +124,7 @@ static int send_batch(struct gw_save *s, struct gw_batch *b, bool final, struct 
 	if (!final)
 		note_deferred(s, b);
 	bytes = b->bytes;
+	pages = b->nr_pages;
 	s->round_pages += b->nr_pages;
 	s->round_bytes += bytes;
 	s->report->pages += b->nr_pages;
@@ -103,7 +132,9 @@ static int send_batch(struct gw_save *s, struct gw_batch *b, bool final, struct 
 	/* From here on the sink owns b. */
 	if (s->sink->batch(s->sink->opaque, b, err) < 0)
 		return -1;
-	s->progress.pages_done += done;
+	count_done(s, pfns, pages);
+	if (!final && look_at_dirty(s, err) < 0)
+		return -1;
 	gw_save_progress(s, false);
 	if (gw_cancel_is_set(s->cancel))
 		return gw_fail(err, GW_CANCELLED, "the save was cancelled");
@@ -170,13 +201,13 @@ static int round_of(struct gw_save *s, enum gw_stage stage, uint64_t nr_due, boo
 	unsigned slot = GW_MIN(r->rounds, (unsigned)GW_ARRAY_SIZE(r->round_pages) - 1);
 
 	s->round_pages = s->round_bytes = s->round_waited_ns = 0;
-	s->progress = (struct gw_progress){
-		.stage = stage,
-		.round = r->rounds,
-		.pages_total = nr_due,
-		.dirty_pages = nr_due,
-		.bytes_per_s = s->progress.bytes_per_s,
-	};
+	s->known_dirty = 0;
+	s->peeks = 0;
+	s->progress.stage = stage;
+	s->progress.round = r->rounds;
+	s->progress.pages_done = 0;
+	s->progress.pages_total = nr_due;
+	s->progress.dirty_pages = nr_due;
 	gw_save_progress(s, true);
 	if (send_due(s, final, err) < 0 || s->guest.ops->check_state(&s->guest, err) < 0)
 		return -1;
@@ -186,9 +217,7 @@ static int round_of(struct gw_save *s, enum gw_stage stage, uint64_t nr_due, boo
 	r->round_ns[slot] += ns;
 	if (final)
 		r->final_round_ns = ns;
-	if (ns > s->round_waited_ns)
-		s->progress.bytes_per_s = (uint64_t)((double)s->round_bytes * 1e9 /
-						     (double)(ns - s->round_waited_ns));
+	s->progress.pages_done = s->progress.pages_total;
 	gw_save_progress(s, true);
 	return 0;
 }
@@ -206,6 +235,7 @@ static int live_pass(struct gw_save *s, uint64_t nr_due, struct gw_error *err)
 	if (round_of(s, GW_STAGE_MEMORY, nr_due, false, err) < 0 ||
 	    gw_domain_logdirty_peek(s->domain, &dirty, err) < 0)
 		return -1;
+	s->known_dirty = dirty + s->nr_deferred;
 	wall = gw_clock_ns() - start;
 	passes[s->nr_passes++] = (struct gw_precopy_round){
 		.pages = s->round_pages,
@@ -232,27 +262,30 @@ static int fetch_dirty(struct gw_save *s, uint64_t *nr_due, struct gw_error *err
 }
 
 /*
- * Makes due every pfn that can have a page: *nr_due of them. Log-dirty is on or the domain is
- * suspended, so a page that is added later is reported as written.
+ * Makes due every pfn that can have a page. *nr_pages: those that have one, of which most ranges
+ * have fewer than pfns. Log-dirty is on or the domain is suspended, so a page that is added later
+ * is reported as written.
  */
-static int make_all_due(struct gw_save *s, uint64_t *nr_due, struct gw_error *err)
+static int make_all_due(struct gw_save *s, uint64_t *nr_pages, struct gw_error *err)
 {
-	uint64_t nr = s->guest.nr_pfns;
+	uint64_t nr = s->guest.nr_pfns, nr_due = 0;
+	struct gw_domain_info info;
 	struct gw_pfn_range *ranges;
 	size_t n;
 
-	if (gw_domain_ranges(s->domain, &ranges, &n, err) < 0)
+	if (gw_domain_info(s->domain, &info, err) < 0 ||
+	    gw_domain_ranges(s->domain, &ranges, &n, err) < 0)
 		return -1;
 	none_due(s);
 	s->all_due = true;
-	*nr_due = 0;
 	for (size_t i = 0; i < n && ranges[i].first < nr; i++) {
 		uint64_t count = GW_MIN(ranges[i].count, nr - ranges[i].first);
 
 		gw_bitmap_set_range(s->due, ranges[i].first, count);
-		*nr_due += count;
+		nr_due += count;
 	}
 	free(ranges);
+	*nr_pages = GW_MIN(nr_due, info.nr_pages);
 	return 0;
 }
 

@@ -218,6 +218,13 @@ int gw_config_rename(struct gw_config *config, const char *name, struct gw_error
 	return ret < 0 ? -1 : gw_config_set_string(&config->name, name, err);
 }
 
+uint64_t gw_config_pages(const struct gw_config *config)
+{
+	uint64_t kb = config->target_memkb ? config->target_memkb : config->max_memkb;
+
+	return GW_MIN(kb, config->max_memkb) / 4;
+}
+
 void gw_config_to_hypervisor(const struct gw_config *config, struct gw_domain_config *out)
 {
 	memset(out, 0, sizeof(*out));

@@ -52,6 +52,13 @@ static int size_config(struct gw_process *p, struct gw_error *err)
 	return ret;
 }
 
+static uint64_t expected_pages(void *opaque)
+{
+	const struct gw_incoming *in = opaque;
+
+	return in->front.sized ? gw_config_pages(&in->job.process->config) : 0;
+}
+
 int gw_incoming_restore(struct gw_incoming *in, struct gw_error *err)
 {
 	struct gw_job *job = &in->job;
@@ -68,6 +75,7 @@ int gw_incoming_restore(struct gw_incoming *in, struct gw_error *err)
 		.cancel = gw_job_cancel_token(job),
 		.owner = in,
 		.header = gw_incoming_check_header,
+		.expected_pages = expected_pages,
 	};
 	int ret;
 

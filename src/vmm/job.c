@@ -9,6 +9,7 @@
 #include "base/buffer.h"
 #include "base/clock.h"
 #include "base/util.h"
+#include "migrate/progress_json.h"
 #include "vmm/domain.h"
 
 #define ANSWER_MS 25 /* a job that is cancelled has ended by then, as a rule */
@@ -58,14 +59,36 @@ int gw_job_start(struct gw_job *job, struct gw_error *err)
 	return -1;
 }
 
+static void publish(struct gw_process *p, const struct gw_progress *now)
+{
+	if (!p->job->owner && p->args.progress)
+		p->args.progress(p->args.opaque, now);
+	gw_session_event(p->job->owner, gw_progress_to_json(now));
+}
+
+/* The last event of an operation that succeeded: last is what it had published. */
+static void report_done(struct gw_process *p, struct gw_progress *last)
+{
+	last->stage = GW_STAGE_DONE;
+	last->bytes_total = last->bytes;
+	last->percent = 100;
+	publish(p, last);
+}
+
 void gw_job_finish(struct gw_process *p)
 {
-	struct gw_job *job = GW_STEAL(p->job);
+	struct gw_job *job = p->job;
 	struct gw_error err = GW_ERROR_INIT;
-	int ret = gw_operation_wait(GW_STEAL(job->op), &err);
+	struct gw_progress last;
+	int ret;
 
+	gw_operation_progress(job->op, &last);
+	ret = gw_operation_wait(GW_STEAL(job->op), &err);
 	/* The token was freed with the operation. */
 	gw_channel_set_cancel(job->ch, NULL);
+	if (ret == 0)
+		report_done(p, &last);
+	p->job = NULL;
 	job->kind->done(job, ret, &err);
 	gw_job_free(job);
 	gw_process_refresh_info(p);
@@ -107,17 +130,8 @@ void gw_job_report_progress(struct gw_process *p)
 	struct gw_progress now;
 
 	gw_operation_progress(p->job->op, &now);
-	if (now.stage == GW_STAGE_NONE)
-		return;
-	if (!p->job->owner && p->args.progress)
-		p->args.progress(p->args.opaque, &now);
-	gw_session_event(
-		p->job->owner,
-		json_pack("{s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I}", "event", "progress", "stage",
-			  gw_stage_name(now.stage), "round", (json_int_t)now.round, "pages_done",
-			  (json_int_t)now.pages_done, "pages_total", (json_int_t)now.pages_total,
-			  "bytes", (json_int_t)now.bytes, "bytes_per_s",
-			  (json_int_t)now.bytes_per_s, "dirty_pages", (json_int_t)now.dirty_pages));
+	if (now.stage != GW_STAGE_NONE)
+		publish(p, &now);
 }
 
 void gw_job_init_toolstack(struct gw_job *job, struct gw_toolstack *table)

@@ -54,6 +54,7 @@ struct gw_progress {
 	unsigned percent;     /* of bytes_total; never falls; 100 only in the stage DONE */
 	uint64_t dirty_per_s; /* pages that the guest wrote, in the last live pass; 0 unknown */
 	uint64_t expected_downtime_ns; /* if the guest were suspended now; 0 unknown */
+	unsigned throttle;	       /* by how many percent the vCPUs are slowed */
 };
 
 /*

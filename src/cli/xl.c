@@ -115,6 +115,13 @@ int gw_xl_verb_destroy(struct gw_cli *cli, const struct gw_args *args)
 	return gw_domain_fail(cli, &err);
 }
 
+int gw_xl_verb_no_jobs(struct gw_cli *cli, const struct gw_args *args)
+{
+	return gw_cli_error(
+		cli, GW_EXIT_FAILED,
+		"the operations on domains of xen: belong to the commands that run them, and are not known here");
+}
+
 /* The settings of godwit-save-helper, which libxl starts. */
 static void pass_to_helper(const struct gw_args *args)
 {
@@ -157,7 +164,8 @@ static int write_report(const struct gw_xl_request *req, const char *operation, 
 }
 
 static const char *const suspend_options[] = {"suspend-timeout", "force-pause", "allow-forced",
-					      "allow-loss", NULL};
+					      "allow-loss",	 "on-stall",	"trace",
+					      NULL};
 
 int gw_xl_verb_save(struct gw_cli *cli, const struct gw_args *args)
 {

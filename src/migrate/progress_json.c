@@ -22,13 +22,14 @@ json_t *gw_progress_to_json(const struct gw_progress *p)
 			  "bytes", (json_int_t)p->bytes, "bytes_per_s", (json_int_t)p->bytes_per_s,
 			  "dirty_pages", (json_int_t)p->dirty_pages);
 	json_t *more = json_pack(
-		"{s:o, s:o, s:o, s:o, s:o, s:o}", "bytes_total",
+		"{s:o, s:o, s:o, s:o, s:o, s:o, s:I}", "bytes_total",
 		number_or_null(p->bytes_total, total), "bytes_left",
 		number_or_null(gw_progress_bytes_left(p), total), "percent",
 		number_or_null(p->percent, total), "seconds_left",
 		number_or_null(seconds, seconds != UINT64_MAX), "dirty_per_s",
 		number_or_null(p->dirty_per_s, p->dirty_per_s > 0), "expected_downtime_ns",
-		number_or_null(p->expected_downtime_ns, p->expected_downtime_ns > 0));
+		number_or_null(p->expected_downtime_ns, p->expected_downtime_ns > 0), "throttle",
+		(json_int_t)p->throttle);
 
 	if (event && more)
 		json_object_update(event, more);
@@ -59,5 +60,6 @@ struct gw_progress gw_progress_from_json(const json_t *event)
 		.percent = (unsigned)number(event, "percent"),
 		.dirty_per_s = number(event, "dirty_per_s"),
 		.expected_downtime_ns = number(event, "expected_downtime_ns"),
+		.throttle = (unsigned)number(event, "throttle"),
 	};
 }

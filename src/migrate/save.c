@@ -169,6 +169,7 @@ static void clean_up(struct gw_save *s)
 	const struct gw_toolstack *ts = &s->toolstack;
 
 	gw_save_memory_free(s);
+	gw_save_end_throttle(s);
 	if (s->logging)
 		gw_domain_logdirty_stop(s->domain);
 	if (s->model_logging)
@@ -186,6 +187,8 @@ static int save(struct gw_save *s, struct gw_error *err)
 		return gw_fail(err, GW_UNSUPPORTED, "guests of type %d cannot be saved",
 			       s->domain->type);
 	s->guest.ops = ops;
+	if (gw_save_check_throttle(s, err) < 0)
+		return -1;
 	if (ops->setup(&s->guest, err) < 0 || gw_save_memory_init(s, err) < 0 ||
 	    write_static_data(s, err) < 0)
 		return -1;

@@ -73,6 +73,8 @@ int gw_save_suspend(struct gw_save *s, struct gw_error *err)
 		return -1;
 	s->progress.stage = GW_STAGE_SUSPEND;
 	gw_save_progress(s, true);
+	/* A slow guest would answer late. */
+	gw_save_end_throttle(s);
 	start = gw_clock_ns();
 	if (ts->suspend(ts->owner, err) < 0)
 		return gw_fail_in(err, "suspending domain %u", s->domain->domid);

@@ -26,6 +26,8 @@ struct gw_job *gw_job_new(struct gw_process *p, const struct gw_job_kind *kind,
 	}
 	job->kind = kind;
 	job->process = p;
+	pthread_mutex_init(&job->lock, NULL);
+	job->posted = json_array();
 	job->ch = ch;
 	job->toolstack.suspend_timeout_ms = GW_SUSPEND_TIMEOUT_MS;
 	job->toolstack.log = p->args.log;
@@ -35,6 +37,8 @@ struct gw_job *gw_job_new(struct gw_process *p, const struct gw_job_kind *kind,
 void gw_job_free(struct gw_job *job)
 {
 	gw_channel_close(job->ch);
+	json_decref(job->posted);
+	pthread_mutex_destroy(&job->lock);
 	free(job);
 }
 
@@ -59,11 +63,23 @@ int gw_job_start(struct gw_job *job, struct gw_error *err)
 	return -1;
 }
 
-static void publish(struct gw_process *p, const struct gw_progress *now)
+void gw_job_post(struct gw_job *job, json_t *event)
 {
-	if (!p->job->owner && p->args.progress)
-		p->args.progress(p->args.opaque, now);
-	gw_session_event(p->job->owner, gw_progress_to_json(now));
+	pthread_mutex_lock(&job->lock);
+	json_array_append_new(job->posted, event);
+	pthread_mutex_unlock(&job->lock);
+}
+
+static void send_posted(struct gw_job *job)
+{
+	json_t *event;
+	size_t i;
+
+	pthread_mutex_lock(&job->lock);
+	json_array_foreach (job->posted, i, event)
+		gw_session_tell(job->owner, json_incref(event));
+	json_array_clear(job->posted);
+	pthread_mutex_unlock(&job->lock);
 }
 
 /* The last event of an operation that succeeded: last is what it had published. */
@@ -72,7 +88,9 @@ static void report_done(struct gw_process *p, struct gw_progress *last)
 	last->stage = GW_STAGE_DONE;
 	last->bytes_total = last->bytes;
 	last->percent = 100;
-	publish(p, last);
+	if (!p->job->owner && p->args.progress)
+		p->args.progress(p->args.opaque, last);
+	gw_session_tell(p->job->owner, gw_progress_to_json(last));
 }
 
 void gw_job_finish(struct gw_process *p)
@@ -86,6 +104,7 @@ void gw_job_finish(struct gw_process *p)
 	ret = gw_operation_wait(GW_STEAL(job->op), &err);
 	/* The token was freed with the operation. */
 	gw_channel_set_cancel(job->ch, NULL);
+	send_posted(job);
 	if (ret == 0)
 		report_done(p, &last);
 	p->job = NULL;
@@ -129,9 +148,14 @@ void gw_job_report_progress(struct gw_process *p)
 {
 	struct gw_progress now;
 
+	send_posted(p->job);
+
 	gw_operation_progress(p->job->op, &now);
-	if (now.stage != GW_STAGE_NONE)
-		publish(p, &now);
+	if (now.stage == GW_STAGE_NONE)
+		return;
+	if (!p->job->owner && p->args.progress)
+		p->args.progress(p->args.opaque, &now);
+	gw_session_event(p->job->owner, gw_progress_to_json(&now));
 }
 
 void gw_job_init_toolstack(struct gw_job *job, struct gw_toolstack *table)

@@ -288,6 +288,8 @@ static void receive_done(struct gw_job *job, int ret, struct gw_error *err)
 	p->wanted_name = r->wanted_name;
 	p->wanted_until_ns = gw_clock_ns() + NAME_WAIT_NS;
 	if (r->outcome == GW_OUTCOME_MOVED) {
+		/* What it took here, it may take elsewhere. */
+		p->cost.receiver_ns = r->in.job.report.device_state_ns + r->in.job.report.resume_ns;
 		gw_process_set_migration(p, NULL, GW_SIDE_DESTINATION);
 		return;
 	}

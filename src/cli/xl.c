@@ -202,6 +202,7 @@ static int accept_option(const struct gw_args *args, struct gw_acceptance *accep
 }
 
 static const char *const own_process[] = {"detach", NULL};
+static const char *const own_restore[] = {"detach", "new-genid", NULL};
 
 int gw_xl_verb_restore(struct gw_cli *cli, const struct gw_args *args)
 {
@@ -212,7 +213,7 @@ int gw_xl_verb_restore(struct gw_cli *cli, const struct gw_args *args)
 	struct gw_channel *in = NULL;
 	int rc = -1;
 
-	if (xl && refuse(args, own_process, &err) == 0 &&
+	if (xl && refuse(args, own_restore, &err) == 0 &&
 	    accept_option(args, &acceptance, &err) == 0)
 		in = gw_channel_open(gw_args_positional(args, 0), &err);
 	if (in) {

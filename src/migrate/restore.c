@@ -11,6 +11,7 @@
 
 #include "base/clock.h"
 #include "base/estimate.h"
+#include "base/hash.h"
 #include "base/util.h"
 #include "channel/position.h"
 #include "hypervisor/domain.h"
@@ -149,11 +150,22 @@ static void note_refusal(struct restore *r, struct gw_error *err)
 
 /* Records */
 
+static void note_fingerprint(struct restore *r, const struct gw_record *rec)
+{
+	uint64_t *print = &r->result->fingerprint;
+
+	*print = gw_fingerprint(*print, &rec->type, sizeof(rec->type));
+	if (rec->data)
+		*print = gw_fingerprint(*print, rec->data, rec->length);
+}
+
 /* Applies a record of the engine or the guest; not END, CHECKPOINT or PAGE_DATA. */
 static int apply_record(struct restore *r, const struct gw_record *rec, struct gw_error *err)
 {
 	const char *name = gw_record_name(rec->type);
 	int rc;
+
+	note_fingerprint(r, rec);
 
 	if (rec->type == GW_REC_STATIC_DATA_END)
 		return 0;
@@ -565,7 +577,7 @@ static int restore(const struct gw_restore_args *args, enum gw_layer outermost,
 	struct restore r = {.args = args, .result = result ? result : &unwanted};
 	int rc;
 
-	*r.result = (struct gw_restore_result){0};
+	*r.result = (struct gw_restore_result){.fingerprint = GW_FINGERPRINT};
 	if (gw_toolstack_complete(&r.toolstack, args->toolstack, needed_of(&r), err) < 0)
 		return -1;
 	r.device_model.complete = device_model;

@@ -86,8 +86,11 @@ struct gw_restore_result {
 	uint64_t bytes;		    /* of the input that were read */
 	uint64_t verify_mismatches; /* pages after VERIFY that differ from those sent before; each
 				       was logged */
-	struct gw_refusal refusal;  /* the cause, if the restore failed because of such a fault */
-	struct gw_report report;    /* filled if the restore succeeds */
+	/* Of all records but the pages: another snapshot of the same guest has another one, because
+	 * its clocks and registers differ. */
+	uint64_t fingerprint;
+	struct gw_refusal refusal; /* the cause, if the restore failed because of such a fault */
+	struct gw_report report;   /* filled if the restore succeeds */
 };
 
 /* Reads exactly one image. *result is always filled; NULL is fine. 0: the domain's owner calls

@@ -10,6 +10,7 @@
 #include "hypervisor/domain.h"
 #include "migrate/restore.h"
 #include "vmm/domain.h"
+#include "vmm/genid.h"
 
 int gw_incoming_create_domain(struct gw_incoming *in, struct gw_error *err)
 {
@@ -87,5 +88,7 @@ int gw_incoming_restore(struct gw_incoming *in, struct gw_error *err)
 	job->report = result.report;
 	if (!in->front.sized && size_config(job->process, err) < 0)
 		return -1;
-	return gw_control_restored(args.domain->control, err);
+	if (gw_control_restored(args.domain->control, err) < 0)
+		return -1;
+	return gw_genid_after_restore(job->process, result.fingerprint, err);
 }

@@ -8,15 +8,6 @@
 #include "cli/save_options.h"
 #include "cli/xl.h"
 
-/* The domain is where it is: a trace that cannot be written is no failure of the migration. */
-static void end_events(struct gw_save_events *events)
-{
-	struct gw_error err = GW_ERROR_INIT;
-
-	if (gw_save_events_end(events, &err) < 0)
-		gw_logf(&events->cli->out.log, GW_LOG_WARNING, "the trace is lost: %s", err.text);
-}
-
 static int migrate(struct gw_cli *cli, const struct gw_args *args, struct gw_client *client,
 		   json_t **reply, struct gw_error *err)
 {
@@ -34,7 +25,7 @@ static int migrate(struct gw_cli *cli, const struct gw_args *args, struct gw_cli
 		ret = gw_client_call(client, gw_save_options_request(args, "migrate", live), ch->fd,
 				     gw_save_event, &events, cli->cancel, -1, reply, err);
 		gw_output_erase(&cli->out);
-		end_events(&events);
+		gw_save_events_end(&events);
 	}
 	gw_channel_close(ch);
 	return ret;

@@ -82,8 +82,7 @@ static int save(struct gw_cli *cli, const struct gw_args *args, struct gw_client
 	ret = gw_client_call(client, request, file->fd, gw_save_event, &events, cli->cancel, -1,
 			     &reply, err);
 	gw_output_erase(&cli->out);
-	if (gw_save_events_end(&events, ret == 0 ? err : NULL) < 0)
-		ret = -1;
+	gw_save_events_end(&events);
 	if (ret == 0) {
 		report = json_object_get(reply, "report");
 		ret = keep_image(client, file, then, report, err);

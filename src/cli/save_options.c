@@ -85,13 +85,15 @@ void gw_save_event(void *opaque, const json_t *event)
 		write_trace_line(events->trace, event, &events->err);
 }
 
-int gw_save_events_end(struct gw_save_events *events, struct gw_error *err)
+void gw_save_events_end(struct gw_save_events *events)
 {
 	if (events->trace && !events->err.code)
 		gw_channel_finish(events->trace, &events->err);
 	gw_channel_close(events->trace);
 	events->trace = NULL;
-	return events->err.code ? gw_fail_as(err, &events->err) : 0;
+	if (events->err.code)
+		gw_logf(&events->cli->out.log, GW_LOG_WARNING, "the trace is lost: %s",
+			events->err.text);
 }
 
 static double ms(const json_t *object, const char *key)

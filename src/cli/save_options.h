@@ -97,8 +97,9 @@ int gw_save_events_begin(struct gw_save_events *events, struct gw_cli *cli,
 			 const struct gw_args *args, struct gw_error *err);
 /* gw_client_event_fn; opaque is the struct. */
 void gw_save_event(void *opaque, const json_t *event);
-/* The trace of an operation that failed is complete, too. 0 or -1. */
-int gw_save_events_end(struct gw_save_events *events, struct gw_error *err);
+/* Completes the trace, also that of an operation that failed. A trace that cannot be written is
+ * only a warning, because the operation is over. */
+void gw_save_events_end(struct gw_save_events *events);
 
 /* A warning on the terminal if the report of a live operation says that the target was missed. */
 void gw_save_warn_missed(struct gw_cli *cli, const json_t *report);

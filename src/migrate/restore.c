@@ -10,15 +10,14 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "base/estimate.h"
 #include "base/hash.h"
 #include "base/util.h"
-#include "channel/position.h"
 #include "hypervisor/domain.h"
 #include "migrate/device_model.h"
 #include "migrate/lockstep.h"
 #include "migrate/restore_apply.h"
 #include "migrate/restore_judge.h"
+#include "migrate/restore_progress.h"
 #include "migrate/restore_static.h"
 #include "migrate/toolstack.h"
 #include "read/round_spool.h"
@@ -47,11 +46,8 @@ struct restore {
 	struct gw_round_spool round;
 	struct gw_device_model device_model;
 
-	uint64_t start_ns, progress_ns, round_start_pages;
-	uint64_t start_pos;	 /* of the input */
-	uint64_t expected_pages; /* 0: unknown */
-	struct gw_progress progress;
-	struct gw_estimate estimate;
+	uint64_t start_ns, round_start_pages;
+	struct gw_restore_progress progress;
 };
 
 /* A round that is read again from its spool. */
@@ -60,41 +56,17 @@ struct replay {
 	struct gw_reading reading;
 };
 
-/*
- * A file says where the input ends. Else the pages that the domain still lacks are to come. When it
- * lacks none, only the sender knows how many come again: 0.
- */
-static uint64_t expected_bytes(const struct restore *r)
-{
-	const struct gw_channel *in = r->args->in;
-	uint64_t size = gw_channel_expected_size(in);
-
-	if (size > r->start_pos)
-		return size - r->start_pos;
-	if (r->expected_pages <= r->guest.given)
-		return 0;
-	return r->progress.bytes +
-	       (r->expected_pages - r->guest.given) * (GW_PAGE_SIZE + sizeof(uint64_t));
-}
-
 static void progress(struct restore *r, bool now)
 {
 	const struct gw_toolstack *ts = &r->toolstack;
 	uint64_t ns = gw_clock_ns();
 
-	if (!now && ns - r->progress_ns < PROGRESS_NS)
+	if (!now && ns - r->progress.updated_ns < PROGRESS_NS)
 		return;
-	r->progress_ns = ns;
-	r->progress.pages_done = r->memory.pages - r->round_start_pages;
-	r->progress.pages_total =
-		r->expected_pages > r->guest.given
-			? r->progress.pages_done + r->expected_pages - r->guest.given
-			: 0;
-	r->progress.bytes = r->args->in->read_pos - r->start_pos;
-	r->progress.bytes_total = expected_bytes(r);
-	gw_estimate(&r->estimate, &r->progress, ns);
-	gw_operation_set_progress(r->args->op, &r->progress);
-	ts->progress(ts->owner, &r->progress);
+	gw_restore_progress_update(&r->progress, r->memory.pages - r->round_start_pages,
+				   r->guest.given, ns);
+	gw_operation_set_progress(r->args->op, &r->progress.now);
+	ts->progress(ts->owner, &r->progress.now);
 }
 
 /* After each record: checks for a cancel that no read has noticed, and publishes progress. */
@@ -262,7 +234,7 @@ static int complete_static_data(struct restore *r, struct gw_error *err)
 				 &r->static_data.policy, err) < 0)
 		return -1;
 	if (r->args->expected_pages)
-		r->expected_pages = r->args->expected_pages(r->args->owner);
+		r->progress.expected_pages = r->args->expected_pages(r->args->owner);
 	r->current = NULL;
 	rc = set_up_guest(r, err);
 	if (rc == 0)
@@ -422,7 +394,7 @@ static enum gw_read_result on_round_complete(void *owner, struct gw_error *err)
 	gw_device_model_complete(&r->device_model);
 	r->result->checkpoints++;
 	r->spooling = true;
-	r->progress.round++;
+	r->progress.now.round++;
 	r->round_start_pages = r->memory.pages;
 	if (is_lockstep(r)) {
 		rc = gw_lockstep_run(&r->toolstack, &r->guest, err);
@@ -473,7 +445,7 @@ static int complete_domain(struct restore *r, struct gw_error *err)
 	/* The secondary of COLO was completed at its last checkpoint, and has run since. */
 	if (is_lockstep(r))
 		return 0;
-	r->progress.stage = GW_STAGE_DEVICE_STATE;
+	r->progress.now.stage = GW_STAGE_DEVICE_STATE;
 	progress(r, true);
 	r->current = NULL;
 	if (r->guest.ops->stream_complete(&r->guest, err) < 0) {
@@ -486,7 +458,7 @@ static int complete_domain(struct restore *r, struct gw_error *err)
 static void fill_report(const struct restore *r, uint64_t state_ns)
 {
 	r->result->report = (struct gw_report){
-		.rounds = r->progress.round + 1,
+		.rounds = r->progress.now.round + 1,
 		.pages = r->memory.pages,
 		.bytes = r->reading.image.offset,
 		.total_ns = gw_clock_ns() - r->start_ns,
@@ -541,8 +513,9 @@ static void init(struct restore *r)
 		.guest = &r->guest,
 		.log = &r->toolstack.log,
 	};
-	r->progress.stage = GW_STAGE_MEMORY;
-	r->start_pos = args->in->read_pos;
+	r->progress.now.stage = GW_STAGE_MEMORY;
+	r->progress.in = args->in;
+	r->progress.start_pos = args->in->read_pos;
 	r->start_ns = gw_clock_ns();
 }
 

@@ -40,7 +40,7 @@ static void throttle(struct guest *g, unsigned percent)
 
 static struct guest *busy_guest(void)
 {
-	struct guest *g = guest_boot("", "64", "pages=16 rate=4 check=4 period=100 idle=0", 1024);
+	struct guest *g = guest_boot("", "64", "pages=4 rate=1 check=1 period=10 idle=0", 1024);
 
 	guest_unpause(g);
 	guest_wait(g, 0, " ok\n");

@@ -72,8 +72,9 @@ ended 4
 assert_state tpvh running
 
 # The dirty rate and the expected downtime are known from the second round on.
-guest busy 64 "pages=3000 rate=64 check=0 light=1 period=100000"
-"$GODWIT" save --live -k --bandwidth 8M --downtime 1 --on-stall throttle busy b.save 2>slow.err &
+run_expect 0 "$GODWIT" run -d --name busy --memory 16M --cmdline "pages=3000 rate=64 check=0 light=1 period=100000" \
+	"$GODWIT_GUESTS/godwit-guest64.elf"
+"$GODWIT" save --live -k --bandwidth 2M --downtime 1 --on-stall throttle busy b.save 2>slow.err &
 slow=$!
 started+=("$slow")
 second()

@@ -39,6 +39,10 @@ static int run(struct gw_cli *cli, const struct gw_args *args)
 	json_t *reply = NULL, *report;
 	int status = GW_EXIT_OK;
 
+	if (gw_args_text(args, "trace") && gw_args_flag(args, "no-live"))
+		return gw_cli_error(
+			cli, GW_EXIT_USAGE,
+			"--trace and --no-live exclude each other: only live rounds are recorded");
 	if (gw_domain_connect(cli, domain, &client, &status) < 0)
 		return status;
 	if (migrate(cli, args, &client, &reply, &err) < 0) {

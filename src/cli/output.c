@@ -175,6 +175,8 @@ static void show_line(struct gw_output *out, const struct gw_progress *p)
 	if (p->expected_downtime_ns)
 		add(line, sizeof(line), ", downtime %.0f ms",
 		    (double)p->expected_downtime_ns / 1e6);
+	if (p->throttle)
+		add(line, sizeof(line), ", vCPUs slowed by %u%%", p->throttle);
 	fprintf(stderr, "\r%s\033[K", line);
 	fflush(stderr);
 	out->line_shown = true;

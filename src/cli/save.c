@@ -112,6 +112,9 @@ static int run(struct gw_cli *cli, const struct gw_args *args)
 		return gw_cli_error(
 			cli, GW_EXIT_USAGE,
 			"--static-only excludes --live and --paused: nothing is copied that changes");
+	if (gw_args_text(args, "trace") && !gw_args_flag(args, "live"))
+		return gw_cli_error(cli, GW_EXIT_USAGE,
+				    "--trace needs --live: only live rounds are recorded");
 	if (gw_domain_connect(cli, gw_args_positional(args, 0), &client, &status) < 0)
 		return status;
 	file = create(cli, gw_args_positional(args, 1), &err);

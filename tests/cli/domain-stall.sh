@@ -76,6 +76,10 @@ err_has "r.json: line 1: it is no JSON object"
 run_expect 1 "$GODWIT" policy b.save
 err_has "which no trace is"
 run_expect 2 "$GODWIT" migrate --on-stall hope busy "$address"
+run_expect 2 "$GODWIT" migrate --no-live --trace none busy "$address"
+run_expect 2 "$GODWIT" save --trace none busy x.save
+err_has "--trace needs --live"
+[ ! -e none ] || fail "a trace of nothing"
 for t in "$data"/traces/*.trace; do
 	run_expect 0 "$GODWIT" policy "$t"
 	out_has "each decision is the recorded one"

@@ -172,6 +172,7 @@ const struct gw_verb gw_verb_policy = {
 			 "Shows what a target of 50 ms would have done."},
 			{0},
 		},
+	.connects = GW_CONNECTS_NOTHING,
 	.bad = "a decision differs from the recorded one, or the file is no trace",
 	.run = run,
 };

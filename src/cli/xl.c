@@ -211,7 +211,6 @@ static int accept_option(const struct gw_args *args, struct gw_acceptance *accep
 	return gw_acceptance_override(acceptance, gw_args_text(args, "accept"), err);
 }
 
-static const char *const own_process[] = {"detach", NULL};
 static const char *const own_restore[] = {"detach", "new-genid", NULL};
 
 int gw_xl_verb_restore(struct gw_cli *cli, const struct gw_args *args)

@@ -179,8 +179,7 @@ static int convert(struct gw_conv *c, struct gw_error *err)
 	enum kind kind;
 
 	if (read_front(c, &kind, err) < 0 || refuse_foreign(c, kind, err) < 0 ||
-	    check_source(c, kind, err) < 0 ||
-	    choose_form(c, kind, err) < 0)
+	    check_source(c, kind, err) < 0 || choose_form(c, kind, err) < 0)
 		return -1;
 	tell_xend(c);
 	switch (kind) {

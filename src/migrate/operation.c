@@ -96,10 +96,10 @@ int gw_operation_fd(const struct gw_operation *op)
 	return op->done_fd;
 }
 
-/* Called with lock. The static data is few bytes and long waits: it has no rate worth showing. */
+/* Called with lock. Before the memory there are few bytes and long waits: no rate worth showing. */
 static void estimate(struct gw_operation *op)
 {
-	if (op->progress.stage > GW_STAGE_STATIC_DATA)
+	if (op->progress.stage > GW_STAGE_STATIC_DATA && op->progress.stage != GW_STAGE_WAITING)
 		gw_estimate(&op->estimate, &op->progress, gw_clock_ns());
 }
 

@@ -66,6 +66,12 @@ struct gw_control_ops {
 	 * Default: "".
 	 */
 	const char *(*crash_text)(struct gw_control *c);
+	/*
+	 * Slows the vCPUs, so that they run (100 - percent) % of the time; percent is at most 99, 0
+	 * lets them run at full speed. The guest may run; a suspend works as ever. Any thread.
+	 * Default: GW_UNSUPPORTED, for 0 as well.
+	 */
+	int (*throttle)(struct gw_control *c, unsigned percent, struct gw_error *err);
 };
 
 /* Every domain that its own program created has one: gw_domain.control. */

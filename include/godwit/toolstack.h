@@ -42,7 +42,7 @@ struct gw_precopy_stats {
 	uint64_t dirty_count;	/* pages known to be due now */
 	uint64_t bytes_per_s;	/* the rate the final round is expected to run at; 0 unknown */
 	uint64_t expected_downtime_ns; /* of sending dirty_count at that rate; UINT64_MAX unknown */
-	enum gw_precopy_decision advice; /* what the library's own policy says: CONTINUE or STOP */
+	enum gw_precopy_decision advice; /* what the library's own policy says */
 	uint64_t last_due; /* pfns that were due when the last pass began: all, then the dirty ones
 			    */
 };
@@ -120,6 +120,12 @@ struct gw_toolstack {
 	/* COLO: the pfns that the secondary has written, brought (save) or taken away (restore).
 	 * Borrowed. Default: COLO is refused (GW_USAGE). */
 	struct gw_channel *back_channel;
+	/*
+	 * save, live: slows the vCPUs, so that they run (100 - percent) % of the time; 0: at full
+	 * speed. Called with 0 before the save begins, if its policy may slow them: -1
+	 * (GW_UNSUPPORTED) if that is not possible. Default: it is not.
+	 */
+	int (*throttle)(void *owner, unsigned percent, struct gw_error *err);
 };
 
 #ifdef __cplusplus

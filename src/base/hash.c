@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The random number of hash.h.
+ * The random number and the fingerprint of hash.h.
  */
 #include "base/hash.h"
 
@@ -22,4 +22,14 @@ uint64_t gw_hash_seed(void)
 	fresh |= 1;
 	/* The first thread sets the number for all. */
 	return atomic_compare_exchange_strong(&seed, &known, fresh) ? fresh : known;
+}
+
+uint64_t gw_fingerprint(uint64_t fingerprint, const void *data, size_t len)
+{
+	const uint8_t *bytes = data;
+
+	/* FNV-1a, 64 bits */
+	for (size_t i = 0; i < len; i++)
+		fingerprint = (fingerprint ^ bytes[i]) * UINT64_C(0x100000001b3);
+	return fingerprint;
 }

@@ -18,6 +18,8 @@ static const char *const stage_names[GW_NR_STAGES] = {
 	[GW_STAGE_CONVERTING] = "converting",
 	[GW_STAGE_COMPARING] = "comparing",
 	[GW_STAGE_WAITING] = "waiting",
+	[GW_STAGE_WRITING] = "writing",
+	[GW_STAGE_DONE] = "done",
 };
 
 const char *gw_stage_name(enum gw_stage stage)

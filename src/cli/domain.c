@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "cli/title.h"
+#include "migrate/progress_json.h"
 #include "vmm/config.h"
 #include "vmm/logs.h"
 
@@ -218,11 +219,6 @@ int gw_domain_ask(struct gw_cli *cli, const char *domain, json_t *request, json_
 	return ret;
 }
 
-static uint64_t number(const json_t *object, const char *key)
-{
-	return (uint64_t)json_integer_value(json_object_get(object, key));
-}
-
 /* Once in a migration. */
 static void say_that_it_waits(struct gw_cli *cli)
 {
@@ -239,20 +235,11 @@ void gw_domain_event(void *opaque, const json_t *event)
 {
 	struct gw_cli *cli = opaque;
 	const json_t *error = json_object_get(event, "error");
-	const char *stage = json_string_value(json_object_get(event, "stage"));
-	struct gw_progress progress = {
-		.stage = stage ? gw_stage_from_name(stage) : GW_STAGE_NONE,
-		.round = (unsigned)number(event, "round"),
-		.pages_done = number(event, "pages_done"),
-		.pages_total = number(event, "pages_total"),
-		.bytes = number(event, "bytes"),
-		.bytes_per_s = number(event, "bytes_per_s"),
-		.dirty_pages = number(event, "dirty_pages"),
-	};
+	const struct gw_progress progress = gw_progress_from_json(event);
 
 	if (progress.stage == GW_STAGE_WAITING)
 		say_that_it_waits(cli);
-	else if (stage)
+	else if (progress.stage != GW_STAGE_NONE)
 		gw_output_progress(&cli->out, &progress);
 	else if (error) /* the answer to our own cancel */
 		gw_output_error(&cli->out, json_string_value(json_object_get(error, "message")));

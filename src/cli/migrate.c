@@ -13,6 +13,7 @@ static int migrate(struct gw_cli *cli, const struct gw_args *args, struct gw_cli
 {
 	bool live = !gw_args_flag(args, "no-live");
 	struct gw_channel *ch = gw_channel_connect(gw_args_positional(args, 1), cli->cancel, err);
+	struct gw_save_events events;
 	int ret = -1;
 
 	if (!ch)
@@ -20,10 +21,12 @@ static int migrate(struct gw_cli *cli, const struct gw_args *args, struct gw_cli
 	if (ch->fd < 0)
 		gw_fail(err, GW_UNSUPPORTED, "%s cannot be passed to the domain's process",
 			ch->name);
-	else
+	else if (gw_save_events_begin(&events, cli, args, err) == 0) {
 		ret = gw_client_call(client, gw_save_options_request(args, "migrate", live), ch->fd,
-				     gw_domain_event, cli, cli->cancel, -1, reply, err);
-	gw_output_erase(&cli->out);
+				     gw_save_event, &events, cli->cancel, -1, reply, err);
+		gw_output_erase(&cli->out);
+		gw_save_events_end(&events);
+	}
 	gw_channel_close(ch);
 	return ret;
 }
@@ -36,6 +39,10 @@ static int run(struct gw_cli *cli, const struct gw_args *args)
 	json_t *reply = NULL, *report;
 	int status = GW_EXIT_OK;
 
+	if (gw_args_text(args, "trace") && gw_args_flag(args, "no-live"))
+		return gw_cli_error(
+			cli, GW_EXIT_USAGE,
+			"--trace and --no-live exclude each other: only live rounds are recorded");
 	if (gw_domain_connect(cli, domain, &client, &status) < 0)
 		return status;
 	if (migrate(cli, args, &client, &reply, &err) < 0) {
@@ -46,6 +53,8 @@ static int run(struct gw_cli *cli, const struct gw_args *args)
 		gw_domain_summary(cli, args, "%s has moved to %s\n%s", domain,
 				  gw_args_positional(args, 1),
 				  json_string_value(json_object_get(reply, "summary")));
+		fflush(stdout);
+		gw_save_warn_missed(cli, report);
 		if (gw_domain_write_report(gw_args_text(args, "report"), report, &err) < 0)
 			status = gw_domain_fail(cli, &err);
 	}
@@ -60,8 +69,10 @@ const struct gw_verb gw_verb_migrate = {
 	.summary = "move a running domain to another godwit",
 	.description =
 		"Moves the running domain to the \"godwit receive\" that listens at DEST. Memory is sent in "
-		"rounds. The guest is suspended when the remaining pages can be sent within --downtime at "
-		"the measured rate.\n\n"
+		"rounds. The guest is suspended when the remaining pages, its state and the receiver's part "
+		"are expected to take --downtime at most. When another round would bring that no nearer (it "
+		"would not be smaller by a quarter, or the memory was sent twice), --on-stall decides. A "
+		"target that was missed is reported, with how far the estimate was off.\n\n"
 		"Before any page is sent the receiver checks the domain's config and CPU policy. If it "
 		"refuses, all its reasons are printed and the exit status is 1. Ctrl-C, a failure, or the "
 		"death of this command leaves the domain running at the source. Only during the handover "

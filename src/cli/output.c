@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdarg.h>
 #include <string.h>
@@ -15,8 +16,10 @@
 #include <jansson.h>
 
 #include "base/clock.h"
+#include "base/estimate.h"
 #include "base/util.h"
 #include "cli/width.h"
+#include "migrate/progress_json.h"
 
 #define SHOW_EVERY_NS UINT64_C(100000000)
 
@@ -131,26 +134,51 @@ static const char *human(uint64_t bytes, char *buf, size_t size)
 	return buf;
 }
 
+/* Appends to a line of the terminal; what does not fit is left out. */
+static void add(char *line, size_t size, const char *fmt, ...) GW_PRINTF(3, 4);
+static void add(char *line, size_t size, const char *fmt, ...)
+{
+	size_t len = strlen(line);
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(line + len, size - len, fmt, ap);
+	va_end(ap);
+}
+
+/* ": 45% of 64 MiB". Without the bytes that are to come there may be the pages. */
+static void add_share(char *line, size_t size, const struct gw_progress *p)
+{
+	char total[32];
+
+	if (p->bytes_total)
+		add(line, size, ": %u%% of %s", p->percent,
+		    human(p->bytes_total, total, sizeof(total)));
+	else if (p->pages_total)
+		add(line, size, ": %u%% of %" PRIu64 " pages",
+		    (unsigned)(p->pages_done * 100 / p->pages_total), p->pages_total);
+}
+
 static void show_line(struct gw_output *out, const struct gw_progress *p)
 {
-	char line[200], size[32], rate[32];
-	int n;
+	char line[200], text[32];
+	uint64_t seconds = gw_progress_seconds_left(p);
 
-	n = snprintf(line, sizeof(line), "%s", gw_stage_name(p->stage));
+	snprintf(line, sizeof(line), "%s", gw_stage_name(p->stage));
 	if (p->round)
-		n += snprintf(line + n, sizeof(line) - (size_t)n, ", round %u", p->round);
-	if (p->pages_total)
-		n += snprintf(line + n, sizeof(line) - (size_t)n, ": %u%% of %" PRIu64 " pages",
-			      (unsigned)(p->pages_done * 100 / p->pages_total), p->pages_total);
-	n += snprintf(line + n, sizeof(line) - (size_t)n, ", %s",
-		      human(p->bytes, size, sizeof(size)));
-	if (p->bytes_per_s) {
-		n += snprintf(line + n, sizeof(line) - (size_t)n, ", %s/s",
-			      human(p->bytes_per_s, rate, sizeof(rate)));
-		if (p->pages_total > p->pages_done)
-			snprintf(line + n, sizeof(line) - (size_t)n, ", %" PRIu64 " s left",
-				 (p->pages_total - p->pages_done) * 4096 / p->bytes_per_s);
-	}
+		add(line, sizeof(line), ", round %u", p->round);
+	add_share(line, sizeof(line), p);
+	if (p->bytes)
+		add(line, sizeof(line), ", %s", human(p->bytes, text, sizeof(text)));
+	if (p->bytes_per_s)
+		add(line, sizeof(line), ", %s/s", human(p->bytes_per_s, text, sizeof(text)));
+	if (seconds != UINT64_MAX)
+		add(line, sizeof(line), ", %" PRIu64 " s left", seconds);
+	if (p->expected_downtime_ns)
+		add(line, sizeof(line), ", downtime %.0f ms",
+		    (double)p->expected_downtime_ns / 1e6);
+	if (p->throttle)
+		add(line, sizeof(line), ", vCPUs slowed by %u%%", p->throttle);
 	/* A line that is wrapped could not be erased. */
 	line[GW_MIN(sizeof(line), (size_t)gw_terminal_width(STDERR_FILENO)) - 1] = '\0';
 	fprintf(stderr, "\r%s\033[K", line);
@@ -160,12 +188,7 @@ static void show_line(struct gw_output *out, const struct gw_progress *p)
 
 static void show_json(const struct gw_progress *p)
 {
-	json_t *event =
-		json_pack("{s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I}", "event", "progress", "stage",
-			  gw_stage_name(p->stage), "round", (json_int_t)p->round, "pages_done",
-			  (json_int_t)p->pages_done, "pages_total", (json_int_t)p->pages_total,
-			  "bytes", (json_int_t)p->bytes, "bytes_per_s", (json_int_t)p->bytes_per_s,
-			  "dirty_pages", (json_int_t)p->dirty_pages);
+	json_t *event = gw_progress_to_json(p);
 
 	if (!event)
 		return;

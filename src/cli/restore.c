@@ -35,6 +35,7 @@ static int run(struct gw_cli *cli, const struct gw_args *args)
 		return gw_cli_fail(cli, &err);
 	gw_domain_verb_args(&dv, gw_args_text(args, "name"), gw_args_flag(args, "paused") > 0,
 			    !dv.own_log, &pa);
+	pa.new_genid = gw_args_flag(args, "new-genid") > 0;
 	p = gw_process_new(&pa, &err);
 	if (!p)
 		gw_channel_close(in);
@@ -56,6 +57,13 @@ const struct gw_verb gw_verb_restore = {
 		"image needs --name. An image of Xen 4.5 or older is converted while it is read "
 		"(godwit-convert(1)). From a file of \"xm save\" the domain gets the name, uuid, memory and "
 		"vCPUs of xend's config, but no devices.\n\n"
+		"A guest of type hvm may have a VM generation id, by which it notices that it is a copy of its "
+		"past. It keeps the id when the image is restored for the first time, as in a migration. "
+		"Whenever an image is restored that was restored before in this runtime folder, the guest gets "
+		"a new id, in its memory and its config, and a warning says so and names the uuid that "
+		"both copies have. An image is recognised by its state, not by its file. The folder is "
+		"usually empty after a reboot; --new-genid gives a new id in any case, and refuses a guest that "
+		"has none.\n\n"
 		"Console output goes to standard output, and the command ends when the domain does, as "
 		"with \"godwit run\".\n\n"
 		"With \"-c xen:\" libxl creates the domain, which is xl's from then on; the command ends when "
@@ -68,6 +76,8 @@ const struct gw_verb gw_verb_restore = {
 			 .help = "go to the background when the domain runs, and print its name"},
 			{"paused", 0, GW_KIND_FLAG,
 			 .help = "leave the domain paused until \"godwit resume\""},
+			{"new-genid", 0, GW_KIND_FLAG,
+			 .help = "give the guest a new VM generation id, also the first time"},
 			GW_OPTION_ACCEPT,
 			{0},
 		},
@@ -81,7 +91,7 @@ const struct gw_verb gw_verb_restore = {
 			{"godwit restore -d g1.save", "Restores a domain in the background."},
 			{0},
 		},
-	.bad = "the image cannot be restored: it breaks a rule, is truncated, or is of a generation that this host does not accept",
+	.bad = "the image cannot be restored: it breaks a rule, is truncated, is of a generation that this host does not accept, or has no VM generation id for --new-genid",
 	.connects = GW_CONNECTS_CREATES,
 	.run = run,
 	.run_xen = gw_xl_verb_restore,

@@ -71,17 +71,25 @@ static int save(struct gw_cli *cli, const struct gw_args *args, struct gw_client
 									     : "destroy";
 	json_t *request = gw_save_options_request(args, "save", gw_args_flag(args, "live") > 0);
 	json_t *reply = NULL, *report;
+	struct gw_save_events events;
 	int ret;
 
 	json_object_set_new(request, "static_only", json_boolean(static_only));
-	ret = gw_client_call(client, request, file->fd, gw_domain_event, cli, cli->cancel, -1,
+	if (gw_save_events_begin(&events, cli, args, err) < 0) {
+		json_decref(request);
+		return -1;
+	}
+	ret = gw_client_call(client, request, file->fd, gw_save_event, &events, cli->cancel, -1,
 			     &reply, err);
 	gw_output_erase(&cli->out);
+	gw_save_events_end(&events);
 	if (ret == 0) {
 		report = json_object_get(reply, "report");
 		ret = keep_image(client, file, then, report, err);
 		if (ret == 0)
 			ret = gw_domain_write_report(gw_args_text(args, "report"), report, err);
+		if (ret == 0 && strcmp(then, "run") == 0)
+			gw_save_warn_missed(cli, report);
 		if (ret == 0 && cli->verbose)
 			fprintf(stderr, "%s", json_string_value(json_object_get(reply, "summary")));
 	}
@@ -108,6 +116,9 @@ static int run(struct gw_cli *cli, const struct gw_args *args)
 	    !strcmp(gw_args_positional(args, 1), "-"))
 		return gw_cli_error(cli, GW_EXIT_USAGE,
 				    "the image and its report cannot both go to standard output");
+	if (gw_args_text(args, "trace") && !gw_args_flag(args, "live"))
+		return gw_cli_error(cli, GW_EXIT_USAGE,
+				    "--trace needs --live: only live rounds are recorded");
 	if (gw_domain_connect(cli, gw_args_positional(args, 0), &client, &status) < 0)
 		return status;
 	file = create(cli, gw_args_positional(args, 1), &err);

@@ -8,6 +8,7 @@
 #include <jansson.h>
 
 #include "cli/args.h"
+#include "cli/verb.h"
 
 #define GW_SAVE_SUSPEND_OPTIONS                                                                    \
 	{"suspend-timeout",                                                                        \
@@ -31,8 +32,9 @@
 	 0,                                                                                        \
 	 GW_KIND_NUMBER,                                                                           \
 	 "MS",                                                                                     \
-	 "target downtime: suspend the guest when the remaining pages can be "                     \
-	 "sent in MS milliseconds; 300 unless given",                                              \
+	 "upper bound of the downtime: suspend the guest when the remaining pages, its "           \
+	 "state and the receiver's part are expected to take MS milliseconds at most; 300 "        \
+	 "unless given",                                                                           \
 	 .min = 1,                                                                                 \
 	 .max = 3600000},                                                                          \
 		{"timeout",                                                                        \
@@ -49,9 +51,20 @@
 		 "suspend the guest after N rounds, however many pages remain; 30 unless given",   \
 		 .min = 1,                                                                         \
 		 .max = 1000000},                                                                  \
+		{"bandwidth",                                                                      \
+		 0,                                                                                \
+		 GW_KIND_SIZE,                                                                     \
+		 "RATE",                                                                           \
+		 "limit on bytes per second while the guest runs",                                 \
+		 .min = 1},                                                                        \
+		{"on-stall", 0, GW_KIND_CHOICE, .choices = "switch|abort|throttle",                \
+		 .help = "when further rounds bring the target no nearer: suspend the guest "      \
+			 "all the same (switch, the default), give up (abort), or slow its "       \
+			 "vCPUs step by step (throttle)"},                                         \
 	{                                                                                          \
-		"bandwidth", 0, GW_KIND_SIZE, "RATE",                                              \
-			"limit on bytes per second while the guest runs", .min = 1                 \
+		"trace", 0, GW_KIND_FILE, "FILE",                                                  \
+			"write what each round measured and what was decided, for "                \
+			"godwit-policy(1)"                                                         \
 	}
 
 #define GW_SAVE_REPORT_OPTION                                                                      \
@@ -71,5 +84,24 @@
 
 /* A new request of this name with the members that the options set; for the caller to decref. */
 json_t *gw_save_options_request(const struct gw_args *args, const char *name, bool live);
+
+/* The events of a save or migration: progress, and the trace if it was asked for. */
+struct gw_save_events {
+	struct gw_cli *cli;
+	struct gw_channel *trace; /* NULL: none */
+	struct gw_error err;	  /* the first failure of writing it */
+};
+
+/* Opens the file of --trace. 0 or -1; gw_save_events_end() in both cases. */
+int gw_save_events_begin(struct gw_save_events *events, struct gw_cli *cli,
+			 const struct gw_args *args, struct gw_error *err);
+/* gw_client_event_fn; opaque is the struct. */
+void gw_save_event(void *opaque, const json_t *event);
+/* Completes the trace, also that of an operation that failed. A trace that cannot be written is
+ * only a warning, because the operation is over. */
+void gw_save_events_end(struct gw_save_events *events);
+
+/* A warning on the terminal if the report of a live operation says that the target was missed. */
+void gw_save_warn_missed(struct gw_cli *cli, const json_t *report);
 
 #endif

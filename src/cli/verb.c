@@ -21,7 +21,7 @@ const struct gw_option gw_global_options[] = {
 	{"quiet", 'q', GW_KIND_FLAG,
 	 .help = "print only errors on stderr, and no summary of what was done on stdout"},
 	{"progress", 0, GW_KIND_CHOICE, .choices = "auto|never|json",
-	 .help = "progress of long work on stderr: one line on a terminal (auto, the default), none (never), or one JSON object per line (json)"},
+	 .help = "progress of long work on stderr: one line on a terminal (auto, the default), none (never), or one JSON object per line (json); docs/control.md has its members"},
 	{"help", 'h', GW_KIND_FLAG, .help = "show this help"},
 	{"version", 0, GW_KIND_FLAG, .help = "show godwit's version"},
 	{0},

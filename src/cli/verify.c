@@ -123,7 +123,9 @@ static void on_progress(void *opaque, const struct gw_progress *progress)
 {
 	struct verify *v = opaque;
 
-	gw_output_progress(&v->cli->out, progress);
+	/* With --deep it is restored next. */
+	if (progress->stage != GW_STAGE_DONE || !v->want_deep)
+		gw_output_progress(&v->cli->out, progress);
 }
 
 static const char *counted(uint64_t n, const char *what, char *buf, size_t size)

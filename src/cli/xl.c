@@ -115,6 +115,13 @@ int gw_xl_verb_destroy(struct gw_cli *cli, const struct gw_args *args)
 	return gw_domain_fail(cli, &err);
 }
 
+int gw_xl_verb_no_jobs(struct gw_cli *cli, const struct gw_args *args)
+{
+	return gw_cli_error(
+		cli, GW_EXIT_FAILED,
+		"the operations on domains of xen: belong to the commands that run them, and are not known here");
+}
+
 /* The settings of godwit-save-helper, which libxl starts. */
 static void pass_to_helper(const struct gw_args *args)
 {
@@ -136,6 +143,17 @@ static void pass_to_helper(const struct gw_args *args)
 			 (unsigned long long)gw_args_number(args, settings[i].option, 0));
 		setenv(settings[i].variable, number, 1);
 	}
+	if (gw_args_text(args, "on-stall"))
+		setenv("GODWIT_ON_STALL", gw_args_text(args, "on-stall"), 1);
+}
+
+static int refuse_throttle(const struct gw_args *args, struct gw_error *err)
+{
+	const char *on_stall = gw_args_text(args, "on-stall");
+
+	if (!on_stall || strcmp(on_stall, "throttle") != 0)
+		return 0;
+	return gw_fail(err, GW_UNSUPPORTED, "throttle: xen: cannot slow a domain's vCPUs");
 }
 
 static int write_report(const struct gw_xl_request *req, const char *operation, const char *path,
@@ -157,7 +175,7 @@ static int write_report(const struct gw_xl_request *req, const char *operation, 
 }
 
 static const char *const suspend_options[] = {"suspend-timeout", "force-pause", "allow-forced",
-					      "allow-loss", NULL};
+					      "allow-loss",	 "trace",	NULL};
 
 int gw_xl_verb_save(struct gw_cli *cli, const struct gw_args *args)
 {
@@ -167,7 +185,7 @@ int gw_xl_verb_save(struct gw_cli *cli, const struct gw_args *args)
 	struct gw_channel *out = NULL;
 	int rc = -1;
 
-	if (xl && refuse(args, suspend_options, &err) == 0)
+	if (xl && refuse(args, suspend_options, &err) == 0 && refuse_throttle(args, &err) == 0)
 		out = gw_channel_create(gw_args_positional(args, 1), &err);
 	if (out) {
 		pass_to_helper(args);
@@ -193,7 +211,7 @@ static int accept_option(const struct gw_args *args, struct gw_acceptance *accep
 	return gw_acceptance_override(acceptance, gw_args_text(args, "accept"), err);
 }
 
-static const char *const own_process[] = {"detach", NULL};
+static const char *const own_restore[] = {"detach", "new-genid", NULL};
 
 int gw_xl_verb_restore(struct gw_cli *cli, const struct gw_args *args)
 {
@@ -204,7 +222,7 @@ int gw_xl_verb_restore(struct gw_cli *cli, const struct gw_args *args)
 	struct gw_channel *in = NULL;
 	int rc = -1;
 
-	if (xl && refuse(args, own_process, &err) == 0 &&
+	if (xl && refuse(args, own_restore, &err) == 0 &&
 	    accept_option(args, &acceptance, &err) == 0)
 		in = gw_channel_open(gw_args_positional(args, 0), &err);
 	if (in) {
@@ -245,7 +263,7 @@ int gw_xl_verb_migrate(struct gw_cli *cli, const struct gw_args *args)
 	struct gw_channel *ch = NULL;
 	int rc = -1;
 
-	if (xl && refuse(args, suspend_options, &err) == 0)
+	if (xl && refuse(args, suspend_options, &err) == 0 && refuse_throttle(args, &err) == 0)
 		ch = gw_channel_connect(to, cli->cancel, &err);
 	if (ch) {
 		pass_to_helper(args);

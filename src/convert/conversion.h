@@ -6,6 +6,7 @@
 #ifndef GW_CONVERT_CONVERSION_H
 #define GW_CONVERT_CONVERSION_H
 
+#include "base/estimate.h"
 #include "channel/spool.h"
 #include "channel/tee.h"
 #include "convert/convert.h"
@@ -29,7 +30,8 @@ struct gw_conv {
 	struct gw_log log;
 	struct gw_conversion_result *done;
 	struct gw_findings findings; /* of the input */
-	uint64_t in_start, out_start, started_ns;
+	uint64_t in_start, out_start;
+	struct gw_estimate estimate;
 
 	/* of the input */
 	bool has_xl, has_xend, has_stream;
@@ -59,7 +61,7 @@ enum gw_read_result gw_conv_spool(struct gw_conv *c, struct gw_spool *spool, uin
 				  struct gw_error *err);
 /* gw_findings.report: logs warnings; opaque is the conversion. */
 void gw_conv_finding(void *conv, const struct gw_finding *finding);
-void gw_conv_progress(struct gw_conv *c);
+void gw_conv_progress(struct gw_conv *c, enum gw_stage stage);
 /* Reports data of the input that the result does not contain. */
 void gw_conv_dropped(struct gw_conv *c, const char *fmt, ...) GW_PRINTF(2, 3);
 

@@ -7,7 +7,6 @@
 
 #include <string.h>
 
-#include "base/clock.h"
 #include "base/util.h"
 #include "channel/kind.h"
 #include "convert/xend.h"
@@ -180,8 +179,7 @@ static int convert(struct gw_conv *c, struct gw_error *err)
 	enum kind kind;
 
 	if (read_front(c, &kind, err) < 0 || refuse_foreign(c, kind, err) < 0 ||
-	    check_source(c, kind, err) < 0 ||
-	    choose_form(c, kind, err) < 0)
+	    check_source(c, kind, err) < 0 || choose_form(c, kind, err) < 0)
 		return -1;
 	tell_xend(c);
 	switch (kind) {
@@ -205,7 +203,6 @@ int gw_convert(const struct gw_convert_args *args, struct gw_conversion_result *
 		.findings = {.report = gw_conv_finding, .opaque = &c},
 		.in_start = args->in->read_pos,
 		.out_start = args->out->write_pos,
-		.started_ns = gw_clock_ns(),
 	};
 	int rc;
 
@@ -216,9 +213,12 @@ int gw_convert(const struct gw_convert_args *args, struct gw_conversion_result *
 		gw_channel_set_cancel(c.out, args->cancel);
 	}
 	*done = (struct gw_conversion_result){0};
+	gw_conv_progress(&c, GW_STAGE_CONVERTING);
 	rc = convert(&c, err);
 	if (rc == 0)
 		rc = gw_channel_check_compressed(c.in.ch, err);
+	if (rc == 0)
+		gw_conv_progress(&c, GW_STAGE_DONE);
 	done->in_bytes = c.in.ch->read_pos - c.in_start;
 	done->out_bytes = c.out->write_pos - c.out_start;
 	gw_page_store_free(&c.pages);

@@ -151,7 +151,7 @@ enum gw_read_result gw_conv_image_pages(struct gw_conv_image *i, struct gw_error
 			return GW_READ_FAILED;
 		rc = gw_conv_move(c, r->data_len, err);
 	}
-	gw_conv_progress(c);
+	gw_conv_progress(c, GW_STAGE_CONVERTING);
 	return rc;
 }
 

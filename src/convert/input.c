@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "base/util.h"
+#include "channel/position.h"
 
 #define SPOOL_AT_ONCE ((size_t)64 << 10)
 
@@ -75,22 +76,24 @@ void gw_conv_finding(void *conv, const struct gw_finding *finding)
 			gw_finding_format(finding, text, sizeof(text)));
 }
 
-void gw_conv_progress(struct gw_conv *c)
+void gw_conv_progress(struct gw_conv *c, enum gw_stage stage)
 {
-	uint64_t ns = gw_clock_ns() - c->started_ns;
+	const struct gw_observer *observer = c->args->observer;
+	uint64_t size = gw_channel_expected_size(c->in.ch);
 	struct gw_progress progress = {
-		.stage = GW_STAGE_CONVERTING,
+		.stage = stage,
 		.round = (unsigned)c->done->checkpoints,
 		.pages_done = c->done->pages,
 		.bytes = c->in.ch->read_pos - c->in_start,
+		.bytes_total = size > c->in_start ? size - c->in_start : 0,
 	};
 
-	if (!c->args->observer || !c->args->observer->progress)
+	if (!observer || !observer->progress)
 		return;
-	/* A rate of the first instant says nothing. */
-	if (ns > 100000000u)
-		progress.bytes_per_s = (uint64_t)((double)progress.bytes * 1e9 / (double)ns);
-	c->args->observer->progress(c->args->observer->owner, &progress);
+	if (stage == GW_STAGE_DONE)
+		progress.bytes_total = progress.bytes;
+	gw_estimate(&c->estimate, &progress, gw_clock_ns());
+	observer->progress(observer->owner, &progress);
 }
 
 void gw_conv_dropped(struct gw_conv *c, const char *fmt, ...)

@@ -87,7 +87,7 @@ enum gw_read_result gw_conv_legacy_pages(struct gw_conv_legacy *l, struct gw_err
 		rc = gw_input_skip(&l->c->in, l->r->data_len, err);
 	else
 		rc = gw_conv_wait_pages(l->c, entries, n, err);
-	gw_conv_progress(l->c);
+	gw_conv_progress(l->c, GW_STAGE_CONVERTING);
 	return rc;
 }
 
@@ -166,7 +166,7 @@ enum gw_read_result gw_conv_legacy_compressed(struct gw_conv_legacy *l, struct g
 		}
 		left -= n;
 	}
-	gw_conv_progress(l->c);
+	gw_conv_progress(l->c, GW_STAGE_CONVERTING);
 	return GW_READ_OK;
 }
 

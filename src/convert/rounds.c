@@ -72,7 +72,7 @@ int gw_conv_put_waiting(struct gw_conv *c, struct gw_error *err)
 		if (n && (gw_conv_page_head(c, entries, n, pages, 0, err) < 0 ||
 			  put_contents(c, entries, n, err) < 0))
 			return -1;
-		gw_conv_progress(c);
+		gw_conv_progress(c, GW_STAGE_CONVERTING);
 	}
 	return 0;
 }

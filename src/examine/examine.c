@@ -7,7 +7,6 @@
 
 #include <string.h>
 
-#include "base/clock.h"
 #include "base/util.h"
 #include "examine/walk.h"
 
@@ -302,12 +301,14 @@ int gw_examine(struct gw_channel *in, const struct gw_examine_sink *sink,
 		.sink = sink,
 		.sum = examination,
 		.findings = {.report = gw_walk_finding, .opaque = &w, .xen = sink->xen},
-		.started_ns = gw_clock_ns(),
 	};
 	int rc;
 
 	*examination = (struct gw_examination){0};
+	gw_walk_progress(&w, GW_STAGE_READING);
 	rc = walk_file(&w, err);
+	if (rc == 0)
+		gw_walk_progress(&w, GW_STAGE_DONE);
 	examination->bytes = in->read_pos;
 	return rc;
 }

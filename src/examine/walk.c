@@ -5,6 +5,7 @@
 #include "examine/walk.h"
 
 #include "base/clock.h"
+#include "channel/position.h"
 
 void gw_walk_finding(void *opaque, const struct gw_finding *finding)
 {
@@ -25,20 +26,20 @@ void gw_walk_finding(void *opaque, const struct gw_finding *finding)
 		w->sink->finding(w->sink->opaque, finding);
 }
 
-void gw_walk_progress(struct gw_walk *w)
+void gw_walk_progress(struct gw_walk *w, enum gw_stage stage)
 {
-	uint64_t ns = gw_clock_ns() - w->started_ns;
 	struct gw_progress progress = {
-		.stage = GW_STAGE_READING,
+		.stage = stage,
 		.pages_done = w->sum->pages,
 		.bytes = w->in.ch->read_pos,
+		.bytes_total = gw_channel_expected_size(w->in.ch),
 	};
 
 	if (!w->sink->progress)
 		return;
-	/* A rate of the first instant says nothing. */
-	if (ns > 100000000u)
-		progress.bytes_per_s = (uint64_t)((double)progress.bytes * 1e9 / (double)ns);
+	if (stage == GW_STAGE_DONE)
+		progress.bytes_total = progress.bytes;
+	gw_estimate(&w->estimate, &progress, gw_clock_ns());
 	w->sink->progress(w->sink->opaque, &progress);
 }
 

@@ -5,6 +5,7 @@
 #ifndef GW_EXAMINE_WALK_H
 #define GW_EXAMINE_WALK_H
 
+#include "base/estimate.h"
 #include "examine/examine.h"
 #include "read/reading.h"
 
@@ -24,12 +25,12 @@ struct gw_walk {
 		reading; /* of an image that is no legacy one, and of the stream around it */
 	struct gw_config_facts config; /* of the xl header's config */
 	bool announces_legacy;	       /* the header in front does */
-	uint64_t started_ns;
+	struct gw_estimate estimate;
 };
 
 /* gw_findings.report: counts a finding and hands it on. */
 void gw_walk_finding(void *walk, const struct gw_finding *finding);
-void gw_walk_progress(struct gw_walk *w);
+void gw_walk_progress(struct gw_walk *w, enum gw_stage stage);
 /* Counts a record and hands it on. */
 void gw_walk_record(struct gw_walk *w, const struct gw_examine_record *record);
 

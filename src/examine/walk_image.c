@@ -159,7 +159,7 @@ static enum gw_read_result on_pages(void *owner, struct gw_error *err)
 					 ? read_pages(w, err)
 					 : gw_input_skip(&w->in, w->reading.image.data_len, err);
 
-	gw_walk_progress(w);
+	gw_walk_progress(w, GW_STAGE_READING);
 	return rc;
 }
 
@@ -171,7 +171,7 @@ static enum gw_read_result on_body(void *owner, struct gw_error *err)
 	uint64_t left = w->reading.stream.body_left;
 	uint64_t padding = gw_record_padding(record.rec->length);
 
-	gw_walk_progress(w);
+	gw_walk_progress(w, GW_STAGE_READING);
 	if (!w->sink->body || left <= padding)
 		return gw_input_skip(&w->in, left, err);
 	left -= padding;

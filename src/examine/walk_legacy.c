@@ -198,7 +198,7 @@ static enum gw_read_result pass_data(struct gw_walk_legacy *l, enum gw_legacy_ev
 	default:
 		return GW_READ_OK;
 	}
-	gw_walk_progress(l->w);
+	gw_walk_progress(l->w, GW_STAGE_READING);
 	return rc;
 }
 

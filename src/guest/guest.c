@@ -108,6 +108,7 @@ static int give_pages(struct gw_restore_guest *g, size_t n, const struct need *n
 
 	for (size_t i = 0; i < done; i++)
 		g->ops->set_gfn(g, pfns[i], gfns[i]);
+	g->given += done;
 	if (rc < 0)
 		return -1;
 	return g->domain->ops->populate_zeroes ? 0 : zero_rest(g->domain, n, needs, gfns, err);

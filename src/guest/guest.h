@@ -80,6 +80,7 @@ struct gw_restore_guest {
 	struct gw_policy policy; /* collected until static_data_complete; cleanup frees it */
 	struct gw_ring_end store, console;
 	uint64_t store_gfn, console_gfn; /* results; GW_INVALID_PFN: none */
+	uint64_t given;			 /* pages that the domain was given so far */
 	uint64_t max_pfns; /* HVM: bound for a pfn that gets a page. PV: its P2M is the bound */
 	/*
 	 * The id of the rule (format/rules/rules.h) that the image breaks if the current hook now

@@ -45,6 +45,11 @@ static inline const char *gw_control_crash_text(struct gw_control *c)
 	return c->ops->crash_text(c);
 }
 
+static inline int gw_control_throttle(struct gw_control *c, unsigned percent, struct gw_error *err)
+{
+	return c->ops->throttle(c, percent, err);
+}
+
 static inline void gw_control_destroy(struct gw_control *c)
 {
 	c->ops->destroy(c);

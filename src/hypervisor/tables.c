@@ -324,6 +324,12 @@ static const char *no_crash_text(struct gw_control *c)
 	return "";
 }
 
+static int no_throttle(struct gw_control *c, unsigned percent, struct gw_error *err)
+{
+	return gw_fail(err, GW_UNSUPPORTED, "domain %u: this hypervisor cannot slow its vCPUs",
+		       c->domain->domid);
+}
+
 static int fill_control(struct gw_control_ops *t, const struct gw_control_ops *theirs,
 			struct gw_error *err)
 {
@@ -337,6 +343,7 @@ static int fill_control(struct gw_control_ops *t, const struct gw_control_ops *t
 	REQUIRE(t, destroy, "control", err);
 	t->set_events = t->set_events ?: drop_events;
 	t->crash_text = t->crash_text ?: no_crash_text;
+	t->throttle = t->throttle ?: no_throttle;
 	return 0;
 }
 

@@ -11,6 +11,8 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "base/clock.h"
+#include "base/estimate.h"
 #include "base/util.h"
 
 struct gw_operation {
@@ -23,6 +25,7 @@ struct gw_operation {
 
 	pthread_mutex_t lock; /* guards all members below */
 	struct gw_progress progress;
+	struct gw_estimate estimate;
 	bool asked;	/* a cancel was requested */
 	bool committed; /* inside the commit window */
 	bool over;
@@ -93,9 +96,18 @@ int gw_operation_fd(const struct gw_operation *op)
 	return op->done_fd;
 }
 
+/* Called with lock. Before the memory there are few bytes and long waits: no rate worth showing. */
+static void estimate(struct gw_operation *op)
+{
+	if (op->progress.stage > GW_STAGE_STATIC_DATA && op->progress.stage != GW_STAGE_WAITING)
+		gw_estimate(&op->estimate, &op->progress, gw_clock_ns());
+}
+
 void gw_operation_progress(struct gw_operation *op, struct gw_progress *progress)
 {
 	pthread_mutex_lock(&op->lock);
+	/* The operation may wait, without anything to publish: its rate falls all the same. */
+	estimate(op);
 	*progress = op->progress;
 	pthread_mutex_unlock(&op->lock);
 }
@@ -106,6 +118,7 @@ void gw_operation_set_progress(struct gw_operation *op, const struct gw_progress
 		return;
 	pthread_mutex_lock(&op->lock);
 	op->progress = *progress;
+	estimate(op);
 	pthread_mutex_unlock(&op->lock);
 }
 

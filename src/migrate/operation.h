@@ -21,6 +21,7 @@ typedef int (*gw_operation_fn)(void *opaque, struct gw_operation *op, struct gw_
 struct gw_operation *gw_operation_start(const char *name, gw_operation_fn fn, void *opaque,
 					struct gw_error *err);
 int gw_operation_fd(const struct gw_operation *op);
+/* The progress that fn published last, with the rate as it is now. */
 void gw_operation_progress(struct gw_operation *op, struct gw_progress *progress);
 /* For fn: publishes progress. */
 void gw_operation_set_progress(struct gw_operation *op, const struct gw_progress *progress);

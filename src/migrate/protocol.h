@@ -74,6 +74,9 @@ struct gw_receiver {
 	struct gw_domain *(*accept)(void *opaque, const struct gw_migration_id *id,
 				    const char *config, size_t config_len, enum gw_guest_type type,
 				    const struct gw_policy *policy, struct gw_error *err);
+	/* After accept: the pages with contents that are expected, for the progress; 0: unknown.
+	 * May be NULL. */
+	uint64_t (*expected_pages)(void *opaque);
 	/* With stream, instead of accept: creates nothing. 0, or -1 with GW_REFUSED. */
 	int (*check)(void *opaque, const struct gw_migration_id *id, const char *config,
 		     size_t config_len, enum gw_guest_type type, const struct gw_policy *policy,

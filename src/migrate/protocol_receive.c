@@ -165,6 +165,13 @@ static int judge_header(void *opaque, const struct gw_image_header *header, stru
 	return 0;
 }
 
+static uint64_t expected_pages(void *opaque)
+{
+	const struct receiver *r = opaque;
+
+	return r->owner->expected_pages ? r->owner->expected_pages(r->owner->opaque) : 0;
+}
+
 static int receive_stream(struct receiver *r, struct gw_report *report, struct gw_error *err)
 {
 	struct gw_restore_args args = {
@@ -175,6 +182,7 @@ static int receive_stream(struct receiver *r, struct gw_report *report, struct g
 		.under_way = true,
 		.owner = r,
 		.static_data = decide,
+		.expected_pages = expected_pages,
 		.header = judge_header,
 	};
 	struct gw_restore_result result = {0};

@@ -9,6 +9,7 @@
 
 #include "base/bytes.h"
 #include "base/clock.h"
+#include "base/util.h"
 #include "migrate/alive.h"
 #include "migrate/hello.h"
 #include "migrate/frames_internal.h"
@@ -21,6 +22,7 @@ struct sender {
 	struct gw_report *report;
 	struct gw_operation *op;
 	int silence_ms;		/* the limit on the receiver's silence */
+	uint64_t round_trip_ns; /* the shortest time that the receiver took to answer */
 	bool acknowledged;	/* MINE came: the receiver owns the domain */
 	uint64_t stream_end_ns; /* when the stream's last byte was written */
 };
@@ -45,11 +47,13 @@ static int send_config(struct sender *s, const struct gw_migration_offer *offer,
 
 static int handshake(struct sender *s, const struct gw_migration_offer *offer, struct gw_error *err)
 {
+	uint64_t start = gw_clock_ns();
 	struct gw_hello hello;
 
 	if (gw_hello_send(&s->frames, &offer->id, err) < 0 ||
 	    gw_hello_receive(&s->frames, &hello, err) < 0)
 		return -1;
+	s->round_trip_ns = gw_clock_ns() - start;
 	if (memcmp(&hello.id, &offer->id, sizeof(hello.id)) != 0)
 		return gw_fail(err, GW_PEER, "%s answers about another migration", s->frames.peer);
 	if (hello.features & GW_FEATURE_ALIVE &&
@@ -111,10 +115,21 @@ static int wait_for_accept(struct sender *s, struct gw_error *err)
 static int static_data_written(void *opaque, struct gw_error *err)
 {
 	struct sender *s = opaque;
+	uint64_t start = gw_clock_ns();
 
-	if (gw_frames_send(&s->frames, GW_FRAME_STATIC_END, NULL, 0, err) < 0)
+	if (gw_frames_send(&s->frames, GW_FRAME_STATIC_END, NULL, 0, err) < 0 ||
+	    wait_for_accept(s, err) < 0)
 		return -1;
-	return wait_for_accept(s, err);
+	s->round_trip_ns = GW_MIN(s->round_trip_ns, gw_clock_ns() - start);
+	return 0;
+}
+
+/* END to READY, YOURS to MINE, RELEASE to RUNNING. */
+static uint64_t handover_ns(void *opaque)
+{
+	const struct sender *s = opaque;
+
+	return 3 * s->round_trip_ns;
 }
 
 static int switchover(void *opaque, struct gw_error *err)
@@ -139,6 +154,7 @@ static int send_stream(struct sender *s, struct gw_error *err)
 		.static_data_written = static_data_written,
 		.switchover = switchover,
 		.paused = paused,
+		.handover_ns = handover_ns,
 	};
 	struct gw_save_args args = *s->save;
 	int rc;

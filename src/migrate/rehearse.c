@@ -81,6 +81,8 @@ struct stage {
 	const struct gw_rehearsal_args *args;
 	struct times times[16]; /* more than there are rules that only a restore sees broken */
 	size_t nr_times;
+	uint64_t populated;	     /* entries of pages in the image */
+	struct gw_progress progress; /* the last */
 };
 
 /* How often the rule was broken, this time included. */
@@ -206,15 +208,42 @@ static int check_params(struct stage *s, struct gw_domain *d, struct gw_error *e
 	return 0;
 }
 
+static void on_progress(void *owner, const struct gw_progress *progress)
+{
+	struct stage *s = owner;
+	const struct gw_observer *observer = s->args->observer;
+
+	s->progress = *progress;
+	if (observer && observer->progress)
+		observer->progress(observer->owner, progress);
+}
+
+static void report_done(struct stage *s)
+{
+	struct gw_progress done = s->progress;
+
+	done.stage = GW_STAGE_DONE;
+	done.bytes_total = done.bytes;
+	done.percent = 100;
+	on_progress(s, &done);
+}
+
+/* gw_restore_args.expected_pages: as many as the first reading counted. */
+static uint64_t expected_pages(void *owner)
+{
+	const struct stage *s = owner;
+
+	return s->populated;
+}
+
 static int restore(const struct gw_rehearsal *r, struct stage *s, struct gw_domain *d,
 		   struct gw_error *err)
 {
 	const struct gw_rehearsal_args *args = s->args;
-	const struct gw_observer *observer = args->observer;
 	const struct gw_toolstack toolstack = {
 		.head = GW_TABLE_HEAD(struct gw_toolstack),
-		.owner = observer ? observer->owner : NULL,
-		.progress = observer ? observer->progress : NULL,
+		.owner = s,
+		.progress = on_progress,
 	};
 	const struct gw_restore_args restore_args = {
 		.domain = d,
@@ -224,6 +253,7 @@ static int restore(const struct gw_rehearsal *r, struct stage *s, struct gw_doma
 		.cancel = args->cancel,
 		.stream_type = r->colo ? GW_STREAM_COLO : GW_STREAM_PLAIN,
 		.owner = s,
+		.expected_pages = expected_pages,
 		.refused = on_refused,
 	};
 	struct gw_restore_result result;
@@ -241,13 +271,15 @@ static int restore(const struct gw_rehearsal *r, struct stage *s, struct gw_doma
 int gw_rehearse(const struct gw_rehearsal *r, const struct gw_rehearsal_args *args,
 		struct gw_error *err)
 {
-	struct stage s = {.args = args};
+	struct stage s = {.args = args, .populated = r->populated};
 	struct gw_domain *d = make_domain(r, &s, err);
 	int rc;
 
 	if (!d)
 		return -1;
 	rc = restore(r, &s, d, err);
+	if (rc == 0)
+		report_done(&s);
 	gw_control_destroy(d->control);
 	return rc;
 }

@@ -28,17 +28,32 @@ static json_t *rounds_json(const struct gw_report *r)
 	return rounds;
 }
 
+bool gw_report_missed(const struct gw_report *report)
+{
+	return report->target_downtime_ns > 0 && report->downtime_ns > report->target_downtime_ns;
+}
+
+/* How much longer the downtime was than expected. */
+static json_int_t off(const struct gw_report *r)
+{
+	return (json_int_t)r->downtime_ns - (json_int_t)r->expected_downtime_ns;
+}
+
 static json_t *downtime_json(const struct gw_report *r)
 {
 	bool promised = r->expected_downtime_ns > 0 && r->expected_downtime_ns < INT64_MAX;
 
-	return json_pack("{s:I, s:o, s:I, s:I, s:I, s:I, s:I}", "total_ns",
-			 (json_int_t)r->downtime_ns, "expected_ns",
-			 promised ? json_integer((json_int_t)r->expected_downtime_ns) : json_null(),
-			 "pause_ns", (json_int_t)r->pause_ns, "final_round_ns",
-			 (json_int_t)r->final_round_ns, "device_state_ns",
-			 (json_int_t)r->device_state_ns, "transfer_ns", (json_int_t)r->transfer_ns,
-			 "resume_ns", (json_int_t)r->resume_ns);
+	return json_pack(
+		"{s:I, s:o, s:o, s:o, s:o, s:I, s:I, s:I, s:I, s:I}", "total_ns",
+		(json_int_t)r->downtime_ns, "expected_ns",
+		promised ? json_integer((json_int_t)r->expected_downtime_ns) : json_null(),
+		"off_ns", promised ? json_integer(off(r)) : json_null(), "target_ns",
+		r->target_downtime_ns ? json_integer((json_int_t)r->target_downtime_ns)
+				      : json_null(),
+		"missed", r->target_downtime_ns ? json_boolean(gw_report_missed(r)) : json_null(),
+		"pause_ns", (json_int_t)r->pause_ns, "final_round_ns",
+		(json_int_t)r->final_round_ns, "device_state_ns", (json_int_t)r->device_state_ns,
+		"transfer_ns", (json_int_t)r->transfer_ns, "resume_ns", (json_int_t)r->resume_ns);
 }
 
 int gw_report_json(const struct gw_report *report, const char *operation, struct gw_buffer *out,
@@ -48,12 +63,12 @@ int gw_report_json(const struct gw_report *report, const char *operation, struct
 	char *text;
 	int rc;
 
-	root = json_pack("{s:s, s:I, s:I, s:I, s:I, s:s?, s:o, s:o}", "operation", operation,
-			 "rounds", (json_int_t)report->rounds, "pages", (json_int_t)report->pages,
-			 "bytes", (json_int_t)report->bytes, "total_ns",
-			 (json_int_t)report->total_ns, "stopped_by",
-			 gw_stop_reason_name(report->stopped_by), "round", rounds_json(report),
-			 "downtime", downtime_json(report));
+	root = json_pack(
+		"{s:s, s:I, s:I, s:I, s:I, s:s?, s:I, s:o, s:o}", "operation", operation, "rounds",
+		(json_int_t)report->rounds, "pages", (json_int_t)report->pages, "bytes",
+		(json_int_t)report->bytes, "total_ns", (json_int_t)report->total_ns, "stopped_by",
+		gw_stop_reason_name(report->stopped_by), "throttle", (json_int_t)report->throttle,
+		"round", rounds_json(report), "downtime", downtime_json(report));
 	text = root ? json_dumps(root, JSON_COMPACT) : NULL;
 	json_decref(root);
 	if (!text)
@@ -81,6 +96,23 @@ static int rounds_text(const struct gw_report *r, struct gw_buffer *out, struct 
 	return 0;
 }
 
+/* Why the guest was suspended, what downtime was expected then, and how much it was slowed. */
+static int stop_text(const struct gw_report *r, struct gw_buffer *out, struct gw_error *err)
+{
+	bool expected = r->expected_downtime_ns > 0 && r->expected_downtime_ns < INT64_MAX;
+
+	if (!r->stopped_by)
+		return 0;
+	if (gw_buffer_printf(out, err, "  stopped by: %s", gw_stop_reason_name(r->stopped_by)) < 0)
+		return -1;
+	if (expected && gw_buffer_printf(out, err, "; expected downtime %.1f ms",
+					 ms(r->expected_downtime_ns)) < 0)
+		return -1;
+	if (r->throttle && gw_buffer_printf(out, err, "; vCPUs slowed by %u %%", r->throttle) < 0)
+		return -1;
+	return gw_buffer_append(out, "\n", 1, err);
+}
+
 int gw_report_text(const struct gw_report *r, struct gw_buffer *out, struct gw_error *err)
 {
 	double seconds = (double)r->total_ns / 1e9;
@@ -93,12 +125,16 @@ int gw_report_text(const struct gw_report *r, struct gw_buffer *out, struct gw_e
 		return -1;
 	if (r->downtime_ns == 0)
 		return 0;
-	if (r->stopped_by && gw_buffer_printf(out, err, "  stopped by: %s\n",
-					      gw_stop_reason_name(r->stopped_by)) < 0)
+	if (stop_text(r, out, err) < 0 ||
+	    gw_buffer_printf(
+		    out, err,
+		    "downtime %.1f ms: pause %.1f, final round %.1f, device state %.1f, transfer %.1f, resume %.1f\n",
+		    ms(r->downtime_ns), ms(r->pause_ns), ms(r->final_round_ns),
+		    ms(r->device_state_ns), ms(r->transfer_ns), ms(r->resume_ns)) < 0)
 		return -1;
-	return gw_buffer_printf(
-		out, err,
-		"downtime %.1f ms: pause %.1f, final round %.1f, device state %.1f, transfer %.1f, resume %.1f\n",
-		ms(r->downtime_ns), ms(r->pause_ns), ms(r->final_round_ns), ms(r->device_state_ns),
-		ms(r->transfer_ns), ms(r->resume_ns));
+	if (!gw_report_missed(r))
+		return 0;
+	return gw_buffer_printf(out, err, "the target of %.0f ms was missed by %.1f ms\n",
+				ms(r->target_downtime_ns),
+				ms(r->downtime_ns - r->target_downtime_ns));
 }

@@ -6,6 +6,7 @@
 #ifndef GW_MIGRATE_REPORT_H
 #define GW_MIGRATE_REPORT_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include <godwit/error.h>
@@ -30,7 +31,12 @@ struct gw_report {
 	uint64_t pause_ns, final_round_ns, device_state_ns, transfer_ns, resume_ns;
 	uint64_t downtime_ns;	       /* sum, as this side sees it */
 	uint64_t expected_downtime_ns; /* the policy's estimate when it stopped */
+	uint64_t target_downtime_ns;   /* the policy's upper bound; 0: the save was not live */
+	unsigned throttle;	       /* the most that the vCPUs were slowed, in percent */
 };
+
+/* True if the downtime was longer than the target of a live save. */
+bool gw_report_missed(const struct gw_report *report);
 
 /* Appends one JSON object on one line, without a newline. operation: "save", "restore", "migrate",
  * "receive". 0 or -1. */

@@ -10,12 +10,14 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/hash.h"
 #include "base/util.h"
 #include "hypervisor/domain.h"
 #include "migrate/device_model.h"
 #include "migrate/lockstep.h"
 #include "migrate/restore_apply.h"
 #include "migrate/restore_judge.h"
+#include "migrate/restore_progress.h"
 #include "migrate/restore_static.h"
 #include "migrate/toolstack.h"
 #include "read/round_spool.h"
@@ -44,8 +46,8 @@ struct restore {
 	struct gw_round_spool round;
 	struct gw_device_model device_model;
 
-	uint64_t start_ns, progress_ns, round_start_pages;
-	struct gw_progress progress;
+	uint64_t start_ns, round_start_pages;
+	struct gw_restore_progress progress;
 };
 
 /* A round that is read again from its spool. */
@@ -59,13 +61,12 @@ static void progress(struct restore *r, bool now)
 	const struct gw_toolstack *ts = &r->toolstack;
 	uint64_t ns = gw_clock_ns();
 
-	if (!now && ns - r->progress_ns < PROGRESS_NS)
+	if (!now && ns - r->progress.updated_ns < PROGRESS_NS)
 		return;
-	r->progress_ns = ns;
-	r->progress.pages_done = r->memory.pages - r->round_start_pages;
-	r->progress.bytes = r->reading.image.offset;
-	gw_operation_set_progress(r->args->op, &r->progress);
-	ts->progress(ts->owner, &r->progress);
+	gw_restore_progress_update(&r->progress, r->memory.pages - r->round_start_pages,
+				   r->guest.given, ns);
+	gw_operation_set_progress(r->args->op, &r->progress.now);
+	ts->progress(ts->owner, &r->progress.now);
 }
 
 /* After each record: checks for a cancel that no read has noticed, and publishes progress. */
@@ -121,11 +122,22 @@ static void note_refusal(struct restore *r, struct gw_error *err)
 
 /* Records */
 
+static void note_fingerprint(struct restore *r, const struct gw_record *rec)
+{
+	uint64_t *print = &r->result->fingerprint;
+
+	*print = gw_fingerprint(*print, &rec->type, sizeof(rec->type));
+	if (rec->data)
+		*print = gw_fingerprint(*print, rec->data, rec->length);
+}
+
 /* Applies a record of the engine or the guest; not END, CHECKPOINT or PAGE_DATA. */
 static int apply_record(struct restore *r, const struct gw_record *rec, struct gw_error *err)
 {
 	const char *name = gw_record_name(rec->type);
 	int rc;
+
+	note_fingerprint(r, rec);
 
 	if (rec->type == GW_REC_STATIC_DATA_END)
 		return 0;
@@ -221,6 +233,8 @@ static int complete_static_data(struct restore *r, struct gw_error *err)
 	    r->args->static_data(r->args->owner, &r->domain, gw_reading_guest(&r->reading),
 				 &r->static_data.policy, err) < 0)
 		return -1;
+	if (r->args->expected_pages)
+		r->progress.expected_pages = r->args->expected_pages(r->args->owner);
 	r->current = NULL;
 	rc = set_up_guest(r, err);
 	if (rc == 0)
@@ -380,7 +394,7 @@ static enum gw_read_result on_round_complete(void *owner, struct gw_error *err)
 	gw_device_model_complete(&r->device_model);
 	r->result->checkpoints++;
 	r->spooling = true;
-	r->progress.round++;
+	r->progress.now.round++;
 	r->round_start_pages = r->memory.pages;
 	if (is_lockstep(r)) {
 		rc = gw_lockstep_run(&r->toolstack, &r->guest, err);
@@ -431,7 +445,7 @@ static int complete_domain(struct restore *r, struct gw_error *err)
 	/* The secondary of COLO was completed at its last checkpoint, and has run since. */
 	if (is_lockstep(r))
 		return 0;
-	r->progress.stage = GW_STAGE_DEVICE_STATE;
+	r->progress.now.stage = GW_STAGE_DEVICE_STATE;
 	progress(r, true);
 	r->current = NULL;
 	if (r->guest.ops->stream_complete(&r->guest, err) < 0) {
@@ -444,7 +458,7 @@ static int complete_domain(struct restore *r, struct gw_error *err)
 static void fill_report(const struct restore *r, uint64_t state_ns)
 {
 	r->result->report = (struct gw_report){
-		.rounds = r->progress.round + 1,
+		.rounds = r->progress.now.round + 1,
 		.pages = r->memory.pages,
 		.bytes = r->reading.image.offset,
 		.total_ns = gw_clock_ns() - r->start_ns,
@@ -462,6 +476,7 @@ static int run(struct restore *r, enum gw_layer outermost, struct gw_error *err)
 	if (complete_domain(r, err) < 0)
 		return -1;
 	fill_report(r, gw_clock_ns() - start);
+	progress(r, true);
 	return 0;
 }
 
@@ -498,7 +513,9 @@ static void init(struct restore *r)
 		.guest = &r->guest,
 		.log = &r->toolstack.log,
 	};
-	r->progress.stage = GW_STAGE_MEMORY;
+	r->progress.now.stage = GW_STAGE_MEMORY;
+	r->progress.in = args->in;
+	r->progress.start_pos = args->in->read_pos;
 	r->start_ns = gw_clock_ns();
 }
 
@@ -533,7 +550,7 @@ static int restore(const struct gw_restore_args *args, enum gw_layer outermost,
 	struct restore r = {.args = args, .result = result ? result : &unwanted};
 	int rc;
 
-	*r.result = (struct gw_restore_result){0};
+	*r.result = (struct gw_restore_result){.fingerprint = GW_FINGERPRINT};
 	if (gw_toolstack_complete(&r.toolstack, args->toolstack, needed_of(&r), err) < 0)
 		return -1;
 	r.device_model.complete = device_model;

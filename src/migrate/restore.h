@@ -56,7 +56,7 @@ struct gw_restore_args {
 	 * Xen. After each checkpoint of a COLO stream the domain runs as the secondary (the
 	 * toolstack's postcopy, wait_checkpoint, suspend, back channel). */
 	bool under_way;
-	void *owner; /* passed to the three calls below, any of which may be NULL */
+	void *owner; /* passed to the calls below, any of which may be NULL */
 	/* Called with the image's header, before any record of it is read; -1 ends the restore. */
 	int (*header)(void *owner, const struct gw_image_header *header, struct gw_error *err);
 	/*
@@ -66,6 +66,11 @@ struct gw_restore_args {
 	 */
 	int (*static_data)(void *owner, struct gw_domain **domain, enum gw_guest_type type,
 			   const struct gw_policy *policy, struct gw_error *err);
+	/*
+	 * Called after static_data: the pages with contents that are expected, for the progress;
+	 * 0: unknown. Not needed for a file.
+	 */
+	uint64_t (*expected_pages)(void *owner);
 	/*
 	 * Called with every refusal. If it is set, a refusal ends the restore only where it is not
 	 * safe to go on; otherwise the record or the page is left out, so that all faults are
@@ -81,8 +86,11 @@ struct gw_restore_result {
 	uint64_t bytes;		    /* of the input that were read */
 	uint64_t verify_mismatches; /* pages after VERIFY that differ from those sent before; each
 				       was logged */
-	struct gw_refusal refusal;  /* the cause, if the restore failed because of such a fault */
-	struct gw_report report;    /* filled if the restore succeeds */
+	/* Of all records but the pages: another snapshot of the same guest has another one, because
+	 * its clocks and registers differ. */
+	uint64_t fingerprint;
+	struct gw_refusal refusal; /* the cause, if the restore failed because of such a fault */
+	struct gw_report report;   /* filled if the restore succeeds */
 };
 
 /* Reads exactly one image. *result is always filled; NULL is fine. 0: the domain's owner calls

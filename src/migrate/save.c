@@ -88,6 +88,7 @@ static int write_state(struct gw_save *s, uint32_t last, struct gw_error *err)
 	    gw_channel_drain(s->args->out, err) < 0)
 		return -1;
 	s->report->transfer_ns = gw_clock_ns() - gathered;
+	gw_save_progress(s, true);
 	return 0;
 }
 
@@ -168,6 +169,7 @@ static void clean_up(struct gw_save *s)
 	const struct gw_toolstack *ts = &s->toolstack;
 
 	gw_save_memory_free(s);
+	gw_save_end_throttle(s);
 	if (s->logging)
 		gw_domain_logdirty_stop(s->domain);
 	if (s->model_logging)
@@ -185,6 +187,8 @@ static int save(struct gw_save *s, struct gw_error *err)
 		return gw_fail(err, GW_UNSUPPORTED, "guests of type %d cannot be saved",
 			       s->domain->type);
 	s->guest.ops = ops;
+	if (gw_save_check_throttle(s, err) < 0)
+		return -1;
 	if (ops->setup(&s->guest, err) < 0 || gw_save_memory_init(s, err) < 0 ||
 	    write_static_data(s, err) < 0)
 		return -1;

@@ -36,6 +36,9 @@ struct gw_save_layer {
 	 * this layer carries it. */
 	int (*take_device_state)(void *opaque, const struct gw_toolstack *toolstack,
 				 struct gw_error *err);
+	/* The time of the messages that hand the domain over after the image, as measured so far.
+	 * The layer has a receiver. */
+	uint64_t (*handover_ns)(void *opaque);
 	/* The image is at a CHECKPOINT (the domain may run again) or, if last, at END: writes this
 	 * layer's records for it. */
 	int (*checkpoint)(void *opaque, bool last, struct gw_error *err);
@@ -59,6 +62,12 @@ struct gw_save_args {
 	bool verify;	  /* live and plain: send everything again after VERIFY */
 	enum gw_stream_type stream_type;
 	struct gw_precopy precopy;
+	struct gw_precopy_cost cost; /* as measured before */
+	/* Called after each live pass, whose number counts from 0, with what the policy says. NULL:
+	 * nothing. */
+	void (*decided)(void *opaque, unsigned number, const struct gw_precopy_round *pass,
+			const struct gw_precopy_verdict *verdict);
+	void *decided_opaque;
 	const struct gw_save_layer *layer; /* around the stream; NULL: none */
 	/* A stream: the domain came with these records, and they go with it before what the
 	 * toolstack gives. NULL: none. */

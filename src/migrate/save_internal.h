@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The state of one save, shared by save.c (the order of the image), save_memory.c (its memory)
- * and save_batch.c (one record of pages).
+ * The state of one save, shared by save.c (the order of the image), save_memory.c (its memory),
+ * save_live.c (the live passes) and save_batch.c (one record of pages).
  */
 #ifndef GW_MIGRATE_SAVE_INTERNAL_H
 #define GW_MIGRATE_SAVE_INTERNAL_H
 
+#include "base/estimate.h"
 #include "guest/guest.h"
 #include "migrate/lockstep.h"
 #include "migrate/page_sink.h"
@@ -39,10 +40,14 @@ struct gw_save {
 	/* of the live passes */
 	struct gw_precopy_round *passes;
 	unsigned nr_passes;
+	unsigned throttle; /* by how many percent the vCPUs are slowed now */
 	/* of the current round */
 	uint64_t round_pages, round_bytes, round_waited_ns;
 	struct gw_progress progress;
 	uint64_t progress_ns;
+	struct gw_estimate estimate;
+	uint64_t known_dirty; /* pages that are due again after this round, as far as is known */
+	unsigned peeks;	      /* looks at the dirty pages in this round */
 };
 
 /* The layers around the image, the innermost first. */
@@ -65,6 +70,25 @@ void gw_save_memory_free(struct gw_save *s);
 int gw_save_memory(struct gw_save *s, struct gw_error *err);
 /* Memory of a later checkpoint: suspends, then sends the pages written since the last one. */
 int gw_save_memory_again(struct gw_save *s, struct gw_error *err);
+
+/* The pages of s->due, which are nr_due, with the statistics of the round. */
+int gw_save_round(struct gw_save *s, enum gw_stage stage, uint64_t nr_due, bool final,
+		  struct gw_error *err);
+/* Makes the pages due that were written since the last call: *nr_due pfns. */
+int gw_save_fetch_dirty(struct gw_save *s, uint64_t *nr_due, struct gw_error *err);
+/*
+ * Makes due every pfn that can have a page. *nr_pages: those that have one, of which most ranges
+ * have fewer than pfns. Log-dirty is on or the domain is suspended, so a page that is added later
+ * is reported as written.
+ */
+int gw_save_make_all_due(struct gw_save *s, uint64_t *nr_pages, struct gw_error *err);
+
+/* The live passes, until it is time to suspend. -1: or they gave up. */
+int gw_save_live(struct gw_save *s, struct gw_error *err);
+/* Fails if the policy wants to slow the vCPUs and their owner cannot. */
+int gw_save_check_throttle(struct gw_save *s, struct gw_error *err);
+/* The vCPUs run at full speed again. */
+void gw_save_end_throttle(struct gw_save *s);
 
 /*
  * Finds the types of b->pfns[0..nr-1], maps the pages with data, normalises them, and builds the

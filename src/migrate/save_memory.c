@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The memory of a save: live passes, the final round after the suspend, VERIFY. save_batch.c has
- * the stages of a batch, precopy.c the decision to stop.
+ * The memory of a save: a round, the final round after the suspend, VERIFY. save_batch.c has the
+ * stages of a batch, save_live.c the live passes.
  */
 #include "migrate/save_internal.h"
 
@@ -14,8 +14,10 @@
 #include "base/util.h"
 #include "hypervisor/domain.h"
 
-#define POOL_BATCHES 1
-#define LOOK_MS	     UINT64_C(200) /* how often a paced save looks for the guest's shutdown */
+#define POOL_BATCHES  1
+#define PEEKS_A_ROUND 8
+#define LONG_WAIT_NS  UINT64_C(100000000)
+#define LOOK_MS	      UINT64_C(200) /* how often a paced save looks for the guest's shutdown */
 
 int gw_save_memory_init(struct gw_save *s, struct gw_error *err)
 {
@@ -60,6 +62,9 @@ static int pace(struct gw_save *s, uint64_t bytes, struct gw_error *err)
 	uint64_t start = gw_clock_ns();
 	uint64_t wait_ns = gw_pacing_wait_ns(&s->pacing, bytes, start), now = start;
 
+	/* Nothing else is published in a long wait. */
+	if (wait_ns >= LONG_WAIT_NS)
+		gw_save_progress(s, true);
 	while (now + 1000000 <= start + wait_ns) {
 		uint64_t ms = GW_MIN((start + wait_ns - now) / 1000000, LOOK_MS);
 
@@ -85,9 +90,36 @@ static void note_deferred(struct gw_save *s, const struct gw_batch *b)
 	}
 }
 
+/*
+ * In the first round every pfn is due, and most may have no page: only pages with contents count.
+ * Of a later round each pfn has a page, or had one.
+ */
+static void count_done(struct gw_save *s, uint64_t pfns, uint64_t pages)
+{
+	s->progress.pages_done += s->all_due ? pages : pfns;
+	s->progress.pages_total = GW_MAX(s->progress.pages_total, s->progress.pages_done);
+}
+
+/* Looks which pages are due again, after each eighth of a live round: this tells how much is left.
+ */
+static int look_at_dirty(struct gw_save *s, struct gw_error *err)
+{
+	const struct gw_progress *p = &s->progress;
+	uint64_t dirty = 0;
+
+	if (p->pages_done == p->pages_total ||
+	    p->pages_done * PEEKS_A_ROUND / p->pages_total <= s->peeks)
+		return 0;
+	s->peeks = (unsigned)(p->pages_done * PEEKS_A_ROUND / p->pages_total);
+	if (gw_domain_logdirty_peek(s->domain, &dirty, err) < 0)
+		return -1;
+	s->known_dirty = dirty + s->nr_deferred;
+	return 0;
+}
+
 static int send_batch(struct gw_save *s, struct gw_batch *b, bool final, struct gw_error *err)
 {
-	uint64_t bytes, done = b->nr;
+	uint64_t bytes, pfns = b->nr, pages;
 
 	if (gw_save_batch_prepare(s, b, final, err) < 0) {
 		gw_batch_put(&s->pool, b);
@@ -96,6 +128,7 @@ static int send_batch(struct gw_save *s, struct gw_batch *b, bool final, struct 
 	if (!final)
 		note_deferred(s, b);
 	bytes = b->bytes;
+	pages = b->nr_pages;
 	s->round_pages += b->nr_pages;
 	s->round_bytes += bytes;
 	s->report->pages += b->nr_pages;
@@ -103,7 +136,9 @@ static int send_batch(struct gw_save *s, struct gw_batch *b, bool final, struct 
 	/* From here on the sink owns b. */
 	if (s->sink->batch(s->sink->opaque, b, err) < 0)
 		return -1;
-	s->progress.pages_done += done;
+	count_done(s, pfns, pages);
+	if (!final && look_at_dirty(s, err) < 0)
+		return -1;
 	gw_save_progress(s, false);
 	if (gw_cancel_is_set(s->cancel))
 		return gw_fail(err, GW_CANCELLED, "the save was cancelled");
@@ -161,22 +196,21 @@ static int send_due(struct gw_save *s, bool final, struct gw_error *err)
 	return s->sink->barrier(s->sink->opaque, err);
 }
 
-/* Runs one round, with its statistics. */
-static int round_of(struct gw_save *s, enum gw_stage stage, uint64_t nr_due, bool final,
-		    struct gw_error *err)
+int gw_save_round(struct gw_save *s, enum gw_stage stage, uint64_t nr_due, bool final,
+		  struct gw_error *err)
 {
 	uint64_t start = gw_clock_ns(), ns;
 	struct gw_report *r = s->report;
 	unsigned slot = GW_MIN(r->rounds, (unsigned)GW_ARRAY_SIZE(r->round_pages) - 1);
 
 	s->round_pages = s->round_bytes = s->round_waited_ns = 0;
-	s->progress = (struct gw_progress){
-		.stage = stage,
-		.round = r->rounds,
-		.pages_total = nr_due,
-		.dirty_pages = nr_due,
-		.bytes_per_s = s->progress.bytes_per_s,
-	};
+	s->known_dirty = 0;
+	s->peeks = 0;
+	s->progress.stage = stage;
+	s->progress.round = r->rounds;
+	s->progress.pages_done = 0;
+	s->progress.pages_total = nr_due;
+	s->progress.dirty_pages = nr_due;
 	gw_save_progress(s, true);
 	if (send_due(s, final, err) < 0 || s->guest.ops->check_state(&s->guest, err) < 0)
 		return -1;
@@ -186,35 +220,8 @@ static int round_of(struct gw_save *s, enum gw_stage stage, uint64_t nr_due, boo
 	r->round_ns[slot] += ns;
 	if (final)
 		r->final_round_ns = ns;
-	if (ns > s->round_waited_ns)
-		s->progress.bytes_per_s = (uint64_t)((double)s->round_bytes * 1e9 /
-						     (double)(ns - s->round_waited_ns));
+	s->progress.pages_done = s->progress.pages_total;
 	gw_save_progress(s, true);
-	return 0;
-}
-
-/* Runs one live pass and measures it for the policy. */
-static int live_pass(struct gw_save *s, uint64_t nr_due, struct gw_error *err)
-{
-	uint64_t start = gw_clock_ns(), dirty = 0, wall;
-	struct gw_precopy_round *passes =
-		reallocarray(s->passes, s->nr_passes + 1, sizeof(*passes));
-
-	if (!passes)
-		return gw_fail(err, GW_NO_MEMORY, "memory for the measurements of a pass");
-	s->passes = passes;
-	if (round_of(s, GW_STAGE_MEMORY, nr_due, false, err) < 0 ||
-	    gw_domain_logdirty_peek(s->domain, &dirty, err) < 0)
-		return -1;
-	wall = gw_clock_ns() - start;
-	passes[s->nr_passes++] = (struct gw_precopy_round){
-		.pages = s->round_pages,
-		.bytes = s->round_bytes,
-		.wall_ns = wall,
-		.busy_ns = wall > s->round_waited_ns ? wall - s->round_waited_ns : 0,
-		.due = nr_due,
-		.dirty = dirty + s->nr_deferred,
-	};
 	return 0;
 }
 
@@ -224,35 +231,32 @@ static void none_due(struct gw_save *s)
 	s->all_due = false;
 }
 
-/* Makes the pages due that were written since the last call: *nr_due pfns. */
-static int fetch_dirty(struct gw_save *s, uint64_t *nr_due, struct gw_error *err)
+int gw_save_fetch_dirty(struct gw_save *s, uint64_t *nr_due, struct gw_error *err)
 {
 	none_due(s);
 	return gw_domain_logdirty_fetch_and_clear(s->domain, s->due, s->guest.nr_pfns, nr_due, err);
 }
 
-/*
- * Makes due every pfn that can have a page: *nr_due of them. Log-dirty is on or the domain is
- * suspended, so a page that is added later is reported as written.
- */
-static int make_all_due(struct gw_save *s, uint64_t *nr_due, struct gw_error *err)
+int gw_save_make_all_due(struct gw_save *s, uint64_t *nr_pages, struct gw_error *err)
 {
-	uint64_t nr = s->guest.nr_pfns;
+	uint64_t nr = s->guest.nr_pfns, nr_due = 0;
+	struct gw_domain_info info;
 	struct gw_pfn_range *ranges;
 	size_t n;
 
-	if (gw_domain_ranges(s->domain, &ranges, &n, err) < 0)
+	if (gw_domain_info(s->domain, &info, err) < 0 ||
+	    gw_domain_ranges(s->domain, &ranges, &n, err) < 0)
 		return -1;
 	none_due(s);
 	s->all_due = true;
-	*nr_due = 0;
 	for (size_t i = 0; i < n && ranges[i].first < nr; i++) {
 		uint64_t count = GW_MIN(ranges[i].count, nr - ranges[i].first);
 
 		gw_bitmap_set_range(s->due, ranges[i].first, count);
-		*nr_due += count;
+		nr_due += count;
 	}
 	free(ranges);
+	*nr_pages = GW_MIN(nr_due, info.nr_pages);
 	return 0;
 }
 
@@ -271,52 +275,6 @@ static int start_logging(struct gw_save *s, struct gw_error *err)
 	return 0;
 }
 
-/* Asks the domain's owner whether to stop. 1: stop, 0: another live pass, -1. */
-static int ask_to_stop(struct gw_save *s, struct gw_error *err)
-{
-	const struct gw_toolstack *ts = &s->toolstack;
-	struct gw_precopy_verdict v = gw_precopy_decide(&s->args->precopy, s->passes, s->nr_passes);
-	struct gw_precopy_stats stats = {
-		.iteration = s->nr_passes,
-		.total_written = s->report->pages,
-		.dirty_count = s->passes[s->nr_passes - 1].dirty,
-		.last_due = s->passes[s->nr_passes - 1].due,
-		.bytes_per_s = v.bytes_per_s,
-		.expected_downtime_ns = v.expected_downtime_ns,
-		.advice = v.stop ? GW_PRECOPY_STOP : GW_PRECOPY_CONTINUE,
-	};
-	int decision = ts->precopy_policy(ts->owner, &stats, err);
-
-	if (decision == GW_PRECOPY_CONTINUE)
-		return 0;
-	if (decision != GW_PRECOPY_STOP)
-		return gw_fail(err, GW_CANCELLED, "the toolstack ended the save after live pass %u",
-			       s->nr_passes);
-	s->report->stopped_by = v.stop ? v.stop : GW_STOP_TOOLSTACK;
-	s->report->expected_downtime_ns = v.expected_downtime_ns;
-	return 1;
-}
-
-/* Live passes until it is time to stop. */
-static int precopy(struct gw_save *s, struct gw_error *err)
-{
-	uint64_t nr_due;
-
-	if (make_all_due(s, &nr_due, err) < 0)
-		return -1;
-	for (;;) {
-		int stop;
-
-		if (live_pass(s, nr_due, err) < 0)
-			return -1;
-		stop = ask_to_stop(s, err);
-		if (stop != 0)
-			return stop < 0 ? -1 : 0;
-		if (fetch_dirty(s, &nr_due, err) < 0)
-			return -1;
-	}
-}
-
 /*
  * Suspends, then sends the pages written since the last fetch, and the deferred ones; with
  * others_too also those that the secondary has written.
@@ -325,7 +283,7 @@ static int final_round(struct gw_save *s, bool others_too, struct gw_error *err)
 {
 	uint64_t nr = s->guest.nr_pfns, dirty;
 
-	if (gw_save_suspend(s, err) < 0 || fetch_dirty(s, &dirty, err) < 0)
+	if (gw_save_suspend(s, err) < 0 || gw_save_fetch_dirty(s, &dirty, err) < 0)
 		return -1;
 	if (others_too &&
 	    gw_dirty_list_read(s->toolstack.back_channel, &s->list_form, s->due, nr, err) < 0)
@@ -333,7 +291,7 @@ static int final_round(struct gw_save *s, bool others_too, struct gw_error *err)
 	gw_bitmap_or(s->due, s->deferred, nr);
 	memset(s->deferred, 0, GW_BITMAP_WORDS(nr) * sizeof(*s->deferred));
 	s->nr_deferred = 0;
-	return round_of(s, GW_STAGE_FINAL_ROUND, gw_bitmap_count(s->due, nr), true, err);
+	return gw_save_round(s, GW_STAGE_FINAL_ROUND, gw_bitmap_count(s->due, nr), true, err);
 }
 
 /* Sends everything again after VERIFY, for the receiver to compare. */
@@ -342,8 +300,8 @@ static int verify(struct gw_save *s, struct gw_error *err)
 	uint64_t final_ns = s->report->final_round_ns, nr_due;
 
 	if (gw_record_append(&s->records, GW_REC_VERIFY, NULL, 0, err) < 0 ||
-	    gw_save_write_records(s, err) < 0 || make_all_due(s, &nr_due, err) < 0 ||
-	    round_of(s, GW_STAGE_VERIFY, nr_due, true, err) < 0)
+	    gw_save_write_records(s, err) < 0 || gw_save_make_all_due(s, &nr_due, err) < 0 ||
+	    gw_save_round(s, GW_STAGE_VERIFY, nr_due, true, err) < 0)
 		return -1;
 	s->report->final_round_ns += final_ns;
 	return 0;
@@ -355,9 +313,9 @@ static int suspended_pass(struct gw_save *s, struct gw_error *err)
 	uint64_t nr_due;
 
 	s->report->stopped_by = GW_STOP_NOT_LIVE;
-	if (gw_save_suspend(s, err) < 0 || make_all_due(s, &nr_due, err) < 0)
+	if (gw_save_suspend(s, err) < 0 || gw_save_make_all_due(s, &nr_due, err) < 0)
 		return -1;
-	return round_of(s, GW_STAGE_MEMORY, nr_due, true, err);
+	return gw_save_round(s, GW_STAGE_MEMORY, nr_due, true, err);
 }
 
 /* 0: log-dirty is on. 1: the domain has none, and the save goes on without it. -1. */
@@ -389,7 +347,7 @@ int gw_save_memory(struct gw_save *s, struct gw_error *err)
 	default:
 		return -1;
 	}
-	if (precopy(s, err) < 0 || final_round(s, false, err) < 0)
+	if (gw_save_live(s, err) < 0 || final_round(s, false, err) < 0)
 		return -1;
 	return s->args->verify && s->args->stream_type == GW_STREAM_PLAIN ? verify(s, err) : 0;
 }

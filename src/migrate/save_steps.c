@@ -8,7 +8,8 @@
 #include "base/clock.h"
 #include "hypervisor/domain.h"
 
-#define PROGRESS_NS UINT64_C(100000000)
+#define PROGRESS_NS   UINT64_C(100000000)
+#define GW_PAGE_BYTES (GW_PAGE_SIZE + sizeof(uint64_t)) /* a page and its entry in the record */
 
 int gw_save_write_records(struct gw_save *s, struct gw_error *err)
 {
@@ -72,11 +73,22 @@ int gw_save_suspend(struct gw_save *s, struct gw_error *err)
 		return -1;
 	s->progress.stage = GW_STAGE_SUSPEND;
 	gw_save_progress(s, true);
+	/* A slow guest would answer late. */
+	gw_save_end_throttle(s);
 	start = gw_clock_ns();
 	if (ts->suspend(ts->owner, err) < 0)
 		return gw_fail_in(err, "suspending domain %u", s->domain->domid);
 	s->report->pause_ns = gw_clock_ns() - start;
 	return check_suspended(s, err);
+}
+
+/* The bytes of the rest of this round, and of the pages that are known to be due after it. */
+static uint64_t bytes_left(const struct gw_save *s)
+{
+	const struct gw_progress *p = &s->progress;
+	uint64_t pages = p->pages_total > p->pages_done ? p->pages_total - p->pages_done : 0;
+
+	return (pages + s->known_dirty) * GW_PAGE_BYTES;
 }
 
 void gw_save_progress(struct gw_save *s, bool now)
@@ -87,6 +99,11 @@ void gw_save_progress(struct gw_save *s, bool now)
 		return;
 	s->progress_ns = ns;
 	s->progress.bytes = s->report->bytes;
+	/* Before the first round little is sent, and nothing is known. */
+	if (s->progress.stage != GW_STAGE_STATIC_DATA) {
+		s->progress.bytes_total = s->report->bytes + bytes_left(s);
+		gw_estimate(&s->estimate, &s->progress, ns);
+	}
 	gw_operation_set_progress(s->args->op, &s->progress);
 	s->toolstack.progress(s->toolstack.owner, &s->progress);
 }

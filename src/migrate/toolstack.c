@@ -39,6 +39,11 @@ static int no_model_state(void *owner, void **state, size_t *len, struct gw_erro
 	return 0;
 }
 
+static int no_throttle(void *owner, unsigned percent, struct gw_error *err)
+{
+	return gw_fail(err, GW_UNSUPPORTED, "this toolstack cannot slow the domain's vCPUs");
+}
+
 static int accept(void *owner, enum gw_guest_type type, const struct gw_policy *policy,
 		  struct gw_error *err)
 {
@@ -72,6 +77,7 @@ static void supply_defaults(struct gw_toolstack *ts)
 	SUPPLY(ts, static_data, accept);
 	SUPPLY(ts, static_data_done, ignore_missing);
 	SUPPLY(ts, restore_results, ignore_results);
+	SUPPLY(ts, throttle, no_throttle);
 }
 
 /* A valid table has at least these entries. */

@@ -184,22 +184,22 @@ static int rename_by_dump(struct gw_config *config, const char *name, struct gw_
 	return ret;
 }
 
-static int splice_name(struct gw_config *config, size_t start, size_t end, const char *name,
-		       struct gw_error *err)
+/* Puts value (its reference is taken over) instead of the bytes from start to end. */
+static int splice(struct gw_config *config, size_t start, size_t end, json_t *value,
+		  struct gw_error *err)
 {
 	struct gw_buffer buf = {0};
-	json_t *value = json_string(name);
-	char *quoted = value ? json_dumps(value, JSON_ENCODE_ANY) : NULL;
+	char *text = value ? json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT) : NULL;
 	int ret = -1;
 
-	if (!quoted)
+	if (!text)
 		gw_fail(err, GW_USAGE, "the name is not UTF-8");
 	else if (gw_buffer_append(&buf, config->text, start, err) == 0 &&
-		 gw_buffer_append(&buf, quoted, strlen(quoted), err) == 0 &&
+		 gw_buffer_append(&buf, text, strlen(text), err) == 0 &&
 		 gw_buffer_append(&buf, config->text + end, config->text_len - end, err) == 0)
 		ret = set_text(config, (const char *)buf.data, buf.len, err);
 	json_decref(value);
-	free(quoted);
+	free(text);
 	gw_buffer_free(&buf);
 	return ret;
 }
@@ -212,10 +212,61 @@ int gw_config_rename(struct gw_config *config, const char *name, struct gw_error
 	if (config->name && strcmp(config->name, name) == 0)
 		return 0;
 	if (gw_json_find(config->text, config->text_len, "c_info", "name", &start, &end))
-		ret = splice_name(config, start, end, name, err);
+		ret = splice(config, start, end, json_string(name), err);
 	else
 		ret = rename_by_dump(config, name, err);
 	return ret < 0 ? -1 : gw_config_set_string(&config->name, name, err);
+}
+
+/* libxl_ms_vm_genid in JSON: 16 numbers. */
+static json_t *genid_json(const uint8_t genid[16])
+{
+	json_t *array = json_array();
+
+	for (int i = 0; i < 16; i++)
+		json_array_append_new(array, json_integer(genid[i]));
+	return array;
+}
+
+/* For a text that has no generation id yet: everything is written anew. */
+static int add_genid(struct gw_config *config, const uint8_t genid[16], struct gw_error *err)
+{
+	json_t *root = json_loadb(config->text, config->text_len, 0, NULL);
+	json_t *b_info = json_object_get(root, "b_info");
+	json_t *hvm = json_object_get(b_info, "type.hvm");
+	char *text = NULL;
+	int ret;
+
+	if (!hvm && json_object_set_new(b_info, "type.hvm", json_object()) == 0)
+		hvm = json_object_get(b_info, "type.hvm");
+	if (json_object_set_new(hvm, "ms_vm_genid", genid_json(genid)) == 0)
+		text = json_dumps(root, JSON_INDENT(4) | JSON_PRESERVE_ORDER);
+	json_decref(root);
+	if (!text)
+		return gw_fail(err, GW_INVALID, "the config has no place for a generation id");
+	ret = set_text(config, text, strlen(text), err);
+	free(text);
+	return ret;
+}
+
+int gw_config_set_genid(struct gw_config *config, const uint8_t genid[16], struct gw_error *err)
+{
+	static const char *const keys[] = {"b_info", "type.hvm", "ms_vm_genid"};
+	size_t start, end;
+
+	/* libxl has the field for guests of type hvm only. */
+	if (config->type != GW_GUEST_X86_HVM || config->pvh)
+		return 0;
+	if (gw_json_find_path(config->text, config->text_len, keys, 3, &start, &end))
+		return splice(config, start, end, genid_json(genid), err);
+	return add_genid(config, genid, err);
+}
+
+uint64_t gw_config_pages(const struct gw_config *config)
+{
+	uint64_t kb = config->target_memkb ? config->target_memkb : config->max_memkb;
+
+	return GW_MIN(kb, config->max_memkb) / 4;
 }
 
 void gw_config_to_hypervisor(const struct gw_config *config, struct gw_domain_config *out)

@@ -36,6 +36,13 @@ int gw_config_build(struct gw_config *config, struct gw_error *err);
 /* Another name, in the field and in the text; nothing else of the text changes. */
 int gw_config_rename(struct gw_config *config, const char *name, struct gw_error *err);
 
+/* Another VM generation id, in the text; a config of a guest that is not of type hvm has none, and
+ * does not change. 0 or -1. */
+int gw_config_set_genid(struct gw_config *config, const uint8_t genid[16], struct gw_error *err);
+
+/* The pages that a domain of this config normally has, for the progress. */
+uint64_t gw_config_pages(const struct gw_config *config);
+
 /* The config for creating the domain on a host. Borrows the name. */
 void gw_config_to_hypervisor(const struct gw_config *config, struct gw_domain_config *out);
 

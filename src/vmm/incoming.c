@@ -10,6 +10,7 @@
 #include "hypervisor/domain.h"
 #include "migrate/restore.h"
 #include "vmm/domain.h"
+#include "vmm/genid.h"
 
 int gw_incoming_create_domain(struct gw_incoming *in, struct gw_error *err)
 {
@@ -52,6 +53,13 @@ static int size_config(struct gw_process *p, struct gw_error *err)
 	return ret;
 }
 
+static uint64_t expected_pages(void *opaque)
+{
+	const struct gw_incoming *in = opaque;
+
+	return in->front.sized ? gw_config_pages(&in->job.process->config) : 0;
+}
+
 int gw_incoming_restore(struct gw_incoming *in, struct gw_error *err)
 {
 	struct gw_job *job = &in->job;
@@ -68,6 +76,7 @@ int gw_incoming_restore(struct gw_incoming *in, struct gw_error *err)
 		.cancel = gw_job_cancel_token(job),
 		.owner = in,
 		.header = gw_incoming_check_header,
+		.expected_pages = expected_pages,
 	};
 	int ret;
 
@@ -79,5 +88,7 @@ int gw_incoming_restore(struct gw_incoming *in, struct gw_error *err)
 	job->report = result.report;
 	if (!in->front.sized && size_config(job->process, err) < 0)
 		return -1;
-	return gw_control_restored(args.domain->control, err);
+	if (gw_control_restored(args.domain->control, err) < 0)
+		return -1;
+	return gw_genid_after_restore(job->process, result.fingerprint, err);
 }

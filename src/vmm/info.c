@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "migrate/progress_json.h"
 #include "vmm/domain.h"
 #include "vmm/job.h"
 
@@ -53,6 +54,21 @@ static json_t *migration_of(const struct gw_process *p)
 	return json_pack("{s:s, s:s, s:b}", "id", text, "side",
 			 p->side == GW_SIDE_SOURCE ? "source" : "destination", "undecided",
 			 !p->job);
+}
+
+json_t *gw_process_job(struct gw_process *p)
+{
+	struct gw_progress progress;
+	json_t *job;
+
+	if (!p->job)
+		return json_null();
+	gw_operation_progress(p->job->op, &progress);
+	job = gw_progress_to_json(&progress);
+	json_object_del(job, "event");
+	json_object_set_new(job, "operation", json_string(p->job->kind->name));
+	json_object_set_new(job, "state", json_string(p->job->kind->state));
+	return job;
 }
 
 json_t *gw_process_info(struct gw_process *p)

@@ -12,4 +12,8 @@
 /* The members of the reply; the caller's reference. Main thread. */
 json_t *gw_process_info(struct gw_process *p);
 
+/* The operation in progress, for the reply to the request "job"; null if there is none. The
+ * caller's reference. Main thread. */
+json_t *gw_process_job(struct gw_process *p);
+
 #endif

@@ -9,6 +9,7 @@
 #include "base/buffer.h"
 #include "base/clock.h"
 #include "base/util.h"
+#include "migrate/progress_json.h"
 #include "vmm/domain.h"
 
 #define ANSWER_MS 25 /* a job that is cancelled has ended by then, as a rule */
@@ -25,6 +26,8 @@ struct gw_job *gw_job_new(struct gw_process *p, const struct gw_job_kind *kind,
 	}
 	job->kind = kind;
 	job->process = p;
+	pthread_mutex_init(&job->lock, NULL);
+	job->posted = json_array();
 	job->ch = ch;
 	job->toolstack.suspend_timeout_ms = GW_SUSPEND_TIMEOUT_MS;
 	job->toolstack.log = p->args.log;
@@ -34,6 +37,8 @@ struct gw_job *gw_job_new(struct gw_process *p, const struct gw_job_kind *kind,
 void gw_job_free(struct gw_job *job)
 {
 	gw_channel_close(job->ch);
+	json_decref(job->posted);
+	pthread_mutex_destroy(&job->lock);
 	free(job);
 }
 
@@ -58,14 +63,51 @@ int gw_job_start(struct gw_job *job, struct gw_error *err)
 	return -1;
 }
 
+void gw_job_post(struct gw_job *job, json_t *event)
+{
+	pthread_mutex_lock(&job->lock);
+	json_array_append_new(job->posted, event);
+	pthread_mutex_unlock(&job->lock);
+}
+
+static void send_posted(struct gw_job *job)
+{
+	json_t *event;
+	size_t i;
+
+	pthread_mutex_lock(&job->lock);
+	json_array_foreach (job->posted, i, event)
+		gw_session_tell(job->owner, json_incref(event));
+	json_array_clear(job->posted);
+	pthread_mutex_unlock(&job->lock);
+}
+
+/* The last event of an operation that succeeded: last is what it had published. */
+static void report_done(struct gw_process *p, struct gw_progress *last)
+{
+	last->stage = GW_STAGE_DONE;
+	last->bytes_total = last->bytes;
+	last->percent = 100;
+	if (!p->job->owner && p->args.progress)
+		p->args.progress(p->args.opaque, last);
+	gw_session_tell(p->job->owner, gw_progress_to_json(last));
+}
+
 void gw_job_finish(struct gw_process *p)
 {
-	struct gw_job *job = GW_STEAL(p->job);
+	struct gw_job *job = p->job;
 	struct gw_error err = GW_ERROR_INIT;
-	int ret = gw_operation_wait(GW_STEAL(job->op), &err);
+	struct gw_progress last;
+	int ret;
 
+	gw_operation_progress(job->op, &last);
+	ret = gw_operation_wait(GW_STEAL(job->op), &err);
 	/* The token was freed with the operation. */
 	gw_channel_set_cancel(job->ch, NULL);
+	send_posted(job);
+	if (ret == 0)
+		report_done(p, &last);
+	p->job = NULL;
 	job->kind->done(job, ret, &err);
 	gw_job_free(job);
 	gw_process_refresh_info(p);
@@ -108,18 +150,14 @@ void gw_job_report_progress(struct gw_process *p)
 {
 	struct gw_progress now;
 
+	send_posted(p->job);
+
 	gw_operation_progress(p->job->op, &now);
 	if (now.stage == GW_STAGE_NONE)
 		return;
 	if (!p->job->owner && p->args.progress)
 		p->args.progress(p->args.opaque, &now);
-	gw_session_event(
-		p->job->owner,
-		json_pack("{s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I}", "event", "progress", "stage",
-			  gw_stage_name(now.stage), "round", (json_int_t)now.round, "pages_done",
-			  (json_int_t)now.pages_done, "pages_total", (json_int_t)now.pages_total,
-			  "bytes", (json_int_t)now.bytes, "bytes_per_s",
-			  (json_int_t)now.bytes_per_s, "dirty_pages", (json_int_t)now.dirty_pages));
+	gw_session_event(p->job->owner, gw_progress_to_json(&now));
 }
 
 void gw_job_init_toolstack(struct gw_job *job, struct gw_toolstack *table)

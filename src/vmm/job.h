@@ -44,6 +44,10 @@ struct gw_job {
 	 * start. */
 	struct gw_session *owner;
 	uint64_t cancelled_ms; /* gw_clock_ms() of the first cancel that was obeyed; 0: none */
+
+	/* Events that run has posted and the owner was not sent yet. */
+	pthread_mutex_t lock;
+	json_t *posted;
 };
 
 /* A zeroed struct of kind->size that begins with its job. Takes ch over, also on failure (NULL with
@@ -65,8 +69,11 @@ bool gw_job_owes_answer(const struct gw_process *p);
  * ending. After a moment its owner is answered all the same; the job ends when that call returns.
  */
 void gw_job_answer_cancel(struct gw_process *p);
-/* Publishes the progress of p->job to its owner. */
+/* Publishes the progress of p->job, and what was posted, to its owner. */
 void gw_job_report_progress(struct gw_process *p);
+
+/* In run: an event for the owner, sent in any case and in order. The reference is taken over. */
+void gw_job_post(struct gw_job *job, json_t *event);
 
 /* In run: a toolstack for the process's domain that obeys cancel. The job's channel gets the cancel
  * token as well. */

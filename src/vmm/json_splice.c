@@ -97,15 +97,24 @@ static bool enter_member(struct walk *w, const char *key)
 	}
 }
 
-bool gw_json_find(const char *text, size_t len, const char *outer, const char *inner, size_t *start,
-		  size_t *end)
+bool gw_json_find_path(const char *text, size_t len, const char *const *keys, size_t n,
+		       size_t *start, size_t *end)
 {
 	struct walk w = {.text = text, .len = len};
 
-	if (!enter_member(&w, outer) || !enter_member(&w, inner))
-		return false;
+	for (size_t i = 0; i < n; i++)
+		if (!enter_member(&w, keys[i]))
+			return false;
 	*start = w.pos;
 	skip_value(&w);
 	*end = w.pos < len ? w.pos : len;
 	return true;
+}
+
+bool gw_json_find(const char *text, size_t len, const char *outer, const char *inner, size_t *start,
+		  size_t *end)
+{
+	const char *const keys[] = {outer, inner};
+
+	return gw_json_find_path(text, len, keys, 2, start, end);
 }

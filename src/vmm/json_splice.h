@@ -17,5 +17,8 @@
  */
 bool gw_json_find(const char *text, size_t len, const char *outer, const char *inner, size_t *start,
 		  size_t *end);
+/* The same for the value that n keys lead to. */
+bool gw_json_find_path(const char *text, size_t len, const char *const *keys, size_t n,
+		       size_t *start, size_t *end);
 
 #endif

@@ -44,6 +44,7 @@ static void conclude_here(struct gw_process *p, struct gw_job *job, struct gw_er
 	struct gw_error why = GW_ERROR_INIT;
 
 	gw_process_set_migration(p, NULL, GW_SIDE_SOURCE);
+	gw_outgoing_note_cost(gw_container_of(job, struct gw_outgoing, job));
 	if (gw_process_is_gone(p, err)) {
 		gw_session_fail(job->owner, "migrate", err);
 		return;

@@ -14,6 +14,7 @@ struct gw_outgoing {
 	struct gw_job job;
 	bool live;
 	bool static_only; /* the image ends with its static data */
+	bool trace;	  /* the client wants the trace of the live passes */
 	struct gw_precopy precopy;
 	int silence_ms; /* migrate: the longest silence of the receiver; 0: the protocol's own */
 };
@@ -24,6 +25,8 @@ struct gw_outgoing *gw_outgoing_new(struct gw_process *p, struct gw_session *s,
 				    struct gw_error *err);
 /* In run: the arguments of a save by this job, over a toolstack that is initialised here. */
 struct gw_save_args gw_outgoing_save_args(struct gw_outgoing *out, struct gw_toolstack *toolstack);
+/* After run: what it measured tells the next one what to expect. */
+void gw_outgoing_note_cost(const struct gw_outgoing *out);
 /* The reply of a job that succeeded: its report, and whether the domain was paused by force. */
 json_t *gw_outgoing_reply(const struct gw_outgoing *out);
 

@@ -17,6 +17,7 @@
 struct gw_process_args {
 	const char *connect;		 /* the hypervisor's URI */
 	const char *name;		 /* replaces the name in the config; NULL: keep that one */
+	bool new_genid;			 /* restore: the guest gets a new VM generation id */
 	bool paused;			 /* the domain stays paused when it is in place */
 	struct gw_acceptance acceptance; /* the images that may be restored here */
 	int silence_ms;			 /* receive: the sender's longest silence; 0: 30 s */

@@ -157,6 +157,13 @@ static struct gw_domain *accept_domain(void *opaque, const struct gw_migration_i
 	return p->domain;
 }
 
+static uint64_t expected_pages(void *opaque)
+{
+	const struct receive_job *r = opaque;
+
+	return gw_config_pages(&r->in.job.process->config);
+}
+
 static int complete_domain(void *opaque, struct gw_error *err)
 {
 	struct receive_job *r = opaque;
@@ -229,6 +236,7 @@ static int receive_migration(struct receive_job *r, struct gw_error *err)
 		.opaque = r,
 		.turn = is_turn,
 		.accept = accept_domain,
+		.expected_pages = expected_pages,
 		.header = gw_incoming_check_header,
 		.complete = complete_domain,
 		.mine = mark_undecided,
@@ -280,6 +288,8 @@ static void receive_done(struct gw_job *job, int ret, struct gw_error *err)
 	p->wanted_name = r->wanted_name;
 	p->wanted_until_ns = gw_clock_ns() + NAME_WAIT_NS;
 	if (r->outcome == GW_OUTCOME_MOVED) {
+		/* What it took here, it may take elsewhere. */
+		p->cost.receiver_ns = r->in.job.report.device_state_ns + r->in.job.report.resume_ns;
 		gw_process_set_migration(p, NULL, GW_SIDE_DESTINATION);
 		return;
 	}

@@ -18,7 +18,8 @@
 static int check_idle(const struct gw_process *p, struct gw_error *err)
 {
 	if (p->job)
-		return gw_fail(err, GW_BUSY, "the domain is %s now: wait, or cancel that",
+		return gw_fail(err, GW_BUSY,
+			       "the domain is %s now: wait, or cancel that with \"godwit cancel\"",
 			       p->job->kind->state);
 	if (atomic_load(&p->phase) == GW_PHASE_EMPTY)
 		return gw_fail(err, GW_BUSY, "the domain is not created yet");
@@ -155,6 +156,13 @@ static int do_cancel(struct gw_process *p, struct gw_session *s, const json_t *m
 	return 0;
 }
 
+static int do_job(struct gw_process *p, struct gw_session *s, const json_t *message,
+		  struct gw_error *err)
+{
+	gw_session_reply(s, "job", json_pack("{s:o}", "job", gw_process_job(p)));
+	return 0;
+}
+
 static const struct {
 	const char *name;
 	/* 0: s is answered, or will be; -1: the caller answers with err. */
@@ -164,6 +172,7 @@ static const struct {
 	{"info", do_info},	 {"pause", do_pause},	{"resume", do_resume},
 	{"destroy", do_destroy}, {"save", do_save},	{"keep", do_keep},
 	{"migrate", do_migrate}, {"cancel", do_cancel}, {"console", do_console},
+	{"job", do_job},
 };
 
 void gw_request(struct gw_process *p, struct gw_session *s, const json_t *message)

@@ -50,6 +50,7 @@ static void save_done(struct gw_job *job, int ret, struct gw_error *err)
 {
 	struct gw_process *p = job->process;
 
+	gw_outgoing_note_cost(gw_container_of(job, struct gw_outgoing, job));
 	if ((ret < 0 || p->destroy_wanted) && gw_process_is_gone(p, err)) {
 		gw_session_fail(job->owner, "save", err);
 		return;

@@ -242,7 +242,15 @@ void gw_session_fail(struct gw_session *s, const char *name, const struct gw_err
 
 void gw_session_event(struct gw_session *s, json_t *event)
 {
-	if (!s || s->gone || gw_conn_has_output(&s->conn))
+	if (s && gw_conn_has_output(&s->conn))
+		json_decref(event);
+	else
+		gw_session_tell(s, event);
+}
+
+void gw_session_tell(struct gw_session *s, json_t *event)
+{
+	if (!s || s->gone)
 		json_decref(event);
 	else if (gw_conn_queue(&s->conn, event, NULL) < 0)
 		s->gone = true;

@@ -63,6 +63,8 @@ void gw_session_reply(struct gw_session *s, const char *name, json_t *body);
 void gw_session_fail(struct gw_session *s, const char *name, const struct gw_error *err);
 /* Sends an event, unless the client has not read the ones before. The reference is taken over. */
 void gw_session_event(struct gw_session *s, json_t *event);
+/* Sends an event even if the client has not read the ones before. */
+void gw_session_tell(struct gw_session *s, json_t *event);
 /* The session receives the console's bytes from now on: those that are kept (or with live_only
  * those to come), and with follow until the domain ends. */
 void gw_session_follow_console(struct gw_sessions *all, struct gw_session *s, bool live_only,

@@ -69,6 +69,8 @@ struct gw_process {
 	uint64_t started_ns;		     /* when the domain was started, or else the process */
 	struct gw_migration_id migration;    /* in progress or undecided; zeroed: none */
 	enum gw_side side;		     /* of that migration */
+	struct gw_precopy_cost cost; /* of a suspend, as measured; the next one is expected to be
+					like it */
 
 	/* The main thread's alone, all below. */
 	struct gw_sessions sessions;

@@ -70,6 +70,13 @@ static int do_resume(void *opaque, struct gw_error *err)
 	return gw_domain_toolstack_undo(opaque, err);
 }
 
+static int do_throttle(void *opaque, unsigned percent, struct gw_error *err)
+{
+	const struct gw_domain_toolstack *ts = opaque;
+
+	return gw_control_throttle(ts->domain->control, percent, err);
+}
+
 int gw_domain_toolstack_undo(struct gw_domain_toolstack *ts, struct gw_error *err)
 {
 	uint64_t start = gw_clock_ns();
@@ -94,6 +101,7 @@ void gw_domain_toolstack_init(struct gw_domain_toolstack *ts, struct gw_toolstac
 		.log = ts->log,
 		.suspend = do_suspend,
 		.postcopy = do_resume,
+		.throttle = do_throttle,
 	};
 }
 

@@ -12,6 +12,7 @@
 #include "base/buffer.h"
 #include "channel/fault.h"
 #include "channel/memory.h"
+#include "channel/position.h"
 #include "lib/random.h"
 
 static struct gw_buffer gzip(const void *data, size_t len)
@@ -517,9 +518,69 @@ static void skippable_frames(void **state)
 	free(data);
 }
 
+#define LONG (4u << 20)
+
+/* A channel that reads a file of these bytes, decompressed. */
+static struct gw_channel *open_packed(const struct gw_buffer *packed)
+{
+	struct gw_error err = GW_ERROR_INIT;
+	char path[] = "/tmp/godwit-packed.XXXXXX";
+	int fd = mkstemp(path);
+	struct gw_channel *ch;
+
+	assert_int_equal(write(fd, packed->data, packed->len), packed->len);
+	close(fd);
+	ch = gw_channel_open(path, &err);
+	unlink(path);
+	assert_non_null(ch);
+	ch = gw_channel_decompress(ch, &err);
+	assert_non_null(ch);
+	return ch;
+}
+
+/* The size of a compressed file's contents is estimated while it is read. */
+static void test_expected_size(void **state)
+{
+	struct gw_error err = GW_ERROR_INIT;
+	uint8_t *data = sample(LONG), *back = malloc(LONG);
+
+	for (size_t i = 0; i < GW_ARRAY_SIZE(packers); i++) {
+		struct gw_buffer packed = packers[i].pack(data, LONG);
+		struct gw_channel *ch = open_packed(&packed);
+
+		assert_int_equal(gw_channel_read(ch, back, LONG / 2, &err), 1);
+		assert_in_range(gw_channel_expected_size(ch), LONG * 3 / 4, LONG * 5 / 4);
+		assert_int_equal(gw_channel_read(ch, back, LONG / 2, &err), 1);
+		assert_int_equal(gw_channel_expected_size(ch), LONG);
+		gw_channel_close(ch);
+		gw_buffer_free(&packed);
+	}
+	free(data);
+	free(back);
+}
+
+/* A file says it exactly, from the start; whatever else there is, never. */
+static void test_expected_size_of_others(void **state)
+{
+	struct gw_error err = GW_ERROR_INIT;
+	struct gw_buffer plain = {0};
+	struct gw_channel *ch = gw_channel_memory("memory", &err);
+
+	assert_int_equal(gw_channel_write(ch, "12345678", 8, &err), 0);
+	assert_int_equal(gw_channel_expected_size(ch), 0);
+	gw_channel_close(ch);
+	assert_int_equal(gw_buffer_append(&plain, "0123456789", 10, &err), 0);
+	ch = open_packed(&plain);
+	assert_int_equal(gw_channel_expected_size(ch), 10);
+	gw_channel_close(ch);
+	gw_buffer_free(&plain);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_expected_size),
+		cmocka_unit_test(test_expected_size_of_others),
 		cmocka_unit_test(skippable_frames),
 		cmocka_unit_test(unpacks),
 		cmocka_unit_test(exact_reads_and_skips),

@@ -98,6 +98,14 @@ def param(index):
             flip(at + 16 + 16 * i)
 
 
+def set_param(index, other, value):
+    """Puts another param in the place of this one."""
+    at, _ = image.body(PARAMS)
+    for i in range(struct.unpack_from("<I", data, at)[0]):
+        if struct.unpack_from("<Q", data, at + 8 + 16 * i)[0] == int(index):
+            struct.pack_into("<QQ", data, at + 8 + 16 * i, int(other), int(value, 0))
+
+
 def context(code, offset):
     at, length = image.body(CONTEXT)
     end = at + length

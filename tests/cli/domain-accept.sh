@@ -45,7 +45,7 @@ err_has '--accept: "v9" is not a generation of images'
 export GODWIT_CONF=$tmp/godwit.conf
 printf 'accept = v3\nwarn = v2, converted\n' >godwit.conf
 restores 0 tiny.save
-! grep -q generation err || fail "a warning without a reason"
+! grep -q accept err || fail "a warning without a reason"
 restores 1 v2.save
 err_has "(accept = v3 in $tmp/godwit.conf)"
 restores 0 v2.save --accept v2

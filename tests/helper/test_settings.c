@@ -37,6 +37,8 @@ static void test_invalid(void **state)
 		{"bandwidth = 18446744073709551615G", "bandwidth is"},
 		{"timeout 3", "expected \"setting = value\""},
 		{"colour = red", "unknown setting \"colour\""},
+		{"on-stall = hope", "on-stall is \"hope\", expected switch or abort"},
+		{"on-stall = throttle", "Xen cannot slow a domain's vCPUs"},
 		{"report = here.json", "expected an absolute path"},
 	};
 
@@ -120,6 +122,23 @@ static void test_used(void **state)
 	assert_int_equal(st.st_mode & 0777, 0600);
 	gw_buffer_free(&report);
 	gw_buffer_free(&image);
+	close(io);
+}
+
+/* A guest that writes all the time, and a target that it cannot keep: the save ends. */
+static void test_on_stall(void **state)
+{
+	struct environment from = source(HVM_IMAGE, "&guest=3&rate=0");
+	struct fake_libxl f;
+	int io = mem_file();
+
+	environment_add(&from, "GODWIT_ON_STALL", "abort");
+	environment_add(&from, "GODWIT_DOWNTIME", "1");
+	fake_save(&f, io, -1, "1", CB_SAVE, "0", environment_list(&from));
+	assert_int_not_equal(fake_serve_all(&f), 0);
+	fake_log_has(&f, "the guest writes faster than its memory can be sent");
+	fake_log_has(&f, "the domain was not suspended");
+	assert_int_equal(fake_end(&f), 0);
 	close(io);
 }
 
@@ -212,6 +231,7 @@ int main(void)
 		cmocka_unit_test(test_invalid),	     cmocka_unit_test(test_used),
 		cmocka_unit_test(test_report_fails), cmocka_unit_test(test_accept),
 		cmocka_unit_test(test_arguments),    cmocka_unit_test(test_descriptors),
+		cmocka_unit_test(test_on_stall),
 	};
 
 	return cmocka_run_group_tests(tests, scratch_set_up, scratch_tear_down);

@@ -27,6 +27,8 @@ static struct gw_report sample(void)
 		.resume_ns = 100000,
 		.downtime_ns = 2200000,
 		.expected_downtime_ns = 700000,
+		.target_downtime_ns = 2000000,
+		.throttle = 25,
 	};
 }
 
@@ -62,6 +64,10 @@ static void test_json(void **state)
 			 24);
 	assert_int_equal(downtime(root, "total_ns"), 2200000);
 	assert_int_equal(downtime(root, "expected_ns"), 700000);
+	assert_int_equal(downtime(root, "off_ns"), 1500000);
+	assert_int_equal(downtime(root, "target_ns"), 2000000);
+	assert_true(json_is_true(json_object_get(json_object_get(root, "downtime"), "missed")));
+	assert_int_equal(json_integer_value(json_object_get(root, "throttle")), 25);
 	assert_int_equal(downtime(root, "pause_ns") + downtime(root, "final_round_ns") +
 				 downtime(root, "device_state_ns") + downtime(root, "transfer_ns") +
 				 downtime(root, "resume_ns"),
@@ -78,11 +84,15 @@ static void test_json_edges(void **state)
 	r.rounds = 500;
 	r.stopped_by = GW_STOP_NONE;
 	r.expected_downtime_ns = UINT64_MAX;
+	r.target_downtime_ns = 0;
 	root = parse(&r);
 	assert_int_equal(json_array_size(json_object_get(root, "round")), 64);
 	assert_true(json_is_null(json_object_get(root, "stopped_by")));
 	assert_true(
 		json_is_null(json_object_get(json_object_get(root, "downtime"), "expected_ns")));
+	assert_true(json_is_null(json_object_get(json_object_get(root, "downtime"), "off_ns")));
+	assert_true(json_is_null(json_object_get(json_object_get(root, "downtime"), "target_ns")));
+	assert_true(json_is_null(json_object_get(json_object_get(root, "downtime"), "missed")));
 	json_decref(root);
 }
 
@@ -97,6 +107,17 @@ static void test_text(void **state)
 	assert_non_null(strstr((char *)out.data, "1024 pages, 4.0 MiB in 0.01 s"));
 	assert_non_null(strstr((char *)out.data, "round 1: 24 pages in 0.6 ms"));
 	assert_non_null(strstr((char *)out.data, "downtime 2.2 ms: pause 1.0, final round 0.6"));
+	assert_non_null(
+		strstr((char *)out.data,
+		       "stopped by: downtime; expected downtime 0.7 ms; vCPUs slowed by 25 %\n"));
+	assert_non_null(strstr((char *)out.data, "the target of 2 ms was missed by 0.2 ms\n"));
+	gw_buffer_reset(&out);
+	r.target_downtime_ns = r.downtime_ns;
+	r.throttle = 0;
+	assert_ok(gw_report_text(&r, &out, &err), &err);
+	assert_ok(gw_buffer_append(&out, "", 1, &err), &err);
+	assert_non_null(strstr((char *)out.data, "expected downtime 0.7 ms\n"));
+	assert_null(strstr((char *)out.data, "missed"));
 	gw_buffer_free(&out);
 }
 

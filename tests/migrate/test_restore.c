@@ -290,15 +290,52 @@ static void test_malformed_page_data(void **state)
 	stored_free(&s);
 }
 
+static uint64_t fingerprint(const struct stored *s)
+{
+	struct gw_error err = GW_ERROR_INIT;
+	struct gw_restore_args args = {0};
+	struct gw_restore_result result;
+	struct gw_domain *d;
+
+	assert_ok(stored_restore(s, s->file.len - s->at, &d, &args, &result, &err), &err);
+	gw_control_destroy(d->control);
+	return result.fingerprint;
+}
+
+/* An image is recognised by its records, whatever stands around them; a clock that differs makes
+ * another image, a page does not. */
+static void test_fingerprint(void **state)
+{
+	struct stored s = stored_load("xen417/tiny-pvh.save.xz");
+	uint64_t print = fingerprint(&s);
+	uint8_t *tsc, *page;
+
+	assert_true(fingerprint(&s) == print);
+	page = memmem(s.file.data, s.file.len, "XRIGPVH1", 8);
+	assert_non_null(page);
+	page[8] ^= 1;
+	assert_true(fingerprint(&s) == print);
+	s.at = s.image;
+	s.libxl = false;
+	assert_true(fingerprint(&s) == print);
+	/* X86_TSC_INFO, 24 bytes: mode, khz, nsec */
+	tsc = memmem(s.file.data, s.file.len, "\x08\0\0\0\x18\0\0\0", 8);
+	assert_non_null(tsc);
+	tsc[16] ^= 1;
+	assert_true(fingerprint(&s) != print);
+	stored_free(&s);
+}
+
 int main(void)
 {
 	enum { N = sizeof(real) / sizeof(real[0]) };
 	static size_t index[N];
-	struct CMUnitTest tests[N + 4] = {
+	struct CMUnitTest tests[N + 5] = {
 		[N] = cmocka_unit_test(test_cut_before_end),
 		[N + 1] = cmocka_unit_test(test_domain_of_another_type),
 		[N + 2] = cmocka_unit_test(test_more_than_a_batch),
 		[N + 3] = cmocka_unit_test(test_malformed_page_data),
+		[N + 4] = cmocka_unit_test(test_fingerprint),
 	};
 
 	for (size_t i = 0; i < N; i++) {

@@ -232,6 +232,37 @@ static void test_rename_odd(void **state)
 	}
 }
 
+/* A new generation id: instead of the old one, in a text without one, and in none of another
+ * type. */
+static void test_genid(void **state)
+{
+	static const struct {
+		const char *text, *then; /* NULL: as before */
+	} cases[] = {
+		{"{\"c_info\":{\"type\":\"hvm\"},\"b_info\":{\"type.hvm\":{\"ms_vm_genid\" : [1,2] ,\"x\":1}}}",
+		 "{\"c_info\":{\"type\":\"hvm\"},\"b_info\":{\"type.hvm\":{\"ms_vm_genid\" : [7,0,0,0,0,0,0,0,0,0,0,0,0,0,0,255] ,\"x\":1}}}"},
+		{"{\"c_info\":{\"type\":\"hvm\"},\"b_info\":{\"type.hvm\":{\"x\":1}}}", ""},
+		{"{\"c_info\":{\"type\":\"pvh\"},\"b_info\":{\"type.pvh\":{}}}", NULL},
+		{"{\"c_info\":{\"type\":\"pv\"},\"b_info\":{\"type.pv\":{}}}", NULL},
+	};
+	const uint8_t genid[16] = {[0] = 7, [15] = 255};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct gw_error err = GW_ERROR_INIT;
+		const char *then = cases[i].then;
+		struct gw_config c;
+
+		assert_ok(gw_config_parse_json(&c, cases[i].text, strlen(cases[i].text), &err),
+			  &err);
+		assert_ok(gw_config_set_genid(&c, genid, &err), &err);
+		if (!then || *then)
+			assert_string_equal(c.text, then ? then : cases[i].text);
+		else
+			assert_non_null(strstr(c.text, "\"ms_vm_genid\": ["));
+		gw_config_free(&c);
+	}
+}
+
 static void test_find(void **state)
 {
 	static const char text[] = "{ \"a\" : [1,{\"c\":2}], \"o\" : {\"x\":true , \"i\": -1.5e3}}";
@@ -260,7 +291,7 @@ int main(void)
 		cmocka_unit_test(test_real),	cmocka_unit_test(test_build),
 		cmocka_unit_test(test_text),	cmocka_unit_test(test_xend),
 		cmocka_unit_test(test_hostile), cmocka_unit_test(test_rename_odd),
-		cmocka_unit_test(test_find),
+		cmocka_unit_test(test_genid),	cmocka_unit_test(test_find),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "format/xl/config.h"
+#include "vmm/restored.h"
 #include "vmm/runtime.h"
 
 static char dir[400];
@@ -36,6 +37,14 @@ static int tear_down(void **state)
 	*strrchr(dir, '/') = '\0';
 	snprintf(command, sizeof(command), "rm -rf '%s'", dir);
 	return system(command);
+}
+
+static int truncate_file(const char *name)
+{
+	char path[600];
+
+	snprintf(path, sizeof(path), "%s/%s", dir, name);
+	return truncate(path, 3);
 }
 
 static bool exists(const char *name)
@@ -152,9 +161,41 @@ static void test_untrusted_folder(void **state)
 	assert_int_equal(chmod(dir, 0700), 0);
 }
 
+/* An image is remembered with the uuid of its first restore. */
+static void test_restored(void **state)
+{
+	const uint8_t one[16] = {1}, two[16] = {2}, none[16] = {0};
+	struct gw_error err = GW_ERROR_INIT;
+	struct gw_runtime rt;
+	uint8_t before[16];
+	bool again;
+
+	assert_ok(gw_runtime_open(&rt, &err), &err);
+	assert_ok(gw_restored_note(&rt, 0xabc, one, &again, before, &err), &err);
+	assert_false(again);
+	assert_ok(gw_restored_note(&rt, 0xabd, two, &again, before, &err), &err);
+	assert_false(again);
+	assert_ok(gw_restored_note(&rt, 0xabc, two, &again, before, &err), &err);
+	assert_true(again);
+	assert_memory_equal(before, one, 16);
+	/* Contents that no godwit wrote. */
+	assert_int_equal(truncate_file("restored/0000000000000abc"), 0);
+	assert_ok(gw_restored_note(&rt, 0xabc, two, &again, before, &err), &err);
+	assert_true(again);
+	assert_memory_equal(before, none, 16);
+	/* It does not count as a domain. */
+	char **names;
+	size_t n;
+	assert_ok(gw_runtime_list(&rt, &names, &n, &err), &err);
+	assert_int_equal(n, 0);
+	gw_runtime_free_list(names, n);
+	gw_runtime_close(&rt);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_restored, fresh, tear_down),
 		cmocka_unit_test_setup_teardown(test_claim, fresh, tear_down),
 		cmocka_unit_test_setup_teardown(test_dead, fresh, tear_down),
 		cmocka_unit_test_setup_teardown(test_untrusted_folder, fresh, tear_down),

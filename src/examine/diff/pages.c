@@ -11,6 +11,7 @@
 #include <godwit/guest.h>
 
 #include "base/clock.h"
+#include "base/estimate.h"
 #include "base/util.h"
 
 #define BLOCK_BYTES ((size_t)GW_MAP_BLOCK_PFNS * GW_PAGE_SIZE)
@@ -26,7 +27,8 @@ struct comparison {
 	struct half a, b;
 	struct gw_page_difference run; /* at hand */
 	bool has_run;
-	uint64_t started_ns, done; /* pfns that were looked at */
+	struct gw_estimate estimate;
+	uint64_t done; /* pfns that were looked at */
 	struct gw_error *err;
 };
 
@@ -139,21 +141,21 @@ static void compare_page(struct comparison *c, uint64_t pfn, unsigned i, bool lo
 		report_page(c, &page);
 }
 
-static void progress(struct comparison *c)
+static void progress(struct comparison *c, enum gw_stage stage)
 {
 	const struct gw_observer *observer = c->d->observer;
-	uint64_t ns = gw_clock_ns() - c->started_ns;
+	uint64_t pages = GW_MAX(c->d->a.pages.pfns, c->d->b.pages.pfns);
 	struct gw_progress p = {
-		.stage = GW_STAGE_COMPARING,
+		.stage = stage,
 		.pages_done = c->done,
-		.pages_total = GW_MAX(c->d->a.pages.pfns, c->d->b.pages.pfns),
+		.pages_total = GW_MAX(pages, c->done),
 		.bytes = c->done * GW_PAGE_SIZE,
+		.bytes_total = pages * GW_PAGE_SIZE,
 	};
 
 	if (!observer->progress)
 		return;
-	if (ns > 100000000u)
-		p.bytes_per_s = (uint64_t)((double)p.bytes * 1e9 / (double)ns);
+	gw_estimate(&c->estimate, &p, gw_clock_ns());
 	observer->progress(observer->owner, &p);
 }
 
@@ -184,7 +186,7 @@ static int compare_chunk(struct comparison *c, uint64_t number)
 	for (unsigned i = 0; i < GW_MAP_CHUNK_PFNS; i += GW_MAP_BLOCK_PFNS)
 		if (compare_block(c, number * GW_MAP_CHUNK_PFNS + i) < 0)
 			return -1;
-	progress(c);
+	progress(c, GW_STAGE_COMPARING);
 	return 0;
 }
 
@@ -207,6 +209,7 @@ static int compare_chunks(struct comparison *c)
 		k += k < nr_b && b[k] == number;
 	}
 	end_run(c);
+	progress(c, GW_STAGE_DONE);
 	return 0;
 }
 
@@ -217,7 +220,6 @@ int gw_diff_pages(struct gw_diff *d, struct gw_error *err)
 		.d = d,
 		.a = {.side = &d->a, .pages = room},
 		.b = {.side = &d->b, .pages = room + BLOCK_BYTES},
-		.started_ns = gw_clock_ns(),
 		.err = err,
 	};
 

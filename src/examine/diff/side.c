@@ -294,7 +294,8 @@ static void on_progress(void *opaque, const struct gw_progress *progress)
 {
 	struct gw_diff_side *side = opaque;
 
-	if (side->observer->progress)
+	/* It is read, but not compared yet. */
+	if (side->observer->progress && progress->stage != GW_STAGE_DONE)
 		side->observer->progress(side->observer->owner, progress);
 }
 

@@ -11,6 +11,8 @@
 
 #include <godwit/guest.h>
 
+#include "base/clock.h"
+#include "base/estimate.h"
 #include "base/util.h"
 #include "examine/examine.h"
 #include "examine/export/internal.h"
@@ -25,6 +27,7 @@ struct export
 	/* Of the round at hand, and of the last complete state. */
 	struct gw_export_vcpus vcpus, complete;
 	struct gw_checkpoints checkpoints;
+	struct gw_estimate writing;
 	struct gw_error bad;	 /* the first rule of level error that was broken */
 	struct gw_error failure; /* of a hook that cannot say so itself */
 };
@@ -91,8 +94,20 @@ static void on_progress(void *opaque, const struct gw_progress *progress)
 {
 	struct export *x = opaque;
 
-	if (x->observer->progress)
+	/* It is read, but not written yet. */
+	if (x->observer->progress && progress->stage != GW_STAGE_DONE)
 		x->observer->progress(x->observer->owner, progress);
+}
+
+/* done of size bytes are written. */
+static void report_writing(struct export *x, enum gw_stage stage, uint64_t done, uint64_t size)
+{
+	struct gw_progress p = {.stage = stage, .bytes = done, .bytes_total = size};
+
+	if (!x->observer->progress)
+		return;
+	gw_estimate(&x->writing, &p, gw_clock_ns());
+	x->observer->progress(x->observer->owner, &p);
 }
 
 static int read_image(struct export *x, struct gw_channel *in, struct gw_error *err)
@@ -126,8 +141,10 @@ static bool is_fresh_file(const struct gw_channel *out)
 	       lseek(out->fd, 0, SEEK_CUR) == 0 && strcmp(out->name, "standard output") != 0;
 }
 
-static int copy_out(int fd, struct gw_channel *out, uint64_t size, struct gw_error *err)
+static int copy_out(struct export *x, int fd, struct gw_channel *out, uint64_t size,
+		    struct gw_error *err)
 {
+	uint64_t left = size;
 	struct gw_channel *from = NULL;
 	struct gw_buffer step = {0};
 	void *room = gw_buffer_reserve(&step, COPY_STEP, err);
@@ -139,14 +156,15 @@ static int copy_out(int fd, struct gw_channel *out, uint64_t size, struct gw_err
 		from = gw_channel_from_fd(fd, false, "the memory", err);
 		rc = from ? 0 : -1;
 	}
-	while (rc == 0 && size) {
-		size_t n = (size_t)GW_MIN(size, (uint64_t)COPY_STEP);
+	while (rc == 0 && left) {
+		size_t n = (size_t)GW_MIN(left, (uint64_t)COPY_STEP);
 
+		report_writing(x, GW_STAGE_WRITING, size - left, size);
 		if (gw_channel_read(from, room, n, err) != 1)
 			rc = gw_fail(err, GW_SYSTEM, "the memory could not be read back");
 		else
 			rc = gw_channel_write(out, room, n, err);
-		size -= n;
+		left -= n;
 	}
 	gw_channel_close(from);
 	gw_buffer_free(&step);
@@ -177,17 +195,20 @@ static int fill(struct export *x, struct gw_channel *in, struct gw_export_result
 	return gw_memory_map_runs(&x->memory.map, count_pages, &exported->pages, err);
 }
 
-static int deliver(struct gw_channel *out, struct gw_spool *scratch, uint64_t size,
-		   struct gw_error *err)
+static int deliver(struct export *x, struct gw_channel *out, struct gw_spool *scratch,
+		   uint64_t size, struct gw_error *err)
 {
 	if (scratch->open) {
-		if (copy_out(scratch->fd, out, size, err) < 0)
+		if (copy_out(x, scratch->fd, out, size, err) < 0)
 			return -1;
 	} else if (fsync(out->fd) < 0) {
 		/* The channel does so only for what passed through it. */
 		return gw_fail_errno(err, "flushing %s to disk", out->name);
 	}
-	return gw_channel_finish(out, err);
+	if (gw_channel_finish(out, err) < 0)
+		return -1;
+	report_writing(x, GW_STAGE_DONE, size, size);
+	return 0;
 }
 
 int gw_export(struct gw_channel *in, struct gw_channel *out, enum gw_export_form form,
@@ -209,7 +230,7 @@ int gw_export(struct gw_channel *in, struct gw_channel *out, enum gw_export_form
 	if (rc == 0)
 		rc = fill(&x, in, exported, err);
 	if (rc == 0)
-		rc = deliver(out, &scratch, exported->bytes, err);
+		rc = deliver(&x, out, &scratch, exported->bytes, err);
 	gw_export_memory_free(&x.memory);
 	gw_buffer_free(&x.vcpus.list);
 	gw_buffer_free(&x.complete.list);

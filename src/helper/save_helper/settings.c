@@ -14,7 +14,7 @@
 
 #define LINE_MAX_LEN 1200
 
-enum setting { DOWNTIME, TIMEOUT, MAX_ROUNDS, BANDWIDTH, REPORT, NR_SETTINGS };
+enum setting { DOWNTIME, TIMEOUT, MAX_ROUNDS, BANDWIDTH, ON_STALL, REPORT, NR_SETTINGS };
 
 static const struct {
 	const char *key, *variable;
@@ -24,6 +24,7 @@ static const struct {
 	[TIMEOUT] = {"timeout", "GODWIT_TIMEOUT", 1000000},
 	[MAX_ROUNDS] = {"max-rounds", "GODWIT_MAX_ROUNDS", 1000000},
 	[BANDWIDTH] = {"bandwidth", "GODWIT_BANDWIDTH", UINT64_C(1) << 60},
+	[ON_STALL] = {"on-stall", "GODWIT_ON_STALL", 0},
 	[REPORT] = {"report", "GODWIT_REPORT", 0},
 };
 
@@ -59,6 +60,18 @@ static int set_report(struct gw_helper_settings *s, const char *text, struct gw_
 	return 0;
 }
 
+/* libxl's domains cannot be slowed: that is said here, before a save begins. */
+static int set_on_stall(struct gw_helper_settings *s, const char *text, struct gw_error *err)
+{
+	if (!gw_on_stall_from_name(text, &s->precopy.on_stall))
+		return gw_fail(err, GW_USAGE, "on-stall is \"%.40s\", expected switch or abort",
+			       text);
+	if (s->precopy.on_stall == GW_ON_STALL_THROTTLE)
+		return gw_fail(err, GW_USAGE,
+			       "on-stall is \"throttle\", but Xen cannot slow a domain's vCPUs");
+	return 0;
+}
+
 static int set(struct gw_helper_settings *s, enum setting setting, const char *text,
 	       struct gw_error *err)
 {
@@ -66,6 +79,8 @@ static int set(struct gw_helper_settings *s, enum setting setting, const char *t
 
 	if (setting == REPORT)
 		return set_report(s, text, err);
+	if (setting == ON_STALL)
+		return set_on_stall(s, text, err);
 	if (parse_number(setting, text, &value, err) < 0)
 		return -1;
 	switch (setting) {
@@ -163,5 +178,6 @@ int gw_helper_settings_load(struct gw_helper_settings *settings, struct gw_error
 
 bool gw_helper_settings_have_target(const struct gw_helper_settings *settings)
 {
-	return settings->precopy.downtime_ms || settings->precopy.max_rounds;
+	return settings->precopy.downtime_ms || settings->precopy.max_rounds ||
+	       settings->precopy.on_stall != GW_ON_STALL_SWITCH;
 }

@@ -16,7 +16,8 @@
 #define GW_HELPER_CONF "/etc/godwit/helper.conf"
 
 struct gw_helper_settings {
-	/* downtime_ms and max_rounds 0: live passes end where those of Xen's own helper end. */
+	/* downtime_ms, max_rounds and on_stall 0: live passes end where those of Xen's own helper
+	 * end. */
 	struct gw_precopy precopy;
 	char report[1024];		 /* a file to which reports are appended; "": none */
 	struct gw_acceptance acceptance; /* of godwit.conf(5) */

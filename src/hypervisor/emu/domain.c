@@ -249,6 +249,11 @@ static const char *op_crash_text(struct gw_control *c)
 	return gw_emu_of(c->domain)->crash;
 }
 
+static int op_throttle(struct gw_control *c, unsigned percent, struct gw_error *err)
+{
+	return gw_emu_throttle(gw_emu_of(c->domain), percent, err);
+}
+
 static void free_emu(struct gw_emu *e)
 {
 	gw_emu_engine_close(e);
@@ -370,6 +375,7 @@ static const struct gw_control_ops control_ops = {
 	.destroy = op_destroy,
 	.set_events = op_set_events,
 	.crash_text = op_crash_text,
+	.throttle = op_throttle,
 };
 
 /* The guest reads this machine's own counter, so its frequency is that of this machine. */

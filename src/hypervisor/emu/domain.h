@@ -20,6 +20,7 @@
 #include "hypervisor/emu/faults.h"
 #include "hypervisor/emu/logdirty.h"
 #include "hypervisor/emu/memory.h"
+#include "hypervisor/emu/throttle.h"
 #include "hypervisor/emu/unicorn.h"
 #include "hypervisor/held.h"
 
@@ -102,6 +103,7 @@ struct gw_emu {
 	pthread_mutex_t lock;
 	pthread_cond_t cond;
 	unsigned pauses;
+	bool held_back; /* by the throttle, for a moment */
 	bool running, blocked, quit;
 	bool kicked;	   /* a stop was requested since the last entry; atomic */
 	bool stale_pieces; /* pages were added or removed */
@@ -112,6 +114,8 @@ struct gw_emu {
 	bool announced;	 /* the shutdown was reported to shutdown_fd and events.shutdown */
 	int shutdown_fd; /* eventfd, readable while shut down */
 	char crash[500];
+
+	struct gw_emu_throttle throttle;
 };
 
 #define gw_emu_of(domain) gw_container_of(domain, struct gw_emu, d)
@@ -156,6 +160,9 @@ int gw_emu_engine_prepare(struct gw_emu *e, struct gw_error *err);
 void gw_emu_engine_close(struct gw_emu *e);
 /* One entry: runs until the guest exits, and handles the exit. */
 void gw_emu_engine_run(struct gw_emu *e);
+
+/* throttle.c: lets the vCPU run (100 - percent) % of the time. */
+int gw_emu_throttle(struct gw_emu *e, unsigned percent, struct gw_error *err);
 
 /* machine_writes.c: the machine or the host wrote this page, so translations of it may be old. Any
  * thread. */

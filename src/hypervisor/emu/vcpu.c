@@ -19,7 +19,7 @@
 
 static bool may_run(const struct gw_emu *e)
 {
-	return !e->pauses && e->shutdown == GW_SHUTDOWN_NONE &&
+	return !e->pauses && !e->held_back && e->shutdown == GW_SHUTDOWN_NONE &&
 	       (!e->blocked || gw_emu_evtchn_pending(e));
 }
 
@@ -105,6 +105,8 @@ int gw_emu_vcpu_start(struct gw_emu *e, struct gw_error *err)
 
 void gw_emu_vcpu_end(struct gw_emu *e)
 {
+	if (e->thread_started)
+		gw_emu_throttle(e, 0, NULL);
 	pthread_mutex_lock(&e->lock);
 	e->quit = true;
 	if (e->thread_started)

@@ -260,7 +260,7 @@ static void change(const char *text, char *to, size_t size)
 		snprintf(to, size, "%s", text);
 		to[random_below(strlen(text))] = (char)(33 + random_below(94));
 		break;
-	case 1: /* cut, or something behind it */
+	case 1: /* cut, or something after it */
 		at = random_below(strlen(text));
 		snprintf(to, size, "%.*s%s", (int)(random_below(2) ? at : strlen(text)), text,
 			 values[random_below(GW_ARRAY_SIZE(values))]);

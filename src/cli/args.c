@@ -260,6 +260,11 @@ void gw_args_free(struct gw_args *args)
 	*args = (struct gw_args){0};
 }
 
+bool gw_args_takes(const struct gw_args *args, const char *name)
+{
+	return find_option(args->verb, name, strlen(name), 0) != NULL;
+}
+
 /* The last value of the option, NULL if it was not given. */
 static const struct gw_value *last_value(const struct gw_args *args, const char *name)
 {

@@ -45,6 +45,8 @@ int gw_args_check(const struct gw_args *args, struct gw_error *err);
 
 void gw_args_free(struct gw_args *args);
 
+/* The verb has this option. The functions below abort for one that it does not have. */
+bool gw_args_takes(const struct gw_args *args, const char *name);
 /*
  * Values, by long name. A name that neither the verb nor the global options have is a mistake
  * of the program: it aborts. When an option was given more than once the last one counts.

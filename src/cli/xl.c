@@ -30,11 +30,12 @@ static const struct gw_xl_plugin *load(struct gw_cli *cli, struct gw_xl_request 
 	return gw_plugin_find(GW_XL_PLUGIN, GW_XL_SYMBOL, err);
 }
 
-/* Options that only godwit's own domains have. */
+/* Options that only godwit's own domains have; not each verb has them all. */
 static int refuse(const struct gw_args *args, const char *const *options, struct gw_error *err)
 {
 	for (; *options; options++)
-		if (gw_args_flag(args, *options) || gw_args_text(args, *options))
+		if (gw_args_takes(args, *options) &&
+		    (gw_args_flag(args, *options) || gw_args_text(args, *options)))
 			return gw_fail(err, GW_USAGE,
 				       "--%s does not apply to domains of xen:", *options);
 	return 0;

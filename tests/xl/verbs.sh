@@ -10,7 +10,15 @@ for words in list "pause g" "resume g" "destroy g" "save g g.save" "restore $dat
 done
 [ ! -e g.save ] || fail "a file is left of the save"
 
+# A migration needs its address first.
+run_expect 3 "$GODWIT" -c xen: migrate g unix:nobody
+err_has "unix:nobody"
+
 # Options of godwit's own domains.
+for option in --force-pause --allow-loss --trace=t --suspend-timeout=1; do
+	run_expect 2 "$GODWIT" -c xen: migrate $option g unix:nobody
+	err_has "${option%=*} does not apply to domains of xen:"
+done
 run_expect 2 "$GODWIT" -c xen: save --force-pause g g.save
 err_has "--force-pause does not apply to domains of xen:"
 

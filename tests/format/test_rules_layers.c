@@ -82,6 +82,38 @@ static void expect_config(bool json, const char *text, const char *ids)
 	gw_config_free(&config);
 }
 
+/* A text that would take many times its size in memory is not parsed. */
+static void configs_beyond_bounds(void **state)
+{
+	static const struct {
+		const char *piece;
+		size_t times;
+		const char *ids;
+	} cases[] = {
+		{"{},", 20000, "config-json"},
+		{"{},", 40000, "config-size"},
+		{"1,", 70000, "config-size"},
+		{"\"\\\",{\",", 2000, "config-json"}, /* what a string contains does not count */
+		{"[", 65, "config-size"},
+		{"{\"a\":", 65, "config-size"},
+		{"[", 63, "config-json"},
+	};
+
+	for (size_t i = 0; i < GW_ARRAY_SIZE(cases); i++) {
+		struct gw_error err = GW_ERROR_INIT;
+		struct gw_buffer text = {0};
+
+		assert_ok(gw_buffer_append(&text, "[", 1, &err), &err);
+		for (size_t n = 0; n < cases[i].times; n++)
+			assert_ok(gw_buffer_append(&text, cases[i].piece, strlen(cases[i].piece),
+						   &err),
+				  &err);
+		assert_ok(gw_buffer_append(&text, "", 1, &err), &err);
+		expect_config(true, (const char *)text.data, cases[i].ids);
+		gw_buffer_free(&text);
+	}
+}
+
 static void configs_in_json(void **state)
 {
 	static const struct {
@@ -554,6 +586,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(headers_of_xl),
 		cmocka_unit_test(configs_in_json),
+		cmocka_unit_test(configs_beyond_bounds),
 		cmocka_unit_test(configs_in_text),
 		cmocka_unit_test(facts_of_configs),
 		cmocka_unit_test(headers_of_xend),

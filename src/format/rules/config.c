@@ -12,6 +12,7 @@
 
 /* The rule that each fault breaks. */
 static const enum gw_rule_number rule_of[] = {
+	[GW_CONFIG_SIZE] = R_CONFIG_SIZE,
 	[GW_CONFIG_SYNTAX] = R_CONFIG_SYNTAX,
 	[GW_CONFIG_TRAILING] = R_CONFIG_TRAILING,
 	[GW_CONFIG_TWICE] = R_CONFIG_TWICE,

@@ -28,6 +28,7 @@ enum gw_rule_number {
 	R_XL_CONFIG_MORE,
 	R_XL_LEGACY,
 	/* the config in it */
+	R_CONFIG_SIZE,
 	R_CONFIG_SYNTAX,
 	R_CONFIG_TRAILING,
 	R_CONFIG_TWICE,

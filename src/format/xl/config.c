@@ -14,6 +14,10 @@
 #include "base/util.h"
 #include "format/xl/config_internal.h"
 
+/* More than a config of libxl has: affinities of 128 vCPUs are some ten thousand numbers. */
+#define VALUES_MAX 65536u
+#define DEPTH_MAX  64u
+
 #define MEMKB_MAX (UINT64_C(1) << 44) /* more than Xen can address */
 
 void gw_config_free(struct gw_config *config)
@@ -283,13 +287,48 @@ static int read_sections(struct gw_config_reader *r, const json_t *root, struct 
 }
 
 /* The JSON value at the beginning of the text; NULL after a fault. */
+/*
+ * Counts what a parser would make objects of, and how deep they are: a text of "{},{}," takes 70
+ * times its size in memory. False if it is more than any config has.
+ */
+static bool is_bounded(const char *text, size_t len)
+{
+	size_t values = 0, depth = 0;
+	bool in_string = false;
+
+	for (size_t i = 0; i < len; i++) {
+		if (in_string && text[i] == '\\')
+			i++;
+		else if (text[i] == '"')
+			in_string = !in_string;
+		else if (in_string)
+			continue;
+		else if (text[i] == '{' || text[i] == '[')
+			values++, depth++;
+		else if ((text[i] == '}' || text[i] == ']') && depth)
+			depth--;
+		else if (text[i] == ',' || text[i] == ':')
+			values++;
+		if (values > VALUES_MAX || depth > DEPTH_MAX)
+			return false;
+	}
+	return true;
+}
+
 static json_t *parse(struct gw_config_reader *r, const char *text, size_t len)
 {
 	size_t flags = JSON_DISABLE_EOF_CHECK;
 	json_error_t je;
-	json_t *root = json_loadb(text, len, flags | JSON_REJECT_DUPLICATES, &je);
+	json_t *root;
 	size_t end;
 
+	if (!is_bounded(text, len)) {
+		gw_config_fault(r, GW_CONFIG_SIZE, 0,
+				"more than %u values, or more than %u objects inside of each other",
+				VALUES_MAX, DEPTH_MAX);
+		return NULL;
+	}
+	root = json_loadb(text, len, flags | JSON_REJECT_DUPLICATES, &je);
 	if (!root && json_error_code(&je) == json_error_duplicate_key) {
 		gw_config_fault(r, GW_CONFIG_TWICE, (size_t)GW_MAX(je.position, 0), "line %d: %s",
 				je.line, je.text);

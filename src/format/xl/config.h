@@ -39,6 +39,7 @@ struct gw_config {
 
 /* What can be wrong with a config; format/rules/config.c has a rule for each. */
 enum gw_config_fault {
+	GW_CONFIG_SIZE,	       /* more values than a config has: it is not parsed */
 	GW_CONFIG_SYNTAX,      /* it is no JSON */
 	GW_CONFIG_TRAILING,    /* something follows the JSON value */
 	GW_CONFIG_TWICE,       /* an object has a key twice */

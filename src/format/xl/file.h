@@ -20,7 +20,7 @@
 #define GW_XLFILE_JSON	      UINT32_C(1) /* mandatory flag: the config is JSON */
 #define GW_XLFILE_STREAM_V2                                                                        \
 	UINT32_C(2) /* mandatory flag: a libxl stream follows, else a legacy libxc stream */
-#define GW_XLFILE_CONFIG_MAX (16u << 20) /* of optional data; larger is refused */
+#define GW_XLFILE_CONFIG_MAX (256u << 10) /* of optional data; larger is refused */
 
 extern const uint8_t gw_xlfile_magic[GW_XLFILE_MAGIC_SIZE];
 

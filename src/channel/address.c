@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Addresses: "tcp:HOST:PORT", "unix:PATH", "fd:N".
+ * Addresses: "tcp:HOST:PORT", "tls:HOST:PORT", "unix:PATH", "fd:N", "fd:IN,OUT".
  */
 #include "channel/address.h"
 
@@ -34,7 +34,7 @@ static int parse_tcp(struct gw_address *address, const char *text, const char *r
 	const char *host = rest, *end = colon;
 
 	if (!colon)
-		return gw_fail(err, GW_USAGE, "\"%s\" has no port: tcp:HOST:PORT is expected",
+		return gw_fail(err, GW_USAGE, "\"%s\" has no port: %.4sHOST:PORT is expected", text,
 			       text);
 
 	long port = number(colon + 1, 65535);
@@ -51,13 +51,22 @@ static int parse_tcp(struct gw_address *address, const char *text, const char *r
 		end--;
 	} else if (memchr(host, ':', (size_t)(end - host))) {
 		return gw_fail(err, GW_USAGE,
-			       "\"%s\": an IPv6 address is written in brackets, tcp:[::1]:7000",
-			       text);
+			       "\"%s\": an IPv6 address is written in brackets, %.4s[::1]:7000",
+			       text, text);
 	}
 	if ((size_t)(end - host) >= sizeof(address->host))
 		return gw_fail(err, GW_USAGE, "\"%s\" has too long a host name", text);
 	memcpy(address->host, host, (size_t)(end - host));
 	address->kind = GW_ADDRESS_TCP;
+	return 0;
+}
+
+static int parse_tls(struct gw_address *address, const char *text, const char *rest,
+		     struct gw_error *err)
+{
+	if (parse_tcp(address, text, rest, err) < 0)
+		return -1;
+	address->kind = GW_ADDRESS_TLS;
 	return 0;
 }
 
@@ -82,11 +91,20 @@ static int parse_unix(struct gw_address *address, const char *text, const char *
 static int parse_fd(struct gw_address *address, const char *text, const char *rest,
 		    struct gw_error *err)
 {
-	long fd = number(rest, INT_MAX);
+	const char *comma = strchr(rest, ',');
+	size_t len = comma ? (size_t)(comma - rest) : 0;
+	char first[16] = "";
+	long in, out;
 
-	if (fd < 0)
-		return gw_fail(err, GW_USAGE, "\"%s\" names no descriptor: fd:N is expected", text);
-	address->fd = (int)fd;
+	if (len < sizeof(first))
+		memcpy(first, rest, len);
+	in = number(comma ? first : rest, INT_MAX);
+	out = comma ? number(comma + 1, INT_MAX) : in;
+	if (in < 0 || out < 0)
+		return gw_fail(err, GW_USAGE,
+			       "\"%s\" names no descriptor: fd:N or fd:IN,OUT is expected", text);
+	address->fd = (int)in;
+	address->out_fd = (int)out;
 	address->kind = GW_ADDRESS_FD;
 	return 0;
 }
@@ -98,18 +116,20 @@ int gw_address_parse(struct gw_address *address, const char *text, struct gw_err
 		int (*parse)(struct gw_address *, const char *, const char *, struct gw_error *);
 	} kinds[] = {
 		{"tcp:", parse_tcp},
+		{"tls:", parse_tls},
 		{"unix:", parse_unix},
 		{"fd:", parse_fd},
 	};
 
-	*address = (struct gw_address){.fd = -1};
+	*address = (struct gw_address){.fd = -1, .out_fd = -1};
 	for (size_t i = 0; i < GW_ARRAY_SIZE(kinds); i++) {
 		size_t len = strlen(kinds[i].prefix);
 
 		if (strncmp(text, kinds[i].prefix, len) == 0)
 			return kinds[i].parse(address, text, text + len, err);
 	}
-	return gw_fail(err, GW_USAGE,
-		       "\"%.300s\" is no address: tcp:HOST:PORT, unix:PATH or fd:N is expected",
-		       text);
+	return gw_fail(
+		err, GW_USAGE,
+		"\"%.300s\" is no address: tls:HOST:PORT, tcp:HOST:PORT, unix:PATH or fd:N is expected",
+		text);
 }

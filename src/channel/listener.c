@@ -28,6 +28,7 @@
 
 struct gw_listener {
 	int fd;
+	bool tls; /* its address says so */
 	char *address;
 	struct gw_place place; /* unix: the path, for its removal */
 	dev_t dev;	       /* unix: the file that bind made */
@@ -61,6 +62,13 @@ static int listen_tcp_one(struct gw_listener *l, const struct addrinfo *one, str
 	return -1;
 }
 
+/* "tcp:..." becomes "tls:...". */
+static void set_scheme(const struct gw_listener *l, char *name)
+{
+	if (l->tls)
+		memcpy(name, "tls", 3);
+}
+
 static int listen_tcp(struct gw_listener *l, const struct gw_address *address, struct gw_error *err)
 {
 	const char *host = *address->host ? address->host : "127.0.0.1";
@@ -80,6 +88,8 @@ static int listen_tcp(struct gw_listener *l, const struct gw_address *address, s
 	if (getsockname(l->fd, (struct sockaddr *)&bound, &len) < 0)
 		return gw_fail_errno(err, "the port that was given");
 	gw_socket_name(name, sizeof(name), (struct sockaddr *)&bound, len);
+	l->tls = address->kind == GW_ADDRESS_TLS;
+	set_scheme(l, name);
 	l->address = strdup(name);
 	return l->address ? 0 : gw_fail_errno(err, "an address");
 }
@@ -174,15 +184,16 @@ static int listen_address(struct gw_listener *l, const char *text, struct gw_err
 		return -1;
 	switch (address.kind) {
 	case GW_ADDRESS_TCP:
+	case GW_ADDRESS_TLS:
 		return listen_tcp(l, &address, err);
 	case GW_ADDRESS_UNIX:
 		return listen_unix(l, &address, text, err);
 	default:
-		return gw_fail(err, GW_USAGE, "only tcp: and unix: can be listened on");
+		return gw_fail(err, GW_USAGE, "only tls:, tcp: and unix: can be listened on");
 	}
 }
 
-struct gw_listener *gw_listener_open(const char *address, struct gw_error *err)
+struct gw_listener *gw_socket_listen(const char *address, struct gw_error *err)
 {
 	struct gw_error why = GW_ERROR_INIT;
 	struct gw_listener *l = calloc(1, sizeof(*l));
@@ -200,6 +211,26 @@ struct gw_listener *gw_listener_open(const char *address, struct gw_error *err)
 		*err = why;
 	gw_fail_in(err, "%s", address);
 	return NULL;
+}
+
+struct gw_listener *gw_listener_open(const char *address, struct gw_error *err)
+{
+	struct gw_address parsed;
+
+	if (gw_address_parse(&parsed, address, NULL) == 0 && parsed.kind == GW_ADDRESS_TLS) {
+		gw_fail(err, GW_USAGE, "%s needs certificates or a key, which this call has not",
+			address);
+		return NULL;
+	}
+	return gw_socket_listen(address, err);
+}
+
+int gw_listener_open_to_all(const struct gw_listener *listener, struct gw_error *err)
+{
+	if (listener->place.name &&
+	    fchmodat(listener->place.dir, listener->place.name, 0666, 0) < 0)
+		return gw_fail_errno(err, "the mode of %s", listener->address);
+	return 0;
 }
 
 const char *gw_listener_address(const struct gw_listener *listener)
@@ -265,6 +296,7 @@ struct gw_channel *gw_listener_accept(struct gw_listener *listener, const struct
 	gw_socket_tune(fd, peer.ss_family);
 	if (peer.ss_family != AF_UNIX) {
 		gw_socket_name(name, sizeof(name), (struct sockaddr *)&peer, len);
+		set_scheme(listener, name);
 		shown = name;
 	}
 	ch = gw_channel_from_fd(fd, true, shown, err);

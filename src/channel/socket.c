@@ -18,6 +18,7 @@
 
 #include "base/util.h"
 #include "channel/address.h"
+#include "channel/pair.h"
 #include "channel/resolve.h"
 
 /* Time-out of one address of a host, before the next is tried. */
@@ -139,38 +140,72 @@ static int connect_address(const struct gw_address *address, const struct gw_can
 {
 	switch (address->kind) {
 	case GW_ADDRESS_TCP:
+	case GW_ADDRESS_TLS:
 		return connect_tcp(address, cancel, err);
 	case GW_ADDRESS_UNIX:
 		return connect_one((const struct sockaddr *)&address->path, sizeof(address->path),
 				   cancel, err);
 	default:
-		return address->fd;
+		return gw_fail(err, GW_USAGE, "a descriptor is not connected to");
 	}
 }
 
-struct gw_channel *gw_channel_connect(const char *text, const struct gw_cancel *cancel,
-				      struct gw_error *err)
+static struct gw_channel *passed(int fd, const char *name, struct gw_error *err)
+{
+	return gw_channel_from_fd(fd, fd > STDERR_FILENO, name, err);
+}
+
+static struct gw_channel *connect_parsed(const struct gw_address *address, const char *text,
+					 const struct gw_cancel *cancel, struct gw_error *err)
 {
 	struct gw_error why = GW_ERROR_INIT;
-	struct gw_address address;
 	struct gw_channel *ch;
+	int fd;
 
-	if (gw_address_parse(&address, text, err))
-		return NULL;
-
-	bool passed = address.kind == GW_ADDRESS_FD;
-	int fd = connect_address(&address, cancel, &why);
-
+	if (address->kind == GW_ADDRESS_FD) {
+		ch = passed(address->fd, text, err);
+		if (ch && address->out_fd != address->fd)
+			ch = gw_channel_pair(ch, passed(address->out_fd, text, err), text, err);
+		return ch;
+	}
+	fd = connect_address(address, cancel, &why);
 	if (fd < 0) {
 		if (err && err->code == GW_OK)
 			*err = why;
 		gw_fail_in(err, "%s", text);
 		return NULL;
 	}
-	ch = gw_channel_from_fd(fd, !passed || fd > STDERR_FILENO, text, err);
-	if (ch)
-		gw_channel_set_cancel(ch, cancel);
-	else if (!passed)
+	ch = gw_channel_from_fd(fd, true, text, err);
+	if (!ch)
 		close(fd);
 	return ch;
+}
+
+struct gw_channel *gw_socket_connect(const char *text, const struct gw_cancel *cancel,
+				     struct gw_error *err)
+{
+	struct gw_address address;
+	struct gw_channel *ch;
+
+	if (gw_address_parse(&address, text, err))
+		return NULL;
+	ch = connect_parsed(&address, text, cancel, err);
+	if (ch)
+		gw_channel_set_cancel(ch, cancel);
+	return ch;
+}
+
+struct gw_channel *gw_channel_connect(const char *text, const struct gw_cancel *cancel,
+				      struct gw_error *err)
+{
+	struct gw_address address;
+
+	if (gw_address_parse(&address, text, err))
+		return NULL;
+	if (address.kind == GW_ADDRESS_TLS) {
+		gw_fail(err, GW_USAGE, "%s needs certificates or a key, which this call has not",
+			text);
+		return NULL;
+	}
+	return gw_socket_connect(text, cancel, err);
 }

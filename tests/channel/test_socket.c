@@ -29,7 +29,7 @@ static void addresses(void **state)
 	} bad[] = {
 		{"", "is no address"},
 		{"host:7000", "is no address"},
-		{"tls:host:7000", "is no address"},
+		{"ssl:host:7000", "is no address"},
 		{"tcp:", "has no port"},
 		{"tcp:host", "has no port"},
 		{"tcp:host:", "no port between"},
@@ -44,6 +44,11 @@ static void addresses(void **state)
 		{"unix:", "has no path"},
 		{"fd:", "names no descriptor"},
 		{"fd:-1", "names no descriptor"},
+		{"fd:0,", "names no descriptor"},
+		{"fd:,1", "names no descriptor"},
+		{"fd:0,1,2", "names no descriptor"},
+		{"tls:host", "has no port: tls:HOST:PORT"},
+		{"tls:::1:7000", "brackets, tls:[::1]:7000"},
 		{"fd:99999999999", "names no descriptor"},
 	};
 	struct gw_error err = GW_ERROR_INIT;
@@ -63,6 +68,13 @@ static void addresses(void **state)
 	assert_string_equal(address.path.sun_path, "/run/x:y");
 	assert_ok(gw_address_parse(&address, "fd:7", &err), &err);
 	assert_int_equal(address.fd, 7);
+	assert_int_equal(address.out_fd, 7);
+	assert_ok(gw_address_parse(&address, "fd:0,1", &err), &err);
+	assert_int_equal(address.fd, 0);
+	assert_int_equal(address.out_fd, 1);
+	assert_ok(gw_address_parse(&address, "tls:[::1]:7000", &err), &err);
+	assert_int_equal(address.kind, GW_ADDRESS_TLS);
+	assert_string_equal(address.host, "::1");
 
 	memset(text, 'p', sizeof(text));
 	memcpy(text, "unix:", 5);
@@ -190,7 +202,7 @@ static void ports(void **state)
 	fails_to_connect(address, GW_SYSTEM, "Connection refused");
 	fails_to_connect("tcp::7000", GW_USAGE, "no host");
 	fails_to_connect("tcp:localhost:0", GW_USAGE, "port 0");
-	fails_to_listen("fd:3", GW_USAGE, "only tcp: and unix:");
+	fails_to_listen("fd:3", GW_USAGE, "only tls:, tcp: and unix:");
 	fails_to_listen("tcp:192.0.2.1:0", GW_SYSTEM, "Cannot assign");
 }
 

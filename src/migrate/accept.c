@@ -1,18 +1,16 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Parses lists of generations and the site's file, and decides whether an image is accepted.
+ * Parses lists of generations, and decides whether an image is accepted.
  */
 #include "migrate/accept.h"
 
-#include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/util.h"
+#include "migrate/site.h"
 
-#define SEPARATORS   ", \t"
-#define LINE_MAX_LEN 1024
+#define SEPARATORS ", \t"
 
 static const struct {
 	const char *name, *title;
@@ -67,41 +65,18 @@ int gw_generations_parse(const char *list, unsigned *set, struct gw_error *err)
 	return 0;
 }
 
-/* Removes blanks at both ends, in place. */
-static char *trim(char *text)
+static int take_setting(void *opaque, const char *key, const char *value, const char *path,
+			struct gw_error *err)
 {
-	size_t len;
-
-	text += strspn(text, " \t\r\n");
-	len = strlen(text);
-	while (len > 0 && strchr(" \t\r\n", text[len - 1]))
-		text[--len] = '\0';
-	return text;
-}
-
-/* One line: "accept = v3, v2", "warn = legacy", a comment, or nothing. */
-static int read_line(struct gw_acceptance *a, char *line, const char *path, struct gw_error *err)
-{
-	char *key, *value;
+	struct gw_acceptance *a = opaque;
 	unsigned accept = 0;
 
-	line[strcspn(line, "#")] = '\0';
-	key = trim(line);
-	if (!*key)
-		return 0;
-	value = strchr(key, '=');
-	if (!value)
-		return gw_fail(err, GW_USAGE, "expected \"accept = ...\" or \"warn = ...\"");
-	*value++ = '\0';
-	key = trim(key);
-	value = trim(value);
 	if (!strcmp(key, "warn")) {
 		a->warn = 0;
 		return *value ? gw_generations_parse(value, &a->warn, err) : 0;
 	}
 	if (strcmp(key, "accept") != 0)
-		return gw_fail(err, GW_USAGE, "unknown setting \"%.40s\", expected accept or warn",
-			       key);
+		return 0;
 	if (gw_generations_parse(value, &accept, err) < 0)
 		return -1;
 	a->refuse = GW_GENERATIONS_ALL & ~accept;
@@ -109,37 +84,10 @@ static int read_line(struct gw_acceptance *a, char *line, const char *path, stru
 	return 0;
 }
 
-static int read_file(struct gw_acceptance *a, FILE *file, const char *path, struct gw_error *err)
-{
-	char line[LINE_MAX_LEN];
-
-	for (unsigned number = 1; fgets(line, sizeof(line), file); number++) {
-		int rc = strchr(line, '\n') || feof(file)
-				 ? read_line(a, line, path, err)
-				 : gw_fail(err, GW_USAGE, "a line of more than %zu characters",
-					   sizeof(line) - 2);
-
-		if (rc < 0)
-			return gw_fail_in(err, "%s, line %u", path, number);
-	}
-	return ferror(file) ? gw_fail_errno(err, "reading %s", path) : 0;
-}
-
 int gw_acceptance_load(struct gw_acceptance *acceptance, struct gw_error *err)
 {
-	const char *named = getenv("GODWIT_CONF");
-	const char *path = named && *named ? named : GW_SITE_CONF;
-	FILE *file = fopen(path, "re");
-	int rc;
-
 	*acceptance = (struct gw_acceptance){0};
-	if (!file && errno == ENOENT && path != named)
-		return 0;
-	if (!file)
-		return gw_fail_errno(err, "%s", path);
-	rc = read_file(acceptance, file, path, err);
-	fclose(file);
-	return rc;
+	return gw_site_read(take_setting, acceptance, err);
 }
 
 int gw_acceptance_override(struct gw_acceptance *acceptance, const char *list, struct gw_error *err)

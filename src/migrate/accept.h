@@ -11,8 +11,6 @@
 
 #include "format/libxc/image.h"
 
-#define GW_SITE_CONF "/etc/godwit/godwit.conf"
-
 /* The writers of images that an operator may want to exclude. Each image belongs to one. */
 enum gw_generation {
 	GW_GENERATION_V3,	 /* Xen 4.14 and later */
@@ -41,9 +39,8 @@ enum gw_generation gw_generation_of(const struct gw_image_header *header);
 int gw_generations_parse(const char *list, unsigned *set, struct gw_error *err);
 
 /*
- * The site's settings: without a file everything is accepted and nothing warned of. $GODWIT_CONF
- * names another file, which then must exist. An invalid line fails (GW_USAGE), because it could
- * otherwise admit images that it was meant to exclude.
+ * The site's settings: without a file everything is accepted and nothing warned of. An invalid
+ * line fails (GW_USAGE), because it could otherwise admit images that it was meant to exclude.
  */
 int gw_acceptance_load(struct gw_acceptance *acceptance, struct gw_error *err);
 /* Replaces the host's setting by --accept (NULL: not given). */

@@ -11,7 +11,9 @@
 #include "base/util.h"
 #include "migrate/frames_internal.h"
 
-#define HELLO_MAX 4096 /* later versions may send more; bytes after GW_HELLO_SIZE are ignored */
+#define TLS_ALERT     21
+#define TLS_HANDSHAKE 22
+#define HELLO_MAX     4096 /* later versions may send more; bytes after GW_HELLO_SIZE are ignored */
 
 static const char magic[8] = {'G', 'O', 'D', 'W', 'I', 'T', '0', '1'};
 
@@ -26,6 +28,12 @@ int gw_hello_send(struct gw_frames *f, const struct gw_migration_id *id, struct 
 	gw_put_le64(raw + 24, 0);
 	memcpy(raw + 32, id->bytes, sizeof(id->bytes));
 	return gw_frames_send(f, GW_FRAME_HELLO, raw, sizeof(raw), err);
+}
+
+/* More bytes are wanted before such a beginning is named. */
+static bool may_be_tls(const uint8_t *raw, size_t n)
+{
+	return n < 2 && (raw[0] == TLS_ALERT || raw[0] == TLS_HANDSHAKE);
 }
 
 bool gw_hello_is_possible(const uint8_t *raw, size_t n)
@@ -52,6 +60,15 @@ static int no_hello(const struct gw_frames *f, const uint8_t *raw, size_t n, str
 {
 	char shown[32];
 
+	/* The head of a TLS record, RFC 8446, 5.1. */
+	if (n >= 2 && raw[0] == TLS_HANDSHAKE && raw[1] == 3)
+		return gw_fail(
+			err, GW_INVALID,
+			"no godwit hello: %s speaks TLS, which this address does not take: both sides need tls:",
+			f->peer);
+	if (n >= 2 && raw[0] == TLS_ALERT && raw[1] == 3)
+		return gw_fail(err, GW_INVALID,
+			       "no godwit hello: %s takes only TLS: both sides need tls:", f->peer);
 	for (size_t i = 0; i < n; i++)
 		shown[i] = isprint(raw[i]) && raw[i] != '"' ? (char)raw[i] : '.';
 	shown[n] = '\0';
@@ -76,7 +93,7 @@ static int read_first(struct gw_frames *f, uint8_t *raw, struct gw_error *err)
 				       "no godwit hello: %s closed the connection after %zu bytes",
 				       f->peer, n);
 		n += (size_t)got;
-		if (!gw_hello_is_possible(raw, n))
+		if (!gw_hello_is_possible(raw, n) && !may_be_tls(raw, n))
 			return no_hello(f, raw, n, err);
 		if (n == GW_FRAME_HEADER_SIZE && raw[0] == GW_FRAME_HELLO)
 			want += sizeof(magic);

@@ -422,7 +422,10 @@ static void test_no_hello(void **state)
 		{"\x01\0\0\0\0\0\0\0\x20\0\0\0\0\0\0\0GODWIT01", 24, "one of 32 bytes"},
 		{"\x02", 1, "no godwit hello: a sent \".\""},
 		{"SSH-2.0-OpenSSH_9.2\r\n", 21, "SSH-2.0"},
-		{"\x16\x03\x01", 3, "no godwit hello: a sent \"...\""},
+		{"\x16\x03\x01", 3,
+		 "no godwit hello: a speaks TLS, which this address does not take"},
+		{"\x15\x03\x03", 3, "no godwit hello: a takes only TLS"},
+		{"\x16\x02", 2, "no godwit hello: a sent \"..\""},
 	};
 
 	for (size_t i = 0; i < sizeof(other) / sizeof(other[0]); i++) {

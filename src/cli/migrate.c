@@ -5,25 +5,30 @@
 #include <stdio.h>
 
 #include "cli/domain.h"
+#include "cli/peer.h"
 #include "cli/save_options.h"
 #include "cli/xl.h"
 
-static int migrate(struct gw_cli *cli, const struct gw_args *args, struct gw_client *client,
-		   json_t **reply, struct gw_error *err)
+static int migrate(struct gw_cli *cli, const struct gw_args *args, const struct gw_peer *peer,
+		   struct gw_client *client, json_t **reply, struct gw_error *err)
 {
 	bool live = !gw_args_flag(args, "no-live");
-	struct gw_channel *ch = gw_channel_connect(gw_args_positional(args, 1), cli->cancel, err);
+	struct gw_channel *ch =
+		gw_peer_connect(peer, gw_args_positional(args, 1), cli->cancel, err);
 	struct gw_save_events events;
+	json_t *request;
 	int ret = -1;
 
 	if (!ch)
 		return -1;
-	if (ch->fd < 0)
+	if (ch->fd < 0) {
 		gw_fail(err, GW_UNSUPPORTED, "%s cannot be passed to the domain's process",
 			ch->name);
-	else if (gw_save_events_begin(&events, cli, args, err) == 0) {
-		ret = gw_client_call(client, gw_save_options_request(args, "migrate", live), ch->fd,
-				     gw_save_event, &events, cli->cancel, -1, reply, err);
+	} else if (gw_save_events_begin(&events, cli, args, err) == 0) {
+		request = gw_save_options_request(args, "migrate", live);
+		gw_peer_add_to_request(peer, request);
+		ret = gw_client_call(client, request, ch->fd, gw_save_event, &events, cli->cancel,
+				     -1, reply, err);
 		gw_output_erase(&cli->out);
 		gw_save_events_end(&events);
 	}
@@ -36,6 +41,7 @@ static int run(struct gw_cli *cli, const struct gw_args *args)
 	const char *domain = gw_args_positional(args, 0);
 	struct gw_error err = GW_ERROR_INIT;
 	struct gw_client client;
+	struct gw_peer peer;
 	json_t *reply = NULL, *report;
 	int status = GW_EXIT_OK;
 
@@ -43,9 +49,16 @@ static int run(struct gw_cli *cli, const struct gw_args *args)
 		return gw_cli_error(
 			cli, GW_EXIT_USAGE,
 			"--trace and --no-live exclude each other: only live rounds are recorded");
-	if (gw_domain_connect(cli, domain, &client, &status) < 0)
+	if (gw_peer_open(&peer, args, gw_args_positional(args, 1), GW_TLS_SENDER, cli->cancel,
+			 &err) < 0) {
+		gw_peer_close(&peer);
+		return gw_domain_fail(cli, &err);
+	}
+	if (gw_domain_connect(cli, domain, &client, &status) < 0) {
+		gw_peer_close(&peer);
 		return status;
-	if (migrate(cli, args, &client, &reply, &err) < 0) {
+	}
+	if (migrate(cli, args, &peer, &client, &reply, &err) < 0) {
 		status = gw_cli_fail(cli, &err);
 	} else {
 		report = json_object_get(reply, "report");
@@ -60,6 +73,7 @@ static int run(struct gw_cli *cli, const struct gw_args *args)
 	}
 	json_decref(reply);
 	gw_client_close(&client);
+	gw_peer_close(&peer);
 	return status;
 }
 
@@ -87,18 +101,21 @@ const struct gw_verb gw_verb_migrate = {
 			GW_SAVE_PRECOPY_OPTIONS,
 			GW_SAVE_SUSPEND_OPTIONS,
 			GW_SILENCE_OPTION,
+			GW_PEER_OPTIONS,
 			GW_SAVE_REPORT_OPTION,
 			{0},
 		},
 	.positionals =
 		(const struct gw_positional[]){
 			{"DOMAIN", GW_KIND_DOMAIN, "its name or id"},
-			{"DEST", GW_KIND_ADDRESS, "tcp:HOST:PORT, unix:PATH or fd:N"},
+			{"DEST", GW_KIND_ADDRESS,
+			 "tls:HOST:PORT, tcp:HOST:PORT, unix:PATH or fd:N"},
 			{0},
 		},
 	.examples =
 		(const struct gw_example[]){
-			{"godwit migrate g1 tcp:10.0.0.2:7000", "Moves g1 to the host 10.0.0.2."},
+			{"godwit migrate --tls-psk hosts.psk g1 tls:10.0.0.2:7000",
+			 "Moves g1 to the host 10.0.0.2, which has the same key."},
 			{"godwit migrate --downtime 50 --report r.json g1 unix:/tmp/in",
 			 "Aims at a downtime of 50 ms and writes a report."},
 			{0},

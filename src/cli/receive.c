@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "cli/domain.h"
+#include "cli/peer.h"
 #include "cli/save_options.h"
 #include "cli/title.h"
 #include "cli/xl.h"
@@ -24,6 +25,8 @@
 struct receiver {
 	struct gw_domain_verb dv;
 	const struct gw_args *args;
+	struct gw_peer peer;
+	struct gw_admission admission;
 	char *listens;		      /* its address; owned */
 	pid_t arriving[ARRIVING_MAX]; /* children of --keep whose domain is not in place yet */
 	unsigned nr_arriving;
@@ -57,6 +60,7 @@ static bool serve(struct receiver *r, struct gw_channel *ch, int *status)
 	gw_domain_verb_args(&r->dv, gw_args_text(r->args, "name"),
 			    gw_args_flag(r->args, "paused") > 0, !r->dv.own_log, &pa);
 	pa.turn = take_turn;
+	pa.admission = r->admission;
 	note_peer(r, ch);
 	pa.silence_ms = (int)gw_args_number(r->args, "silence", 0) * 1000;
 	p = gw_process_new(&pa, &err);
@@ -220,10 +224,16 @@ static int run(struct gw_cli *cli, const struct gw_args *args)
 				    "--keep receives many domains, --name names only one");
 	if (gw_domain_verb_accept(&r.dv, args, &err) < 0)
 		return gw_cli_fail(cli, &err);
+	if (gw_peer_open(&r.peer, args, gw_args_positional(args, 0), GW_TLS_RECEIVER, cli->cancel,
+			 &err) < 0) {
+		gw_peer_close(&r.peer);
+		return gw_cli_fail(cli, &err);
+	}
 	r.dv.own_log = gw_args_flag(args, "detach") > 0;
 	if (r.dv.own_log && gw_background_split(cli, &r.dv.bg, &status))
 		return status;
-	r.dv.listener = gw_listener_open(gw_args_positional(args, 0), &err);
+	r.dv.listener =
+		gw_peer_listen(&r.peer, args, gw_args_positional(args, 0), &r.admission, &err);
 	if (!r.dv.listener ||
 	    gw_receiver_enter(&r.dv.receiver, gw_listener_address(r.dv.listener), &err) < 0 ||
 	    leave(&r, &err) < 0)
@@ -234,6 +244,7 @@ static int run(struct gw_cli *cli, const struct gw_args *args)
 	free(r.dv.peer);
 	gw_listener_close(r.dv.listener);
 	gw_receiver_leave(&r.dv.receiver);
+	gw_peer_close(&r.peer);
 	return status;
 }
 
@@ -249,9 +260,11 @@ const struct gw_verb gw_verb_receive = {
 		"SIGTERM or SIGHUP: with status 0 if no domain is arriving, else with 4 after the arrivals are cancelled. Domains "
 		"that have arrived live on.\n\n"
 		"A domain that cannot run here (CPU features, memory, guest type, a name already in use) "
-		"is refused with all reasons before a page is sent. An empty HOST means 127.0.0.1: anyone "
-		"who can connect can start a domain here.\n\n"
-		"The address also accepts a saved image (\"nc HOST PORT <web1.save\") and restores it like "
+		"is refused with all reasons before a page is sent. An empty HOST means 127.0.0.1.\n\n"
+		"Anyone who may connect can start a domain here. With tls: that is who has a certificate of --tls-ca, or a key of "
+		"--tls-psk; with unix: this user and root, or --allow-uid; with tcp: on 127.0.0.1 or ::1 every user of this "
+		"host. tcp: on any other address is refused without --insecure.\n\n"
+		"With --accept-image the address also takes a saved image (\"nc HOST PORT <web1.save\") and restores it like "
 		"\"godwit restore\", without a reply to the sender. An image without a config needs --name.\n\n"
 		"With \"-c xen:\" libxl creates the domains that arrive, which are xl's from then on; they come one "
 		"after the other, only from \"godwit -c xen: migrate\".",
@@ -272,20 +285,22 @@ const struct gw_verb gw_verb_receive = {
 			{"paused", 0, GW_KIND_FLAG,
 			 .help = "leave the domain paused until \"godwit resume\""},
 			GW_SILENCE_OPTION,
+			GW_PEER_OPTIONS,
+			GW_ADMISSION_OPTIONS,
 			GW_OPTION_ACCEPT,
 			{0},
 		},
 	.positionals =
 		(const struct gw_positional[]){
-			{"ADDRESS", GW_KIND_ADDRESS, "tcp:HOST:PORT or unix:PATH"},
+			{"ADDRESS", GW_KIND_ADDRESS, "tls:HOST:PORT, tcp:HOST:PORT or unix:PATH"},
 			{0},
 		},
 	.examples =
 		(const struct gw_example[]){
 			{"godwit receive tcp::7000", "Receives one domain from this machine."},
-			{"godwit receive --keep -d tcp:10.0.0.2:7000",
-			 "Receives domains from the network of 10.0.0.2."},
-			{"godwit receive --end tcp:10.0.0.2:7000",
+			{"godwit receive --keep -d --tls-psk hosts.psk tls:10.0.0.2:7000",
+			 "Receives domains from the hosts that have a key in hosts.psk."},
+			{"godwit receive --end tls:10.0.0.2:7000",
 			 "Ends that receiver; its domains run on."},
 			{0},
 		},

@@ -13,6 +13,7 @@
 
 #include "base/util.h"
 #include "cli/domain.h"
+#include "cli/peer.h"
 #include "config.h"
 #include "hypervisor/plugin.h"
 #include "xl/plugin.h"
@@ -255,6 +256,17 @@ static void print_moved(const struct gw_cli *cli, const struct gw_args *args,
 	gw_buffer_free(&text);
 }
 
+static struct gw_channel *connect_to(struct gw_peer *peer, const struct gw_args *args,
+				     const char *to, const struct gw_cancel *cancel,
+				     struct gw_error *err)
+{
+	struct gw_channel *ch = NULL;
+
+	if (gw_peer_open(peer, args, to, GW_TLS_SENDER, cancel, err) == 0)
+		ch = gw_peer_connect(peer, to, cancel, err);
+	return ch && peer->tls ? gw_channel_tls(ch, peer->tls, peer->host, err) : ch;
+}
+
 int gw_xl_verb_migrate(struct gw_cli *cli, const struct gw_args *args)
 {
 	const char *domain = gw_args_positional(args, 0), *to = gw_args_positional(args, 1);
@@ -262,10 +274,11 @@ int gw_xl_verb_migrate(struct gw_cli *cli, const struct gw_args *args)
 	struct gw_xl_request req;
 	const struct gw_xl_plugin *xl = load(cli, &req, &err);
 	struct gw_channel *ch = NULL;
+	struct gw_peer peer = {0};
 	int rc = -1;
 
 	if (xl && refuse(args, suspend_options, &err) == 0 && refuse_throttle(args, &err) == 0)
-		ch = gw_channel_connect(to, cli->cancel, &err);
+		ch = connect_to(&peer, args, to, cli->cancel, &err);
 	if (ch) {
 		pass_to_helper(args);
 		req.live = !gw_args_flag(args, "no-live");
@@ -273,6 +286,7 @@ int gw_xl_verb_migrate(struct gw_cli *cli, const struct gw_args *args)
 		rc = xl->migrate(&req, domain, ch, &err);
 		gw_channel_close(ch);
 	}
+	gw_peer_close(&peer);
 	gw_output_erase(&cli->out);
 	if (rc < 0)
 		return gw_cli_fail(cli, &err);
@@ -283,10 +297,13 @@ int gw_xl_verb_migrate(struct gw_cli *cli, const struct gw_args *args)
 
 /* One connection after the other. True if a domain came. */
 static bool serve(struct gw_cli *cli, const struct gw_xl_plugin *xl, struct gw_xl_request *req,
-		  struct gw_channel *ch, int *status)
+		  const struct gw_admission *admission, struct gw_channel *ch, int *status)
 {
 	struct gw_error err = GW_ERROR_INIT;
-	int rc = xl->receive(req, ch, &err);
+	int rc = gw_admit(admission, &ch, &err);
+
+	if (rc == 0)
+		rc = xl->receive(req, ch, &err);
 
 	gw_channel_close(ch);
 	gw_output_erase(&cli->out);
@@ -301,7 +318,8 @@ static bool serve(struct gw_cli *cli, const struct gw_xl_plugin *xl, struct gw_x
 }
 
 static int listen_on(struct gw_cli *cli, const struct gw_args *args, const struct gw_xl_plugin *xl,
-		     struct gw_xl_request *req, struct gw_listener *listener)
+		     struct gw_xl_request *req, const struct gw_admission *admission,
+		     struct gw_listener *listener)
 {
 	bool keep = gw_args_flag(args, "keep") > 0;
 	struct gw_error err = GW_ERROR_INIT;
@@ -314,14 +332,14 @@ static int listen_on(struct gw_cli *cli, const struct gw_args *args, const struc
 
 		if (!ch)
 			return err.code == GW_CANCELLED ? GW_EXIT_OK : gw_cli_fail(cli, &err);
-		if (serve(cli, xl, req, ch, &status) && !keep)
+		if (serve(cli, xl, req, admission, ch, &status) && !keep)
 			return status;
 		if (gw_cancel_is_set(cli->cancel))
 			return GW_EXIT_CANCELLED;
 	}
 }
 
-static const char *const own_receiver[] = {"detach", "end", NULL};
+static const char *const own_receiver[] = {"detach", "end", "accept-image", NULL};
 
 int gw_xl_verb_receive(struct gw_cli *cli, const struct gw_args *args)
 {
@@ -330,18 +348,26 @@ int gw_xl_verb_receive(struct gw_cli *cli, const struct gw_args *args)
 	struct gw_xl_request req;
 	const struct gw_xl_plugin *xl = load(cli, &req, &err);
 	struct gw_listener *listener = NULL;
+	struct gw_admission admission;
+	struct gw_peer peer = {0};
 	int status;
 
 	if (xl && refuse(args, own_receiver, &err) == 0 &&
-	    accept_option(args, &acceptance, &err) == 0)
-		listener = gw_listener_open(gw_args_positional(args, 0), &err);
-	if (!listener)
+	    accept_option(args, &acceptance, &err) == 0 &&
+	    gw_peer_open(&peer, args, gw_args_positional(args, 0), GW_TLS_RECEIVER, cli->cancel,
+			 &err) == 0)
+		listener =
+			gw_peer_listen(&peer, args, gw_args_positional(args, 0), &admission, &err);
+	if (!listener) {
+		gw_peer_close(&peer);
 		return gw_cli_fail(cli, &err);
+	}
 	req.acceptance = &acceptance;
 	req.name = gw_args_text(args, "name");
 	req.paused = gw_args_flag(args, "paused") > 0;
 	req.silence_ms = (int)gw_args_number(args, "silence", 0) * 1000;
-	status = listen_on(cli, args, xl, &req, listener);
+	status = listen_on(cli, args, xl, &req, &admission, listener);
 	gw_listener_close(listener);
+	gw_peer_close(&peer);
 	return status;
 }

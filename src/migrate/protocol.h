@@ -114,4 +114,10 @@ int gw_migrate_receive(struct gw_channel *ch, const struct gw_receiver *receiver
 		       struct gw_operation *op, struct gw_report *report, enum gw_outcome *outcome,
 		       struct gw_error *err);
 
+/*
+ * Ends a connection of which nothing was read: a godwit on the other side is sent why as its ERROR,
+ * instead of a HELLO, and has a moment to read it.
+ */
+void gw_migrate_turn_away(struct gw_channel *ch, const struct gw_error *why);
+
 #endif

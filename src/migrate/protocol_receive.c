@@ -333,3 +333,10 @@ int gw_migrate_receive(struct gw_channel *ch, const struct gw_receiver *receiver
 	gw_channel_set_silence(ch, silence_before);
 	return rc;
 }
+
+void gw_migrate_turn_away(struct gw_channel *ch, const struct gw_error *why)
+{
+	struct gw_frames frames = {.ch = ch, .peer = "the sender"};
+
+	gw_frames_abort(&frames, why, true);
+}

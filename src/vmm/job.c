@@ -39,6 +39,8 @@ void gw_job_free(struct gw_job *job)
 	gw_channel_close(job->ch);
 	json_decref(job->posted);
 	pthread_mutex_destroy(&job->lock);
+	if (job->kind->release)
+		job->kind->release(job);
 	free(job);
 }
 

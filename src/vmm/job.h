@@ -26,6 +26,8 @@ struct gw_job_kind {
 	/* In the main thread, after run has returned ret, with err if that is -1. Decides the
 	 * domain's next state, and answers the owner. */
 	void (*done)(struct gw_job *job, int ret, struct gw_error *err);
+	/* The job goes, its channel is closed already: frees what else it has. NULL: nothing. */
+	void (*release)(struct gw_job *job);
 };
 
 struct gw_job {

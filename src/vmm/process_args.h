@@ -13,6 +13,7 @@
 #include <godwit/toolstack.h>
 
 #include "migrate/accept.h"
+#include "vmm/admit.h"
 
 struct gw_process_args {
 	const char *connect;		 /* the hypervisor's URI */
@@ -20,6 +21,7 @@ struct gw_process_args {
 	bool new_genid;			 /* restore: the guest gets a new VM generation id */
 	bool paused;			 /* the domain stays paused when it is in place */
 	struct gw_acceptance acceptance; /* the images that may be restored here */
+	struct gw_admission admission;	 /* receive: who may send a domain */
 	int silence_ms;			 /* receive: the sender's longest silence; 0: 30 s */
 	/* receive: 1 once this process may receive its domain, 0: later. NULL: at once. */
 	int (*turn)(void *opaque);

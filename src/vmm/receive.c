@@ -257,9 +257,16 @@ static int run_receive(struct gw_job *job, struct gw_error *err)
 	bool image = false;
 
 	gw_channel_set_cancel(job->ch, gw_job_cancel_token(job));
-	if (find_image(job->ch, &image, err) < 0)
+	if (gw_admit(&job->process->args.admission, &job->ch, err) < 0 ||
+	    find_image(job->ch, &image, err) < 0)
 		return -1;
-	return image ? receive_image(r, err) : receive_migration(r, err);
+	if (!image)
+		return receive_migration(r, err);
+	if (!job->process->args.admission.images)
+		return gw_fail(
+			err, GW_REFUSED,
+			"a stored image came, and this receiver takes domains only from a godwit: --accept-image takes both");
+	return receive_image(r, err);
 }
 
 static void conclude_nothing(struct gw_process *p, struct gw_error *err)

@@ -65,6 +65,10 @@ send()
 	cat "$1" >"/dev/tcp/127.0.0.1/${address##*:}"
 }
 receiver
+send tiny.save 2>/dev/null
+until_true 5 grep -qF -e "a stored image came, and this receiver takes domains only from a godwit: --accept-image takes both" receiver.err
+assert_state tpvh ""
+receiver --accept-image
 send tiny.save || fail "tiny.save could not be sent"
 until_true 10 is_state tpvh running
 a=$(counter tpvh)
@@ -73,7 +77,7 @@ a=$(counter tpvh)
 
 # Refused by the receiver, which listens on; cut in the middle; then a complete one.
 : >receiver.err
-receiver
+receiver --accept-image
 send v2.save 2>/dev/null
 until_true 5 grep -q "this host does not accept it (accept = v3 in" receiver.err
 head -c 1000000 tiny.save >cut.save
@@ -152,12 +156,12 @@ err_has "the config has no name: give --name"
 { printf 'LinuxGuestRecord\0\0\0\010'; printf '(domain)'; cat tiny.save; } >not-legacy
 restores 1 not-legacy
 err_has "the xend header is not followed by a legacy image"
-receiver
+receiver --accept-image
 send legacy.64
 until_true 10 is_state tpvh running
 [ "$(counter tpvh)" -ge $((0x1d95)) ] || fail "the counter is $(counter tpvh)"
 "$GODWIT" destroy tpvh
-receiver
+receiver --accept-image
 send xend.64
 until_true 10 is_state tpvh running
 [ "$(counter tpvh)" -ge $((0x1d95)) ] || fail "the counter is $(counter tpvh)"

@@ -72,8 +72,11 @@ static pid_t spawn(struct fixture *f)
 
 static struct gw_process *new_process(const char *name, bool paused)
 {
-	struct gw_process_args args = {
-		.connect = "memory:", .name = name, .paused = paused, .console_fd = -1};
+	struct gw_process_args args = {.connect = "memory:",
+				       .name = name,
+				       .paused = paused,
+				       .console_fd = -1,
+				       .admission.images = true};
 	struct gw_error err = GW_ERROR_INIT;
 	struct gw_process *p = gw_process_new(&args, &err);
 

@@ -170,7 +170,7 @@ static void test_no_image(void **state)
 {
 	static const char *const words[][2] = {
 		{"", "the sender closed the connection after 0 bytes"},
-		{"\x16\x03\x01", "the sender sent \"...\""},
+		{"\x16\x03\x01", "the sender speaks TLS"},
 		{"GET / HTTP/1.0\r\n\r\n", "the sender sent \"GET / HTTP/1.0"},
 		{"SSH-2.0-OpenSSH_9.2\r\n", "the sender sent \"SSH-2.0-OpenSSH"},
 	};

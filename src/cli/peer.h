@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * The other side of a migration: which addresses may be used without TLS, the files that TLS needs,
+ * connections and listeners.
+ */
+#ifndef GW_CLI_PEER_H
+#define GW_CLI_PEER_H
+
+#include <jansson.h>
+
+#include "channel/tls.h"
+#include "cli/args.h"
+#include "vmm/admit.h"
+
+/* Options of migrate and receive, for their tables. */
+#define GW_PEER_OPTIONS                                                                            \
+	{"tls-cert", 0, GW_KIND_FILE, "FILE",                                                      \
+	 "with tls: this side's certificate, and those up to its CA (PEM)"},                       \
+		{"tls-key", 0, GW_KIND_FILE, "FILE", "with tls: the private key of --tls-cert"},   \
+		{"tls-ca", 0, GW_KIND_FILE, "FILE",                                                \
+		 "with tls: the CA whose certificates are accepted from the other side"},          \
+		{"tls-psk", 0, GW_KIND_FILE, "FILE",                                               \
+		 "with tls: a pre-shared key instead of certificates; lines USER:HEXKEY, as "      \
+		 "psktool(1) writes them. migrate uses the first, receive knows all"},             \
+	{                                                                                          \
+		"insecure", 0, GW_KIND_FLAG,                                                       \
+			.help = "use tcp: to another host, where anyone in between can read and "  \
+				"change the guest's memory"                                        \
+	}
+
+struct gw_peer {
+	char host[256];		   /* tls: the name that the receiver must prove */
+	struct gw_tls_texts texts; /* tls: the contents of the files */
+	struct gw_tls *tls;	   /* NULL: the address is no tls: */
+	bool local_only;	   /* a connection must be one of this machine */
+};
+
+/*
+ * Judges the address before anything is sent or listened on: tcp: to another host needs --insecure,
+ * tls: its files, from the options, the environment or godwit.conf(5). 0, or -1 with err.
+ */
+int gw_peer_open(struct gw_peer *peer, const struct gw_args *args, const char *address,
+		 enum gw_tls_side side, const struct gw_cancel *cancel, struct gw_error *err);
+/* Wipes and frees; a zeroed struct is fine. */
+void gw_peer_close(struct gw_peer *peer);
+
+/* Connects a sender; TLS has not begun. NULL with err. */
+struct gw_channel *gw_peer_connect(const struct gw_peer *peer, const char *address,
+				   const struct gw_cancel *cancel, struct gw_error *err);
+/* Adds what the domain's process needs for TLS to a request. */
+void gw_peer_add_to_request(const struct gw_peer *peer, json_t *request);
+
+/* --allow-uid and --accept-image of receive, for its table. */
+#define GW_ADMISSION_OPTIONS                                                                       \
+	{"allow-uid", 0, GW_KIND_TEXT, "UID,...",                                                  \
+	 "the users (numbers) that may send over unix:; without it this user and root"},           \
+	{                                                                                          \
+		"accept-image", 0, GW_KIND_FLAG,                                                   \
+			.help = "also restore a stored image that comes instead of a godwit"       \
+	}
+
+/*
+ * Opens the listener of receive, and sets who may connect by its options, which borrow from peer.
+ * NULL with err.
+ */
+struct gw_listener *gw_peer_listen(const struct gw_peer *peer, const struct gw_args *args,
+				   const char *address, struct gw_admission *admission,
+				   struct gw_error *err);
+
+#endif

@@ -9,7 +9,7 @@
 #include "cli/save_options.h"
 #include "cli/xl.h"
 
-static int migrate(struct gw_cli *cli, const struct gw_args *args, const struct gw_peer *peer,
+static int migrate(struct gw_cli *cli, const struct gw_args *args, struct gw_peer *peer,
 		   struct gw_client *client, json_t **reply, struct gw_error *err)
 {
 	bool live = !gw_args_flag(args, "no-live");
@@ -33,6 +33,7 @@ static int migrate(struct gw_cli *cli, const struct gw_args *args, const struct 
 		gw_save_events_end(&events);
 	}
 	gw_channel_close(ch);
+	gw_peer_end(peer, ret < 0, err);
 	return ret;
 }
 
@@ -93,6 +94,9 @@ const struct gw_verb gw_verb_migrate = {
 		"it is too late to cancel; if the connection fails then, both copies stay paused (see "
 		"\"godwit resume --claim\"). If the guest shuts down meanwhile, or does so when it is asked to "
 		"suspend, the domain is gone: the message says that, and the exit status is 3.\n\n"
+		"With ssh: no receiver has to listen: ssh starts \"godwit receive -d fd:0,1\" on HOST, where its domain then runs in "
+		"the background (RUNTIME: its GODWIT_RUNTIME_DIR). tls: needs a certificate or a key on both sides. tcp: to another "
+		"host needs --insecure.\n\n"
 		"With \"-c xen:\" DOMAIN is one of xl's, and the receiver is a \"godwit -c xen: receive\".",
 	.options =
 		(const struct gw_option[]){
@@ -102,6 +106,7 @@ const struct gw_verb gw_verb_migrate = {
 			GW_SAVE_SUSPEND_OPTIONS,
 			GW_SILENCE_OPTION,
 			GW_PEER_OPTIONS,
+			GW_PEER_SSH_OPTION,
 			GW_SAVE_REPORT_OPTION,
 			{0},
 		},
@@ -109,11 +114,12 @@ const struct gw_verb gw_verb_migrate = {
 		(const struct gw_positional[]){
 			{"DOMAIN", GW_KIND_DOMAIN, "its name or id"},
 			{"DEST", GW_KIND_ADDRESS,
-			 "tls:HOST:PORT, tcp:HOST:PORT, unix:PATH or fd:N"},
+			 "ssh:[USER@]HOST[:RUNTIME], tls:HOST:PORT, tcp:HOST:PORT, unix:PATH or fd:N"},
 			{0},
 		},
 	.examples =
 		(const struct gw_example[]){
+			{"godwit migrate g1 ssh:root@b.example", "Moves g1 to b.example, by ssh."},
 			{"godwit migrate --tls-psk hosts.psk g1 tls:10.0.0.2:7000",
 			 "Moves g1 to the host 10.0.0.2, which has the same key."},
 			{"godwit migrate --downtime 50 --report r.json g1 unix:/tmp/in",

@@ -166,6 +166,11 @@ int gw_peer_open(struct gw_peer *peer, const struct gw_args *args, const char *a
 	struct gw_address parsed;
 
 	*peer = (struct gw_peer){0};
+	if (side == GW_TLS_SENDER && strncmp(address, GW_SSH_SCHEME, 4) == 0) {
+		peer->by_ssh = true;
+		peer->ssh_command = gw_args_text(args, "ssh");
+		return gw_ssh_parse(&peer->ssh, address, err);
+	}
 	if (gw_address_parse(&parsed, address, err) < 0)
 		return -1;
 	if (parsed.kind != GW_ADDRESS_TLS)
@@ -181,11 +186,19 @@ void gw_peer_close(struct gw_peer *peer)
 	peer->tls = NULL;
 }
 
-struct gw_channel *gw_peer_connect(const struct gw_peer *peer, const char *address,
+struct gw_channel *gw_peer_connect(struct gw_peer *peer, const char *address,
 				   const struct gw_cancel *cancel, struct gw_error *err)
 {
-	struct gw_channel *ch = gw_socket_connect(address, cancel, err);
+	struct gw_channel *ch;
 
+	if (peer->by_ssh) {
+		ch = gw_ssh_connect(&peer->ssh, peer->ssh_command, peer->ssh_xen, address,
+				    &peer->ssh_pid, err);
+		if (ch)
+			gw_channel_set_cancel(ch, cancel);
+		return ch;
+	}
+	ch = gw_socket_connect(address, cancel, err);
 	/* The name may mean another host than a moment ago. */
 	if (ch && peer->local_only && !gw_peer_is_local(ch->fd)) {
 		gw_fail(err, GW_REFUSED, "%s is another host now: nothing was sent", address);
@@ -193,6 +206,11 @@ struct gw_channel *gw_peer_connect(const struct gw_peer *peer, const char *addre
 		return NULL;
 	}
 	return ch;
+}
+
+void gw_peer_end(const struct gw_peer *peer, bool failed, struct gw_error *err)
+{
+	gw_ssh_end(peer->ssh_pid, failed, err);
 }
 
 void gw_peer_add_to_request(const struct gw_peer *peer, json_t *request)

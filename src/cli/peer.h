@@ -10,6 +10,7 @@
 
 #include "channel/tls.h"
 #include "cli/args.h"
+#include "cli/ssh.h"
 #include "vmm/admit.h"
 
 /* Options of migrate and receive, for their tables. */
@@ -33,6 +34,11 @@ struct gw_peer {
 	struct gw_tls_texts texts; /* tls: the contents of the files */
 	struct gw_tls *tls;	   /* NULL: the address is no tls: */
 	bool local_only;	   /* a connection must be one of this machine */
+	bool by_ssh;
+	struct gw_ssh_address ssh;
+	const char *ssh_command; /* NULL: ssh */
+	const char *ssh_xen;	 /* the -c of the receiver that ssh starts, or NULL */
+	pid_t ssh_pid;		 /* of the command, once it runs */
 };
 
 /*
@@ -45,10 +51,20 @@ int gw_peer_open(struct gw_peer *peer, const struct gw_args *args, const char *a
 void gw_peer_close(struct gw_peer *peer);
 
 /* Connects a sender; TLS has not begun. NULL with err. */
-struct gw_channel *gw_peer_connect(const struct gw_peer *peer, const char *address,
+struct gw_channel *gw_peer_connect(struct gw_peer *peer, const char *address,
 				   const struct gw_cancel *cancel, struct gw_error *err);
+/* The channel is closed: waits for ssh. Adds to err how it ended if the migration failed. */
+void gw_peer_end(const struct gw_peer *peer, bool failed, struct gw_error *err);
 /* Adds what the domain's process needs for TLS to a request. */
 void gw_peer_add_to_request(const struct gw_peer *peer, json_t *request);
+
+/* --ssh of migrate, for its table. */
+#define GW_PEER_SSH_OPTION                                                                             \
+	{                                                                                              \
+		"ssh", 0, GW_KIND_TEXT, "COMMAND",                                                     \
+			"with ssh: the command to run instead of ssh, such as \"ssh -p 2222\"; it is " \
+			"split at blanks, and the host and a command for its shell follow"             \
+	}
 
 /* --allow-uid and --accept-image of receive, for its table. */
 #define GW_ADMISSION_OPTIONS                                                                       \

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "cli/domain.h"
+#include "cli/passed.h"
 #include "cli/peer.h"
 #include "cli/save_options.h"
 #include "cli/title.h"
@@ -27,6 +28,8 @@ struct receiver {
 	const struct gw_args *args;
 	struct gw_peer peer;
 	struct gw_admission admission;
+	bool is_passed; /* the connection is a descriptor of the caller's */
+	struct gw_address passed;
 	char *listens;		      /* its address; owned */
 	pid_t arriving[ARRIVING_MAX]; /* children of --keep whose domain is not in place yet */
 	unsigned nr_arriving;
@@ -210,6 +213,35 @@ static int end_receiver(struct gw_cli *cli, const char *which)
 	return ret < 0 ? gw_domain_fail(cli, &err) : GW_EXIT_OK;
 }
 
+/* Before anything is printed, or forked for the background. */
+static int take_passed(struct receiver *r, const struct gw_args *args, struct gw_error *err)
+{
+	if (gw_address_parse(&r->passed, gw_args_positional(args, 0), err) < 0)
+		return -1;
+	r->is_passed = r->passed.kind == GW_ADDRESS_FD;
+	if (!r->is_passed)
+		return 0;
+	if (gw_args_flag(args, "keep"))
+		return gw_fail(err, GW_USAGE, "--keep needs an address to listen at, not fd:");
+	r->admission.images = gw_args_flag(args, "accept-image") > 0;
+	return gw_passed_take(&r->passed, err);
+}
+
+/* The connection exists already. In the background it goes there once the domain is in place. */
+static int receive_passed(struct receiver *r)
+{
+	struct gw_error err = GW_ERROR_INIT;
+	int status = GW_EXIT_FAILED;
+	struct gw_channel *ch = gw_passed_channel(&r->passed, gw_args_positional(r->args, 0), &err);
+
+	if (!ch)
+		return gw_cli_fail(r->dv.cli, &err);
+	gw_channel_set_cancel(ch, r->dv.cli->cancel);
+	serve(r, ch, &status);
+	free(r->dv.peer);
+	return status;
+}
+
 static int run(struct gw_cli *cli, const struct gw_args *args)
 {
 	struct receiver r = {.dv = GW_DOMAIN_VERB_INIT(cli), .args = args};
@@ -222,7 +254,7 @@ static int run(struct gw_cli *cli, const struct gw_args *args)
 	if (keep && gw_args_text(args, "name"))
 		return gw_cli_error(cli, GW_EXIT_USAGE,
 				    "--keep receives many domains, --name names only one");
-	if (gw_domain_verb_accept(&r.dv, args, &err) < 0)
+	if (gw_domain_verb_accept(&r.dv, args, &err) < 0 || take_passed(&r, args, &err) < 0)
 		return gw_cli_fail(cli, &err);
 	if (gw_peer_open(&r.peer, args, gw_args_positional(args, 0), GW_TLS_RECEIVER, cli->cancel,
 			 &err) < 0) {
@@ -232,6 +264,8 @@ static int run(struct gw_cli *cli, const struct gw_args *args)
 	r.dv.own_log = gw_args_flag(args, "detach") > 0;
 	if (r.dv.own_log && gw_background_split(cli, &r.dv.bg, &status))
 		return status;
+	if (r.is_passed)
+		return receive_passed(&r);
 	r.dv.listener =
 		gw_peer_listen(&r.peer, args, gw_args_positional(args, 0), &r.admission, &err);
 	if (!r.dv.listener ||
@@ -264,6 +298,8 @@ const struct gw_verb gw_verb_receive = {
 		"Anyone who may connect can start a domain here. With tls: that is who has a certificate of --tls-ca, or a key of "
 		"--tls-psk; with unix: this user and root, or --allow-uid; with tcp: on 127.0.0.1 or ::1 every user of this "
 		"host. tcp: on any other address is refused without --insecure.\n\n"
+		"fd:N is a connection that exists already, fd:IN,OUT one with a descriptor for each direction: fd:0,1 is what ssh "
+		"gives. Nothing is printed to standard output then. With --detach it goes to the background when the domain has arrived.\n\n"
 		"With --accept-image the address also takes a saved image (\"nc HOST PORT <web1.save\") and restores it like "
 		"\"godwit restore\", without a reply to the sender. An image without a config needs --name.\n\n"
 		"With \"-c xen:\" libxl creates the domains that arrive, which are xl's from then on; they come one "
@@ -292,7 +328,8 @@ const struct gw_verb gw_verb_receive = {
 		},
 	.positionals =
 		(const struct gw_positional[]){
-			{"ADDRESS", GW_KIND_ADDRESS, "tls:HOST:PORT, tcp:HOST:PORT or unix:PATH"},
+			{"ADDRESS", GW_KIND_ADDRESS,
+			 "tls:HOST:PORT, tcp:HOST:PORT, unix:PATH, fd:N or fd:IN,OUT"},
 			{0},
 		},
 	.examples =

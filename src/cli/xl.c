@@ -13,6 +13,7 @@
 
 #include "base/util.h"
 #include "cli/domain.h"
+#include "cli/passed.h"
 #include "cli/peer.h"
 #include "config.h"
 #include "hypervisor/plugin.h"
@@ -260,10 +261,12 @@ static struct gw_channel *connect_to(struct gw_peer *peer, const struct gw_args 
 				     const char *to, const struct gw_cancel *cancel,
 				     struct gw_error *err)
 {
-	struct gw_channel *ch = NULL;
+	struct gw_channel *ch;
 
-	if (gw_peer_open(peer, args, to, GW_TLS_SENDER, cancel, err) == 0)
-		ch = gw_peer_connect(peer, to, cancel, err);
+	if (gw_peer_open(peer, args, to, GW_TLS_SENDER, cancel, err) < 0)
+		return NULL;
+	peer->ssh_xen = "xen:";
+	ch = gw_peer_connect(peer, to, cancel, err);
 	return ch && peer->tls ? gw_channel_tls(ch, peer->tls, peer->host, err) : ch;
 }
 
@@ -285,6 +288,7 @@ int gw_xl_verb_migrate(struct gw_cli *cli, const struct gw_args *args)
 		req.silence_ms = (int)gw_args_number(args, "silence", 0) * 1000;
 		rc = xl->migrate(&req, domain, ch, &err);
 		gw_channel_close(ch);
+		gw_peer_end(&peer, rc < 0, &err);
 	}
 	gw_peer_close(&peer);
 	gw_output_erase(&cli->out);
@@ -341,6 +345,36 @@ static int listen_on(struct gw_cli *cli, const struct gw_args *args, const struc
 
 static const char *const own_receiver[] = {"detach", "end", "accept-image", NULL};
 
+/* One domain over descriptors of the caller's. */
+static int receive_passed(struct gw_cli *cli, const struct gw_args *args,
+			  const struct gw_xl_plugin *xl, struct gw_xl_request *req,
+			  struct gw_address *passed)
+{
+	static const struct gw_admission everyone;
+	struct gw_error err = GW_ERROR_INIT;
+	struct gw_channel *ch = NULL;
+	int status = GW_EXIT_FAILED;
+
+	if (gw_args_flag(args, "keep"))
+		gw_fail(&err, GW_USAGE, "--keep needs an address to listen at, not fd:");
+	else if (gw_passed_take(passed, &err) == 0)
+		ch = gw_passed_channel(passed, gw_args_positional(args, 0), &err);
+	if (!ch)
+		return gw_cli_fail(cli, &err);
+	gw_channel_set_cancel(ch, cli->cancel);
+	serve(cli, xl, req, &everyone, ch, &status);
+	return status;
+}
+
+static void set_request(struct gw_xl_request *req, const struct gw_args *args,
+			const struct gw_acceptance *acceptance)
+{
+	req->acceptance = acceptance;
+	req->name = gw_args_text(args, "name");
+	req->paused = gw_args_flag(args, "paused") > 0;
+	req->silence_ms = (int)gw_args_number(args, "silence", 0) * 1000;
+}
+
 int gw_xl_verb_receive(struct gw_cli *cli, const struct gw_args *args)
 {
 	struct gw_error err = GW_ERROR_INIT;
@@ -349,23 +383,25 @@ int gw_xl_verb_receive(struct gw_cli *cli, const struct gw_args *args)
 	const struct gw_xl_plugin *xl = load(cli, &req, &err);
 	struct gw_listener *listener = NULL;
 	struct gw_admission admission;
+	struct gw_address address;
 	struct gw_peer peer = {0};
 	int status;
 
 	if (xl && refuse(args, own_receiver, &err) == 0 &&
 	    accept_option(args, &acceptance, &err) == 0 &&
-	    gw_peer_open(&peer, args, gw_args_positional(args, 0), GW_TLS_RECEIVER, cli->cancel,
-			 &err) == 0)
+	    gw_address_parse(&address, gw_args_positional(args, 0), &err) == 0) {
+		set_request(&req, args, &acceptance);
+		if (address.kind == GW_ADDRESS_FD)
+			return receive_passed(cli, args, xl, &req, &address);
+	}
+	if (req.acceptance && gw_peer_open(&peer, args, gw_args_positional(args, 0),
+					   GW_TLS_RECEIVER, cli->cancel, &err) == 0)
 		listener =
 			gw_peer_listen(&peer, args, gw_args_positional(args, 0), &admission, &err);
 	if (!listener) {
 		gw_peer_close(&peer);
 		return gw_cli_fail(cli, &err);
 	}
-	req.acceptance = &acceptance;
-	req.name = gw_args_text(args, "name");
-	req.paused = gw_args_flag(args, "paused") > 0;
-	req.silence_ms = (int)gw_args_number(args, "silence", 0) * 1000;
 	status = listen_on(cli, args, xl, &req, &admission, listener);
 	gw_listener_close(listener);
 	gw_peer_close(&peer);

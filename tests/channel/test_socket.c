@@ -324,6 +324,60 @@ static void over_a_descriptor(void **state)
 	assert_int_not_equal(fcntl(0, F_GETFD), -1);
 }
 
+/* Two descriptors, one for each direction, with the limit and the token of the channel. */
+static void over_two_descriptors(void **state)
+{
+	struct gw_error err = GW_ERROR_INIT;
+	struct gw_cancel *cancel = gw_cancel_new(&err);
+	static uint8_t much[4 << 20];
+	int to[2], from[2];
+	char address[40], word[6] = "";
+	struct gw_channel *ch;
+
+	assert_int_equal(pipe(to), 0);
+	assert_int_equal(pipe(from), 0);
+	snprintf(address, sizeof(address), "fd:%d,%d", to[0], from[1]);
+	ch = gw_channel_connect(address, cancel, &err);
+	assert_non_null(ch);
+	assert_false(gw_channel_has_input(ch));
+	assert_int_equal(write(to[1], "hello", 5), 5);
+	assert_true(gw_channel_has_input(ch));
+	assert_int_equal(gw_channel_read(ch, word, 2, &err), 1);
+	gw_channel_unread(ch, word, 2);
+	assert_int_equal(gw_channel_read(ch, word, 5, &err), 1);
+	assert_string_equal(word, "hello");
+	assert_ok(gw_channel_write(ch, "there", 5, &err), &err);
+	assert_int_equal(read(from[0], word, 5), 5);
+	assert_string_equal(word, "there");
+	gw_channel_set_silence(ch, 50);
+	assert_fails(gw_channel_read(ch, word, 1, &err), &err, GW_PEER, "silent for 50 ms");
+	assert_fails(gw_channel_write(ch, much, sizeof(much), &err), &err, GW_PEER,
+		     "taken nothing for 50 ms");
+	gw_cancel_set(cancel);
+	assert_fails(gw_channel_read(ch, word, 1, &err), &err, GW_CANCELLED, "");
+	assert_fails(gw_channel_write(ch, much, 1, &err), &err, GW_CANCELLED, "");
+	gw_channel_set_cancel(ch, NULL);
+	assert_ok(gw_channel_finish(ch, &err), &err);
+	while (read(from[0], much, sizeof(much)) > 0)
+		;
+	close(to[1]);
+	assert_int_equal(gw_channel_read(ch, word, 1, &err), 0);
+	gw_channel_close(ch);
+	assert_int_equal(fcntl(to[0], F_GETFD), -1);
+	assert_int_equal(fcntl(from[1], F_GETFD), -1);
+	close(from[0]);
+	gw_cancel_free(cancel);
+	assert_int_equal(pipe(to), 0);
+	snprintf(address, sizeof(address), "fd:%d,%d", to[0], to[1]);
+	gw_channel_close(gw_channel_connect(address, NULL, &err));
+	assert_int_equal(fcntl(to[0], F_GETFD), -1);
+	assert_int_equal(fcntl(to[1], F_GETFD), -1);
+	snprintf(address, sizeof(address), "fd:%d,987", open("/dev/null", O_RDONLY));
+	fails_to_connect(address, GW_SYSTEM, "Bad file descriptor");
+	fails_to_connect("tls:127.0.0.1:1", GW_USAGE, "needs certificates or a key");
+	fails_to_listen("tls:127.0.0.1:0", GW_USAGE, "needs certificates or a key");
+}
+
 /* A connection that is reset by the other side is not an end of input. */
 static void reset_by_peer(void **state)
 {
@@ -371,11 +425,17 @@ static void no_such_host(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(addresses),	 cmocka_unit_test(over_tcp),
-		cmocka_unit_test(over_tcp6),	 cmocka_unit_test(ports),
-		cmocka_unit_test(over_unix),	 cmocka_unit_test(stale_sockets),
-		cmocka_unit_test(one_of_many),	 cmocka_unit_test(over_a_descriptor),
-		cmocka_unit_test(reset_by_peer), cmocka_unit_test(no_such_host),
+		cmocka_unit_test(addresses),
+		cmocka_unit_test(over_tcp),
+		cmocka_unit_test(over_tcp6),
+		cmocka_unit_test(ports),
+		cmocka_unit_test(over_unix),
+		cmocka_unit_test(stale_sockets),
+		cmocka_unit_test(one_of_many),
+		cmocka_unit_test(over_a_descriptor),
+		cmocka_unit_test(over_two_descriptors),
+		cmocka_unit_test(reset_by_peer),
+		cmocka_unit_test(no_such_host),
 	};
 
 	return cmocka_run_group_tests_name("socket", tests, NULL, NULL);

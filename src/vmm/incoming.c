@@ -8,9 +8,21 @@
 #include "format/rules/rules.h"
 #include "hypervisor/control.h"
 #include "hypervisor/domain.h"
+#include "migrate/preflight.h"
 #include "migrate/restore.h"
 #include "vmm/domain.h"
 #include "vmm/genid.h"
+
+/* The image claims memory: this host must have it, before any domain exists. Its CPU policy comes
+ * later. */
+static int check_room(struct gw_process *p, const struct gw_config *config, struct gw_error *err)
+{
+	const struct gw_preflight wanted = {.type = config->type, .pages = config->max_memkb / 4};
+
+	if (gw_process_open_host(p, err) < 0)
+		return -1;
+	return gw_preflight(p->host, &wanted, err);
+}
 
 int gw_incoming_create_domain(struct gw_incoming *in, struct gw_error *err)
 {
@@ -18,6 +30,11 @@ int gw_incoming_create_domain(struct gw_incoming *in, struct gw_error *err)
 
 	if (gw_front_read(in->job.process, &in->front, &in->job.ch, &config, err) < 0)
 		return -1;
+	/* Without a config the domain gets what the host has. */
+	if (in->front.sized && check_room(in->job.process, &config, err) < 0) {
+		gw_config_free(&config);
+		return -1;
+	}
 	gw_process_set_config(in->job.process, &config);
 	return gw_process_create_domain(in->job.process, err);
 }

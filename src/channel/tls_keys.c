@@ -35,7 +35,7 @@ static int check_file(int fd, const char *path, bool secret, struct gw_error *er
 
 static char *read_all(int fd, const char *path, struct gw_error *err)
 {
-	char *text = malloc(FILE_MAX_SIZE + 1);
+	char *text = malloc(FILE_MAX_SIZE + 1), *shorter = NULL;
 	size_t len = 0;
 	ssize_t got = text ? 1 : -1;
 
@@ -52,10 +52,14 @@ static char *read_all(int fd, const char *path, struct gw_error *err)
 		gw_fail(err, GW_USAGE, "%s is no text of less than 1 MiB", path);
 	} else {
 		text[len] = '\0';
-		return text;
+		shorter = strdup(text);
+		if (!shorter)
+			gw_fail_errno(err, "reading %s", path);
 	}
+	if (text)
+		explicit_bzero(text, len);
 	free(text);
-	return NULL;
+	return shorter;
 }
 
 char *gw_tls_read_file(const char *path, bool secret, struct gw_error *err)

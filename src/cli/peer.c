@@ -129,6 +129,9 @@ static int open_tls(struct gw_peer *peer, const struct gw_args *args, const char
 	if (rc < 0)
 		return -1;
 	peer->tls = gw_tls_new(&peer->texts, side, err);
+	/* A sender's go to the domain's process. */
+	if (side == GW_TLS_RECEIVER)
+		gw_tls_texts_free(&peer->texts);
 	return peer->tls ? 0 : gw_fail_in(err, "%s", address);
 }
 

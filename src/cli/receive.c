@@ -11,6 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/util.h"
 #include "cli/domain.h"
 #include "cli/passed.h"
 #include "cli/peer.h"
@@ -52,6 +53,14 @@ static void note_peer(struct receiver *r, const struct gw_channel *ch)
 				 r->listens ? r->listens : "", ch->name);
 }
 
+/* The process goes on with a guest that nobody has to trust: it needs no key for that. */
+static void forget_keys(void *opaque)
+{
+	struct receiver *r = gw_container_of((struct gw_domain_verb *)opaque, struct receiver, dv);
+
+	gw_peer_close(&r->peer);
+}
+
 /* Serves one connection: true if it brought a domain, with the exit status in *status. */
 static bool serve(struct receiver *r, struct gw_channel *ch, int *status)
 {
@@ -63,6 +72,7 @@ static bool serve(struct receiver *r, struct gw_channel *ch, int *status)
 	gw_domain_verb_args(&r->dv, gw_args_text(r->args, "name"),
 			    gw_args_flag(r->args, "paused") > 0, !r->dv.own_log, &pa);
 	pa.turn = take_turn;
+	pa.arrived = forget_keys;
 	pa.admission = r->admission;
 	note_peer(r, ch);
 	pa.silence_ms = (int)gw_args_number(r->args, "silence", 0) * 1000;
@@ -262,8 +272,10 @@ static int run(struct gw_cli *cli, const struct gw_args *args)
 		return gw_cli_fail(cli, &err);
 	}
 	r.dv.own_log = gw_args_flag(args, "detach") > 0;
-	if (r.dv.own_log && gw_background_split(cli, &r.dv.bg, &status))
+	if (r.dv.own_log && gw_background_split(cli, &r.dv.bg, &status)) {
+		gw_peer_close(&r.peer);
 		return status;
+	}
 	if (r.is_passed)
 		return receive_passed(&r);
 	r.dv.listener =

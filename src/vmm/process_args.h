@@ -25,6 +25,9 @@ struct gw_process_args {
 	int silence_ms;			 /* receive: the sender's longest silence; 0: 30 s */
 	/* receive: 1 once this process may receive its domain, 0: later. NULL: at once. */
 	int (*turn)(void *opaque);
+	/* receive: the domain has arrived, and its connection is closed: what admission borrowed
+	 * can go. NULL is fine. */
+	void (*arrived)(void *opaque);
 	int console_fd; /* receives a copy of what the guest prints; -1: no copy */
 	/* The domain is in place (and runs, unless paused): the process can go to the background.
 	 * NULL is fine. */

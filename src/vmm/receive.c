@@ -306,6 +306,14 @@ static void receive_done(struct gw_job *job, int ret, struct gw_error *err)
 		err->text);
 }
 
+static void receive_release(struct gw_job *job)
+{
+	const struct gw_process_args *args = &job->process->args;
+
+	if (of_job(job)->outcome != GW_OUTCOME_SOURCE && args->arrived)
+		args->arrived(args->opaque);
+}
+
 static const struct gw_job_kind receive_kind = {
 	.name = "receive",
 	.state = "receiving",
@@ -313,6 +321,7 @@ static const struct gw_job_kind receive_kind = {
 	.size = sizeof(struct receive_job),
 	.run = run_receive,
 	.done = receive_done,
+	.release = receive_release,
 };
 
 int gw_process_receive(struct gw_process *p, struct gw_channel *ch, struct gw_error *err)

@@ -2,7 +2,7 @@
 # Migration over TLS, with certificates and with a pre-shared key; every way in which a peer is not the right one is
 # named on both sides, and the guest runs on at the source.
 . "$(dirname "$0")/domains.sh"
-requires certtool xz
+requires certtool python3 xz
 unset GODWIT_TLS_CERT GODWIT_TLS_KEY GODWIT_TLS_CA GODWIT_TLS_PSK
 
 # certificate NAME CA LINE...: NAME.pem and NAME.key, signed by CA, for localhost and 127.0.0.1.
@@ -39,6 +39,8 @@ printf 'hosts:%s\nothers:%s\n' 00112233445566778899aabbccddeeff ffeeddccbbaa9988
 printf 'hosts:%s\n' 00000000000000000000000000000000 >wrong.psk
 printf 'nobody:%s\n' 00112233445566778899aabbccddeeff >unknown.psk
 chmod 600 psk wrong.psk unknown.psk
+"$GODWIT" migrate --tls-psk psk nobody tls:127.0.0.1:1 2>err
+! grep -q "built without GnuTLS" err || skip "this build has no TLS"
 
 with()
 {
@@ -158,3 +160,39 @@ chmod 600 short.psk
 run_expect 2 "$GODWIT" migrate --tls-psk short.psk tpvh tls:127.0.0.1:1
 err_has "line 1 of the pre-shared keys is no USER:HEXKEY with a key of 16 to 64 bytes"
 assert_state tpvh running
+
+# The process of a domain that has arrived has no key any more; a receiver that listens on has.
+cat >find.py <<'PY'
+import re, sys
+needle = bytes.fromhex(sys.argv[2])
+for line in open(f"/proc/{sys.argv[1]}/maps"):
+    begin, end, mode = re.match(r"([0-9a-f]+)-([0-9a-f]+) (\S+)", line).groups()
+    # Not the memory that a sanitizer only reserves.
+    if not mode.startswith("rw") or int(end, 16) - int(begin, 16) > 1 << 30:
+        continue
+    try:
+        with open(f"/proc/{sys.argv[1]}/mem", "rb") as memory:
+            memory.seek(int(begin, 16))
+            if needle in memory.read(int(end, 16) - int(begin, 16)):
+                sys.exit(0)
+    except (OSError, ValueError, OverflowError):
+        pass
+sys.exit(1)
+PY
+# has_key PID: its memory has the key, as bytes or in hexadecimal.
+has_key()
+{
+	python3 find.py "$1" 5aa5c33c0ff0966912345678deadbeef ||
+		python3 find.py "$1" "$(printf 5aa5c33c0ff0966912345678deadbeef | od -An -tx1 | tr -d ' \n')"
+}
+echo hosts:5aa5c33c0ff0966912345678deadbeef >secret.psk
+chmod 600 secret.psk
+tls_receiver --tls-psk secret.psk
+has_key "$receiver" || { echo "the memory of a process cannot be read here: it was not searched"; exit 0; }
+run_expect 0 "$GODWIT" migrate --tls-psk secret.psk tpvh "$address"
+until_true 5 is_state tpvh running
+has_no_key()
+{
+	! has_key "$receiver"
+}
+until_true 1 has_no_key

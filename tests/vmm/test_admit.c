@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Tests who is admitted to a receiver: the users of a unix socket, and what the others are told.
+ * Tests who is admitted to a receiver: the users of a unix socket, and what the others hear.
  */
 #include "lib/gwtest.h"
 

@@ -225,7 +225,7 @@ struct gw_listener *gw_listener_open(const char *address, struct gw_error *err)
 	return gw_socket_listen(address, err);
 }
 
-int gw_listener_open_to_all(const struct gw_listener *listener, struct gw_error *err)
+int gw_socket_open_to_all(const struct gw_listener *listener, struct gw_error *err)
 {
 	if (listener->place.name &&
 	    fchmodat(listener->place.dir, listener->place.name, 0666, 0) < 0)

@@ -25,6 +25,6 @@ struct gw_channel *gw_socket_connect(const char *address, const struct gw_cancel
 struct gw_listener *gw_socket_listen(const char *address, struct gw_error *err);
 /* Lets every user of the machine connect to a unix socket: the caller judges them (local.h). Does
  * nothing to others. Returns 0 or -1. */
-int gw_listener_open_to_all(const struct gw_listener *listener, struct gw_error *err);
+int gw_socket_open_to_all(const struct gw_listener *listener, struct gw_error *err);
 
 #endif

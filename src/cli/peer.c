@@ -241,7 +241,7 @@ struct gw_listener *gw_peer_listen(const struct gw_peer *peer, const struct gw_a
 	if (gw_admission_set_uids(admission, uids, err) < 0)
 		return NULL;
 	listener = gw_socket_listen(address, err);
-	if (listener && uids && gw_listener_open_to_all(listener, err) < 0) {
+	if (listener && uids && gw_socket_open_to_all(listener, err) < 0) {
 		gw_listener_close(listener);
 		return NULL;
 	}

@@ -58,6 +58,8 @@ struct gw_save {
 int gw_save_write_records(struct gw_save *s, struct gw_error *err);
 /* Asks the toolstack to suspend the domain and checks that it did. */
 int gw_save_suspend(struct gw_save *s, struct gw_error *err);
+/* The vCPUs run at full speed again. */
+void gw_save_end_throttle(struct gw_save *s);
 /* Fails with GW_GONE if the guest has shut down, and not to be saved: there is nothing left to
  * save. */
 int gw_save_check_guest(struct gw_save *s, struct gw_error *err);
@@ -87,8 +89,6 @@ int gw_save_make_all_due(struct gw_save *s, uint64_t *nr_pages, struct gw_error 
 int gw_save_live(struct gw_save *s, struct gw_error *err);
 /* Fails if the policy wants to slow the vCPUs and their owner cannot. */
 int gw_save_check_throttle(struct gw_save *s, struct gw_error *err);
-/* The vCPUs run at full speed again. */
-void gw_save_end_throttle(struct gw_save *s);
 
 /*
  * Finds the types of b->pfns[0..nr-1], maps the pages with data, normalises them, and builds the

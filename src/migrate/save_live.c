@@ -170,12 +170,3 @@ int gw_save_check_throttle(struct gw_save *s, struct gw_error *err)
 		return 0;
 	return ts->throttle(ts->owner, 0, err);
 }
-
-void gw_save_end_throttle(struct gw_save *s)
-{
-	const struct gw_toolstack *ts = &s->toolstack;
-
-	if (s->throttle > 0)
-		ts->throttle(ts->owner, 0, NULL);
-	s->throttle = s->progress.throttle = 0;
-}

@@ -64,6 +64,15 @@ static int switch_over(struct gw_save *s, struct gw_error *err)
 	return 0;
 }
 
+void gw_save_end_throttle(struct gw_save *s)
+{
+	const struct gw_toolstack *ts = &s->toolstack;
+
+	if (s->throttle > 0)
+		ts->throttle(ts->owner, 0, NULL);
+	s->throttle = s->progress.throttle = 0;
+}
+
 int gw_save_suspend(struct gw_save *s, struct gw_error *err)
 {
 	const struct gw_toolstack *ts = &s->toolstack;

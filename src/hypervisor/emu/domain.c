@@ -214,7 +214,9 @@ static int op_restored(struct gw_control *c, struct gw_error *err)
 
 	if (gw_emu_need_stopped(e, "completing its restore", err) < 0)
 		return -1;
-	return gw_emu_engine_prepare(e, err) < 0 ? -1 : gw_emu_check_paging(e, err);
+	if (gw_emu_engine_prepare(e, err) < 0)
+		return -1;
+	return gw_emu_check_paging(e, gw_emu_rip(e), gw_emu_reg(e, GW_HVM_RSP), err);
 }
 
 static int op_pause(struct gw_control *c, struct gw_error *err)

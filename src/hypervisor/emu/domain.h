@@ -184,7 +184,7 @@ void gw_emu_set_rip(struct gw_emu *e, uint64_t rip);
 int gw_emu_translate(struct gw_emu *e, uint64_t va, uint64_t *pa);
 /* Fails if the guest's code or stack has other physical addresses than virtual ones: Unicorn looks
  * them up as if paging were off. 0 or -1. */
-int gw_emu_check_paging(struct gw_emu *e, struct gw_error *err);
+int gw_emu_check_paging(struct gw_emu *e, uint64_t rip, uint64_t rsp, struct gw_error *err);
 int gw_emu_copy_in(struct gw_emu *e, void *to, uint64_t va, size_t len);
 int gw_emu_copy_out(struct gw_emu *e, uint64_t va, const void *from, size_t len);
 /* Sets the gfn of each page table that the processor can reach now, in a bitmap of mem.window

@@ -126,9 +126,9 @@ int gw_emu_translate(struct gw_emu *e, uint64_t va, uint64_t *pa)
 	return translate(e, &p, va, pa);
 }
 
-int gw_emu_check_paging(struct gw_emu *e, struct gw_error *err)
+int gw_emu_check_paging(struct gw_emu *e, uint64_t rip, uint64_t rsp, struct gw_error *err)
 {
-	uint64_t rip = gw_emu_rip(e), rsp = gw_emu_reg(e, GW_HVM_RSP), pa;
+	uint64_t pa;
 	static const char needs[] =
 		"the built-in machine runs only guests whose virtual addresses are their physical ones";
 

@@ -25,11 +25,11 @@
  * 0xedd3fbfd: leaf 1's copies, syscall nx mmxext page1gb rdtscp lm 3dnowext 3dnow. 0x80000008 ebx
  * bit 20: no EFER.LMSLE. 0x80000021 eax 4: lfence serialises.
  *
- * Some are offered only because images of Xen guests have them, and are not implemented: an APIC
- * (there is no page at its address: use of it stops the guest with a message), syscall and nx
- * (Unicorn ignores the bits of EFER), mce, mca, mtrr and acpi (their MSRs and ports do nothing),
- * umip and CPUID faulting (restrictions that are not enforced). The CPU models other than "host"
- * give a new guest none of them.
+ * Some are offered only because images of Xen guests have them, although the machine lacks what
+ * they name: an APIC (there is no page at its address: use of it stops the guest with a message),
+ * syscall and nx (Unicorn ignores the bits of EFER), mce, mca, mtrr and acpi (their MSRs and ports
+ * do nothing), umip and CPUID faulting (restrictions that are not enforced). The CPU models other
+ * than "host" give a new guest none of them.
  *
  * The highest leaves are the most that Xen keeps of any guest, because a leaf of zeros costs
  * nothing. Leaf 0 names no vendor: a guest of any is taken.

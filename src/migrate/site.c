@@ -4,20 +4,14 @@
  */
 #include "migrate/site.h"
 
-#include <errno.h>
 #include <stdbool.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/util.h"
 
-#define LINE_MAX_LEN 1024
-
 struct reader {
-	gw_site_setting *setting;
+	gw_setting *setting;
 	void *opaque;
-	const char *path;
 };
 
 static bool is_known(const char *key)
@@ -31,68 +25,22 @@ static bool is_known(const char *key)
 	return false;
 }
 
-/* Removes blanks at both ends, in place. */
-static char *trim(char *text)
+static int on_setting(void *opaque, const char *key, const char *value, const char *path,
+		      struct gw_error *err)
 {
-	size_t len;
+	const struct reader *r = opaque;
 
-	text += strspn(text, " \t\r\n");
-	len = strlen(text);
-	while (len > 0 && strchr(" \t\r\n", text[len - 1]))
-		text[--len] = '\0';
-	return text;
+	if (is_known(key))
+		return r->setting(r->opaque, key, value, path, err);
+	return gw_fail(
+		err, GW_USAGE,
+		"unknown setting \"%.40s\", expected accept, warn, tls-cert, tls-key, tls-ca or tls-psk",
+		key);
 }
 
-/* One line: "accept = v3, v2", a comment, or nothing. */
-static int read_line(const struct reader *r, char *line, struct gw_error *err)
+int gw_site_read(gw_setting *setting, void *opaque, struct gw_error *err)
 {
-	char *key, *value;
+	struct reader r = {setting, opaque};
 
-	line[strcspn(line, "#")] = '\0';
-	key = trim(line);
-	if (!*key)
-		return 0;
-	value = strchr(key, '=');
-	if (!value)
-		return gw_fail(err, GW_USAGE, "expected \"accept = ...\" or \"warn = ...\"");
-	*value++ = '\0';
-	key = trim(key);
-	if (!is_known(key))
-		return gw_fail(
-			err, GW_USAGE,
-			"unknown setting \"%.40s\", expected accept, warn, tls-cert, tls-key, tls-ca or tls-psk",
-			key);
-	return r->setting(r->opaque, key, trim(value), r->path, err);
-}
-
-static int read_file(const struct reader *r, FILE *file, struct gw_error *err)
-{
-	char line[LINE_MAX_LEN];
-
-	for (unsigned number = 1; fgets(line, sizeof(line), file); number++) {
-		int rc = strchr(line, '\n') || feof(file)
-				 ? read_line(r, line, err)
-				 : gw_fail(err, GW_USAGE, "a line of more than %zu characters",
-					   sizeof(line) - 2);
-
-		if (rc < 0)
-			return gw_fail_in(err, "%s, line %u", r->path, number);
-	}
-	return ferror(file) ? gw_fail_errno(err, "reading %s", r->path) : 0;
-}
-
-int gw_site_read(gw_site_setting *setting, void *opaque, struct gw_error *err)
-{
-	const char *named = getenv("GODWIT_CONF");
-	struct reader r = {setting, opaque, named && *named ? named : GW_SITE_CONF};
-	FILE *file = fopen(r.path, "re");
-	int rc;
-
-	if (!file && errno == ENOENT && r.path != named)
-		return 0;
-	if (!file)
-		return gw_fail_errno(err, "%s", r.path);
-	rc = read_file(&r, file, err);
-	fclose(file);
-	return rc;
+	return gw_settings_read("GODWIT_CONF", GW_SITE_CONF, on_setting, &r, err);
 }

@@ -6,13 +6,11 @@
 
 #include <ctype.h>
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/settings.h"
 #include "base/util.h"
-
-#define LINE_MAX_LEN 1200
 
 enum setting { DOWNTIME, TIMEOUT, MAX_ROUNDS, BANDWIDTH, ON_STALL, REPORT, NR_SETTINGS };
 
@@ -99,62 +97,13 @@ static int set(struct gw_helper_settings *s, enum setting setting, const char *t
 	return 0;
 }
 
-/* Takes blanks off both ends, in place. */
-static char *trim(char *text)
+static int on_setting(void *opaque, const char *key, const char *value, const char *path,
+		      struct gw_error *err)
 {
-	size_t len;
-
-	text += strspn(text, " \t\r\n");
-	len = strlen(text);
-	while (len > 0 && strchr(" \t\r\n", text[len - 1]))
-		text[--len] = '\0';
-	return text;
-}
-
-/* One line: "key = value", a comment, or nothing. */
-static int read_line(struct gw_helper_settings *s, char *line, struct gw_error *err)
-{
-	char *key, *value;
-
-	line[strcspn(line, "#")] = '\0';
-	key = trim(line);
-	if (!*key)
-		return 0;
-	value = strchr(key, '=');
-	if (!value)
-		return gw_fail(err, GW_USAGE, "expected \"setting = value\"");
-	*value++ = '\0';
-	key = trim(key);
 	for (unsigned i = 0; i < NR_SETTINGS; i++)
 		if (strcmp(table[i].key, key) == 0)
-			return set(s, (enum setting)i, trim(value), err);
+			return set(opaque, (enum setting)i, value, err);
 	return gw_fail(err, GW_USAGE, "unknown setting \"%.40s\"", key);
-}
-
-static int read_file(struct gw_helper_settings *s, struct gw_error *err)
-{
-	const char *named = getenv("GODWIT_HELPER_CONF");
-	const char *path = named && *named ? named : GW_HELPER_CONF;
-	char line[LINE_MAX_LEN];
-	FILE *file = fopen(path, "re");
-	int rc = 0;
-
-	if (!file && errno == ENOENT && path != named)
-		return 0;
-	if (!file)
-		return gw_fail_errno(err, "%s", path);
-	for (unsigned number = 1; rc == 0 && fgets(line, sizeof(line), file); number++) {
-		rc = strchr(line, '\n') || feof(file)
-			     ? read_line(s, line, err)
-			     : gw_fail(err, GW_USAGE, "a line of more than %zu characters",
-				       sizeof(line) - 2);
-		if (rc < 0)
-			gw_fail_in(err, "%s, line %u", path, number);
-	}
-	if (rc == 0 && ferror(file))
-		rc = gw_fail_errno(err, "reading %s", path);
-	fclose(file);
-	return rc;
 }
 
 static int read_environment(struct gw_helper_settings *s, struct gw_error *err)
@@ -171,7 +120,8 @@ static int read_environment(struct gw_helper_settings *s, struct gw_error *err)
 int gw_helper_settings_load(struct gw_helper_settings *settings, struct gw_error *err)
 {
 	*settings = (struct gw_helper_settings){0};
-	if (read_file(settings, err) < 0 || read_environment(settings, err) < 0)
+	if (gw_settings_read("GODWIT_HELPER_CONF", GW_HELPER_CONF, on_setting, settings, err) < 0 ||
+	    read_environment(settings, err) < 0)
 		return -1;
 	return gw_acceptance_load(&settings->acceptance, err);
 }

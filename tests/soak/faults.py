@@ -4,6 +4,7 @@
 table and a toolstack, each allocation. After each: the domain has one owner, nothing is left mapped, open or switched on, no
 file stays, and the guest of the built-in machine checks its memory for two more seconds."""
 
+import os
 import pathlib
 import random
 import subprocess
@@ -12,7 +13,8 @@ import sys
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 import soak  # noqa: E402
 
-EXPECTED = pathlib.Path(__file__).resolve().parent / "faults.points"
+HERE = pathlib.Path(__file__).resolve().parent
+EXPECTED = HERE / "faults.points"
 SECONDS = {"memory": 0, "emu": 2}
 BATCH = {"memory": 40, "emu": 5}
 SAMPLE = {"memory": 30, "emu": 2}  # points of each scenario in a sample
@@ -25,7 +27,9 @@ class Failure(Exception):
 
 def run(args, backend, scenario, *more, timeout=600):
     command = [args.build / "tests/soak/faults", backend, scenario, *map(str, more)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=timeout, check=False)
+    # What Meson sets for the tests in C.
+    env = dict(os.environ, GODWIT_TEST_DATA=str(HERE.parent / "data"), GODWIT_GUESTS=str(args.build.resolve() / "guests"))
+    done = subprocess.run(command, capture_output=True, text=True, timeout=timeout, check=False, env=env)
     if done.returncode == SKIPPED:
         print("SKIP: " + done.stdout.strip())
         sys.exit(SKIPPED)

@@ -10,6 +10,28 @@ has_resumed()
 	[ "$resumes" -ge "$1" ] || ! kill -0 "$2" 2>/dev/null
 }
 
+# end_stock PID: ends the stock helper. libxl carries a suspension that it has begun to its end, also when the helper is gone,
+# and then nobody resumes the guest. So the helper is stopped first, and ended only if the guest counts on meanwhile. Godwit's
+# helper may be ended at any moment: it waits for libxl's answer before it ends.
+end_stock()
+{
+	local from tries
+	for tries in $(seq 20); do
+		kill -STOP "$1"
+		sleep 0.3
+		from=$(beats)
+		if until_true 2 has_beaten $((from + 2)); then
+			kill -TERM "$1"
+			kill -CONT "$1"
+			return
+		fi
+		kill -CONT "$1"
+		# Another moment of the interval.
+		sleep 0.$((tries % 10))
+	done
+	fail "in 20 tries the guest never ran while its helper was stopped"
+}
+
 protect()
 {
 	local before pid
@@ -24,7 +46,10 @@ protect()
 		show
 		fail "only $resumes checkpoints: $(why)"
 	}
-	for pid in $(pidof libxl-save-helper godwit-save-helper); do
+	for pid in $(pidof libxl-save-helper); do
+		end_stock "$pid"
+	done
+	for pid in $(pidof godwit-save-helper); do
 		kill -TERM "$pid"
 	done
 	wait $!

@@ -22,25 +22,32 @@
 
 #define WIDEN_FROM ((uint64_t)256 << 10) /* shorter transfers gain nothing */
 
+static bool is_anonymous(int fd)
+{
+	struct statfs fs;
+
+	return fstatfs(fd, &fs) == 0 && fs.f_type == PIPEFS_MAGIC;
+}
+
 /*
- * Returns true if RWF_NOWAIT works on this pipe. All anonymous pipes behave alike, so the function
- * tries a new one. FIFOs refuse RWF_NOWAIT in every kernel so far: fs/pipe.c sets FMODE_NOWAIT only
- * in create_pipe_files().
+ * All anonymous pipes behave alike, so a new one is tried. FIFOs refuse RWF_NOWAIT in every kernel
+ * so far: fs/pipe.c sets FMODE_NOWAIT only in create_pipe_files(). Every pipe takes the flag
+ * against SIGPIPE, or none does.
  */
-static bool takes_nowait(int fd)
+static void probe_pipe(struct gw_fd *f, bool *takes_nowait)
 {
 	struct iovec iov = {.iov_base = (char[1]){0}, .iov_len = 1};
-	struct statfs fs;
 	int probe[2];
-	bool works;
 
-	if (fstatfs(fd, &fs) < 0 || fs.f_type != PIPEFS_MAGIC || pipe2(probe, O_CLOEXEC) < 0)
-		return false;
-	works = pwritev2(probe[1], &iov, 1, -1, RWF_NOWAIT) == 1 &&
-		preadv2(probe[0], &iov, 1, -1, RWF_NOWAIT) == 1;
+	*takes_nowait = false;
+	if (pipe2(probe, O_CLOEXEC) < 0)
+		return;
+	f->no_signal = pwritev2(probe[1], &iov, 1, -1, GW_FD_NOSIGNAL) == 1;
+	*takes_nowait = is_anonymous(f->ch.fd) &&
+			pwritev2(probe[1], &iov, 1, -1, RWF_NOWAIT) == 1 &&
+			preadv2(probe[0], &iov, 1, -1, RWF_NOWAIT) == 1;
 	close(probe[0]);
 	close(probe[1]);
-	return works;
 }
 
 static int reopen(struct gw_fd *f)
@@ -59,6 +66,18 @@ static void choose_private(struct gw_fd *f, size_t write_limit)
 {
 	f->write_limit = write_limit;
 	f->mode = reopen(f) ? GW_FD_READY : GW_FD_PRIVATE;
+}
+
+static void choose_for_pipe(struct gw_fd *f)
+{
+	bool takes_nowait;
+
+	f->is_pipe = true;
+	probe_pipe(f, &takes_nowait);
+	if (takes_nowait)
+		f->mode = GW_FD_NOWAIT;
+	else
+		choose_private(f, PIPE_BUF);
 }
 
 void gw_fd_without_nowait(struct gw_fd *f)
@@ -133,11 +152,7 @@ static int classify(struct gw_fd *f, struct gw_error *err)
 		f->mode = GW_FD_PLAIN;
 		return 0;
 	case S_IFIFO:
-		f->is_pipe = true;
-		if (takes_nowait(f->ch.fd))
-			f->mode = GW_FD_NOWAIT;
-		else
-			choose_private(f, PIPE_BUF);
+		choose_for_pipe(f);
 		return 0;
 	case S_IFDIR:
 		errno = EISDIR;

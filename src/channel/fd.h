@@ -31,6 +31,7 @@ struct gw_fd {
 	size_t write_limit;  /* for GW_FD_READY: bytes that never block after poll reports room */
 	int private_fd;	     /* for GW_FD_PRIVATE, else -1 */
 	int64_t read_offset; /* file offset of the next read; -1: the descriptor's own position */
+	bool no_signal;	     /* a pipe that takes GW_FD_NOSIGNAL */
 	bool widened;	     /* a pipe whose size gw_fd_widen() has set already */
 	bool spent; /* a pipe that was full or empty after the last call: the next one polls
 		       first, because it would only fail with EAGAIN */
@@ -58,6 +59,10 @@ int64_t gw_fd_skip(struct gw_channel *ch, uint64_t len, struct gw_error *err);
 int gw_fd_finish(struct gw_channel *ch, struct gw_error *err);
 void gw_fd_close(struct gw_channel *ch);
 struct gw_fd *gw_fd_splice_fd(struct gw_channel *ch);
+
+/* RWF_NOSIGNAL of Linux 6.18, which is newer than the headers: a write to a pipe without a reader
+ * raises no SIGPIPE. */
+#define GW_FD_NOSIGNAL 0x100
 
 /* The largest pipe that an unprivileged process may ask for, by default. */
 #define GW_FD_PIPE_SIZE (1 << 20)

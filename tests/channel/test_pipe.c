@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Tests the size of pipes: a large transfer enlarges its pipe as far as the process is allowed to,
- * at either end.
+ * Tests what makes transfers through pipes fast: a large one enlarges its pipe as far as the
+ * process is allowed to, at either end, and pages of memory fill pages of the pipe.
  */
 #include "tools.h"
 
 #include <grp.h>
+#include <sys/ioctl.h>
 #include <sys/wait.h>
 
 #include "channel/fd.h"
@@ -141,11 +142,61 @@ static void stays_without_a_right_to_more(void **state)
 	assert_int_equal(WEXITSTATUS(status), 0);
 }
 
+/*
+ * A record's head and pages of memory. The pages begin where the pipe's begin: the head takes one
+ * of the pipe's 16 pages, and 15 are left.
+ */
+static void pages_begin_pages(void **state)
+{
+	static _Alignas(4096) uint8_t pages[17 * 4096];
+	struct gw_error err = GW_ERROR_INIT;
+	uint8_t head[8208] = {0};
+	int fds[2], held;
+
+	for (size_t len = 16; len <= sizeof(head); len += 4096) {
+		struct iovec iov[2] = {{head, len}, {pages, sizeof(pages)}};
+
+		assert_int_equal(pipe(fds), 0);
+		assert_int_equal(fcntl(fds[1], F_SETPIPE_SZ, 65536), 65536);
+		struct gw_channel *ch = over(fds[1]);
+
+		gw_channel_set_silence(ch, 20);
+		assert_fails(gw_channel_writev(ch, iov, 2, &err), &err, GW_PEER, "taken nothing");
+		assert_int_equal(ioctl(fds[0], FIONREAD, &held), 0);
+		assert_int_equal(held, 65536 - 4096 + 16);
+		gw_channel_close(ch);
+		close(fds[0]);
+	}
+}
+
+/* Whole pages in front of pages go in the same call, and so does what is no page of memory. */
+static void other_bytes_stay_together(void **state)
+{
+	static _Alignas(4096) uint8_t pages[3 * 4096];
+	struct iovec lists[][2] = {
+		{{pages, 4096}, {pages + 4096, 4096}},
+		{{pages, 16}, {pages + 16, 4096}},
+		{{pages, 16}, {pages + 4096, 4095}},
+	};
+	int fds[2];
+
+	assert_int_equal(pipe(fds), 0);
+	struct gw_channel *ch = over(fds[1]);
+
+	for (size_t i = 0; i < GW_ARRAY_SIZE(lists); i++)
+		assert_int_equal(gw_fd_write(ch, lists[i], 2, NULL),
+				 lists[i][0].iov_len + lists[i][1].iov_len);
+	gw_channel_close(ch);
+	close(fds[0]);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(grows_for_large_transfers),
 		cmocka_unit_test(stays_without_a_right_to_more),
+		cmocka_unit_test(pages_begin_pages),
+		cmocka_unit_test(other_bytes_stay_together),
 	};
 
 	return cmocka_run_group_tests_name("pipe", tests, NULL, NULL);

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * pread and pwrite of all bytes of a range.
+ * pread and pwrite of all bytes of a range, and the offset of the next write.
  */
 #include "channel/offset_io.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <unistd.h>
 
-#include "channel/kind.h"
+#include "channel/fd.h"
 
 int gw_pread_all(int fd, uint64_t offset, void *buf, size_t len, const char *what,
 		 struct gw_error *err)
@@ -59,4 +60,13 @@ int gw_channel_pread(const struct gw_channel *ch, uint64_t offset, void *buf, si
 	if (gw_channel_check(ch, GW_READING, err))
 		return -1;
 	return gw_pread_all(ch->fd, ch->start + offset, buf, len, ch->name, err);
+}
+
+int64_t gw_channel_file_offset(struct gw_channel *ch)
+{
+	const struct gw_fd *f = ch->ops->splice_fd ? ch->ops->splice_fd(ch) : NULL;
+
+	if (!f || !f->is_file || fcntl(f->ch.fd, F_GETFL) & O_APPEND)
+		return -1;
+	return lseek(f->ch.fd, 0, SEEK_CUR);
 }

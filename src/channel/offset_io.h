@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Reads and writes at file offsets, independent of a channel's position.
+ * File offsets: reads and writes there, independent of a channel's position, and that position.
  */
 #ifndef GW_CHANNEL_OFFSET_IO_H
 #define GW_CHANNEL_OFFSET_IO_H
@@ -25,5 +25,11 @@ int gw_pwrite_all(int fd, uint64_t offset, const void *buf, size_t len, const ch
  */
 int gw_channel_pread(const struct gw_channel *ch, uint64_t offset, void *buf, size_t len,
 		     struct gw_error *err);
+
+/*
+ * The offset in a regular file at which the next byte written to the channel goes; -1 if its bytes
+ * do not go to a file unchanged, or always to the file's end.
+ */
+int64_t gw_channel_file_offset(struct gw_channel *ch);
 
 #endif

@@ -14,6 +14,7 @@
 #include <godwit/hypervisor.h>
 
 #include "format/libxc/image.h"
+#include "migrate/page_align.h"
 
 struct gw_batch {
 	size_t nr; /* entries */
@@ -28,7 +29,7 @@ struct gw_batch {
 	struct gw_mapping mapping;
 	bool mapped;
 	uint8_t *bounce; /* GW_BATCH_MAX pages after the first gw_batch_bounce(), or NULL */
-	uint8_t head[GW_RECORD_HEADER_SIZE + 8 + 8 * GW_BATCH_MAX];
+	uint8_t head[GW_RECORD_HEADER_SIZE + 8 + 8 * (GW_BATCH_MAX + GW_PAGE_ALIGN_MAX)];
 	struct iovec iov[1 + GW_BATCH_MAX]; /* the record: head, then merged runs of pages */
 	int nr_iov;
 	uint64_t bytes;	       /* of the record */

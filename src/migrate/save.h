@@ -58,6 +58,9 @@ struct gw_save_args {
 	/* live and plain: a domain without log-dirty is suspended first, with a warning in the log.
 	 * Else its save fails with GW_UNSUPPORTED. */
 	bool suspend_if_not_logged;
+	/* not live and plain, out is a regular file, whose position is a multiple of 8: all pages
+	 * begin on page boundaries of the file, but those of a short last record. */
+	bool align_pages;
 	bool static_only; /* end after STATIC_DATA_END: the domain is never suspended */
 	bool verify;	  /* live and plain: send everything again after VERIFY */
 	enum gw_stream_type stream_type;

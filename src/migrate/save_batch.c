@@ -133,34 +133,43 @@ static void merge_pages(struct gw_batch *b)
 
 /*
  * Does entry i belong in the record? A pfn without a page has an entry only if its page was sent
- * before: no restore, stock Xen's included, does anything with other ones.
+ * before: no restore, stock Xen's included, does anything with other ones. In a file whose records
+ * have to have the right number of entries, each pfn of the batch has one.
  */
 static bool has_entry(const struct gw_save *s, const struct gw_batch *b, size_t i)
 {
 	if (b->nr_deferred > 0 && b->deferred[i])
 		return false;
+	if (gw_page_align_by_count(&s->align))
+		return true;
 	return b->types[i] != GW_PAGE_XTAB || gw_bitmap_test(s->sent, b->pfns[i]);
 }
 
 static void build_record(struct gw_save *s, struct gw_batch *b)
 {
-	uint64_t entries[GW_BATCH_MAX];
-	size_t n = 0, head;
+	uint64_t entries[GW_BATCH_MAX + GW_PAGE_ALIGN_MAX];
+	size_t n = 0, fillers, head;
+	bool any = false;
 
 	for (size_t i = 0; i < b->nr; i++) {
 		if (!has_entry(s, b, i))
 			continue;
 		entries[n++] = gw_page_entry(b->pfns[i], b->types[i]);
+		any |= b->types[i] != GW_PAGE_XTAB || gw_bitmap_test(s->sent, b->pfns[i]);
 		gw_bitmap_set(s->sent, b->pfns[i]);
 	}
 	b->bytes = 0;
 	b->nr_iov = 0;
-	if (n == 0)
+	if (!any)
 		return;
+	fillers = gw_page_align_fillers(&s->align, n);
+	gw_page_align_fill(&s->align, fillers, entries + n);
+	n += fillers;
 	head = gw_page_data_head_encode(b->head, n, entries, b->nr_pages);
 	b->iov[0] = (struct iovec){.iov_base = b->head, .iov_len = head};
 	merge_pages(b);
 	b->bytes = head + (uint64_t)b->nr_pages * GW_PAGE_SIZE;
+	s->align.offset += b->bytes;
 }
 
 int gw_save_batch_prepare(struct gw_save *s, struct gw_batch *b, bool final, struct gw_error *err)

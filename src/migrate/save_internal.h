@@ -22,10 +22,11 @@ struct gw_save {
 	struct gw_batch_pool pool;
 	struct gw_channel_sink channel_sink;
 	struct gw_page_sink *sink;
-	struct gw_buffer records; /* whole records about to be written */
-	uint64_t *due;		  /* pfns of this round */
-	bool all_due;		  /* due has all pfns that can have a page */
-	uint64_t *sent;		  /* pfns that have an entry on the channel */
+	struct gw_buffer records;   /* whole records about to be written */
+	uint64_t *due;		    /* pfns of this round */
+	bool all_due;		    /* due has all pfns that can have a page */
+	uint64_t *sent;		    /* pfns that have an entry on the channel */
+	struct gw_page_align align; /* of the pages in a file */
 	uint64_t *deferred; /* pfns that had no page, or no canonical form, when their batch was
 			       made */
 	uint64_t nr_deferred;

@@ -12,6 +12,7 @@
 #include "base/bitmap.h"
 #include "base/clock.h"
 #include "base/util.h"
+#include "channel/offset_io.h"
 #include "hypervisor/domain.h"
 
 #define POOL_BATCHES  1
@@ -161,15 +162,20 @@ static_assert((GW_BATCH_MAX & (GW_BATCH_MAX - 1)) == 0, "a window's end is found
 /*
  * Takes due pfns from *pfn on, in ascending order. If all are due, a batch stays within an aligned
  * window of GW_BATCH_MAX pfns, because Xen makes superpages only from one record; otherwise it
- * continues across gaps.
+ * continues across gaps. A PV guest has no superpages: a file of one may have records of any size.
  */
 static void take_due(const struct gw_save *s, struct gw_batch *b, uint64_t *pfn)
 {
 	uint64_t nr = s->guest.nr_pfns;
 	uint64_t limit = s->all_due ? GW_MIN(nr, (*pfn | (GW_BATCH_MAX - 1)) + 1) : nr;
+	size_t max = GW_BATCH_MAX;
 
-	while (*pfn < limit && b->nr < GW_BATCH_MAX) {
-		uint64_t most = GW_MIN(limit, *pfn + (GW_BATCH_MAX - b->nr));
+	if (gw_page_align_by_count(&s->align)) {
+		limit = nr;
+		max = gw_page_align_count(&s->align, GW_BATCH_MAX);
+	}
+	while (*pfn < limit && b->nr < max) {
+		uint64_t most = GW_MIN(limit, *pfn + (max - b->nr));
 		uint64_t end = gw_bitmap_next_clear(s->due, most, *pfn);
 
 		while (*pfn < end)
@@ -255,6 +261,7 @@ int gw_save_make_all_due(struct gw_save *s, uint64_t *nr_pages, struct gw_error 
 		gw_bitmap_set_range(s->due, ranges[i].first, count);
 		nr_due += count;
 	}
+	gw_page_align_choose(&s->align, s->domain->type, ranges, n, nr);
 	free(ranges);
 	*nr_pages = GW_MIN(nr_due, info.nr_pages);
 	return 0;
@@ -313,7 +320,11 @@ static int suspended_pass(struct gw_save *s, struct gw_error *err)
 	uint64_t nr_due;
 
 	s->report->stopped_by = GW_STOP_NOT_LIVE;
-	if (gw_save_suspend(s, err) < 0 || gw_save_make_all_due(s, &nr_due, err) < 0)
+	if (gw_save_suspend(s, err) < 0)
+		return -1;
+	if (s->args->align_pages)
+		gw_page_align_begin(&s->align, gw_channel_file_offset(s->args->out));
+	if (gw_save_make_all_due(s, &nr_due, err) < 0)
 		return -1;
 	return gw_save_round(s, GW_STAGE_MEMORY, nr_due, true, err);
 }

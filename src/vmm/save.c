@@ -7,16 +7,45 @@
 #include <string.h>
 
 #include "base/util.h"
+#include "channel/offset_io.h"
 #include "format/xl/file.h"
 #include "hypervisor/control.h"
 #include "vmm/domain.h"
 #include "vmm/outgoing.h"
 
-static int write_header(struct gw_channel *ch, const struct gw_config *config, struct gw_error *err)
+/*
+ * The image in a file begins at a multiple of 8, so that its pages can begin on page boundaries:
+ * white space after the JSON, which every parser of it skips, fills the gap. A config that came
+ * from such a file has the white space of that one.
+ */
+static int append_header(struct gw_buffer *head, const struct gw_config *config, bool align,
+			 struct gw_error *err)
+{
+	static const char spaces[8] = "        ";
+	struct gw_buffer text = {0};
+	size_t len = config->text_len, pad;
+	int ret;
+
+	while (len > 0 && config->text[len - 1] == ' ')
+		len--;
+	pad = align ? -gw_xlfile_size(len) % sizeof(spaces) : 0;
+	if (len + pad > GW_XLFILE_CONFIG_MAX - 5)
+		pad = 0;
+	ret = gw_buffer_append(&text, config->text, len, err);
+	if (ret == 0)
+		ret = gw_buffer_append(&text, spaces, pad, err);
+	if (ret == 0)
+		ret = gw_xlfile_append(head, GW_XLFILE_JSON | GW_XLFILE_STREAM_V2,
+				       (const char *)text.data, text.len, err);
+	gw_buffer_free(&text);
+	return ret;
+}
+
+static int write_header(struct gw_channel *ch, const struct gw_config *config, bool align,
+			struct gw_error *err)
 {
 	struct gw_buffer head = {0};
-	int ret = gw_xlfile_append(&head, GW_XLFILE_JSON | GW_XLFILE_STREAM_V2, config->text,
-				   config->text_len, err);
+	int ret = append_header(&head, config, align, err);
 
 	if (ret == 0)
 		ret = gw_channel_write(ch, head.data, head.len, err);
@@ -27,11 +56,14 @@ static int write_header(struct gw_channel *ch, const struct gw_config *config, s
 static int run_save(struct gw_job *job, struct gw_error *err)
 {
 	struct gw_toolstack toolstack;
+	int64_t at;
 	struct gw_save_args args =
 		gw_outgoing_save_args(gw_container_of(job, struct gw_outgoing, job), &toolstack);
 
 	args.out = job->ch;
-	if (write_header(job->ch, &job->process->config, err) < 0 ||
+	at = gw_channel_file_offset(job->ch);
+	args.align_pages = !args.live && !args.static_only && at >= 0 && at % 8 == 0;
+	if (write_header(job->ch, &job->process->config, args.align_pages, err) < 0 ||
 	    gw_save_stream(&args, &job->report, err) < 0)
 		return -1;
 	return gw_channel_drain(job->ch, err);

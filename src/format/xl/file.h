@@ -47,6 +47,11 @@ const char *gw_xlfile_config(const struct gw_xlfile *xl, size_t *len);
  * without NUL; config NULL: none. */
 int gw_xlfile_append(struct gw_buffer *buf, uint32_t mandatory_flags, const char *config,
 		     size_t config_len, struct gw_error *err);
+/* The bytes that gw_xlfile_append() writes for a config of config_len bytes. */
+static inline size_t gw_xlfile_size(size_t config_len)
+{
+	return GW_XLFILE_HEADER_SIZE + 4 + config_len + 1;
+}
 void gw_xlfile_free(struct gw_xlfile *xl);
 
 #endif

@@ -59,15 +59,44 @@ uint64_t gw_bitmap_next_clear(const uint64_t *map, uint64_t nbits, uint64_t from
 	return next(map, nbits, from, ~UINT64_C(0));
 }
 
-uint64_t gw_bitmap_count(const uint64_t *map, uint64_t nbits)
+__attribute__((always_inline)) static inline uint64_t count_words(const uint64_t *map,
+								  uint64_t words)
 {
 	uint64_t n = 0;
 
-	for (uint64_t i = 0; i < nbits / 64; i++)
+	for (uint64_t i = 0; i < words; i++)
 		n += (uint64_t)__builtin_popcountll(map[i]);
-	if (nbits % 64)
-		n += (uint64_t)__builtin_popcountll(map[nbits / 64] &
-						    (~UINT64_C(0) >> (64 - nbits % 64)));
+	return n;
+}
+
+#if defined(__x86_64__)
+/* x86-64 without extensions has no instruction that counts bits. */
+__attribute__((target("popcnt"))) static uint64_t count_by_popcnt(const uint64_t *map,
+								  uint64_t words)
+{
+	return count_words(map, words);
+}
+
+static uint64_t count_fast(const uint64_t *map, uint64_t words)
+{
+	return __builtin_cpu_supports("popcnt") ? count_by_popcnt(map, words)
+						: count_words(map, words);
+}
+#else
+static uint64_t count_fast(const uint64_t *map, uint64_t words)
+{
+	return count_words(map, words);
+}
+#endif
+
+uint64_t gw_bitmap_count(const uint64_t *map, uint64_t nbits)
+{
+	uint64_t n = count_fast(map, nbits / 64), last;
+
+	if (nbits % 64) {
+		last = map[nbits / 64] & (~UINT64_C(0) >> (64 - nbits % 64));
+		n += count_words(&last, 1);
+	}
 	return n;
 }
 

@@ -122,8 +122,19 @@ static int populate(struct gw_domain *d, size_t n, const uint64_t *pfns, uint64_
 	return f->dirties ? soil(f->inner, n, gfns, err) : 0;
 }
 
+/* As a backend without a memory map of its own answers. */
+static int one_range(struct gw_domain *d, struct gw_pfn_range **list, size_t *n,
+		     struct gw_error *err)
+{
+	*list = calloc(1, sizeof(**list));
+	*n = 1;
+	return *list ? gw_domain_nr_pfns(d, &(*list)->count, err) : -1;
+}
+
 static int ranges(struct gw_domain *d, struct gw_pfn_range **list, size_t *n, struct gw_error *err)
 {
+	if (of(d)->one_range)
+		return one_range(of(d)->inner, list, n, err);
 	return FORWARD(d, ranges, err, list, n);
 }
 

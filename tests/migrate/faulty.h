@@ -21,6 +21,7 @@ struct faulty {
 	bool logging;		 /* log-dirty is on */
 	uint64_t unlogged;	 /* a pfn that log-dirty never reports; 0: none */
 	uint64_t types_asked;	 /* gfns whose types were asked for */
+	bool one_range;		 /* its memory map has no holes, however few pages there are */
 	bool dirties;		 /* new pages hold old contents */
 	unsigned looks;		 /* calls of info, so far */
 	unsigned ends_at; /* number of the look from which on the guest has shut down; 0: never */

@@ -57,6 +57,8 @@ static void in_place(void *opaque, const char *name)
 	}
 	if (dv->own_log && log >= 0)
 		begin_log(dv, name);
+	if (dv->own_log)
+		gw_arrival_detach(&dv->arrival);
 }
 
 static void on_progress(void *opaque, const struct gw_progress *progress)
@@ -140,7 +142,7 @@ static int say_end(struct gw_cli *cli, enum gw_process_end end, const struct gw_
 	return GW_EXIT_OK;
 }
 
-enum gw_process_end gw_domain_verb_end(struct gw_domain_verb *dv, struct gw_process *p, int *status)
+int gw_domain_verb_run(struct gw_domain_verb *dv, struct gw_process *p)
 {
 	struct gw_error err = GW_ERROR_INIT;
 	enum gw_process_end end = gw_process_run(p, &err);
@@ -148,16 +150,7 @@ enum gw_process_end gw_domain_verb_end(struct gw_domain_verb *dv, struct gw_proc
 	gw_process_free(p);
 	if (end == GW_END_NONE)
 		gw_domain_name_input(dv, &err);
-	*status = say_end(dv->cli, end, &err);
-	return end;
-}
-
-int gw_domain_verb_run(struct gw_domain_verb *dv, struct gw_process *p)
-{
-	int status;
-
-	gw_domain_verb_end(dv, p, &status);
-	return status;
+	return say_end(dv->cli, end, &err);
 }
 
 int gw_domain_fail(struct gw_cli *cli, const struct gw_error *err)

@@ -8,6 +8,7 @@
 #include <jansson.h>
 
 #include "cli/args.h"
+#include "cli/arrivals.h"
 #include "cli/background.h"
 #include "cli/turns.h"
 #include "cli/verb.h"
@@ -27,13 +28,14 @@ struct gw_domain_verb {
 	struct gw_receiver_entry receiver; /* removed with it */
 	struct gw_turns
 		turns; /* of receive --max-parallel; given back when the domain is in place */
+	struct gw_arrival_end arrival; /* of a child of receive */
 	struct gw_acceptance acceptance;
 };
 
 #define GW_DOMAIN_VERB_INIT(of)                                                                    \
 	{                                                                                          \
 		.cli = (of), .bg = GW_BACKGROUND_NONE, .receiver = GW_RECEIVER_NONE,               \
-		.turns.fd = -1                                                                     \
+		.turns.fd = -1, .arrival = GW_ARRIVAL_NONE                                         \
 	}
 
 /* The option --accept of verbs that restore images, for their tables. */
@@ -58,10 +60,7 @@ void gw_domain_verb_args(struct gw_domain_verb *dv, const char *name, bool pause
 /* Puts the name of the input before an error about what is in it, unless it begins so. */
 void gw_domain_name_input(const struct gw_domain_verb *dv, struct gw_error *err);
 
-/* Runs p until its domain has ended, prints the reason, frees p. *status: the exit status. */
-enum gw_process_end gw_domain_verb_end(struct gw_domain_verb *dv, struct gw_process *p,
-				       int *status);
-/* The same for a verb without further work; returns the exit status. */
+/* Runs p until its domain has ended, prints the reason, frees p. Returns the exit status. */
 int gw_domain_verb_run(struct gw_domain_verb *dv, struct gw_process *p);
 
 /* Sends a request to the named domain: 0 with the reply (may be NULL), or -1 with *status after

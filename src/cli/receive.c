@@ -2,9 +2,6 @@
  *
  * godwit receive: receives domains from other godwits.
  */
-#include <errno.h>
-#include <poll.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,9 +17,7 @@
 #include "cli/xl.h"
 #include "vmm/logs.h"
 
-#define ARRIVING_MAX	64 /* connections at a time on which no domain has arrived yet */
-#define PARALLEL	8  /* migrations of --keep at a time */
-#define ARRIVING_ASK_MS 100
+#define PARALLEL 8 /* migrations of --keep at a time */
 
 struct receiver {
 	struct gw_domain_verb dv;
@@ -31,9 +26,8 @@ struct receiver {
 	struct gw_admission admission;
 	bool is_passed; /* the connection is a descriptor of the caller's */
 	struct gw_address passed;
-	char *listens;		      /* its address; owned */
-	pid_t arriving[ARRIVING_MAX]; /* children of --keep whose domain is not in place yet */
-	unsigned nr_arriving;
+	char *listens; /* its address; owned */
+	struct gw_arrivals arrivals;
 };
 
 static int take_turn(void *opaque)
@@ -41,6 +35,20 @@ static int take_turn(void *opaque)
 	const struct gw_domain_verb *dv = opaque;
 
 	return gw_turns_take(&dv->turns);
+}
+
+static int claim_place(void *opaque, struct gw_error *err)
+{
+	const struct gw_domain_verb *dv = opaque;
+
+	return gw_arrival_claim(&dv->arrival, err);
+}
+
+static int is_wanted(void *opaque, struct gw_error *err)
+{
+	const struct gw_domain_verb *dv = opaque;
+
+	return gw_arrival_check(&dv->arrival, err);
 }
 
 /* For the log of the domain, or of the receiver if none arrives. */
@@ -61,17 +69,18 @@ static void forget_keys(void *opaque)
 	gw_peer_close(&r->peer);
 }
 
-/* Serves one connection: true if it brought a domain, with the exit status in *status. */
-static bool serve(struct receiver *r, struct gw_channel *ch, int *status)
+/* Serves one connection, and the domain that it brings; returns the exit status. */
+static int serve(struct receiver *r, struct gw_channel *ch)
 {
 	struct gw_error err = GW_ERROR_INIT;
 	struct gw_process_args pa;
 	struct gw_process *p;
-	enum gw_process_end end;
 
 	gw_domain_verb_args(&r->dv, gw_args_text(r->args, "name"),
 			    gw_args_flag(r->args, "paused") > 0, !r->dv.own_log, &pa);
 	pa.turn = take_turn;
+	pa.claim = claim_place;
+	pa.wanted = is_wanted;
 	pa.arrived = forget_keys;
 	pa.admission = r->admission;
 	note_peer(r, ch);
@@ -81,108 +90,125 @@ static bool serve(struct receiver *r, struct gw_channel *ch, int *status)
 		gw_channel_close(ch);
 	if (!p || gw_process_receive(p, ch, &err) < 0) {
 		gw_process_free(p);
-		*status = gw_cli_fail(r->dv.cli, &err);
-		return false;
+		return gw_cli_fail(r->dv.cli, &err);
 	}
-	end = gw_domain_verb_end(&r->dv, p, status);
-	return end != GW_END_NONE;
+	return gw_domain_verb_run(&r->dv, p);
 }
 
-/* The wait for connections is over: asked to end while none is open, it has done its work. */
-static int end_idle(struct receiver *r, const struct gw_error *err)
-{
-	return err->code == GW_CANCELLED ? GW_EXIT_OK : gw_cli_fail(r->dv.cli, err);
-}
-
-/* Waits for the one domain. Connections without a domain are ignored. */
-static int receive_one(struct receiver *r)
+/* In the child that serves it; never returns. */
+static void serve_in_child(struct receiver *r, struct gw_channel *ch)
 {
 	struct gw_error err = GW_ERROR_INIT;
-	int status = GW_EXIT_FAILED;
+	int status;
 
-	for (;;) {
-		struct gw_channel *ch = gw_listener_accept(r->dv.listener, r->dv.cli->cancel, &err);
-
-		if (!ch)
-			return end_idle(r, &err);
-		if (serve(r, ch, &status))
-			return status;
-		if (gw_cancel_is_set(r->dv.cli->cancel) || status == GW_EXIT_CANCELLED)
-			return GW_EXIT_CANCELLED;
-	}
-}
-
-/* Forgets children that ended, or whose domain is restored (those run in their own session). */
-static void forget_children(struct receiver *r)
-{
-	unsigned waiting = 0;
-
-	for (unsigned i = 0; i < r->nr_arriving; i++) {
-		pid_t pid = r->arriving[i];
-
-		if (waitpid(pid, NULL, WNOHANG) == 0 && getpgid(pid) == getpgrp())
-			r->arriving[waiting++] = pid;
-	}
-	r->nr_arriving = waiting;
-	/* Children with a restored domain that ended meanwhile. */
-	while (waitpid(-1, NULL, WNOHANG) > 0)
-		;
-}
-
-static int serve_in_child(struct receiver *r, struct gw_channel *ch, struct gw_error *err)
-{
-	int status = GW_EXIT_FAILED;
-	pid_t pid;
-
-	fflush(NULL);
-	pid = fork();
-	if (pid != 0) {
-		gw_channel_close(ch);
-		if (pid < 0)
-			return gw_fail_errno(err, "fork");
-		r->arriving[r->nr_arriving++] = pid;
-		return 0;
-	}
 	/* Closes the child's copy only: the parent goes on listening. */
 	close(gw_listener_fd(r->dv.listener));
 	r->dv.listener = NULL;
 	gw_receiver_forget(&r->dv.receiver);
-	if (gw_background_new_cancel(r->dv.cli, err) < 0)
-		_exit(gw_cli_fail(r->dv.cli, err));
+	if (gw_background_new_cancel(r->dv.cli, &err) < 0)
+		_exit(gw_cli_fail(r->dv.cli, &err));
 	gw_channel_set_cancel(ch, r->dv.cli->cancel);
-	serve(r, ch, &status);
+	status = serve(r, ch);
 	fflush(NULL);
 	_exit(status);
 }
 
-static int receive_many(struct receiver *r)
+/* A connection that cannot be served is closed; the next one may find more room. */
+static int accept_one(struct receiver *r, struct gw_error *err)
+{
+	struct gw_channel *ch = gw_listener_accept(r->dv.listener, r->dv.cli->cancel, err);
+	struct gw_error why = GW_ERROR_INIT;
+	int rc;
+
+	if (!ch)
+		return -1;
+	rc = gw_arrivals_fork(&r->arrivals, &r->dv.arrival, &why);
+	if (rc == 1)
+		serve_in_child(r, ch);
+	if (rc < 0)
+		gw_cli_fail(r->dv.cli, &why);
+	gw_channel_close(ch);
+	return 0;
+}
+
+static void stop_listening(struct receiver *r)
+{
+	gw_listener_close(r->dv.listener);
+	r->dv.listener = NULL;
+	gw_receiver_leave(&r->dv.receiver);
+}
+
+/* The domain's process does the work from now on. This one waits for it in the foreground, as if it
+ * were that process. */
+static int follow(struct receiver *r)
+{
+	int status;
+
+	stop_listening(r);
+	gw_peer_close(&r->peer);
+	gw_arrivals_grant(&r->arrivals);
+	status = gw_arrivals_follow(&r->arrivals, r->dv.own_log);
+	if (WIFEXITED(status))
+		return WEXITSTATUS(status);
+	return gw_cli_error(r->dv.cli, GW_EXIT_FAILED,
+			    "the domain's process was ended by signal %d", WTERMSIG(status));
+}
+
+/* Asked to end: what arrives is cancelled. A handover is not: its domain is waited for. */
+static int end_arrivals(struct receiver *r)
+{
+	struct gw_error err = GW_ERROR_INIT;
+
+	gw_arrivals_end(&r->arrivals);
+	while (r->arrivals.nr > 0) {
+		if (gw_arrivals_wait(&r->arrivals, -1, NULL, &err) < 0)
+			return gw_cli_fail(r->dv.cli, &err);
+		if (r->arrivals.claiming)
+			return follow(r);
+	}
+	return GW_EXIT_CANCELLED;
+}
+
+/* Serves connections until asked to end or, without --keep, until one has brought the domain. */
+static int serve_all(struct receiver *r)
 {
 	struct gw_cli *cli = r->dv.cli;
 	struct gw_error err = GW_ERROR_INIT;
 	int ready = 0;
 
-	r->dv.say_name = r->dv.own_log = true;
-	ready = gw_turns_open(&r->dv.turns,
-			      (unsigned)gw_args_number(r->args, "max-parallel", PARALLEL), &err);
-	while (ready >= 0) {
-		bool full = r->nr_arriving == ARRIVING_MAX;
-		struct gw_channel *ch;
-
-		ready = gw_cancel_wait(cli->cancel, full ? -1 : gw_listener_fd(r->dv.listener),
-				       POLLIN, ARRIVING_ASK_MS * (full ? 1 : 10), &err);
-		forget_children(r);
-		if (ready != 1)
-			continue;
-		ch = gw_listener_accept(r->dv.listener, cli->cancel, &err);
-		if (!ch || serve_in_child(r, ch, &err) < 0)
-			ready = -1;
+	while (ready >= 0 && !r->arrivals.claiming) {
+		ready = gw_arrivals_wait(&r->arrivals, gw_listener_fd(r->dv.listener), cli->cancel,
+					 &err);
+		if (ready == 1)
+			ready = accept_one(r, &err);
 	}
-	if (r->nr_arriving == 0)
-		return end_idle(r, &err);
-	/* Ends incomplete receptions; restored domains live on. */
-	for (unsigned i = 0; i < r->nr_arriving; i++)
-		kill(r->arriving[i], SIGTERM);
+	if (r->arrivals.claiming)
+		return follow(r);
+	/* Asked to end while no domain arrives, it has done its work. */
+	if (err.code == GW_CANCELLED && r->arrivals.nr == 0)
+		return GW_EXIT_OK;
+	if (err.code == GW_CANCELLED && r->arrivals.one)
+		return end_arrivals(r);
+	/* Domains that are in place live on. */
+	gw_arrivals_end(&r->arrivals);
 	return gw_cli_fail(cli, &err);
+}
+
+static int receive_many(struct receiver *r)
+{
+	struct gw_error err = GW_ERROR_INIT;
+
+	r->dv.say_name = r->dv.own_log = true;
+	if (gw_turns_open(&r->dv.turns, (unsigned)gw_args_number(r->args, "max-parallel", PARALLEL),
+			  &err) < 0)
+		return gw_cli_fail(r->dv.cli, &err);
+	return serve_all(r);
+}
+
+static int receive_one(struct receiver *r)
+{
+	r->arrivals.one = true;
+	return serve_all(r);
 }
 
 /* A background process cannot print, so messages before a domain arrives go to a log. */
@@ -241,13 +267,13 @@ static int take_passed(struct receiver *r, const struct gw_args *args, struct gw
 static int receive_passed(struct receiver *r)
 {
 	struct gw_error err = GW_ERROR_INIT;
-	int status = GW_EXIT_FAILED;
+	int status;
 	struct gw_channel *ch = gw_passed_channel(&r->passed, gw_args_positional(r->args, 0), &err);
 
 	if (!ch)
 		return gw_cli_fail(r->dv.cli, &err);
 	gw_channel_set_cancel(ch, r->dv.cli->cancel);
-	serve(r, ch, &status);
+	status = serve(r, ch);
 	free(r->dv.peer);
 	return status;
 }
@@ -300,9 +326,10 @@ const struct gw_verb gw_verb_receive = {
 	.summary = "receive a domain from \"godwit migrate\"",
 	.description =
 		"Receives one domain at ADDRESS. It prints the address it listens at (tcp:127.0.0.1:0 "
-		"takes any free port), and becomes the process of the domain: console output goes to "
-		"standard output, and the command ends when the domain does. With --keep it goes on "
-		"listening; each domain gets its own process in the background, and its name is printed. A receiver ends with SIGINT, "
+		"takes any free port). Several may begin to arrive; the first that is complete is received, and the "
+		"others are refused with that reason. Console output goes to "
+		"standard output then, and the command ends when the domain does, with its status. With --keep it goes on "
+		"listening. Each domain gets a process of its own, with --keep or --detach in the background; --keep prints its name. A receiver ends with SIGINT, "
 		"SIGTERM or SIGHUP: with status 0 if no domain is arriving, else with 4 after the arrivals are cancelled. Domains "
 		"that have arrived live on.\n\n"
 		"A domain that cannot run here (CPU features, memory, guest type, a name already in use) "
@@ -324,7 +351,7 @@ const struct gw_verb gw_verb_receive = {
 			{"max-parallel", 0, GW_KIND_NUMBER, "N",
 			 "with --keep: receive at most N domains at a time, 8 unless given; the others wait for "
 			 "their turn, and their senders say so",
-			 .min = 1, .max = ARRIVING_MAX},
+			 .min = 1, .max = GW_ARRIVALS_MAX},
 			{"detach", 'd', GW_KIND_FLAG,
 			 .help = "go to the background after the address is printed"},
 			{"end", 0, GW_KIND_FLAG,

@@ -95,6 +95,9 @@ struct gw_receiver {
 	 * run here (gw_control_restored()). May be NULL.
 	 */
 	int (*complete)(void *opaque, struct gw_error *err);
+	/* This side was cancelled: 0, or -1 with the reason, which goes to the sender. May be
+	 * NULL. */
+	int (*wanted)(void *opaque, struct gw_error *err);
 	/* YOURS has arrived. Records it durably before MINE is sent. */
 	int (*mine)(void *opaque, struct gw_error *err);
 	/* RELEASE has arrived. Lets the domain run. */

@@ -217,6 +217,16 @@ static int complete(struct receiver *r, struct gw_report *report, struct gw_erro
 	return 0;
 }
 
+/* Who cancelled it may have had a reason that the sender should know. */
+static void find_reason(const struct receiver *r, struct gw_error *err)
+{
+	struct gw_error why = GW_ERROR_INIT;
+
+	if (err->code == GW_CANCELLED && !r->frames.peer_aborted && r->owner->wanted &&
+	    r->owner->wanted(r->owner->opaque, &why) < 0)
+		*err = why;
+}
+
 /* Splits the time since SWITCHOVER into the device state and the rest. */
 static void measure(struct receiver *r, const struct gw_report *report)
 {
@@ -323,6 +333,7 @@ int gw_migrate_receive(struct gw_channel *ch, const struct gw_receiver *receiver
 	if (rc < 0) {
 		if (r.mine_sent)
 			*outcome = GW_OUTCOME_UNKNOWN;
+		find_reason(&r, err);
 		if (may_abort(&r))
 			gw_frames_abort(&r.frames, err, true);
 	}

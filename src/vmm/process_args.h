@@ -25,6 +25,12 @@ struct gw_process_args {
 	int silence_ms;			 /* receive: the sender's longest silence; 0: 30 s */
 	/* receive: 1 once this process may receive its domain, 0: later. NULL: at once. */
 	int (*turn)(void *opaque);
+	/* receive: the sender hands the domain over: may this process have it? 0, or -1 with
+	 * GW_REFUSED. It runs here after that. NULL: yes. */
+	int (*claim)(void *opaque, struct gw_error *err);
+	/* receive: 0, or -1 with the reason for which this process was cancelled, which goes to its
+	 * sender. NULL: there is none. */
+	int (*wanted)(void *opaque, struct gw_error *err);
 	/* receive: the domain has arrived, and its connection is closed: what admission borrowed
 	 * can go. NULL is fine. */
 	void (*arrived)(void *opaque);

@@ -171,11 +171,29 @@ static int complete_domain(void *opaque, struct gw_error *err)
 	return gw_control_restored(r->in.job.process->domain->control, err);
 }
 
+/* May this process have the domain? */
+static int claim_place(struct receive_job *r, struct gw_error *err)
+{
+	const struct gw_process_args *args = &r->in.job.process->args;
+
+	return args->claim ? args->claim(args->opaque, err) : 0;
+}
+
+static int is_wanted(void *opaque, struct gw_error *err)
+{
+	const struct receive_job *r = opaque;
+	const struct gw_process_args *args = &r->in.job.process->args;
+
+	return args->wanted ? args->wanted(args->opaque, err) : 0;
+}
+
 /* From now on the copy here may be the only one. */
 static int mark_undecided(void *opaque, struct gw_error *err)
 {
 	struct receive_job *r = opaque;
 
+	if (claim_place(r, err) < 0)
+		return -1;
 	atomic_store(&r->in.job.process->phase, GW_PHASE_UNDECIDED);
 	return 0;
 }
@@ -215,7 +233,7 @@ static int receive_image(struct receive_job *r, struct gw_error *err)
 {
 	gw_channel_set_silence(r->in.job.ch, IMAGE_SILENCE_MS);
 	if (gw_incoming_create_domain(&r->in, err) < 0 || gw_incoming_restore(&r->in, err) < 0 ||
-	    gw_process_start_domain(r->in.job.process, err) < 0)
+	    claim_place(r, err) < 0 || gw_process_start_domain(r->in.job.process, err) < 0)
 		return -1;
 	r->outcome = GW_OUTCOME_MOVED;
 	return 0;
@@ -239,6 +257,7 @@ static int receive_migration(struct receive_job *r, struct gw_error *err)
 		.expected_pages = expected_pages,
 		.header = gw_incoming_check_header,
 		.complete = complete_domain,
+		.wanted = is_wanted,
 		.mine = mark_undecided,
 		.run = start_domain,
 		.toolstack = &toolstack,
@@ -254,12 +273,20 @@ static int receive_migration(struct receive_job *r, struct gw_error *err)
 static int run_receive(struct gw_job *job, struct gw_error *err)
 {
 	struct receive_job *r = of_job(job);
+	struct gw_error why = GW_ERROR_INIT;
 	bool image = false;
 
 	gw_channel_set_cancel(job->ch, gw_job_cancel_token(job));
-	if (gw_admit(&job->process->args.admission, &job->ch, err) < 0 ||
-	    find_image(job->ch, &image, err) < 0)
+	if (gw_admit(&job->process->args.admission, &job->ch, err) < 0)
 		return -1;
+	if (find_image(job->ch, &image, err) < 0) {
+		/* It may be a godwit that has said nothing yet. */
+		if (is_wanted(r, &why) == 0)
+			return -1;
+		gw_migrate_turn_away(job->ch, &why);
+		*err = why;
+		return -1;
+	}
 	if (!image)
 		return receive_migration(r, err);
 	if (!job->process->args.admission.images)

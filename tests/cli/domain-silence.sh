@@ -72,13 +72,13 @@ started+=($receiver)
 until_true 5 test -S in
 "$GODWIT" migrate --silence 2 --bandwidth 1M tpvh unix:$tmp/in 2>err &
 migration=$!
-until_true 5 is_state tpvh migrating
-sleep 0.5
-kill -STOP $receiver
+until_true 5 is_state tpvh--incoming receiving
+arrival=$("$GODWIT" list | sed -n "s/^tpvh--incoming *\([0-9]*\) .*/\1/p")
+kill -STOP $receiver $arrival
 began=$SECONDS
 wait $migration
 [ $? -eq 3 ] || fail "a migration to a stopped process succeeded"
 [ $((SECONDS - began)) -le 20 ] || fail "it took $((SECONDS - began)) s"
 err_has "runs on here"
 assert_state tpvh running
-kill -KILL $receiver
+kill -KILL $receiver $arrival

@@ -161,7 +161,8 @@ run_expect 2 "$GODWIT" migrate --tls-psk short.psk tpvh tls:127.0.0.1:1
 err_has "line 1 of the pre-shared keys is no USER:HEXKEY with a key of 16 to 64 bytes"
 assert_state tpvh running
 
-# The process of a domain that has arrived has no key any more; a receiver that listens on has.
+# The process of a domain that has arrived has no key any more, nor has the command that waits for it; a receiver that
+# listens on has.
 cat >find.py <<'PY'
 import re, sys
 needle = bytes.fromhex(sys.argv[2])
@@ -193,6 +194,6 @@ run_expect 0 "$GODWIT" migrate --tls-psk secret.psk tpvh "$address"
 until_true 5 is_state tpvh running
 has_no_key()
 {
-	! has_key "$receiver"
+	! has_key "$receiver" && ! has_key "$(domain_ids)"
 }
 until_true 1 has_no_key

@@ -11,10 +11,14 @@
 typedef int gw_setting(void *opaque, const char *key, const char *value, const char *path,
 		       struct gw_error *err);
 
+/* The most bytes of a file of settings. */
+#define GW_SETTINGS_MAX (64u << 10)
+
 /*
  * Calls setting for each line of the file that the environment variable names, which then must
- * exist, or else of the file at path, which need not. A line that is no setting fails with
- * GW_USAGE; the error of a line names file and line. Returns 0 or -1.
+ * exist, or else of the file at path, which need not. It has to be a regular file or /dev/null. A
+ * line that is no setting fails with GW_USAGE; the error of a line names file and line. Returns 0
+ * or -1.
  */
 int gw_settings_read(const char *variable, const char *path, gw_setting *setting, void *opaque,
 		     struct gw_error *err);

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/safe_path.h"
 #include "base/util.h"
 #include "channel/unfinished.h"
 
@@ -24,7 +25,8 @@
 struct gw_file {
 	struct gw_fd f;
 	struct gw_unfinished unfinished; /* fd is -1 if the file is written directly */
-	char *fifo;			 /* path of a FIFO that is not open yet */
+	struct gw_safe_path at;		 /* its path */
+	bool waits;			 /* at is a FIFO that is not open yet */
 };
 
 static struct gw_file *of(struct gw_channel *ch)
@@ -38,8 +40,9 @@ static int open_fifo(struct gw_file *file, struct gw_error *err)
 	const struct gw_channel *ch = &file->f.ch;
 	uint64_t began = gw_clock_ms();
 
-	while (file->fifo) {
-		int fd = open(file->fifo, O_WRONLY | O_NONBLOCK | O_CLOEXEC);
+	while (file->waits) {
+		struct gw_error why = GW_ERROR_INIT;
+		int fd = gw_safe_path_open(&file->at, ch->name, O_WRONLY | O_NONBLOCK, 0, &why);
 
 		if (fd >= 0) {
 			fcntl(fd, F_SETFL, O_WRONLY);
@@ -47,9 +50,9 @@ static int open_fifo(struct gw_file *file, struct gw_error *err)
 				close(fd);
 				return -1;
 			}
-			free(GW_STEAL(file->fifo));
+			file->waits = false;
 		} else if (errno != ENXIO && errno != EINTR) {
-			return gw_fail_errno(err, "opening %s", ch->name);
+			return gw_fail_as(err, &why);
 		} else if (ch->silence_ms && gw_clock_ms() - began >= (uint64_t)ch->silence_ms) {
 			return gw_channel_fail_silent(ch, GW_WRITING, err);
 		} else if (gw_cancel_wait(ch->cancel, -1, 0, FIFO_ASK_MS, err) < 0) {
@@ -92,7 +95,7 @@ static void file_close(struct gw_channel *ch)
 
 	/* The name goes before the lock. */
 	gw_unfinished_close(&file->unfinished);
-	free(file->fifo);
+	gw_safe_path_close(&file->at);
 	gw_fd_close(ch);
 }
 
@@ -106,25 +109,16 @@ static const struct gw_channel_ops file_ops = {
 	.splice_fd = gw_fd_splice_fd,
 };
 
-/* A symbolic link stays: the file to which it points is replaced. */
-static int open_place(struct gw_file *file, bool exists, struct gw_error *err)
+static int create_regular(struct gw_file *file, struct gw_error *err)
 {
 	const char *path = file->f.ch.name;
-	GW_FREE_ON_EXIT char *real = exists ? realpath(path, NULL) : strdup(path);
 
-	if (!real)
-		return gw_fail_errno(err, "%s", path);
-	if (exists && faccessat(AT_FDCWD, real, W_OK, AT_EACCESS) < 0)
+	if (file->at.exists && faccessat(file->at.dir, file->at.name, W_OK, AT_EACCESS) < 0)
 		return gw_fail_errno(err, "replacing %s", path);
-	return gw_place_open(&file->unfinished.place, real, err);
-}
-
-static int create_regular(struct gw_file *file, bool exists, struct gw_error *err)
-{
-	if (open_place(file, exists, err))
+	if (gw_place_open(&file->unfinished.place, &file->at, path, err) < 0)
 		return -1;
 
-	int fd = gw_unfinished_create(&file->unfinished, file->f.ch.name, err);
+	int fd = gw_unfinished_create(&file->unfinished, path, err);
 
 	if (fd < 0)
 		return -1;
@@ -134,36 +128,58 @@ static int create_regular(struct gw_file *file, bool exists, struct gw_error *er
 	return -1;
 }
 
-static int create_direct(struct gw_file *file, const struct stat *st, struct gw_error *err)
+static int create_direct(struct gw_file *file, struct gw_error *err)
 {
 	const char *path = file->f.ch.name;
 
-	if (S_ISFIFO(st->st_mode)) {
-		file->fifo = strdup(path);
-		return file->fifo ? 0 : gw_fail_errno(err, "%s", path);
+	if (S_ISFIFO(file->at.st.st_mode)) {
+		file->waits = true;
+		return 0;
 	}
 
-	int fd = open(path, O_WRONLY | O_CLOEXEC | O_NOCTTY);
+	int fd = gw_safe_path_open(&file->at, path, O_WRONLY | O_TRUNC, 0, err);
 
 	if (fd < 0)
-		return gw_fail_errno(err, "opening %s for writing", path);
+		return -1;
 	if (gw_fd_attach(&file->f, fd, true, err) == 0)
 		return 0;
 	close(fd);
 	return -1;
 }
 
+/* A link of /proc to an open file: the file has a name, too, if it was not removed. */
+static void find_name(struct gw_file *file)
+{
+	char target[PATH_MAX];
+	ssize_t n = readlinkat(file->at.dir, file->at.name, target, sizeof(target) - 1);
+	struct gw_safe_path named;
+
+	target[GW_MAX(n, (ssize_t)0)] = '\0';
+	if (gw_safe_path_walk(&named, target, GW_SAFE_STAY, NULL) == 0 && named.exists &&
+	    named.st.st_dev == file->at.st.st_dev && named.st.st_ino == file->at.st.st_ino) {
+		gw_safe_path_close(&file->at);
+		file->at = named;
+	} else {
+		gw_safe_path_close(&named);
+	}
+}
+
+/* A symbolic link stays: the file to which it points is replaced. */
 static int create(struct gw_file *file, struct gw_error *err)
 {
 	const char *path = file->f.ch.name;
-	struct stat st;
 
-	if (stat(path, &st) == 0)
-		return S_ISREG(st.st_mode) ? create_regular(file, true, err)
-					   : create_direct(file, &st, err);
-	if (errno != ENOENT)
-		return gw_fail_errno(err, "creating %s", path);
-	return create_regular(file, false, err);
+	if (!*path || path[strlen(path) - 1] == '/')
+		return gw_fail(err, GW_USAGE, "\"%s\" names no file", path);
+	if (gw_safe_path_walk(&file->at, path, GW_SAFE_FOLLOW, err) < 0)
+		return -1;
+	if (file->at.is_magic && S_ISREG(file->at.st.st_mode))
+		find_name(file);
+	if (gw_safe_path_check(&file->at, path, GW_SAFE_DATA, err) < 0)
+		return -1;
+	if (!file->at.exists || (S_ISREG(file->at.st.st_mode) && !file->at.is_magic))
+		return create_regular(file, err);
+	return create_direct(file, err);
 }
 
 struct gw_channel *gw_channel_create(const char *path, struct gw_error *err)
@@ -178,6 +194,7 @@ struct gw_channel *gw_channel_create(const char *path, struct gw_error *err)
 		return NULL;
 	}
 	file->unfinished = (struct gw_unfinished){.place.dir = -1, .fd = -1};
+	file->at = (struct gw_safe_path)GW_SAFE_PATH_NONE;
 	if (gw_fd_init(&file->f, &file_ops, path, err)) {
 		free(file);
 		return NULL;

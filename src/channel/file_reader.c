@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/safe_path.h"
 #include "base/util.h"
 
 /* Twice the bytes between the contents of 1024 pages and those of the next 1024. */
@@ -175,11 +176,9 @@ struct gw_channel *gw_channel_open(const char *path, struct gw_error *err)
 		return gw_channel_from_fd(STDIN_FILENO, false, "standard input", err);
 	/* O_NONBLOCK: the open of a FIFO without a writer would block, and a token cannot interrupt
 	 * it. */
-	fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
-	if (fd < 0) {
-		gw_fail_errno(err, "opening %s", path);
+	fd = gw_safe_open(path, O_RDONLY | O_NONBLOCK, 0, GW_SAFE_DATA, err);
+	if (fd < 0)
 		return NULL;
-	}
 	fcntl(fd, F_SETFL, O_RDONLY);
 	ch = over(fd, path, err);
 	if (!ch)

@@ -148,7 +148,29 @@ static void lock(const struct gw_listener *l)
 		usleep(5000);
 }
 
-static int listen_unix(struct gw_listener *l, const struct gw_address *address, const char *text,
+/* Finds the folder of the path; in a shared one the socket is reached through it alone. */
+static int find_place(struct gw_listener *l, struct sockaddr_un *path, struct gw_error *err)
+{
+	const char *text = path->sun_path;
+	struct gw_safe_path at;
+	int rc = text[strlen(text) - 1] == '/'
+			 ? gw_fail(err, GW_USAGE, "\"%s\" names no file", text)
+			 : 0;
+
+	if (rc < 0)
+		return -1;
+	rc = gw_safe_path_walk(&at, text, GW_SAFE_STAY, err);
+	if (rc == 0)
+		rc = gw_safe_path_check(&at, text, GW_SAFE_DATA, err);
+	if (rc == 0)
+		rc = gw_place_open(&l->place, &at, text, err);
+	if (rc == 0 && at.shared)
+		rc = gw_socket_path(path, l->place.dir, l->place.name, err);
+	gw_safe_path_close(&at);
+	return rc;
+}
+
+static int listen_unix(struct gw_listener *l, struct gw_address *address, const char *text,
 		       struct gw_error *err)
 {
 	struct stat st;
@@ -157,7 +179,7 @@ static int listen_unix(struct gw_listener *l, const struct gw_address *address, 
 	l->address = strdup(text);
 	if (!l->address)
 		return gw_fail_errno(err, "an address");
-	if (gw_place_open(&l->place, address->path.sun_path, err) || new_socket(l, AF_UNIX, err))
+	if (find_place(l, &address->path, err) || new_socket(l, AF_UNIX, err))
 		return -1;
 	/* bind() creates the file with the socket's mode, so it is never wider. */
 	if (fchmod(l->fd, 0600) < 0)

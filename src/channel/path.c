@@ -10,27 +10,20 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "base/util.h"
-
-int gw_place_open(struct gw_place *place, const char *path, struct gw_error *err)
+int gw_place_open(struct gw_place *place, const struct gw_safe_path *at, const char *path,
+		  struct gw_error *err)
 {
-	const char *slash = strrchr(path, '/');
-	const char *last = slash ? slash + 1 : path;
-	GW_FREE_ON_EXIT char *dir = slash ? strndup(path, (size_t)(last - path)) : strdup(".");
-	GW_FREE_ON_EXIT char *name = strdup(last);
-
 	*place = (struct gw_place){.dir = -1};
-	if (!dir || !name)
-		return gw_fail_errno(err, "%s", path);
-	if (!*last)
-		return gw_fail(err, GW_USAGE, "\"%s\" names no file", path);
-	place->dir = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	place->dir = openat(at->dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (place->dir < 0 && errno == EACCES)
-		place->dir = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
+		place->dir = fcntl(at->dir, F_DUPFD_CLOEXEC, 0);
 	if (place->dir < 0)
 		return gw_fail_errno(err, "the folder of %s", path);
-	place->name = GW_STEAL(name);
-	return 0;
+	place->name = strdup(at->name);
+	if (place->name)
+		return 0;
+	gw_place_close(place);
+	return gw_fail_errno(err, "%s", path);
 }
 
 void gw_place_sync(const struct gw_place *place)

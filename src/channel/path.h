@@ -8,13 +8,17 @@
 
 #include <godwit/error.h>
 
+#include "base/safe_path.h"
+
 struct gw_place {
 	int dir;    /* descriptor of the folder, or -1 */
 	char *name; /* the name in it; owned */
 };
 
-/* Opens the folder of path. Returns 0, or -1 with err; nothing is then open. */
-int gw_place_open(struct gw_place *place, const char *path, struct gw_error *err);
+/* Opens the folder of a path that was walked to; path is for messages. Returns 0, or -1 with err;
+ * nothing is then open. */
+int gw_place_open(struct gw_place *place, const struct gw_safe_path *at, const char *path,
+		  struct gw_error *err);
 /* Syncs the folder, so that its names are durable, where the file system allows it. */
 void gw_place_sync(const struct gw_place *place);
 /* Closes the folder and frees the name. */

@@ -16,8 +16,10 @@
 
 #include <godwit/channel.h>
 
+#include "base/safe_path.h"
 #include "base/util.h"
 #include "channel/address.h"
+#include "channel/local.h"
 #include "channel/pair.h"
 #include "channel/resolve.h"
 
@@ -135,6 +137,40 @@ static int connect_tcp(const struct gw_address *address, const struct gw_cancel 
 	return fd;
 }
 
+/* The owner of a socket in a shared folder is judged twice: its file may be another by now. */
+static int connect_unix(const struct gw_address *address, const struct gw_cancel *cancel,
+			struct gw_error *err)
+{
+	const char *text = address->path.sun_path;
+	struct sockaddr_un path = address->path;
+	struct gw_safe_path at;
+	int fd = -1;
+	uid_t uid;
+	int rc = gw_safe_path_walk(&at, text, GW_SAFE_FOLLOW, err);
+
+	if (rc == 0)
+		rc = gw_safe_path_check(&at, text, GW_SAFE_DATA, err);
+	if (rc == 0 && at.shared)
+		rc = gw_socket_path(&path, at.dir, at.name, err);
+	if (rc == 0)
+		fd = connect_one((const struct sockaddr *)&path, sizeof(path), cancel, err);
+	if (fd >= 0 && at.shared && (!gw_peer_uid(fd, &uid) || !gw_safe_owner(uid))) {
+		close(fd);
+		fd = gw_fail(err, GW_REFUSED, "the socket belongs to another user");
+	}
+	gw_safe_path_close(&at);
+	return fd;
+}
+
+int gw_socket_path(struct sockaddr_un *path, int dir, const char *name, struct gw_error *err)
+{
+	*path = (struct sockaddr_un){.sun_family = AF_UNIX};
+	if (snprintf(path->sun_path, sizeof(path->sun_path), "/proc/self/fd/%d/%s", dir, name) <
+	    (int)sizeof(path->sun_path))
+		return 0;
+	return gw_fail(err, GW_USAGE, "the name \"%s\" is too long for a socket's address", name);
+}
+
 static int connect_address(const struct gw_address *address, const struct gw_cancel *cancel,
 			   struct gw_error *err)
 {
@@ -143,8 +179,7 @@ static int connect_address(const struct gw_address *address, const struct gw_can
 	case GW_ADDRESS_TLS:
 		return connect_tcp(address, cancel, err);
 	case GW_ADDRESS_UNIX:
-		return connect_one((const struct sockaddr *)&address->path, sizeof(address->path),
-				   cancel, err);
+		return connect_unix(address, cancel, err);
 	default:
 		return gw_fail(err, GW_USAGE, "a descriptor is not connected to");
 	}

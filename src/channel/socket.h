@@ -7,6 +7,7 @@
 
 #include <stddef.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 
 #include <godwit/channel.h>
 
@@ -15,6 +16,9 @@ void gw_socket_tune(int fd, int family);
 
 /* Formats a TCP address as text, such as "tcp:127.0.0.1:7000" or "tcp:[::1]:7000". */
 void gw_socket_name(char *text, size_t size, const struct sockaddr *addr, socklen_t len);
+
+/* The address of a socket in an open folder. 0 or -1. */
+int gw_socket_path(struct sockaddr_un *path, int dir, const char *name, struct gw_error *err);
 
 /*
  * As gw_channel_connect() and gw_listener_open(), and an address tls:HOST:PORT works, too. Its

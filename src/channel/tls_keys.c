@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/safe_path.h"
 #include "base/util.h"
 
 #define FILE_MAX_SIZE (1u << 20)
@@ -64,13 +65,11 @@ static char *read_all(int fd, const char *path, struct gw_error *err)
 
 char *gw_tls_read_file(const char *path, bool secret, struct gw_error *err)
 {
-	int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
+	int fd = gw_safe_open(path, O_RDONLY | O_NONBLOCK, 0, GW_SAFE_PRIVATE, err);
 	char *text = NULL;
 
-	if (fd < 0) {
-		gw_fail_errno(err, "opening %s", path);
+	if (fd < 0)
 		return NULL;
-	}
 	if (check_file(fd, path, secret, err) == 0)
 		text = read_all(fd, path, err);
 	close(fd);

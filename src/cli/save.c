@@ -6,9 +6,9 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/safe_path.h"
 #include "cli/domain.h"
 #include "cli/save_options.h"
 #include "cli/xl.h"
@@ -16,16 +16,19 @@
 #define FIFO_ASK_MS 20
 
 /* A FIFO's descriptor can be passed on only when it has a reader; no event reports that. */
-static struct gw_channel *open_fifo(struct gw_cli *cli, const char *path, struct gw_error *err)
+static struct gw_channel *open_fifo(struct gw_cli *cli, const struct gw_safe_path *at,
+				    const char *path, struct gw_error *err)
 {
+	struct gw_error why = GW_ERROR_INIT;
 	struct gw_channel *ch;
 	int fd;
 
-	while ((fd = open(path, O_WRONLY | O_NONBLOCK | O_CLOEXEC)) < 0) {
+	while ((fd = gw_safe_path_open(at, path, O_WRONLY | O_NONBLOCK, 0, &why)) < 0) {
 		if (errno != ENXIO && errno != EINTR) {
-			gw_fail_errno(err, "%s", path);
+			gw_fail_as(err, &why);
 			return NULL;
 		}
+		gw_error_clear(&why);
 		if (gw_cancel_wait(cli->cancel, -1, 0, FIFO_ASK_MS, err) < 0)
 			return NULL;
 	}
@@ -37,11 +40,18 @@ static struct gw_channel *open_fifo(struct gw_cli *cli, const char *path, struct
 
 static struct gw_channel *create(struct gw_cli *cli, const char *path, struct gw_error *err)
 {
-	struct stat st;
+	struct gw_safe_path at = GW_SAFE_PATH_NONE;
+	struct gw_channel *ch = NULL;
 
-	if (strcmp(path, "-") != 0 && stat(path, &st) == 0 && S_ISFIFO(st.st_mode))
-		return open_fifo(cli, path, err);
-	return gw_channel_create(path, err);
+	if (strcmp(path, "-") != 0 && gw_safe_path_walk(&at, path, GW_SAFE_FOLLOW, NULL) == 0 &&
+	    at.exists && S_ISFIFO(at.st.st_mode)) {
+		if (gw_safe_path_check(&at, path, GW_SAFE_DATA, err) == 0)
+			ch = open_fifo(cli, &at, path, err);
+	} else {
+		ch = gw_channel_create(path, err);
+	}
+	gw_safe_path_close(&at);
+	return ch;
 }
 
 /* The image is complete: it gets its name, and only then the domain may end. */

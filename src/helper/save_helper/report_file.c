@@ -10,6 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/safe_path.h"
 #include "base/util.h"
 
 static char *line_of(const char *operation, uint32_t domid, const struct gw_report *report,
@@ -34,11 +35,15 @@ static char *line_of(const char *operation, uint32_t domid, const struct gw_repo
 /* One write, so that the lines of two helpers do not mix. */
 static int append(const char *path, char *line, struct gw_error *err)
 {
-	GW_CLOSE_ON_EXIT int fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
+	struct gw_error why = GW_ERROR_INIT;
+	GW_CLOSE_ON_EXIT int fd = gw_safe_open(path, O_WRONLY | O_APPEND | O_CREAT | O_NONBLOCK,
+					       0600, GW_SAFE_PRIVATE, &why);
 	size_t len = strlen(line);
 
+	if (fd < 0)
+		return gw_fail(err, why.code, "the report file %s", why.text);
 	line[len] = '\n';
-	if (fd < 0 || write(fd, line, len + 1) != (ssize_t)len + 1)
+	if (write(fd, line, len + 1) != (ssize_t)len + 1)
 		return gw_fail_errno(err, "the report file %s", path);
 	return 0;
 }

@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "cli/domain.h"
+#include "cli/json.h"
 #include "cli/xl.h"
 
 #define ASK_AGAIN_US 20000
@@ -83,8 +84,7 @@ static int run(struct gw_cli *cli, const struct gw_args *args)
 	else if (gw_args_flag(args, "json")) {
 		json_t *result = json_pack("{s:s, s:s}", "domain", domain, "cancelled", operation);
 
-		json_dumpf(result, stdout, JSON_COMPACT | JSON_PRESERVE_ORDER);
-		printf("\n");
+		gw_json_print(result, JSON_COMPACT | JSON_PRESERVE_ORDER, stdout);
 		json_decref(result);
 	}
 	gw_client_close(&client);

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "cli/json.h"
 #include "cli/title.h"
 #include "migrate/progress_json.h"
 #include "vmm/config.h"
@@ -39,6 +40,7 @@ static void in_place(void *opaque, const char *name)
 	gw_listener_close(dv->listener);
 	dv->listener = NULL;
 	gw_receiver_leave(&dv->receiver);
+	gw_output_peer(&dv->cli->out, NULL);
 	gw_turns_close(&dv->turns);
 	gw_title_set("domain", name);
 	if (dv->own_log && gw_runtime_open(&rt, NULL) == 0) {
@@ -258,7 +260,7 @@ int gw_domain_write_report(const char *path, const json_t *report, struct gw_err
 
 	if (!path)
 		return 0;
-	text = json_dumps(report, JSON_INDENT(2) | JSON_PRESERVE_ORDER);
+	text = gw_json_dumps(report, JSON_INDENT(2) | JSON_PRESERVE_ORDER);
 	ch = text ? gw_channel_create(path, err) : NULL;
 	if (ch) {
 		ret = gw_channel_write(ch, text, strlen(text), err);

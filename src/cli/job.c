@@ -7,6 +7,7 @@
 
 #include "base/estimate.h"
 #include "cli/domain.h"
+#include "cli/json.h"
 #include "cli/xl.h"
 #include "migrate/progress_json.h"
 
@@ -56,8 +57,7 @@ static int run(struct gw_cli *cli, const struct gw_args *args)
 	if (!json_is_object(job))
 		status = GW_EXIT_BAD;
 	if (gw_args_flag(args, "json")) {
-		json_dumpf(job, stdout, JSON_INDENT(2) | JSON_PRESERVE_ORDER | JSON_ENCODE_ANY);
-		printf("\n");
+		gw_json_print(job, JSON_INDENT(2) | JSON_PRESERVE_ORDER | JSON_ENCODE_ANY, stdout);
 	} else if (status == GW_EXIT_OK) {
 		print_job(domain, job);
 	} else {

@@ -6,23 +6,11 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/buffer.h"
-
-/* The length of the UTF-8 character at text; 0 if it is invalid. jansson validates it.
- */
-static size_t character(const char *text, size_t len)
-{
-	for (size_t n = 1; n <= 4 && n <= len; n++) {
-		json_t *one = json_stringn(text, n);
-
-		json_decref(one);
-		if (one)
-			return n;
-	}
-	return 0;
-}
+#include "base/visible.h"
 
 static json_t *repaired(const char *text, size_t len)
 {
@@ -30,7 +18,8 @@ static json_t *repaired(const char *text, size_t len)
 	json_t *value;
 
 	for (size_t i = 0; i < len;) {
-		size_t n = character(text + i, len - i);
+		uint32_t code;
+		size_t n = gw_utf8_decode(text + i, len - i, &code);
 
 		if (gw_buffer_append(&buf, n ? text + i : "\xef\xbf\xbd", n ? n : 3, NULL) < 0)
 			break;
@@ -59,11 +48,31 @@ static void next(struct gw_json_writer *w)
 	w->any = true;
 }
 
+char *gw_json_dumps(const json_t *value, size_t flags)
+{
+	char *text = value ? json_dumps(value, flags) : NULL;
+	char *visible = text ? gw_visible_json(text) : NULL;
+
+	free(text);
+	return visible;
+}
+
+void gw_json_print(const json_t *value, size_t flags, FILE *to)
+{
+	char *text = gw_json_dumps(value, flags);
+
+	/* In one call: standard error has no buffer, and other processes may write to it. */
+	fprintf(to, "%s\n", text ? text : "null");
+	free(text);
+}
+
 static void dump(json_t *value)
 {
+	char *text = gw_json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY);
+
 	/* Without memory the value is missing, and that is an error. */
-	if (!value || json_dumpf(value, stdout, JSON_COMPACT | JSON_ENCODE_ANY) < 0)
-		fputs("null", stdout);
+	fputs(text ? text : "null", stdout);
+	free(text);
 	json_decref(value);
 }
 

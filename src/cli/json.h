@@ -10,12 +10,19 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include <jansson.h>
 
 /* A text of any bytes: each invalid one becomes U+FFFD. */
 json_t *gw_json_text(const char *text, size_t len);
 json_t *gw_json_hex(uint64_t value);
+
+/* As json_dumps(), but characters that a terminal would not simply show are escaped. The caller
+ * frees it; NULL without memory or value. */
+char *gw_json_dumps(const json_t *value, size_t flags);
+/* Prints that and a newline; "null" if there is none. */
+void gw_json_print(const json_t *value, size_t flags, FILE *to);
 
 /* A zeroed struct is ready to use. */
 struct gw_json_writer {

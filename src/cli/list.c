@@ -8,8 +8,10 @@
 #include <string.h>
 
 #include "base/util.h"
+#include "base/visible.h"
 #include "cli/connect.h"
 #include "cli/domain.h"
+#include "cli/json.h"
 #include "cli/xl.h"
 #include "vmm/config.h"
 #include "vmm/logs.h"
@@ -121,13 +123,19 @@ static void put_receiver(const json_t *info, struct row *row)
 }
 
 /* Each column is as wide as its widest cell: a long name moves all lines, not its own. */
-static void print_rows(const struct row *rows, size_t n)
+static void print_rows(struct row *rows, size_t n)
 {
 	int widths[COLUMNS] = {0};
+	char shown[sizeof(rows->cells[0])];
 
-	for (size_t i = 0; i < n; i++)
-		for (int c = 0; c < COLUMNS; c++)
+	for (size_t i = 0; i < n; i++) {
+		for (int c = 0; c < COLUMNS; c++) {
+			/* What a domain's process says of itself. */
+			strcpy(rows[i].cells[c],
+			       gw_visible(shown, sizeof(shown), rows[i].cells[c]));
 			widths[c] = GW_MAX(widths[c], (int)strlen(rows[i].cells[c]));
+		}
+	}
 	for (size_t i = 0; i < n; i++)
 		printf("%-*s  %*s  %*s  %*s  %s\n", widths[NAME], rows[i].cells[NAME], widths[ID],
 		       rows[i].cells[ID], widths[MEMORY], rows[i].cells[MEMORY], widths[UPTIME],
@@ -164,9 +172,11 @@ static void add_receivers(struct gw_runtime *rt, json_t *all)
 
 	gw_receivers_list(rt, &list, &n, NULL);
 	for (size_t i = 0; i < n; i++)
-		json_array_append_new(all, json_pack("{s:s, s:I, s:s, s:s}", "kind", "receiver",
-						     "id", (json_int_t)list[i].pid, "address",
-						     list[i].address, "state", "listening"));
+		json_array_append_new(
+			all, json_pack("{s:s, s:I, s:o, s:s}", "kind", "receiver", "id",
+				       (json_int_t)list[i].pid, "address",
+				       gw_json_text(list[i].address, strlen(list[i].address)),
+				       "state", "listening"));
 	free(list);
 }
 
@@ -192,8 +202,7 @@ static int run(struct gw_cli *cli, const struct gw_args *args)
 	gw_runtime_free_list(names, n);
 	gw_runtime_close(&rt);
 	if (gw_args_flag(args, "json")) {
-		json_dumpf(all, stdout, JSON_INDENT(2) | JSON_PRESERVE_ORDER);
-		printf("\n");
+		gw_json_print(all, JSON_INDENT(2) | JSON_PRESERVE_ORDER, stdout);
 	} else {
 		status = print_all(cli, all);
 	}

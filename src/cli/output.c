@@ -8,7 +8,6 @@
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <stdarg.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -17,38 +16,42 @@
 
 #include "base/clock.h"
 #include "base/estimate.h"
+#include "base/limit.h"
+#include "base/line.h"
 #include "base/util.h"
+#include "base/visible.h"
+#include "cli/json.h"
 #include "cli/width.h"
 #include "migrate/progress_json.h"
 
 #define SHOW_EVERY_NS UINT64_C(100000000)
+
+#define ERASE "\r\033[K"
 
 /* The lock is held. */
 static void erase_line(struct gw_output *out)
 {
 	if (!out->line_shown)
 		return;
-	fputs("\r\033[K", stderr);
-	fflush(stderr);
+	fputs(ERASE, stderr);
 	out->line_shown = false;
 }
 
 void gw_print_safe(FILE *to, const char *text)
 {
-	const unsigned char *s = (const unsigned char *)text;
+	char shown[GW_VISIBLE_MAX];
+	size_t left = strlen(text);
 
-	for (; *s; s++) {
-		/* The second set of control characters is U+0080 to U+009F. */
-		bool c1 = s[0] == 0xc2 && s[1] >= 0x80 && s[1] <= 0x9f;
+	while (left > 0) {
+		size_t n = gw_visible_next(text, left, shown);
 
-		if (*s >= ' ' && *s != 0x7f && !c1)
-			fputc(*s, to);
-		else
-			fprintf(to, "\\x%02x", c1 ? *++s : *s);
+		fputs(shown, to);
+		text += n;
+		left -= n;
 	}
 }
 
-static void begin_log_line(struct gw_output *out, const char *prefix)
+static void add_time(struct gw_line *line)
 {
 	time_t now = time(NULL);
 	char when[32] = "";
@@ -56,9 +59,7 @@ static void begin_log_line(struct gw_output *out, const char *prefix)
 
 	if (gmtime_r(&now, &tm))
 		strftime(when, sizeof(when), "%Y-%m-%dT%H:%M:%SZ", &tm);
-	fprintf(stderr, "%s ", when);
-	gw_print_safe(stderr, out->subject);
-	fprintf(stderr, ": %s", prefix);
+	gw_line_add(line, "%s ", when);
 }
 
 void gw_output_to_log(struct gw_output *out, const char *fmt, ...)
@@ -73,18 +74,73 @@ void gw_output_to_log(struct gw_output *out, const char *fmt, ...)
 	pthread_mutex_unlock(&out->lock);
 }
 
-static void say(struct gw_output *out, const char *prefix, const char *text)
+void gw_output_peer(struct gw_output *out, const char *peer)
 {
 	pthread_mutex_lock(&out->lock);
-	erase_line(out);
-	if (out->subject[0])
-		begin_log_line(out, prefix);
-	else if (out->verb)
-		fprintf(stderr, "godwit: %s: %s", out->verb, prefix);
-	else
-		fprintf(stderr, "godwit: %s", prefix);
-	gw_print_safe(stderr, text);
-	fputc('\n', stderr);
+	snprintf(out->peer, sizeof(out->peer), "%s", peer ? peer : "");
+	pthread_mutex_unlock(&out->lock);
+}
+
+int gw_output_limit(struct gw_output *out, struct gw_error *err)
+{
+	out->limit = gw_limit_new(err);
+	return out->limit ? 0 : -1;
+}
+
+/* The lock is held. peer: the line is about the peer, if there is one. */
+static void write_line(struct gw_output *out, bool peer, const char *prefix, const char *text)
+{
+	struct gw_line line = {0};
+
+	if (out->line_shown)
+		gw_line_add(&line, ERASE);
+	out->line_shown = false;
+	if (out->subject[0]) {
+		add_time(&line);
+		gw_line_add_foreign(&line, out->subject);
+	} else {
+		gw_line_add(&line, "godwit%s%s", out->verb ? ": " : "", out->verb ? out->verb : "");
+	}
+	if (peer && out->peer[0]) {
+		gw_line_add(&line, " (from ");
+		gw_line_add_foreign(&line, out->peer);
+		gw_line_add(&line, ")");
+	}
+	gw_line_add(&line, ": %s", prefix);
+	gw_line_add_foreign(&line, text);
+	gw_line_write(&line, STDERR_FILENO);
+}
+
+/* The lock is held. */
+static void say_left_out(struct gw_output *out)
+{
+	unsigned n = out->limit ? gw_limit_left_out(out->limit) : 0;
+	char text[120];
+
+	if (n == 0)
+		return;
+	snprintf(text, sizeof(text),
+		 "%u message%s about connections left out: at most %u a second are written", n,
+		 n == 1 ? "" : "s", GW_LIMIT_A_SECOND);
+	write_line(out, false, "", text);
+}
+
+void gw_output_left_out(struct gw_output *out)
+{
+	pthread_mutex_lock(&out->lock);
+	say_left_out(out);
+	pthread_mutex_unlock(&out->lock);
+}
+
+static void say(struct gw_output *out, const char *prefix, const char *text)
+{
+	bool limited = out->peer[0] && out->limit;
+
+	pthread_mutex_lock(&out->lock);
+	if (!limited || gw_limit_take(out->limit, gw_clock_ns())) {
+		say_left_out(out);
+		write_line(out, true, prefix, text);
+	}
 	pthread_mutex_unlock(&out->lock);
 }
 
@@ -192,9 +248,7 @@ static void show_json(const struct gw_progress *p)
 
 	if (!event)
 		return;
-	json_dumpf(event, stderr, JSON_COMPACT);
-	fputc('\n', stderr);
-	fflush(stderr);
+	gw_json_print(event, JSON_COMPACT, stderr);
 	json_decref(event);
 }
 

@@ -27,11 +27,13 @@ struct gw_output {
 	enum gw_progress_mode mode;
 	bool terminal;	   /* stderr is one */
 	char subject[256]; /* of a log: gw_output_to_log() */
+	char peer[128];	   /* gw_output_peer(); empty: none */
 
 	/* private */
 	pthread_mutex_t lock;
 	bool line_shown;
-	uint64_t last_ns; /* when progress was last shown */
+	uint64_t last_ns;	/* when progress was last shown */
+	struct gw_limit *limit; /* gw_output_limit(); NULL: none */
 	unsigned last_round;
 	enum gw_stage last_stage;
 };
@@ -42,8 +44,8 @@ void gw_output_init(struct gw_output *out);
 void gw_output_set(struct gw_output *out, enum gw_progress_mode mode, bool quiet, unsigned verbose);
 
 /*
- * Text that may come from a stream: control characters, which could command a terminal, are shown
- * as \xNN. No newline is added.
+ * Text that may come from a stream, a peer or a file's name, made visible (base/visible.h). No
+ * newline is added.
  */
 void gw_print_safe(FILE *to, const char *text);
 
@@ -53,6 +55,13 @@ void gw_output_error(struct gw_output *out, const char *text);
 /* From now on stderr is a log: each line begins with the time (UTC) and the subject, such as the
  * domain and its peer. No progress is shown. */
 void gw_output_to_log(struct gw_output *out, const char *fmt, ...) GW_PRINTF(2, 3);
+
+/* From now on each line is one about this peer, and names it; NULL: no more. */
+void gw_output_peer(struct gw_output *out, const char *peer);
+/* Limits the lines about peers from now on, in this process and its children (limit.h). 0 or -1. */
+int gw_output_limit(struct gw_output *out, struct gw_error *err);
+/* Writes how many lines about peers were left out, if any were. */
+void gw_output_left_out(struct gw_output *out);
 
 /*
  * Shows progress: at most a few times a second within a stage and round, so callers may call as

@@ -56,9 +56,7 @@ static void note_peer(struct receiver *r, const struct gw_channel *ch)
 {
 	free(r->dv.peer);
 	r->dv.peer = strdup(ch->name);
-	if (r->dv.cli->out.subject[0])
-		gw_output_to_log(&r->dv.cli->out, "receiver %s (from %s)",
-				 r->listens ? r->listens : "", ch->name);
+	gw_output_peer(&r->dv.cli->out, ch->name);
 }
 
 /* The process goes on with a guest that nobody has to trust: it needs no key for that. */
@@ -179,6 +177,7 @@ static int serve_all(struct receiver *r)
 	while (ready >= 0 && !r->arrivals.claiming) {
 		ready = gw_arrivals_wait(&r->arrivals, gw_listener_fd(r->dv.listener), cli->cancel,
 					 &err);
+		gw_output_left_out(&cli->out);
 		if (ready == 1)
 			ready = accept_one(r, &err);
 	}
@@ -309,6 +308,8 @@ static int run(struct gw_cli *cli, const struct gw_args *args)
 	if (!r.dv.listener ||
 	    gw_receiver_enter(&r.dv.receiver, gw_listener_address(r.dv.listener), &err) < 0 ||
 	    leave(&r, &err) < 0)
+		status = gw_cli_fail(cli, &err);
+	else if (gw_output_limit(&cli->out, &err) < 0)
 		status = gw_cli_fail(cli, &err);
 	else
 		status = keep ? receive_many(&r) : receive_one(&r);

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "cli/domain.h"
+#include "cli/json.h"
 
 static void set_number(json_t *request, const char *member, const struct gw_args *args,
 		       const char *option, unsigned scale)
@@ -61,7 +62,7 @@ static int write_trace_line(struct gw_channel *ch, const json_t *event, struct g
 	int rc;
 
 	json_object_del(line, "event");
-	text = json_dumps(line, JSON_COMPACT | JSON_PRESERVE_ORDER);
+	text = gw_json_dumps(line, JSON_COMPACT | JSON_PRESERVE_ORDER);
 	json_decref(line);
 	if (!text)
 		return gw_fail(err, GW_NO_MEMORY, "writing a trace: out of memory");

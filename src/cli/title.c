@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/util.h"
+#include "base/visible.h"
 
 static char *room;
 static size_t room_len;
@@ -60,15 +61,16 @@ void gw_title_init(int argc, char **argv)
 
 void gw_title_set(const char *kind, const char *name)
 {
-	char title[160];
+	char title[160], shown[120];
 	size_t len;
 
 	if (!room_len)
 		return;
+	gw_visible(shown, sizeof(shown), name);
 	/* The short name has 15 characters. */
-	snprintf(title, sizeof(title), "godwit:%s", name);
+	snprintf(title, sizeof(title), "godwit:%s", shown);
 	prctl(PR_SET_NAME, title);
-	snprintf(title, sizeof(title), "godwit: %s %s", kind, name);
+	snprintf(title, sizeof(title), "godwit: %s %s", kind, shown);
 	len = GW_MIN(strlen(title), room_len - 1);
 	memset(room, 0, room_len);
 	memcpy(room, title, len);

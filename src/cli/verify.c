@@ -138,7 +138,8 @@ static void result_text(const struct verify *v, const struct gw_examination *e, 
 {
 	char title[256], errors[40], warnings[40];
 
-	printf("%s: ", v->file);
+	gw_print_safe(stdout, v->file);
+	fputs(": ", stdout);
 	counted(e->errors, "error", errors, sizeof(errors));
 	counted(e->warnings, "warning", warnings, sizeof(warnings));
 	if (ok)

@@ -12,7 +12,9 @@
 #include <jansson.h>
 
 #include "base/util.h"
+#include "base/visible.h"
 #include "cli/domain.h"
+#include "cli/json.h"
 #include "cli/passed.h"
 #include "cli/peer.h"
 #include "config.h"
@@ -45,7 +47,8 @@ static int refuse(const struct gw_args *args, const char *const *options, struct
 
 static json_t *list_entry(const struct gw_xl_domain *domain)
 {
-	return json_pack("{s:s, s:I, s:I, s:s}", "name", domain->name, "id",
+	return json_pack("{s:o, s:I, s:I, s:s}", "name",
+			 gw_json_text(domain->name, strlen(domain->name)), "id",
 			 (json_int_t)domain->domid, "memory_kb", (json_int_t)domain->memory_kb,
 			 "state", domain->state);
 }
@@ -58,9 +61,12 @@ static void add_to_list(void *opaque, const struct gw_xl_domain *domain)
 /* The first one of any list is the domain that controls Xen. */
 static void print_domain(void *opaque, const struct gw_xl_domain *domain)
 {
+	char name[256];
+
 	if (domain->domid == 0)
 		printf("%-30s %5s %8s %9s  %s\n", "NAME", "ID", "MEMORY", "CPU", "STATE");
-	printf("%-30s %5u %7lluM %8llus  %s\n", domain->name, domain->domid,
+	gw_visible(name, sizeof(name), domain->name);
+	printf("%-30s %5u %7lluM %8llus  %s\n", name, domain->domid,
 	       (unsigned long long)domain->memory_kb / 1024,
 	       (unsigned long long)(domain->cpu_ns / 1000000000), domain->state);
 }
@@ -77,8 +83,7 @@ int gw_xl_verb_list(struct gw_cli *cli, const struct gw_args *args)
 	if (xl)
 		rc = xl->list(&req, as_json ? add_to_list : print_domain, all, &err);
 	if (rc == 0 && as_json) {
-		json_dumpf(all, stdout, JSON_INDENT(2) | JSON_PRESERVE_ORDER);
-		printf("\n");
+		gw_json_print(all, JSON_INDENT(2) | JSON_PRESERVE_ORDER, stdout);
 	}
 	json_decref(all);
 	return rc < 0 ? gw_domain_fail(cli, &err) : GW_EXIT_OK;
@@ -242,7 +247,8 @@ int gw_xl_verb_restore(struct gw_cli *cli, const struct gw_args *args)
 	gw_output_erase(&cli->out);
 	if (rc < 0)
 		return gw_cli_fail(cli, &err);
-	printf("%s\n", req.arrived);
+	gw_print_safe(stdout, req.arrived);
+	putchar('\n');
 	return GW_EXIT_OK;
 }
 
@@ -315,7 +321,8 @@ static bool serve(struct gw_cli *cli, const struct gw_xl_plugin *xl, struct gw_x
 		*status = gw_cli_fail(cli, &err);
 		return false;
 	}
-	printf("%s\n", req->arrived);
+	gw_print_safe(stdout, req->arrived);
+	putchar('\n');
 	fflush(stdout);
 	*status = GW_EXIT_OK;
 	return true;

@@ -15,6 +15,8 @@
 #include <syslog.h>
 #include <unistd.h>
 
+#include "base/line.h"
+#include "base/visible.h"
 #include "config.h"
 #include "convert/convert.h"
 #include "format/xl/file.h"
@@ -67,14 +69,16 @@ static void catch_signals(void)
 static void say(void *opaque, enum gw_log_level level, const char *text)
 {
 	const struct options *o = opaque;
+	char shown[2048];
 
 	if (o->syslog)
 		syslog(level == GW_LOG_ERROR	 ? LOG_ERR
 		       : level == GW_LOG_WARNING ? LOG_WARNING
 						 : LOG_INFO,
-		       "%s", text);
-	fprintf(stderr, "convert-legacy-stream: %s%s\n", level == GW_LOG_WARNING ? "warning: " : "",
-		text);
+		       "%s", gw_visible(shown, sizeof(shown), text));
+	gw_line_warn(level == GW_LOG_WARNING ? "convert-legacy-stream: warning: "
+					     : "convert-legacy-stream: ",
+		     text);
 }
 
 static int parse(struct options *o, int argc, char **argv)

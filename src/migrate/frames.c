@@ -10,6 +10,7 @@
 #include "base/bytes.h"
 #include "base/clock.h"
 #include "base/util.h"
+#include "base/visible.h"
 #include "format/xl/file.h"
 #include "migrate/frames_internal.h"
 
@@ -175,14 +176,23 @@ int gw_frames_read_body(struct gw_frames *f, const struct gw_frame *frame, struc
 
 void gw_frames_text(const struct gw_buffer *body, char *text, size_t size)
 {
-	size_t n = GW_MIN(body->len, size - 1);
+	const uint8_t *s = body->data;
+	size_t left = body->len, used = 0;
+	char shown[GW_VISIBLE_MAX];
 
-	for (size_t i = 0; i < n; i++) {
-		uint8_t c = body->data[i];
+	while (left > 0) {
+		size_t n = gw_visible_next(s, left, shown);
 
-		text[i] = (c < 0x20 && c != '\n') || c == 0x7f ? '?' : (char)c;
+		if (*s == '\n')
+			strcpy(shown, "\n");
+		if (used + strlen(shown) >= size)
+			break;
+		strcpy(text + used, shown);
+		used += strlen(shown);
+		s += n;
+		left -= n;
 	}
-	text[n] = '\0';
+	text[used] = '\0';
 }
 
 int gw_frames_fail_aborted(struct gw_frames *f, const struct gw_frame *frame,

@@ -21,7 +21,7 @@ int gw_frames_read_body(struct gw_frames *f, const struct gw_frame *frame, struc
 /* Fails with the text of an ERROR frame or with GW_CANCELLED. Returns -1. */
 int gw_frames_fail_aborted(struct gw_frames *f, const struct gw_frame *frame,
 			   const struct gw_buffer *body, struct gw_error *err);
-/* Copies the peer's text to a string; control characters except newlines become '?'. */
+/* Copies the peer's text to a string, made visible (base/visible.h) but for its newlines. */
 void gw_frames_text(const struct gw_buffer *body, char *text, size_t size);
 
 #endif

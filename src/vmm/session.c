@@ -11,6 +11,7 @@
 
 #include "base/clock.h"
 #include "base/util.h"
+#include "base/visible.h"
 
 #define CONSOLE_CHUNK	4096
 #define FINAL_OUTPUT_MS 1000
@@ -208,8 +209,9 @@ void gw_session_reply(struct gw_session *s, const char *name, json_t *body)
 static json_t *json_text(const char *text)
 {
 	json_t *string = json_string(text);
+	char shown[sizeof(((struct gw_error *)NULL)->text)];
 
-	return string ? string : json_string("a reason that is not UTF-8 text");
+	return string ? string : json_string(gw_visible(shown, sizeof(shown), text));
 }
 
 static json_t *json_reasons(const struct gw_error *err)

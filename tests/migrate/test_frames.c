@@ -157,7 +157,7 @@ static void test_abort(void **state)
 	open_pair(&p);
 	assert_ok(gw_frames_check_peer(&p.b, &err), &err);
 	gw_frames_abort(&p.a, &why, false);
-	assert_fails(gw_frames_check_peer(&p.b, &err), &err, GW_PEER, "a: disk full?[2J");
+	assert_fails(gw_frames_check_peer(&p.b, &err), &err, GW_PEER, "a: disk full\\x1b[2J");
 	assert_true(p.b.peer_aborted);
 	why.code = GW_CANCELLED;
 	gw_frames_abort(&p.a, &why, false);

@@ -10,6 +10,7 @@
 
 #include <godwit/policy.h>
 
+#include "base/util.h"
 #include "examine/summary/summary.h"
 
 /* Runs of pages that are shown without --all. */
@@ -23,8 +24,11 @@ static void images(void *opaque, const struct gw_comparison *found)
 	char title[256];
 
 	gw_output_erase(&run->cli->out);
-	printf("A: %s: %s\n", run->file_a, gw_examination_title(&found->a, title, sizeof(title)));
-	printf("B: %s: %s\n", run->file_b, gw_examination_title(&found->b, title, sizeof(title)));
+	fputs("A: ", stdout);
+	gw_print_safe(stdout, run->file_a);
+	printf(": %s\nB: ", gw_examination_title(&found->a, title, sizeof(title)));
+	gw_print_safe(stdout, run->file_b);
+	printf(": %s\n", gw_examination_title(&found->b, title, sizeof(title)));
 }
 
 /* What the difference is of, but for the field. */
@@ -62,7 +66,8 @@ static void part(const struct gw_difference *x)
 		       x->entry ? x->entry : "");
 		break;
 	case GW_DIFF_EMULATOR:
-		printf("device model%s%s", x->entry ? " " : "", x->entry ? x->entry : "");
+		fputs(x->entry ? "device model " : "device model", stdout);
+		gw_print_safe(stdout, x->entry ? x->entry : "");
 		break;
 	case GW_DIFF_PLATFORM:
 		if (x->entry)
@@ -79,9 +84,12 @@ static void part(const struct gw_difference *x)
 static void value(const char *text)
 {
 	char cut[VALUE_SHOWN + 4];
-	size_t len = strlen(text);
+	size_t len = strlen(text), shown = GW_MIN(len, (size_t)VALUE_SHOWN);
 
-	snprintf(cut, sizeof(cut), "%.*s%s", VALUE_SHOWN, text, len > VALUE_SHOWN ? "..." : "");
+	/* Not in the middle of a UTF-8 character. */
+	while (shown > VALUE_SHOWN - 4 && shown < len && (text[shown] & 0xc0) == 0x80)
+		shown--;
+	snprintf(cut, sizeof(cut), "%.*s%s", (int)shown, text, shown < len ? "..." : "");
 	gw_print_safe(stdout, len ? cut : "nothing");
 }
 

@@ -332,8 +332,8 @@ int gw_inspect_text(struct gw_inspect *inspect, struct gw_error *err)
 
 	if (inspect->records && inspect->examination.has_image)
 		putchar('\n');
-	printf("%s: %s\n", inspect->file,
-	       gw_examination_title(&inspect->examination, title, sizeof(title)));
+	gw_print_safe(stdout, inspect->file);
+	printf(": %s\n", gw_examination_title(&inspect->examination, title, sizeof(title)));
 	if (inspect->narrowed)
 		return parts(inspect, err);
 	layers(inspect);

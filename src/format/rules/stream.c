@@ -9,6 +9,7 @@
 
 #include "base/bytes.h"
 #include "base/util.h"
+#include "base/visible.h"
 #include "format/rules/emulator.h"
 #include "format/rules/internal.h"
 
@@ -208,12 +209,7 @@ static bool path_is_physmap(const char *key)
 /* Hostile bytes as text for a message. */
 static const char *printable(const char *s, char out[64])
 {
-	size_t n = 0;
-
-	for (; *s && n < 60; s++)
-		out[n++] = isprint((unsigned char)*s) ? *s : '?';
-	out[n] = 0;
-	return out;
+	return gw_visible(out, 64, s);
 }
 
 static int check_xenstore(struct gw_stream_rules *rules, const struct gw_record *rec,

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/line.h"
 #include "base/clock.h"
 #include "base/util.h"
 #include "config.h"
@@ -126,7 +127,7 @@ static int keep_domain(struct gw_helper *h, int status)
 
 	if (gw_stand_in_keep(h->stand_in, &err) == 0)
 		return status;
-	fprintf(stderr, PROGRAM ": %s\n", err.text);
+	gw_line_warn(PROGRAM ": ", err.text);
 	return EXIT_BROKEN;
 }
 
@@ -152,7 +153,8 @@ static int operate(struct gw_helper *h)
 		write_report(h, &report);
 	status = complete(h, rc, &failure);
 	if (status == EXIT_GONE)
-		fprintf(stderr, PROGRAM ": libxl is gone%s%s\n", rc < 0 ? "; " : "", failure.text);
+		gw_line_warn(rc < 0 ? PROGRAM ": libxl is gone; " : PROGRAM ": libxl is gone",
+			     failure.text);
 	status = keep_domain(h, status);
 	release(h);
 	return status;
@@ -197,6 +199,6 @@ int main(int argc, char **argv)
 	if (gw_helper_arguments_parse(&args, argc, argv, &err) == 0)
 		status = serve(&args, &err);
 	if (*err.text)
-		fprintf(stderr, PROGRAM ": %s\n", err.text);
+		gw_line_warn(PROGRAM ": ", err.text);
 	return status;
 }

@@ -49,6 +49,13 @@ struct gw_domain_verb {
 			.choices = "v3|v2|legacy|converted"                                        \
 	}
 
+/* The option --raw of verbs that print a guest's console, for their tables. */
+#define GW_OPTION_RAW                                                                              \
+	{                                                                                          \
+		"raw", 0, GW_KIND_FLAG,                                                            \
+			.help = "let the guest's console command the terminal (godwit-console(1))" \
+	}
+
 /* Reads the host's settings and --accept into dv->acceptance. 0 or -1. */
 int gw_domain_verb_accept(struct gw_domain_verb *dv, const struct gw_args *args,
 			  struct gw_error *err);

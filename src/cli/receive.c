@@ -76,6 +76,7 @@ static int serve(struct receiver *r, struct gw_channel *ch)
 
 	gw_domain_verb_args(&r->dv, gw_args_text(r->args, "name"),
 			    gw_args_flag(r->args, "paused") > 0, !r->dv.own_log, &pa);
+	pa.console_raw = gw_args_flag(r->args, "raw") > 0;
 	pa.turn = take_turn;
 	pa.claim = claim_place;
 	pa.wanted = is_wanted;
@@ -360,6 +361,7 @@ const struct gw_verb gw_verb_receive = {
 				 "\"godwit list --all\"), but not the domains it has received"},
 			{"paused", 0, GW_KIND_FLAG,
 			 .help = "leave the domain paused until \"godwit resume\""},
+			GW_OPTION_RAW,
 			GW_SILENCE_OPTION,
 			GW_PEER_OPTIONS,
 			GW_ADMISSION_OPTIONS,

@@ -35,6 +35,7 @@ static int run(struct gw_cli *cli, const struct gw_args *args)
 		return gw_cli_fail(cli, &err);
 	gw_domain_verb_args(&dv, gw_args_text(args, "name"), gw_args_flag(args, "paused") > 0,
 			    !dv.own_log, &pa);
+	pa.console_raw = gw_args_flag(args, "raw") > 0;
 	pa.new_genid = gw_args_flag(args, "new-genid") > 0;
 	p = gw_process_new(&pa, &err);
 	if (!p)
@@ -76,6 +77,7 @@ const struct gw_verb gw_verb_restore = {
 			 .help = "go to the background when the domain runs, and print its name"},
 			{"paused", 0, GW_KIND_FLAG,
 			 .help = "leave the domain paused until \"godwit resume\""},
+			GW_OPTION_RAW,
 			{"new-genid", 0, GW_KIND_FLAG,
 			 .help = "give the guest a new VM generation id, also the first time"},
 			GW_OPTION_ACCEPT,

@@ -28,6 +28,7 @@ static int run(struct gw_cli *cli, const struct gw_args *args)
 		return status;
 	gw_domain_verb_args(&dv, gw_args_text(args, "name"), gw_args_flag(args, "paused") > 0,
 			    !dv.own_log, &pa);
+	pa.console_raw = gw_args_flag(args, "raw") > 0;
 	p = gw_process_new(&pa, &err);
 	if (!p || gw_process_boot(p, &boot, &err) < 0) {
 		gw_process_free(p);
@@ -70,6 +71,7 @@ const struct gw_verb gw_verb_run = {
 			 .help = "go to the background when the domain runs, and print its name"},
 			{"paused", 0, GW_KIND_FLAG,
 			 .help = "leave the domain paused until \"godwit resume\""},
+			GW_OPTION_RAW,
 			{0},
 		},
 	.positionals =

@@ -219,7 +219,7 @@ static int accept_option(const struct gw_args *args, struct gw_acceptance *accep
 	return gw_acceptance_override(acceptance, gw_args_text(args, "accept"), err);
 }
 
-static const char *const own_restore[] = {"detach", "new-genid", NULL};
+static const char *const own_restore[] = {"detach", "new-genid", "raw", NULL};
 
 int gw_xl_verb_restore(struct gw_cli *cli, const struct gw_args *args)
 {
@@ -350,7 +350,7 @@ static int listen_on(struct gw_cli *cli, const struct gw_args *args, const struc
 	}
 }
 
-static const char *const own_receiver[] = {"detach", "end", "accept-image", NULL};
+static const char *const own_receiver[] = {"detach", "end", "accept-image", "raw", NULL};
 
 /* One domain over descriptors of the caller's. */
 static int receive_passed(struct gw_cli *cli, const struct gw_args *args,

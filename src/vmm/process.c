@@ -23,7 +23,6 @@
 #define TICK_MS	     200 /* interval of progress events and of checks of the guest's shutdown */
 #define FAST_TICK_MS 10	 /* of waiting for a name to become free, or for a cancelled operation */
 /* A pipe that polls writable takes this much at once (pipe(7), PIPE_BUF). */
-#define COPY_CHUNK 4096
 
 static int open_descriptors(struct gw_process *p, struct gw_error *err)
 {
@@ -62,6 +61,7 @@ struct gw_process *gw_process_new(const struct gw_process_args *args, struct gw_
 		return NULL;
 	}
 	p->args = *args;
+	gw_console_copy_begin(&p->copy, args->console_fd, args->console_raw);
 	p->runtime.fd = p->signal_fd = p->wake_fd = -1;
 	p->claim = (struct gw_claim)GW_CLAIM_NONE;
 	p->info.shutdown = GW_SHUTDOWN_NONE;
@@ -154,23 +154,10 @@ static void claim_wanted_name(struct gw_process *p)
 	p->wanted_name = NULL;
 }
 
-/* Copies one piece of the console's output, after the descriptor polled writable. */
-static void copy_console(struct gw_process *p)
-{
-	uint8_t chunk[COPY_CHUNK];
-	size_t n = gw_console_peek(p->console, &p->console_pos, chunk, sizeof(chunk));
-	ssize_t written = n ? write(p->args.console_fd, chunk, n) : 0;
-
-	if (written > 0)
-		p->console_pos += (uint64_t)written;
-	else if (written < 0 && errno != EAGAIN && errno != EINTR)
-		p->args.console_fd = -1; /* the reader is gone; the ring has the rest */
-}
-
+/* The guest's output waits while the progress of a restore is shown. */
 static bool copy_pending(const struct gw_process *p)
 {
-	return p->args.console_fd >= 0 && !p->arriving &&
-	       p->console_pos < gw_console_newest(p->console);
+	return !p->arriving && gw_console_copy_pending(&p->copy, p->console);
 }
 
 static void finish_copy(struct gw_process *p)
@@ -178,11 +165,12 @@ static void finish_copy(struct gw_process *p)
 	uint64_t until = gw_clock_ms() + 1000;
 
 	while (copy_pending(p) && gw_clock_ms() < until) {
-		struct pollfd fd = {.fd = p->args.console_fd, .events = POLLOUT};
+		struct pollfd fd = {.fd = p->copy.fd, .events = POLLOUT};
 
 		if (poll(&fd, 1, 50) > 0)
-			copy_console(p);
+			gw_console_copy_step(&p->copy, p->console);
 	}
+	gw_console_copy_end(&p->copy);
 }
 
 enum { AT_SIGNAL, AT_CANCEL, AT_WAKE, AT_CONSOLE, AT_COPY, AT_JOB, AT_LISTEN, AT_SESSIONS };
@@ -196,7 +184,7 @@ static nfds_t fill_polls(struct gw_process *p, struct pollfd *fds)
 	fds[AT_WAKE].fd = p->wake_fd;
 	fds[AT_CONSOLE].fd = gw_console_fd(p->console);
 	if (copy_pending(p))
-		fds[AT_COPY] = (struct pollfd){.fd = p->args.console_fd, .events = POLLOUT};
+		fds[AT_COPY] = (struct pollfd){.fd = p->copy.fd, .events = POLLOUT};
 	fds[AT_JOB].fd = p->job ? gw_operation_fd(p->job->op) : -1;
 	pthread_mutex_lock(&p->lock);
 	fds[AT_LISTEN].fd = gw_clock_ms() < p->accept_after_ms ? -1 : p->claim.listen_fd;
@@ -241,7 +229,7 @@ static void run_once(struct gw_process *p, uint64_t *last_tick)
 	if (fds[AT_CONSOLE].revents)
 		gw_console_quiet(p->console);
 	if (fds[AT_COPY].revents)
-		copy_console(p);
+		gw_console_copy_step(&p->copy, p->console);
 	read_signals(p);
 	if (p->job && fds[AT_JOB].revents)
 		finish_job(p);

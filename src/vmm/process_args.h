@@ -34,7 +34,8 @@ struct gw_process_args {
 	/* receive: the domain has arrived, and its connection is closed: what admission borrowed
 	 * can go. NULL is fine. */
 	void (*arrived)(void *opaque);
-	int console_fd; /* receives a copy of what the guest prints; -1: no copy */
+	int console_fd;	  /* receives a copy of what the guest prints; -1: no copy */
+	bool console_raw; /* a terminal, too, gets every byte of it (base/terminal.h) */
 	/* The domain is in place (and runs, unless paused): the process can go to the background.
 	 * NULL is fine. */
 	void (*in_place)(void *opaque, const char *name);

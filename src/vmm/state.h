@@ -21,7 +21,7 @@
 #include "migrate/device_model.h"
 #include "migrate/protocol.h"
 #include "vmm/config.h"
-#include "vmm/console.h"
+#include "vmm/console_copy.h"
 #include "vmm/process_args.h"
 #include "vmm/runtime.h"
 #include "vmm/session.h"
@@ -39,8 +39,7 @@ enum gw_phase {
 enum gw_side { GW_SIDE_SOURCE, GW_SIDE_DESTINATION };
 
 struct gw_process {
-	/* Set before any thread starts, constant from then on, except for args.console_fd, which is
-	 * the main thread's. */
+	/* Set before any thread starts, constant from then on. */
 	struct gw_process_args args;
 	struct gw_runtime runtime;
 	int signal_fd;
@@ -74,14 +73,14 @@ struct gw_process {
 
 	/* The main thread's alone, all below. */
 	struct gw_sessions sessions;
-	struct gw_job *job;	    /* the operation in progress; NULL: none */
-	struct gw_domain_info info; /* as it was last read */
-	uint64_t accept_after_ms;   /* gw_clock_ms() before which no client can be accepted */
-	bool cancel_seen;	    /* args.cancel was acted upon */
-	uint64_t console_pos;	    /* position of the copy to args.console_fd */
-	bool announced;		    /* in_place was called */
-	bool arriving;		    /* a restore or a receive runs: its progress is shown, and
-				     * the guest's output waits */
+	struct gw_job *job;	     /* the operation in progress; NULL: none */
+	struct gw_domain_info info;  /* as it was last read */
+	uint64_t accept_after_ms;    /* gw_clock_ms() before which no client can be accepted */
+	bool cancel_seen;	     /* args.cancel was acted upon */
+	struct gw_console_copy copy; /* what args.console_fd gets of the console */
+	bool announced;		     /* in_place was called */
+	bool arriving;		     /* a restore or a receive runs: its progress is shown, and
+				      * the guest's output waits */
 	char *wanted_name; /* of a domain that arrived as NAME--incoming: the name that it takes
 			      when the source has released it; or NULL */
 	uint64_t wanted_until_ns; /* time when it stops waiting for that */

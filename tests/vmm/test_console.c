@@ -4,9 +4,13 @@
  */
 #include "lib/gwtest.h"
 
+#include <fcntl.h>
 #include <poll.h>
+#include <signal.h>
+#include <termios.h>
+#include <unistd.h>
 
-#include "vmm/console.h"
+#include "vmm/console_copy.h"
 
 static uint8_t byte_at(uint64_t pos)
 {
@@ -72,9 +76,73 @@ static void test_ring(void **state)
 	gw_console_free(c);
 }
 
+/* What a copy to fd writes of the text; the other end is read. */
+static void copied(int fd, int other, bool raw, const char *text, const char *wanted)
+{
+	struct gw_error err = GW_ERROR_INIT;
+	struct gw_console *c = gw_console_new(&err);
+	struct gw_console_copy copy;
+	char seen[200];
+	ssize_t n;
+
+	assert_non_null(c);
+	gw_console_copy_begin(&copy, fd, raw);
+	assert_false(gw_console_copy_pending(&copy, c));
+	gw_console_put(c, text, strlen(text));
+	while (gw_console_copy_pending(&copy, c))
+		gw_console_copy_step(&copy, c);
+	gw_console_copy_end(&copy);
+	/* A terminal gives it in pieces. */
+	for (size_t got = 0; got < strlen(wanted); got += (size_t)n) {
+		n = read(other, seen + got, sizeof(seen) - 1 - got);
+		assert_true(n > 0);
+		seen[got + (size_t)n] = '\0';
+	}
+	assert_string_equal(seen, wanted);
+	gw_console_free(c);
+}
+
+static void test_copy(void **state)
+{
+	static const char text[] = "\033[2J\033[1mx";
+	struct termios modes;
+	int fds[2], master = posix_openpt(O_RDWR | O_NOCTTY), slave;
+
+	assert_int_equal(pipe(fds), 0);
+	copied(fds[1], fds[0], false, text, text);
+	close(fds[0]);
+	/* A reader that is gone ends the copy. */
+	signal(SIGPIPE, SIG_IGN);
+	struct gw_console *c = gw_console_new(NULL);
+	struct gw_console_copy copy;
+
+	gw_console_copy_begin(&copy, fds[1], false);
+	gw_console_put(c, "x", 1);
+	gw_console_copy_step(&copy, c);
+	assert_false(gw_console_copy_pending(&copy, c));
+	gw_console_copy_end(&copy);
+	gw_console_free(c);
+	close(fds[1]);
+
+	if (master < 0 || grantpt(master) < 0 || unlockpt(master) < 0) {
+		print_message("no pseudo-terminals here\n");
+		skip();
+	}
+	slave = open(ptsname(master), O_RDWR | O_NOCTTY);
+	assert_true(slave >= 0);
+	assert_int_equal(tcgetattr(slave, &modes), 0);
+	cfmakeraw(&modes);
+	assert_int_equal(tcsetattr(slave, TCSANOW, &modes), 0);
+	copied(slave, master, false, text, "\\x1b[2J\033[1mx\033[0m");
+	copied(slave, master, true, text, text);
+	close(slave);
+	close(master);
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(test_ring)};
+	const struct CMUnitTest tests[] = {cmocka_unit_test(test_ring),
+					   cmocka_unit_test(test_copy)};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -42,6 +42,15 @@ static bool others_create_in(const struct stat *st)
 	return (st->st_mode & S_IWOTH) || ((st->st_mode & S_ISVTX) && (st->st_mode & S_IWGRP));
 }
 
+/* Could another user give what lies in the folder another name? */
+static bool others_replace_in(const struct stat *st)
+{
+	bool group = (st->st_mode & S_IWGRP) && st->st_gid != 0 && st->st_gid != getegid();
+
+	return !gw_safe_owner(st->st_uid) ||
+	       (!(st->st_mode & S_ISVTX) && ((st->st_mode & S_IWOTH) || group));
+}
+
 static const char *kind_of(mode_t mode)
 {
 	switch (mode & S_IFMT) {
@@ -102,6 +111,8 @@ static int enter(struct walk *w, int fd, struct gw_error *err)
 		return fail(w, err);
 	w->below |= w->p->shared && !gw_safe_owner(st.st_uid);
 	w->p->shared = w->below || others_create_in(&st);
+	if (!w->p->loose[0] && others_replace_in(&st))
+		folder_name(fd, w->p->loose, sizeof(w->p->loose));
 	return 0;
 }
 

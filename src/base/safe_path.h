@@ -18,9 +18,12 @@
  * root or the user of this process (the effective one).
  */
 struct gw_safe_path {
-	int dir;       /* the folder, opened with O_PATH; -1: none */
-	char *name;    /* in that folder; owned */
-	bool shared;   /* the folder is */
+	int dir;     /* the folder, opened with O_PATH; -1: none */
+	char *name;  /* in that folder; owned */
+	bool shared; /* the folder is */
+	/* The first folder on the way in which another user could replace what the path leads to;
+	 * empty: none. (In a sticky one only owners can.) */
+	char loose[256];
 	bool is_magic; /* a link of /proc to an open file: only the kernel can follow it */
 	bool exists;
 	struct stat st; /* of the file, if it exists */

@@ -79,12 +79,16 @@ static int claim_name(struct gw_process *p, const char *kernel, struct gw_error 
 	char base[GW_NAME_MAX], name[GW_NAME_MAX + 12];
 
 	if (p->args.name)
-		return gw_claim_take(&p->claim, &p->runtime, p->args.name, err);
+		return gw_name_check_given(p->args.name, err) < 0
+			       ? -1
+			       : gw_claim_take(&p->claim, &p->runtime, p->args.name, err);
 	name_of(kernel, base);
 	for (unsigned i = 1; i <= NAMES_TRIED; i++) {
 		struct gw_error why = GW_ERROR_INIT;
 
 		snprintf(name, sizeof(name), i > 1 ? "%s-%u" : "%s", base, i);
+		if (gw_name_check_given(name, NULL) < 0)
+			continue;
 		if (gw_claim_take(&p->claim, &p->runtime, name, &why) == 0)
 			return 0;
 		if (why.code != GW_BUSY)

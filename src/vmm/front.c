@@ -241,9 +241,15 @@ static int read_front(const struct reader *r, struct gw_error *err)
 
 static int check_name(const struct reader *r, struct gw_error *err)
 {
-	if (r->p->args.name)
+	if (r->p->args.name) {
+		if (gw_name_check_given(r->p->args.name, err) < 0)
+			return -1;
 		return gw_config_rename(r->config, r->p->args.name, err);
-	return r->config->name ? 0 : gw_fail(err, GW_USAGE, "the config has no name: give --name");
+	}
+	if (!r->config->name)
+		return gw_fail(err, GW_USAGE, "the config has no name: give --name");
+	return gw_name_check_given(r->config->name, err) < 0 ? gw_fail_more(err, ": give --name")
+							     : 0;
 }
 
 int gw_front_read(struct gw_process *p, struct gw_front *front, struct gw_channel **ch,

@@ -15,7 +15,7 @@
 #include "vmm/config.h"
 
 #define SUFFIX	  ".log"
-#define RECEIVERS "receive" SUFFIX
+#define RECEIVERS GW_NAME_RECEIVERS SUFFIX
 
 /* Holds the longest file name of a domain's name. */
 struct file_name {
@@ -32,10 +32,9 @@ static struct file_name file_of(const char *name, const char *suffix)
 
 static int open_log(struct gw_runtime *rt, const char *file, int flags, struct gw_error *err)
 {
-	int fd = openat(rt->fd, file,
-			O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW | flags, 0600);
+	int fd = gw_runtime_file(rt, file, O_WRONLY | O_CREAT | O_APPEND | flags, err);
 
-	return fd < 0 ? gw_fail_errno(err, "cannot open the log %s/%s", rt->path, file) : fd;
+	return fd < 0 ? gw_fail_in(err, "cannot open the log") : fd;
 }
 
 int gw_log_open_domain(struct gw_runtime *rt, const char *name, struct gw_error *err)

@@ -115,6 +115,7 @@ static int check_offer(struct receive_job *r, struct gw_claim *claim,
 static int parse_offer(struct gw_process *p, const char *text, size_t len, enum gw_guest_type type,
 		       struct gw_error *err)
 {
+	struct gw_error why = GW_ERROR_INIT;
 	struct gw_config config;
 	int ret = 0;
 
@@ -126,6 +127,8 @@ static int parse_offer(struct gw_process *p, const char *text, size_t len, enum 
 		ret = gw_config_rename(&config, p->args.name, err);
 	else if (!config.name)
 		ret = gw_fail(err, GW_REFUSED, "its config gives no name");
+	if (ret == 0 && gw_name_check_given(config.name, &why) < 0)
+		ret = gw_fail(err, GW_REFUSED, "%s", why.text);
 	if (ret < 0) {
 		gw_config_free(&config);
 		return -1;

@@ -41,7 +41,7 @@ int gw_receiver_enter(struct gw_receiver_entry *entry, const char *address, stru
 		return -1;
 	/* A file of an earlier process with this id has no owner any more. */
 	unlinkat(entry->rt.fd, f.text, 0);
-	entry->fd = openat(entry->rt.fd, f.text, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	entry->fd = gw_runtime_file(&entry->rt, f.text, O_RDWR | O_CREAT | O_EXCL, err);
 	if (entry->fd >= 0 && flock(entry->fd, LOCK_EX) == 0 &&
 	    dprintf(entry->fd, "%s\n", address) > 0)
 		return 0;
@@ -82,7 +82,7 @@ static pid_t pid_of(const char *name)
 /* Reads the entry; false if its process is gone, whose file it removes. */
 static bool read_entry(const struct gw_runtime *rt, const char *name, struct gw_receiver *receiver)
 {
-	int fd = openat(rt->fd, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	int fd = gw_runtime_file(rt, name, O_RDONLY, NULL);
 	ssize_t n;
 
 	*receiver = (struct gw_receiver){.pid = pid_of(name)};

@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/safe_path.h"
 #include "format/xl/config.h"
 
 #define FOLDER	  "restored"
@@ -20,7 +21,7 @@
 static void read_uuid(int folder, const char *file, uint8_t uuid[16])
 {
 	char text[UUID_TEXT + 1] = "";
-	int fd = openat(folder, file, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	int fd = gw_safe_open_regular(folder, file, file, O_RDONLY, 0, NULL);
 
 	memset(uuid, 0, 16);
 	if (fd < 0)

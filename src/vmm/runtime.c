@@ -14,7 +14,10 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 
+#include "base/safe_path.h"
 #include "base/util.h"
+#include "channel/local.h"
+#include "channel/socket.h"
 #include "vmm/config.h"
 
 static int runtime_path(char **path, struct gw_error *err)
@@ -53,24 +56,43 @@ static int check_folder(const struct gw_runtime *rt, struct gw_error *err)
 	return 0;
 }
 
+/*
+ * Nobody else may lead the path to another folder: files there are removed, and what answers at its
+ * sockets is believed.
+ */
+static int open_folder(struct gw_runtime *rt, struct gw_error *err)
+{
+	struct gw_safe_path at;
+	int rc = gw_safe_path_walk(&at, rt->path, GW_SAFE_FOLLOW, err);
+
+	if (rc < 0)
+		gw_fail_in(err, "the runtime folder");
+	else if (at.loose[0])
+		rc = gw_fail(
+			err, GW_REFUSED,
+			"the runtime folder %s is refused: users other than you and root can replace files in %s",
+			rt->path, at.loose);
+	else if (!at.exists && mkdirat(at.dir, at.name, 0700) < 0 && errno != EEXIST)
+		rc = gw_fail_errno(err, "cannot create the runtime folder %s", rt->path);
+	if (rc == 0) {
+		rt->fd = openat(at.dir, at.name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+		if (rt->fd < 0)
+			rc = gw_fail_errno(err, "cannot open the runtime folder %s", rt->path);
+	}
+	gw_safe_path_close(&at);
+	return rc;
+}
+
 int gw_runtime_open(struct gw_runtime *rt, struct gw_error *err)
 {
 	rt->fd = -1;
 	rt->path = NULL;
 	if (runtime_path(&rt->path, err) < 0)
 		return -1;
-	if (mkdir(rt->path, 0700) < 0 && errno != EEXIST) {
-		gw_fail_errno(err, "cannot create the runtime folder %s", rt->path);
-		goto fail;
-	}
-	rt->fd = open(rt->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (rt->fd < 0) {
-		gw_fail_errno(err, "cannot open the runtime folder %s", rt->path);
-		goto fail;
-	}
-	if (check_folder(rt, err) == 0)
+	for (size_t len = strlen(rt->path); len > 1 && rt->path[len - 1] == '/'; len--)
+		rt->path[len - 1] = '\0';
+	if (open_folder(rt, err) == 0 && check_folder(rt, err) == 0)
 		return 0;
-fail:
 	gw_runtime_close(rt);
 	return -1;
 }
@@ -84,6 +106,17 @@ void gw_runtime_close(struct gw_runtime *rt)
 	rt->path = NULL;
 }
 
+int gw_runtime_file(const struct gw_runtime *rt, const char *name, int flags, struct gw_error *err)
+{
+	GW_FREE_ON_EXIT char *path = NULL;
+
+	if (asprintf(&path, "%s/%s", rt->path, name) < 0) {
+		path = NULL;
+		return gw_fail(err, GW_NO_MEMORY, "no memory");
+	}
+	return gw_safe_open_regular(rt->fd, name, path, flags, 0600, err);
+}
+
 int gw_name_check(const char *name, struct gw_error *err)
 {
 	if (gw_name_is_valid(name))
@@ -92,6 +125,26 @@ int gw_name_check(const char *name, struct gw_error *err)
 		err, GW_USAGE,
 		"\"%.80s\" cannot be a domain's name here: 1 to %d letters, digits and ._+-, not beginning with a dot or hyphen",
 		name, GW_NAME_MAX - 1);
+}
+
+int gw_name_check_given(const char *name, struct gw_error *err)
+{
+	static const char suffix[] = GW_NAME_INCOMING;
+	size_t len = strlen(name), suffix_len = sizeof(suffix) - 1;
+
+	if (gw_name_check(name, err) < 0)
+		return -1;
+	if (strcmp(name, GW_NAME_RECEIVERS) == 0)
+		return gw_fail(
+			err, GW_USAGE,
+			"\"%s\" cannot be a domain's name here: its log would be that of the receivers",
+			name);
+	if (len >= suffix_len && strcmp(name + len - suffix_len, suffix) == 0)
+		return gw_fail(
+			err, GW_USAGE,
+			"\"%s\" cannot be a domain's name here: %s ends the name of one that arrives beside its source",
+			name, suffix);
+	return 0;
 }
 
 /* Holds the longest file name of a domain's name. */
@@ -107,22 +160,11 @@ static struct file_name file_of(const char *name, const char *suffix)
 	return f;
 }
 
-/* The path in a socket's address is short and the folder's may be long, so the open folder's
- * descriptor is used. */
+/* Through the descriptor of the folder that was checked. Its path could be too long, too. */
 static int socket_address(const struct gw_runtime *rt, const char *name, struct sockaddr_un *sun,
 			  struct gw_error *err)
 {
-	struct file_name f = file_of(name, ".sock");
-
-	memset(sun, 0, sizeof(*sun));
-	sun->sun_family = AF_UNIX;
-	if (snprintf(sun->sun_path, sizeof(sun->sun_path), "%s/%s", rt->path, f.text) <
-	    (int)sizeof(sun->sun_path))
-		return 0;
-	if (snprintf(sun->sun_path, sizeof(sun->sun_path), "/proc/self/fd/%d/%s", rt->fd, f.text) <
-	    (int)sizeof(sun->sun_path))
-		return 0;
-	return gw_fail(err, GW_USAGE, "the name \"%s\" is too long for a socket's address", name);
+	return gw_socket_path(sun, rt->fd, file_of(name, ".sock").text, err);
 }
 
 /* True if the folder still has fd under that name: its last holder may have removed it. */
@@ -139,13 +181,12 @@ static int take_lock(const struct gw_runtime *rt, const char *name, bool create,
 		     struct gw_error *err)
 {
 	struct file_name f = file_of(name, ".lock");
-	int flags = O_RDWR | O_CLOEXEC | O_NOFOLLOW | (create ? O_CREAT : 0);
 
 	for (;;) {
-		int fd = openat(rt->fd, f.text, flags, 0600);
+		int fd = gw_runtime_file(rt, f.text, O_RDWR | (create ? O_CREAT : 0), err);
 
 		if (fd < 0)
-			return gw_fail_errno(err, "%s/%s", rt->path, f.text);
+			return -1;
 		if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
 			int busy = errno == EWOULDBLOCK;
 
@@ -302,6 +343,21 @@ void gw_runtime_free_list(char **names, size_t n)
 	free(names);
 }
 
+/* Descriptors go to a process of this user or of root alone, and its answers are believed. */
+static int check_server(int fd, const char *name, struct gw_error *err)
+{
+	uid_t uid;
+
+	if (!gw_peer_uid(fd, &uid))
+		return gw_fail_errno(err, "the user of the control socket of \"%s\"", name);
+	if (gw_safe_owner(uid))
+		return 0;
+	return gw_fail(
+		err, GW_SYSTEM,
+		"the control socket of \"%s\" is held by a process of user %u, neither yours nor root's",
+		name, (unsigned)uid);
+}
+
 int gw_runtime_connect(struct gw_runtime *rt, const char *name, struct gw_error *err)
 {
 	struct sockaddr_un sun;
@@ -312,12 +368,14 @@ int gw_runtime_connect(struct gw_runtime *rt, const char *name, struct gw_error 
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return gw_fail_errno(err, "a socket");
-	if (connect(fd, (struct sockaddr *)&sun, sizeof(sun)) == 0)
-		return fd;
-	if (errno == ENOENT || errno == ECONNREFUSED)
+	if (connect(fd, (struct sockaddr *)&sun, sizeof(sun)) == 0) {
+		if (check_server(fd, name, err) == 0)
+			return fd;
+	} else if (errno == ENOENT || errno == ECONNREFUSED) {
 		gw_fail(err, GW_REFUSED, "no domain named \"%s\" exists here (%s)", name, rt->path);
-	else
+	} else {
 		gw_fail_errno(err, "cannot reach the domain \"%s\"", name);
+	}
 	close(fd);
 	return -1;
 }

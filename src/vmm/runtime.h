@@ -24,11 +24,24 @@ struct gw_runtime {
 int gw_runtime_open(struct gw_runtime *rt, struct gw_error *err);
 void gw_runtime_close(struct gw_runtime *rt);
 
+/*
+ * Opens a file of the folder with mode 0600: a regular one, and no FIFO or device, whose opening
+ * could wait for ever. Returns the descriptor, or -1 with errno and err.
+ */
+int gw_runtime_file(const struct gw_runtime *rt, const char *name, int flags, struct gw_error *err);
+
+/*
+ * The names in the folder that are no NAME.lock, NAME.sock or NAME.log of a domain: receive.log,
+ * PID.receiver, restored. No domain may be called as the first is; the others have no such suffix.
+ */
+#define GW_NAME_RECEIVERS "receive"
 /* The suffix of a domain's name while its source still runs on this host. */
 #define GW_NAME_INCOMING "--incoming"
 
 /* gw_name_is_valid() (format/xl/config.h), but fails with the reason. */
 int gw_name_check(const char *name, struct gw_error *err);
+/* The same for a name that somebody gives a domain: one of the names above fails with GW_USAGE. */
+int gw_name_check_given(const char *name, struct gw_error *err);
 
 /* A name held by this process: its lock and its listening control socket. Zeroed with fd -1: no
  * name.

@@ -27,6 +27,34 @@ static bool is_trusted(int fd)
 	return cred.uid == 0 || cred.uid == geteuid();
 }
 
+static void free_session(struct gw_session *s)
+{
+	gw_conn_close(&s->conn);
+	free(s);
+}
+
+/* Closes a session so that another gets its place; nobody refers to one that asked for nothing. */
+static bool make_room(struct gw_sessions *all)
+{
+	static const struct gw_error busy = {
+		.code = GW_BUSY,
+		.text = "another client needed the place of this one, which has asked for nothing"};
+	struct gw_session **idle = NULL, *s;
+
+	for (struct gw_session **link = &all->first; *link; link = &(*link)->next)
+		if (!(*link)->asked && (!idle || (*link)->active < (*idle)->active))
+			idle = link;
+	if (!idle)
+		return false;
+	s = *idle;
+	*idle = s->next;
+	all->nr--;
+	gw_session_fail(s, "", &busy);
+	gw_conn_flush(&s->conn, NULL);
+	free_session(s);
+	return true;
+}
+
 bool gw_sessions_accept(struct gw_sessions *all, int listen_fd)
 {
 	int fd = accept4(listen_fd, NULL, NULL, SOCK_CLOEXEC);
@@ -34,12 +62,14 @@ bool gw_sessions_accept(struct gw_sessions *all, int listen_fd)
 
 	if (fd < 0)
 		return errno != EMFILE && errno != ENFILE && errno != ENOMEM && errno != ENOBUFS;
-	s = is_trusted(fd) && all->nr < GW_SESSIONS_MAX ? calloc(1, sizeof(*s)) : NULL;
+	s = is_trusted(fd) && (all->nr < GW_SESSIONS_MAX || make_room(all)) ? calloc(1, sizeof(*s))
+									    : NULL;
 	if (!s) {
 		close(fd);
 		return true;
 	}
 	gw_conn_init(&s->conn, fd);
+	s->active = ++all->turns;
 	s->next = all->first;
 	all->first = s;
 	all->nr++;
@@ -128,6 +158,7 @@ static void receive_input(struct gw_sessions *all, struct gw_session *s)
 		s->gone = true;
 		return;
 	}
+	s->active = ++all->turns;
 	while (!s->console && !s->closing && (got = gw_conn_next(&s->conn, &message, &err)) != 0) {
 		if (got < 0) {
 			/* The client does not speak the protocol, but may still read the reason. */
@@ -135,15 +166,10 @@ static void receive_input(struct gw_sessions *all, struct gw_session *s)
 			s->closing = true;
 			break;
 		}
+		s->asked = true;
 		all->on_message(all->opaque, s, message);
 		json_decref(message);
 	}
-}
-
-static void free_session(struct gw_session *s)
-{
-	gw_conn_close(&s->conn);
-	free(s);
 }
 
 static void free_gone(struct gw_sessions *all)

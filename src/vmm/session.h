@@ -25,7 +25,9 @@
 struct gw_session {
 	struct gw_session *next;
 	struct gw_conn conn;
-	bool console; /* receives the console's bytes from console_pos on, and nothing else */
+	bool asked;	 /* it has sent a complete request */
+	uint64_t active; /* when it was accepted or last sent bytes, in gw_sessions' own order */
+	bool console;	 /* receives the console's bytes from console_pos on, and nothing else */
 	uint64_t console_pos;
 	uint64_t console_until; /* the session ends there; UINT64_MAX: with the domain */
 	bool closing;		/* closed when its output has been sent */
@@ -44,10 +46,13 @@ struct gw_sessions {
 
 	struct gw_session *first;
 	unsigned nr;
+	uint64_t turns; /* counts what sessions do, for their order */
 };
 
-/* Accepts a client of the listening socket, if it may use the domain and there is room. Returns
- * false if this process has no descriptor for it: the client waits, and the socket stays ready. */
+/* Accepts a client of the listening socket, if it may use the domain. When there is no room, the
+ * session that has been silent longest of those that never sent a complete request is closed; if
+ * all have sent one, the new client is. Returns false if this process has no descriptor for it: the
+ * client waits, and the socket stays ready. */
 bool gw_sessions_accept(struct gw_sessions *all, int listen_fd);
 /* Fills fds (GW_SESSIONS_MAX) for poll(): their number. */
 nfds_t gw_sessions_fill_poll(const struct gw_sessions *all, struct pollfd *fds);

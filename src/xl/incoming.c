@@ -59,6 +59,11 @@ static int read_config(struct incoming *in, const char *text, size_t len, struct
 	if (!name || strlen(name) >= sizeof(in->req->arrived))
 		return gw_fail(err, GW_REFUSED, "the domain's config has no name of 1 to %zu bytes",
 			       sizeof(in->req->arrived) - 1);
+	if (strlen(name) >= strlen(GW_XL_INCOMING) &&
+	    strcmp(name + strlen(name) - strlen(GW_XL_INCOMING), GW_XL_INCOMING) == 0)
+		return gw_fail(err, GW_REFUSED,
+			       "the domain is called %.80s: that ends the name of one that arrives",
+			       name);
 	strcpy(in->req->arrived, name);
 	return 0;
 }

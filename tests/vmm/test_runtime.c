@@ -7,11 +7,14 @@
 
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "format/xl/config.h"
+#include "vmm/logs.h"
+#include "vmm/receivers.h"
 #include "vmm/restored.h"
 #include "vmm/runtime.h"
 
@@ -161,6 +164,140 @@ static void test_untrusted_folder(void **state)
 	assert_int_equal(chmod(dir, 0700), 0);
 }
 
+static void path_in(char path[600], const char *name)
+{
+	snprintf(path, 600, "%s/%s", dir, name);
+}
+
+static int open_at(const char *path, struct gw_error *err)
+{
+	struct gw_runtime rt;
+	int rc;
+
+	setenv("GODWIT_RUNTIME_DIR", path, 1);
+	rc = gw_runtime_open(&rt, err);
+	gw_runtime_close(&rt);
+	setenv("GODWIT_RUNTIME_DIR", dir, 1);
+	return rc;
+}
+
+/* Who could lead the path to another folder. */
+static void test_path(void **state)
+{
+	struct gw_error err = GW_ERROR_INIT;
+	char shared[600], other[600], link[620], below[620];
+
+	assert_ok(open_at(dir, &err), &err);
+	path_in(shared, "shared");
+	path_in(other, "other");
+	assert_int_equal(mkdir(shared, 0700), 0);
+	assert_int_equal(mkdir(other, 0700), 0);
+	snprintf(link, sizeof(link), "%s/link", shared);
+	snprintf(below, sizeof(below), "%s/new///", shared);
+	/* A link of one's own, and a slash too many. */
+	assert_int_equal(symlink(other, link), 0);
+	assert_ok(open_at(link, &err), &err);
+	assert_ok(open_at(below, &err), &err);
+	/* Sticky: others can add files, but not replace mine. */
+	assert_int_equal(chmod(shared, 01777), 0);
+	assert_ok(open_at(link, &err), &err);
+	assert_ok(open_at(below, &err), &err);
+	assert_int_equal(chmod(shared, 0777), 0);
+	assert_fails(open_at(below, &err), &err, GW_REFUSED,
+		     "users other than you and root can replace files in /");
+	assert_fails(open_at(link, &err), &err, GW_REFUSED, "users other than you and root");
+	assert_int_equal(chmod(shared, 01777), 0);
+	if (geteuid() != 0) {
+		print_message("only root can make the files of another user\n");
+		skip();
+	}
+	assert_int_equal(lchown(link, 12345, 12345), 0);
+	assert_fails(open_at(link, &err), &err, GW_SYSTEM,
+		     "refused: a symbolic link of user 12345");
+	assert_int_equal(chmod(shared, 0775), 0);
+	assert_int_equal(chown(shared, 0, 12345), 0);
+	assert_fails(open_at(below, &err), &err, GW_REFUSED, "users other than you and root");
+	assert_int_equal(chmod(shared, 0755), 0);
+	assert_ok(open_at(below, &err), &err);
+	assert_int_equal(chown(shared, 12345, 0), 0);
+	assert_fails(open_at(below, &err), &err, GW_REFUSED, "users other than you and root");
+	assert_int_equal(chown(shared, 0, 0), 0);
+	assert_int_equal(chown(other, 12345, 0), 0);
+	assert_fails(open_at(other, &err), &err, GW_REFUSED, "belongs to user 12345");
+}
+
+/* A name whose socket another user listens at is not talked to. */
+static void test_server(void **state)
+{
+	struct gw_error err = GW_ERROR_INIT;
+	struct gw_claim claim;
+	struct gw_runtime rt;
+	int fd;
+
+	assert_ok(gw_runtime_open(&rt, &err), &err);
+	assert_ok(gw_claim_take(&claim, &rt, "own", &err), &err);
+	fd = gw_runtime_connect(&rt, "own", &err);
+	assert_ok(fd, &err);
+	close(fd);
+	if (geteuid() == 0) {
+		/* The credentials of a server are those of its listen(). */
+		assert_int_equal(seteuid(12345), 0);
+		assert_int_equal(listen(claim.listen_fd, 4), 0);
+		assert_int_equal(seteuid(0), 0);
+		assert_fails(gw_runtime_connect(&rt, "own", &err), &err, GW_SYSTEM,
+			     "is held by a process of user 12345, neither yours nor root's");
+	}
+	gw_claim_release(&claim, &rt);
+	gw_runtime_close(&rt);
+}
+
+/* What is no regular file in the folder makes nothing wait. */
+static void test_fifos(void **state)
+{
+	static const char *const files[] = {"g.lock", "receive.log", "12.receiver", "g.log"};
+	struct gw_error err = GW_ERROR_INIT;
+	struct gw_receiver *receivers;
+	struct gw_runtime rt;
+	struct gw_claim claim;
+	char path[600], **names;
+	size_t n;
+
+	assert_ok(gw_runtime_open(&rt, &err), &err);
+	for (size_t i = 0; i < sizeof(files) / sizeof(*files); i++) {
+		path_in(path, files[i]);
+		assert_int_equal(mkfifo(path, 0600), 0);
+	}
+	assert_fails(gw_claim_take(&claim, &rt, "g", &err), &err, GW_SYSTEM,
+		     "g.lock is a FIFO, not a regular file");
+	assert_fails(gw_log_open_receivers(&rt, &err), &err, GW_SYSTEM,
+		     "receive.log is not a regular file");
+	assert_ok(gw_runtime_list(&rt, &names, &n, &err), &err);
+	assert_int_equal(n, 0);
+	gw_runtime_free_list(names, n);
+	assert_ok(gw_receivers_list(&rt, &receivers, &n, &err), &err);
+	assert_int_equal(n, 0);
+	free(receivers);
+	/* A domain's log is a new file each time. */
+	int fd = gw_log_open_domain(&rt, "g", &err);
+	assert_ok(fd, &err);
+	close(fd);
+	gw_runtime_close(&rt);
+}
+
+/* Names that the folder's own files have. */
+static void test_reserved(void **state)
+{
+	struct gw_error err = GW_ERROR_INIT;
+
+	assert_fails(gw_name_check_given("receive", &err), &err, GW_USAGE, "receivers");
+	assert_fails(gw_name_check_given("x--incoming", &err), &err, GW_USAGE, "beside its source");
+	assert_fails(gw_name_check_given("a b", &err), &err, GW_USAGE, "cannot be");
+	assert_ok(gw_name_check_given("receiver", &err), &err);
+	assert_ok(gw_name_check_given("restored", &err), &err);
+	assert_ok(gw_name_check_given("7.receiver", &err), &err);
+	assert_ok(gw_name_check_given("x--incoming2", &err), &err);
+}
+
 /* An image is remembered with the uuid of its first restore. */
 static void test_restored(void **state)
 {
@@ -199,6 +336,10 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_claim, fresh, tear_down),
 		cmocka_unit_test_setup_teardown(test_dead, fresh, tear_down),
 		cmocka_unit_test_setup_teardown(test_untrusted_folder, fresh, tear_down),
+		cmocka_unit_test_setup_teardown(test_path, fresh, tear_down),
+		cmocka_unit_test_setup_teardown(test_server, fresh, tear_down),
+		cmocka_unit_test_setup_teardown(test_fifos, fresh, tear_down),
+		cmocka_unit_test(test_reserved),
 		cmocka_unit_test(test_names),
 	};
 

@@ -5,6 +5,7 @@
  */
 #include "lib/gwtest.h"
 
+#include <errno.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/socket.h>
@@ -191,6 +192,63 @@ static void test_held_output(void **state)
 	close(fd);
 }
 
+static bool is_open(int fd)
+{
+	char byte;
+
+	return recv(fd, &byte, 1, MSG_DONTWAIT | MSG_PEEK) < 0 && errno == EAGAIN;
+}
+
+/* Clients that ask for nothing do not lock others out; those that asked keep their place. */
+static void test_room(void **state)
+{
+	struct owner *o = *state;
+	int fds[GW_SESSIONS_MAX], late;
+	char text[300];
+
+	for (int i = 0; i < GW_SESSIONS_MAX; i++) {
+		fds[i] = connect_client(o);
+		/* One asks, one sends half of a request, the others send nothing. */
+		if (i == 0)
+			say(fds[i], "{\"request\":\"a\"}\n");
+		else if (i == 1)
+			say(fds[i], "{\"request\":");
+	}
+	serve(o);
+	assert_int_equal(o->messages, 1);
+	hear(fds[0], text, sizeof(text));
+	for (int i = 2; i < 5; i++) {
+		late = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+		assert_return_code(connect(late, (struct sockaddr *)&o->address, o->address_len),
+				   0);
+		assert_true(gw_sessions_accept(&o->sessions, o->listen_fd));
+		assert_int_equal(o->sessions.nr, GW_SESSIONS_MAX);
+		say(late, "{\"request\":\"late\"}\n");
+		serve(o);
+		assert_string_equal(o->request, "late");
+		/* The third, the fourth, the fifth make room. */
+		assert_true(is_open(fds[0]) && is_open(fds[1]) && is_open(fds[i + 1]));
+		hear(fds[i], text, sizeof(text));
+		assert_non_null(strstr(text, "\"busy\""));
+		assert_int_equal(recv(fds[i], text, 1, 0), 0);
+		close(fds[i]);
+		fds[i] = late;
+	}
+	assert_int_equal(o->gone, 0);
+	/* All have asked: now it is the new one that is closed. */
+	for (int i = 1; i < GW_SESSIONS_MAX; i++)
+		say(fds[i], i == 1 ? "\"a\"}\n" : "{\"request\":\"a\"}\n");
+	serve(o);
+	late = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	assert_return_code(connect(late, (struct sockaddr *)&o->address, o->address_len), 0);
+	assert_true(gw_sessions_accept(&o->sessions, o->listen_fd));
+	assert_int_equal(o->sessions.nr, GW_SESSIONS_MAX);
+	assert_int_equal(recv(late, text, 1, 0), 0);
+	close(late);
+	for (int i = 0; i < GW_SESSIONS_MAX; i++)
+		close(fds[i]);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -198,6 +256,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_end_goes_up_once, open_owner, close_owner),
 		cmocka_unit_test_setup_teardown(test_nonsense_stays_below, open_owner, close_owner),
 		cmocka_unit_test_setup_teardown(test_held_output, open_owner, close_owner),
+		cmocka_unit_test_setup_teardown(test_room, open_owner, close_owner),
 	};
 
 	signal(SIGPIPE, SIG_IGN);

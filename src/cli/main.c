@@ -2,13 +2,12 @@
  *
  * The godwit command: finds the verb, reads its command line, runs it. It does not know the verbs.
  */
-#include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "base/standard.h"
 #include "cli/args.h"
 #include "cli/connect.h"
 #include "cli/interrupt.h"
@@ -16,19 +15,6 @@
 #include "cli/title.h"
 #include "cli/verb.h"
 #include "config.h"
-
-/*
- * A file opened while descriptor 0, 1 or 2 is closed would get its number, and output would go into
- * it. The placeholders fail every read or write, as closed descriptors would.
- */
-static void occupy_standard_fds(void)
-{
-	for (int fd = 0; fd <= 2; fd++) {
-		if (fcntl(fd, F_GETFD) < 0 && errno == EBADF &&
-		    open("/dev/null", fd == 0 ? O_WRONLY : O_RDONLY) != fd)
-			_exit(GW_EXIT_FAILED);
-	}
-}
 
 static int usage_error(struct gw_cli *cli, const struct gw_error *err)
 {
@@ -132,7 +118,7 @@ int main(int argc, char **argv)
 	struct gw_error err = GW_ERROR_INIT;
 	int status;
 
-	occupy_standard_fds();
+	gw_standard_occupy(GW_EXIT_FAILED);
 	gw_title_init(argc, argv);
 	/* A closed reader is a failed write, with a message and a status. */
 	signal(SIGPIPE, SIG_IGN);

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "base/line.h"
+#include "base/standard.h"
 #include "base/visible.h"
 #include "config.h"
 #include "convert/convert.h"
@@ -300,8 +301,10 @@ static int run(const struct options *o)
 int main(int argc, char **argv)
 {
 	struct options o = {.format = "libxc"};
-	int status = parse(&o, argc, argv);
+	int status;
 
+	gw_standard_occupy(EXIT_CANNOT);
+	status = parse(&o, argc, argv);
 	/* A file that may grow no more is an error of its write (EFBIG): the file is removed. */
 	signal(SIGXFSZ, SIG_IGN);
 	if (status == EXIT_OK)

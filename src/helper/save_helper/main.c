@@ -10,8 +10,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "base/line.h"
 #include "base/clock.h"
+#include "base/line.h"
+#include "base/standard.h"
 #include "base/util.h"
 #include "config.h"
 #include "helper/libxc.h"
@@ -188,6 +189,7 @@ int main(int argc, char **argv)
 	struct gw_error err = GW_ERROR_INIT;
 	int status = EXIT_BROKEN;
 
+	gw_standard_occupy(EXIT_BROKEN);
 	if (argc == 2 && strcmp(argv[1], "--version") == 0) {
 		puts(PROGRAM " of godwit " GW_VERSION);
 		return EXIT_OK;

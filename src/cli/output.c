@@ -24,7 +24,8 @@
 #include "cli/width.h"
 #include "migrate/progress_json.h"
 
-#define SHOW_EVERY_NS UINT64_C(100000000)
+#define SHOW_EVERY_NS	  UINT64_C(100000000)
+#define LEFT_OUT_EVERY_NS UINT64_C(1000000000)
 
 #define ERASE "\r\033[K"
 
@@ -127,8 +128,13 @@ static void say_left_out(struct gw_output *out)
 
 void gw_output_left_out(struct gw_output *out)
 {
+	uint64_t now = gw_clock_ns();
+
 	pthread_mutex_lock(&out->lock);
-	say_left_out(out);
+	if (now - out->left_out_ns >= LEFT_OUT_EVERY_NS) {
+		out->left_out_ns = now;
+		say_left_out(out);
+	}
 	pthread_mutex_unlock(&out->lock);
 }
 

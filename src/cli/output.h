@@ -34,6 +34,7 @@ struct gw_output {
 	bool line_shown;
 	uint64_t last_ns;	/* when progress was last shown */
 	struct gw_limit *limit; /* gw_output_limit(); NULL: none */
+	uint64_t left_out_ns;	/* when gw_output_left_out() last looked */
 	unsigned last_round;
 	enum gw_stage last_stage;
 };
@@ -60,7 +61,7 @@ void gw_output_to_log(struct gw_output *out, const char *fmt, ...) GW_PRINTF(2, 
 void gw_output_peer(struct gw_output *out, const char *peer);
 /* Limits the lines about peers from now on, in this process and its children (limit.h). 0 or -1. */
 int gw_output_limit(struct gw_output *out, struct gw_error *err);
-/* Writes how many lines about peers were left out, if any were. */
+/* Writes how many lines about peers were left out, if any were; at most once a second. */
 void gw_output_left_out(struct gw_output *out);
 
 /*

@@ -381,6 +381,14 @@ static void xend_at(struct drive *d)
 	d->result->consumed = d->pos;
 }
 
+void drive_xend(const uint8_t *data, size_t len, struct drive_result *result)
+{
+	struct drive d;
+
+	begin(&d, data, len, result);
+	xend_at(&d);
+}
+
 void drive_xlfile(const uint8_t *data, size_t len, struct drive_result *result)
 {
 	struct gw_error err = GW_ERROR_INIT;

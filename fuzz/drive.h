@@ -20,12 +20,10 @@ struct drive_result {
 void drive_image(const uint8_t *data, size_t len, struct drive_result *result);
 void drive_stream(const uint8_t *data, size_t len, struct drive_result *result);
 void drive_xlfile(const uint8_t *data, size_t len, struct drive_result *result);
+void drive_xend(const uint8_t *data, size_t len, struct drive_result *result);
 void drive_legacy(const uint8_t *data, size_t len, struct drive_result *result);
 
 /* A legacy image inside another layer: adds to the result except consumed, which is returned. */
 size_t drive_legacy_at(const uint8_t *data, size_t len, struct drive_result *result);
-
-/* libFuzzer's entry point of the target that is linked in. */
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 #endif

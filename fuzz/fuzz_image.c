@@ -2,12 +2,16 @@
  *
  * Fuzz target: reads any bytes as a libxc image.
  */
+#include "bound.h"
 #include "drive.h"
+#include "input.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct drive_result result;
 
+	bound_begin();
 	drive_image(data, size, &result);
+	bound_check("an image", BOUND_OF_IMAGE(size));
 	return 0;
 }

@@ -2,12 +2,16 @@
  *
  * Fuzz target: reads any bytes as a file of xl or xend, with the layers inside.
  */
+#include "bound.h"
 #include "drive.h"
+#include "input.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct drive_result result;
 
+	bound_begin();
 	drive_xlfile(data, size, &result);
+	bound_check("a file", BOUND_OF_IMAGE(size));
 	return 0;
 }

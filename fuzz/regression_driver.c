@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "drive.h"
+#include "input.h"
 
 static unsigned files;
 

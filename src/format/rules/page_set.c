@@ -13,13 +13,16 @@
 #define LEAF_WORDS (LEAF_PFNS / 64)
 /* 64 MiB of bitmaps: enough for 2 TiB of memory in one piece. */
 #define LEAVES_MAX 16384u
+#define PLACES_MAX ((size_t)1 << 21) /* for leaves, of all pfns below 2^36 */
 
 static uint64_t *leaf_of(struct gw_page_set *set, uint64_t pfn)
 {
 	size_t at = (size_t)(pfn / LEAF_PFNS);
 
+	if (at >= PLACES_MAX)
+		return NULL;
 	if (at >= set->nr_leaves) {
-		size_t nr = GW_MAX(at + 1, set->nr_leaves * 2);
+		size_t nr = GW_MIN(GW_MAX(at + 1, set->nr_leaves * 2), PLACES_MAX);
 		uint64_t **leaves = realloc(set->leaves, nr * sizeof(*leaves));
 
 		if (!leaves)

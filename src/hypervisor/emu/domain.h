@@ -25,7 +25,8 @@
 #include "hypervisor/held.h"
 
 #define GW_EMU_PARAMS	     64
-#define GW_EMU_PORTS	     1024 /* the number of ports in a 32-bit guest's shared info */
+#define GW_EMU_PORTS	     1024    /* the number of ports in a 32-bit guest's shared info */
+#define GW_EMU_DOMID_MAX     0x7fffu /* of a port's remote domain */
 #define GW_EMU_WRMSR_SITES   64
 #define GW_EMU_MSR_HYPERCALL UINT32_C(0x40000000)
 

@@ -89,6 +89,9 @@ static int alloc_unbound(struct gw_emu *e, uint64_t arg)
 	if (gw_get_le16(op) != DOMID_SELF && gw_get_le16(op) != e->d.domid)
 		return -EPERM;
 	remote = gw_get_le16(op + 2);
+	/* A restore refuses a port that waits for such a domain. */
+	if (remote > GW_EMU_DOMID_MAX)
+		return -ESRCH;
 	while (port < GW_EMU_PORTS && e->xen.ports[port].open)
 		port++;
 	if (port == GW_EMU_PORTS)

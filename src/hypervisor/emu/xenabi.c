@@ -85,7 +85,7 @@ static int decode_ports(struct gw_emu_xen *x, const uint8_t *at, uint32_t n, str
 		if (port <= last || port >= GW_EMU_PORTS)
 			return bad(err, "an event channel port is out of order or out of range",
 				   port);
-		if (remote > 0x7fff)
+		if (remote > GW_EMU_DOMID_MAX)
 			return bad(err, "an event channel has no peer domain", remote);
 		x->ports[port] = (struct gw_emu_port){.open = true, .remote = remote};
 		last = port;

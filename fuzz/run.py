@@ -52,6 +52,10 @@ class Target:
         where = re.findall(r"Test unit written to (\S+)", text)
         return int(done[-1]), None if status == 0 else (where[-1] if where else str(log))
 
+    def fails(self, path):
+        """True if this input still fails."""
+        return subprocess.run([str(self.program), path], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).returncode != 0
+
 
 def find_targets(build, wanted=None):
     programs = sorted(path for path in (build / "fuzz").glob("fuzz_*") if path.is_file() and os.access(path, os.X_OK))
@@ -70,24 +74,21 @@ class Stop:
         self.asked = True
 
 
-def spread(targets, seconds, done, stop, counted):
-    """Shares the time among the targets, those first that have run least; done maps names to executions. counted is
-    called after each turn. Returns the findings by name."""
-    end, found = time.monotonic() + seconds, {}
+def spread(targets, seconds, done, total, stop, counted):
+    """Shares the time among the targets, those first that have run least, until each has run total times; done maps
+    names to executions. counted is called after each turn."""
+    end = time.monotonic() + seconds
     part = max(1, min(SLICE_S, int(seconds / max(1, len(targets)))))
     left = list(targets)
     while left and not stop.asked and time.monotonic() < end:
         target = min(left, key=lambda t: done.get(t.name, 0))
         number, where = target.run(max(1, min(part, int(end - time.monotonic()))))
         done[target.name] = done.get(target.name, 0) + max(0, number)
-        if where and not stop.asked:
-            found[target.name] = where
-        if number < 0 or where:
+        if number < 0 or where or done[target.name] >= total:
             left.remove(target)
         print("%-16s %12d executions%s" % (target.name, done[target.name],
                                            "; skipped" if number < 0 else "; FOUND " + where if where else ""), flush=True)
         counted(target, number, where)
-    return found
 
 
 def in_turn(targets, seconds, stop):
@@ -107,14 +108,14 @@ def in_turn(targets, seconds, stop):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(usage="./dev fuzz [MINUTES | TARGET [SECONDS]]")
     parser.add_argument("--build", type=pathlib.Path, required=True)
     parser.add_argument("what", nargs="*", help="MINUTES, or TARGET [SECONDS]")
     args = parser.parse_args()
     what = args.what or ["10"]
-    if what[0].isdigit() and len(what) == 1:
+    if len(what) == 1 and what[0].isdigit():
         targets, seconds = find_targets(args.build), int(what[0]) * 60
-    elif len(what) <= 2 and what[-1:][0].isdigit() or len(what) == 1:
+    elif len(what) == 1 or (len(what) == 2 and what[1].isdigit()):
         targets, seconds = find_targets(args.build, what[0]), int(what[1]) if len(what) == 2 else 60
     else:
         parser.error("give MINUTES, or TARGET [SECONDS]")

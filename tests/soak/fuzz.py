@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """The fuzz targets until each has run 10^8 times: the target that has run least is next. The executions of earlier
-runs count; a finding ends its target's turn and fails the run."""
+runs count. A finding ends its target's turn and fails the run, and the next ones until its input fails no more."""
 
 import pathlib
 import sys
@@ -36,13 +36,18 @@ def main():
     stop = fuzz.Stop()
 
     def counted(target, number, where):
-        if where:
+        if number < 0:
+            done.pop(target.name)
+        if where and not stop.asked:
             state.data["failed"].append({"number": target.name, "why": where})
         state.save()
 
+    programs = {target.name: target for target in targets}
+    state.data["failed"] = [entry for entry in state.data["failed"]
+                            if entry["number"] in programs and programs[entry["number"]].fails(entry["why"])]
     due = [target for target in targets if done.setdefault(target.name, 0) < args.total]
     if due and not stop.asked:
-        fuzz.spread(due, (args.minutes or 1) * 60, done, stop, counted)
+        fuzz.spread(due, (args.minutes or 1) * 60, done, args.total, stop, counted)
     state.data["done"] = sum(done.values())
     for name in sorted(done):
         print("%-16s %12d of %d" % (name, done[name], args.total))

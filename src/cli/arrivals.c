@@ -128,7 +128,7 @@ int gw_arrivals_wait(struct gw_arrivals *a, int listen_fd, const struct gw_cance
 	}
 	if (gw_cancel_is_set(cancel))
 		return gw_fail(err, GW_CANCELLED, "cancelled");
-	/* The status of one that claims the place is not lost: whoever follows it asks for it. */
+	/* The status of one that claims the place is not lost: gw_arrivals_follow() asks for it. */
 	if (a->claiming)
 		return 0;
 	reap(a, NULL);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * The connections of a receiver: each is served by a child process of its own, so that none waits
- * for another. A socket between a child and the receiver tells what has become of the arrival.
+ * for another. Words between a child and the receiver go over a socket.
  */
 #ifndef GW_CLI_ARRIVALS_H
 #define GW_CLI_ARRIVALS_H
@@ -56,7 +56,7 @@ int gw_arrivals_wait(struct gw_arrivals *a, int listen_fd, const struct gw_cance
 /* Asks all children to end (SIGTERM). */
 void gw_arrivals_end(const struct gw_arrivals *a);
 
-/* Gives the place to the arrival that claims it. The others are told that it is taken, and end. */
+/* Gives the place to the arrival that claims it. The others learn that it is taken, and end. */
 void gw_arrivals_grant(struct gw_arrivals *a);
 
 /*

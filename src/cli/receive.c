@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/util.h"
+#include "cli/budget.h"
 #include "cli/domain.h"
 #include "cli/passed.h"
 #include "cli/peer.h"
@@ -24,6 +25,7 @@ struct receiver {
 	const struct gw_args *args;
 	struct gw_peer peer;
 	struct gw_admission admission;
+	struct gw_budget budget;
 	bool is_passed; /* the connection is a descriptor of the caller's */
 	struct gw_address passed;
 	char *listens; /* its address; owned */
@@ -82,6 +84,7 @@ static int serve(struct receiver *r, struct gw_channel *ch)
 	pa.wanted = is_wanted;
 	pa.arrived = forget_keys;
 	pa.admission = r->admission;
+	pa.budget = r->budget;
 	note_peer(r, ch);
 	pa.silence_ms = (int)gw_args_number(r->args, "silence", 0) * 1000;
 	p = gw_process_new(&pa, &err);
@@ -290,7 +293,8 @@ static int run(struct gw_cli *cli, const struct gw_args *args)
 	if (keep && gw_args_text(args, "name"))
 		return gw_cli_error(cli, GW_EXIT_USAGE,
 				    "--keep receives many domains, --name names only one");
-	if (gw_domain_verb_accept(&r.dv, args, &err) < 0 || take_passed(&r, args, &err) < 0)
+	if (gw_domain_verb_accept(&r.dv, args, &err) < 0 ||
+	    gw_budget_read(&r.budget, args, &err) < 0 || take_passed(&r, args, &err) < 0)
 		return gw_cli_fail(cli, &err);
 	if (gw_peer_open(&r.peer, args, gw_args_positional(args, 0), GW_TLS_RECEIVER, cli->cancel,
 			 &err) < 0) {
@@ -335,7 +339,9 @@ const struct gw_verb gw_verb_receive = {
 		"SIGTERM or SIGHUP: with status 0 if no domain is arriving, else with 4 after the arrivals are cancelled. Domains "
 		"that have arrived live on.\n\n"
 		"A domain that cannot run here (CPU features, memory, guest type, a name already in use) "
-		"is refused with all reasons before a page is sent. An empty HOST means 127.0.0.1.\n\n"
+		"is refused with all reasons before a page is sent. The memory of one that is accepted is reserved: "
+		"no other domain of this user gets it, even if the guest has not used it yet. --max-memory and --max-domains say how much this "
+		"receiver may have in all; godwit.conf(5) sets them for every receiver. An empty HOST means 127.0.0.1.\n\n"
 		"Anyone who may connect can start a domain here. With tls: that is who has a certificate of --tls-ca, or a key of "
 		"--tls-psk; with unix: this user and root, or --allow-uid; with tcp: on 127.0.0.1 or ::1 every user of this "
 		"host. tcp: on any other address is refused without --insecure.\n\n"
@@ -362,6 +368,7 @@ const struct gw_verb gw_verb_receive = {
 			{"paused", 0, GW_KIND_FLAG,
 			 .help = "leave the domain paused until \"godwit resume\""},
 			GW_OPTION_RAW,
+			GW_BUDGET_OPTIONS,
 			GW_SILENCE_OPTION,
 			GW_PEER_OPTIONS,
 			GW_ADMISSION_OPTIONS,

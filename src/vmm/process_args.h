@@ -14,6 +14,7 @@
 
 #include "migrate/accept.h"
 #include "vmm/admit.h"
+#include "vmm/reservations.h"
 
 struct gw_process_args {
 	const char *connect;		 /* the hypervisor's URI */
@@ -22,6 +23,7 @@ struct gw_process_args {
 	bool paused;			 /* the domain stays paused when it is in place */
 	struct gw_acceptance acceptance; /* the images that may be restored here */
 	struct gw_admission admission;	 /* receive: who may send a domain */
+	struct gw_budget budget;	 /* receive: what the receiver may hold */
 	int silence_ms;			 /* receive: the sender's longest silence; 0: 30 s */
 	/* receive: 1 once this process may receive its domain, 0: later. NULL: at once. */
 	int (*turn)(void *opaque);

@@ -13,11 +13,11 @@
 #include "examine/detect.h"
 #include "hypervisor/control.h"
 #include "migrate/hello.h"
-#include "migrate/preflight.h"
 #include "vmm/client.h"
 #include "vmm/domain.h"
 #include "vmm/incoming.h"
 #include "vmm/process.h"
+#include "vmm/room.h"
 
 #define INFO_TIMEOUT_MS 1000
 #define NAME_WAIT_NS	UINT64_C(5000000000) /* for the source to release its name */
@@ -90,15 +90,10 @@ static int check_offer(struct receive_job *r, struct gw_claim *claim,
 		       struct gw_error *err)
 {
 	struct gw_process *p = r->in.job.process;
-	struct gw_preflight wanted = {
-		.type = p->config.type,
-		.policy = policy,
-		.pages = p->config.max_memkb / 4,
-	};
 	struct gw_error name = GW_ERROR_INIT, host = GW_ERROR_INIT;
 
 	claim_name(r, claim, p->config.name, id, &name);
-	gw_preflight(p->host, &wanted, &host);
+	gw_room_take(p, policy, &host);
 	if (!name.code && !host.code)
 		return 0;
 	if (!name.code || !host.code)

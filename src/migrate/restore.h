@@ -71,6 +71,8 @@ struct gw_restore_args {
 	 * 0: unknown. Not needed for a file.
 	 */
 	uint64_t (*expected_pages)(void *owner);
+	/* The pages that the domain can have: a bound for a round of checkpoints. 0: unknown. */
+	uint64_t max_pages;
 	/*
 	 * Called with every refusal. If it is set, a refusal ends the restore only where it is not
 	 * safe to go on; otherwise the record or the page is left out, so that all faults are

@@ -78,6 +78,7 @@ int gw_incoming_restore(struct gw_incoming *in, struct gw_error *err)
 	struct gw_job *job = &in->job;
 	struct gw_restore_result result;
 	struct gw_toolstack toolstack;
+	struct gw_domain_config created;
 	struct gw_restore_args args = {
 		.domain = job->process->domain,
 		.in = job->ch,
@@ -94,6 +95,8 @@ int gw_incoming_restore(struct gw_incoming *in, struct gw_error *err)
 	int ret;
 
 	gw_job_init_toolstack(job, &toolstack);
+	gw_config_to_hypervisor(&job->process->config, &created);
+	args.max_pages = created.max_pages;
 	ret = in->front.layer == GW_LAYER_LIBXC ? gw_restore_image(&args, &result, err)
 						: gw_restore_stream(&args, NULL, &result, err);
 	if (ret < 0)

@@ -46,6 +46,25 @@ static int claim_place(void *opaque, struct gw_error *err)
 	return gw_arrival_claim(&dv->arrival, err);
 }
 
+static void heard(void *opaque)
+{
+	struct gw_domain_verb *dv = opaque;
+
+	gw_arrival_heard(&dv->arrival);
+}
+
+/* For tests, which would not wait for the times that the protocol gives a sender. */
+static void set_times(struct gw_sender_times *times)
+{
+	const char *text = getenv("GODWIT_SENDER_TIMES");
+
+	*times = (struct gw_sender_times){0};
+	if (text)
+		sscanf(text, "%9d,%9d,%9d,%9d,%9d,%9d", &times->hello_ms, &times->config_ms,
+		       &times->data_ms, &times->suspend_ms, &times->handover_ms,
+		       &times->data_bytes);
+}
+
 static int is_wanted(void *opaque, struct gw_error *err)
 {
 	const struct gw_domain_verb *dv = opaque;
@@ -80,7 +99,9 @@ static int serve(struct receiver *r, struct gw_channel *ch)
 			    gw_args_flag(r->args, "paused") > 0, !r->dv.own_log, &pa);
 	pa.console_raw = gw_args_flag(r->args, "raw") > 0;
 	pa.turn = take_turn;
+	pa.heard = heard;
 	pa.claim = claim_place;
+	set_times(&pa.times);
 	pa.wanted = is_wanted;
 	pa.arrived = forget_keys;
 	pa.admission = r->admission;
@@ -109,6 +130,7 @@ static void serve_in_child(struct receiver *r, struct gw_channel *ch)
 	gw_receiver_forget(&r->dv.receiver);
 	if (gw_background_new_cancel(r->dv.cli, &err) < 0)
 		_exit(gw_cli_fail(r->dv.cli, &err));
+	sigprocmask(SIG_SETMASK, &r->dv.arrival.mask, NULL);
 	gw_channel_set_cancel(ch, r->dv.cli->cancel);
 	status = serve(r, ch);
 	fflush(NULL);
@@ -124,7 +146,7 @@ static int accept_one(struct receiver *r, struct gw_error *err)
 
 	if (!ch)
 		return -1;
-	rc = gw_arrivals_fork(&r->arrivals, &r->dv.arrival, &why);
+	rc = gw_arrivals_fork(&r->arrivals, ch->fd, &r->dv.arrival, &why);
 	if (rc == 1)
 		serve_in_child(r, ch);
 	if (rc < 0)
@@ -301,6 +323,7 @@ static int run(struct gw_cli *cli, const struct gw_args *args)
 		gw_peer_close(&r.peer);
 		return gw_cli_fail(cli, &err);
 	}
+	gw_peer_warn(args, gw_args_positional(args, 0), GW_TLS_RECEIVER, &cli->out.log);
 	r.dv.own_log = gw_args_flag(args, "detach") > 0;
 	if (r.dv.own_log && gw_background_split(cli, &r.dv.bg, &status)) {
 		gw_peer_close(&r.peer);

@@ -13,6 +13,7 @@
 #include "migrate/frames_internal.h"
 #include "migrate/hello.h"
 #include "migrate/protocol_internal.h"
+#include "migrate/sender_clock.h"
 
 #define TURN_MS 50 /* how often a migration that waits asks for its turn */
 
@@ -21,6 +22,7 @@ struct receiver {
 	const struct gw_receiver *owner;
 	struct gw_operation *op;
 	int silence_ms; /* the limit on the sender's silence */
+	struct gw_sender_clock clock;
 	struct gw_hello hello;
 	struct gw_buffer config; /* the body of CONFIG */
 	bool refused;		 /* REFUSE was sent: no ERROR follows */
@@ -33,8 +35,10 @@ struct receiver {
 
 static int handshake(struct receiver *r, struct gw_error *err)
 {
-	if (gw_hello_receive(&r->frames, &r->hello, err) < 0 ||
-	    gw_hello_send(&r->frames, &r->hello.id, err) < 0)
+	if (gw_hello_receive(&r->frames, &r->hello, err) < 0)
+		return -1;
+	gw_sender_clock_config(&r->clock);
+	if (gw_hello_send(&r->frames, &r->hello.id, err) < 0)
 		return -1;
 	if ((r->hello.features & GW_FEATURE_ALIVE &&
 	     !gw_alive_start(&r->frames, GW_ALIVE_PART(r->silence_ms), err)) ||
@@ -120,8 +124,10 @@ static int decide(void *opaque, struct gw_domain **domain, enum gw_guest_type ty
 	if (r->frames.data_left > 0)
 		return gw_fail(err, GW_PEER, "%s sent %llu bytes of data after the static data",
 			       r->frames.peer, (unsigned long long)r->frames.data_left);
-	if (gw_frames_expect(&r->frames, GW_FRAME_STATIC_END, NULL, err) < 0 ||
-	    wait_for_turn(r, err) < 0)
+	if (gw_frames_expect(&r->frames, GW_FRAME_STATIC_END, NULL, err) < 0)
+		return -1;
+	gw_sender_clock_stop(&r->clock);
+	if (wait_for_turn(r, err) < 0)
 		return -1;
 	if (ask_owner(r, domain, type, policy, &why) < 0) {
 		r->refused = true;
@@ -129,6 +135,7 @@ static int decide(void *opaque, struct gw_domain **domain, enum gw_guest_type ty
 		send_refusal(r, &why);
 		return gw_fail_as(err, &why);
 	}
+	gw_sender_clock_data(&r->clock);
 	return gw_frames_send(&r->frames, GW_FRAME_ACCEPT, NULL, 0, err);
 }
 
@@ -147,12 +154,20 @@ static int control_frame(void *opaque, const struct gw_frame *frame, struct gw_e
 	} else if (frame->type == GW_FRAME_SWITCHOVER && frame->length == 0 &&
 		   r->switchover_ns == 0) {
 		r->switchover_ns = gw_clock_ns();
+		gw_sender_clock_suspend(&r->clock);
 	} else if (gw_frame_name(frame->type) && frame->type != GW_FRAME_ALIVE) {
 		rc = gw_fail(err, GW_PEER, "%s sent %s in the middle of the stream", r->frames.peer,
 			     gw_frame_name(frame->type));
 	}
 	gw_buffer_free(&body);
 	return rc;
+}
+
+static void data_came(void *opaque, uint64_t bytes)
+{
+	struct receiver *r = opaque;
+
+	gw_sender_clock_came(&r->clock, bytes);
 }
 
 /* Keeps a refusal until the sender waits for the answer to its static data. */
@@ -253,12 +268,14 @@ static int send_running(struct receiver *r, struct gw_error *err)
  */
 static int take_over(struct receiver *r, struct gw_error *err)
 {
+	gw_sender_clock_handover(&r->clock, "its YOURS");
 	if (gw_frames_send(&r->frames, GW_FRAME_READY, NULL, 0, err) < 0 ||
 	    gw_frames_expect(&r->frames, GW_FRAME_YOURS, NULL, err) < 0 ||
 	    gw_operation_commit_window(r->op, true, err) < 0 ||
 	    r->owner->mine(r->owner->opaque, err) < 0)
 		return -1;
 	r->mine_sent = true;
+	gw_sender_clock_handover(&r->clock, "its RELEASE");
 	if (gw_frames_send(&r->frames, GW_FRAME_MINE, NULL, 0, err) < 0)
 		return -1;
 	if (gw_frames_expect(&r->frames, GW_FRAME_RELEASE, NULL, err) < 0)
@@ -328,8 +345,11 @@ int gw_migrate_receive(struct gw_channel *ch, const struct gw_receiver *receiver
 	r.frames.opaque = &r;
 	gw_channel_set_cancel(ch, op ? gw_operation_cancel_token(op) : cancel_before);
 	gw_channel_set_silence(ch, r.silence_ms);
+	gw_sender_clock_start(&r.clock, ch, &receiver->times);
+	r.frames.data_came = data_came;
 	rc = receive(&r, report ? report : &own_report, outcome, err);
 	gw_alive_stop(r.frames.alive);
+	gw_sender_clock_stop(&r.clock);
 	if (rc < 0) {
 		if (r.mine_sent)
 			*outcome = GW_OUTCOME_UNKNOWN;

@@ -88,6 +88,12 @@ tls_receiver $(with b ca)
 run_expect 0 "$GODWIT" migrate $(with a ca) --no-live tpvh "tls:localhost:${address##*:}"
 until_true 5 is_state tpvh running
 
+# A sender that drips through the handshake: it has ten seconds, which pass while the rest of this test runs.
+GODWIT_SENDER_TIMES=600000 tls_receiver $(with b ca)
+drips=$receiver
+"$PYTHON" "$here/slow.py" "${address##*:}" tls >drips.out &
+started+=($!)
+
 # Nothing wrong comes through: the receiver goes on listening meanwhile.
 tls_receiver $(with b ca)
 refused "$address" "the certificate of the receiver is not accepted" "does not accept this side's certificate" $(with a other-ca)
@@ -160,6 +166,10 @@ chmod 600 short.psk
 run_expect 2 "$GODWIT" migrate --tls-psk short.psk tpvh tls:127.0.0.1:1
 err_has "line 1 of the pre-shared keys is no USER:HEXKEY with a key of 16 to 64 bytes"
 assert_state tpvh running
+
+until_true 30 test -s drips.out
+"$PYTHON" -c 'import sys; s = float(open("drips.out").read().split()[0]); sys.exit(not 9 < s < 30)' || fail "the handshake took $(cat drips.out)"
+kill -TERM "$drips"
 
 # The process of a domain that has arrived has no key any more, nor has the command that waits for it; a receiver that
 # listens on has.

@@ -207,3 +207,15 @@ has_no_key()
 	! has_key "$receiver" && ! has_key "$(domain_ids)"
 }
 until_true 1 has_no_key
+
+# Nor has the process of a domain that was to be sent with one, when that has failed.
+echo hosts:00112233445566778899aabbccddeeff >different.psk
+chmod 600 different.psk
+tls_receiver --tls-psk different.psk
+run_expect 1 "$GODWIT" migrate --tls-psk secret.psk tpvh "$address"
+err_has "runs on here"
+sender_has_no_key()
+{
+	! has_key "$(domain_ids)"
+}
+until_true 1 sender_has_no_key

@@ -12,6 +12,8 @@
 #include "cli/args.h"
 #include "cli/input.h"
 #include "cli/inspect/memory.h"
+#include "cli/inspect/savevm.h"
+#include "cli/like.h"
 #include "examine/describe.h"
 #include "examine/examine.h"
 
@@ -159,8 +161,30 @@ static void read_config(struct gw_inspect *inspect)
 			err.text);
 }
 
+/* The end of the list of records, and the summary after it. */
+static void show_savevm(struct gw_inspect *inspect)
+{
+	char title[256];
+
+	if (inspect->json) {
+		gw_json_member(&inspect->writer, "format",
+			       json_string(gw_file_format_name(inspect->examination.format)));
+		gw_inspect_savevm_json(inspect);
+		return;
+	}
+	if (inspect->records)
+		putchar('\n');
+	printf("%s: %s\n", inspect->file,
+	       gw_examination_title(&inspect->examination, title, sizeof(title)));
+	gw_inspect_savevm_text(inspect);
+}
+
 static int show(struct gw_inspect *inspect, struct gw_error *err)
 {
+	if (inspect->examination.has_savevm) {
+		show_savevm(inspect);
+		return 0;
+	}
 	read_config(inspect);
 	if (gw_inspect_page_tables(inspect, err) < 0)
 		return -1;
@@ -176,6 +200,12 @@ static int check_vcpu(const struct gw_inspect *inspect, struct gw_error *err)
 
 	if (!inspect->one_vcpu || s->vcpu_places[inspect->vcpu])
 		return 0;
+	if (inspect->examination.has_savevm) {
+		if (gw_savevm_find_section(&inspect->savevm, "cpu", inspect->vcpu))
+			return 0;
+		return gw_fail(err, GW_INVALID, "%s: has no vCPU %" PRIu32, inspect->file,
+			       inspect->vcpu);
+	}
 	return gw_fail(err, GW_INVALID, "%s: has no vCPU %" PRIu32 "; it has %zu", inspect->file,
 		       inspect->vcpu, s->nr_vcpus);
 }
@@ -203,7 +233,18 @@ static int on_body(void *opaque, const struct gw_examine_record *record, const u
 	return gw_summary_body(&inspect->summary, record, data, len, err);
 }
 
-static int inspect_channel(struct gw_inspect *inspect, struct gw_channel *in)
+static void on_savevm_section(void *opaque, const struct gw_savevm_section *section)
+{
+	gw_inspect_savevm_section(opaque, section);
+}
+
+static void on_savevm_command(void *opaque, const struct gw_savevm_command_at *command)
+{
+	gw_inspect_savevm_command(opaque, command);
+}
+
+static int inspect_channel(struct gw_inspect *inspect, struct gw_channel *in,
+			   const struct gw_savevm_description *like)
 {
 	const struct gw_examine_sink sink = {
 		.opaque = inspect,
@@ -216,6 +257,10 @@ static int inspect_channel(struct gw_inspect *inspect, struct gw_channel *in)
 		.wants = wants,
 		.item = on_item,
 		.body = on_body,
+		.savevm = &inspect->savevm,
+		.savevm_section = on_savevm_section,
+		.savevm_command = on_savevm_command,
+		.like = like,
 		.progress = on_progress,
 	};
 	struct gw_error err = GW_ERROR_INIT;
@@ -269,10 +314,16 @@ static int run(struct gw_cli *cli, const struct gw_args *args)
 		.platform = gw_args_flag(args, "platform"),
 	};
 	struct gw_error err = GW_ERROR_INIT;
+	struct gw_savevm_stream like = {0};
+	const struct gw_savevm_description *described = gw_cli_like(cli, args, &like, &err);
 	struct gw_xend xend = {0};
-	struct gw_channel *in;
+	struct gw_channel *in = NULL;
 	int status;
 
+	if (err.code) {
+		gw_savevm_stream_free(&like);
+		return gw_cli_fail(cli, &err);
+	}
 	/* A legacy image is converted to read its page contents. */
 	in = inspect.pages || inspect.page_tables
 		     ? gw_cli_open_current(cli, inspect.file, &xend, &err)
@@ -287,10 +338,10 @@ static int run(struct gw_cli *cli, const struct gw_args *args)
 	inspect.summary.want_contents = inspect.pages;
 	inspect.summary.want_tables = inspect.page_tables;
 	inspect.list = inspect.records || (inspect.json && !inspect.narrowed);
-	if (!in)
-		return gw_cli_fail(cli, &err);
-	status = inspect_channel(&inspect, in);
+	status = in ? inspect_channel(&inspect, in, described) : gw_cli_fail(cli, &err);
 	gw_channel_close(in);
+	gw_savevm_stream_free(&inspect.savevm);
+	gw_savevm_stream_free(&like);
 	gw_config_free(&inspect.config);
 	gw_summary_free(&inspect.summary);
 	return status;
@@ -301,8 +352,8 @@ const struct gw_verb gw_verb_inspect = {
 	.group = GW_GROUP_IMAGES,
 	.summary = "show the contents of a stored image",
 	.description =
-		"Shows the contents of the image in FILE (an xl save file, a libxl stream, or a libxc "
-		"image of version 2 or 3): its layers and their versions, the Xen version that wrote it, "
+		"Shows the contents of the image in FILE (an xl save file, a libxl stream, a libxc "
+		"image of version 2 or 3, or a stream of QEMU): its layers and their versions, the Xen version that wrote it, "
 		"the guest and its config, the records, the memory map, vCPUs, parameters, the CPU policy "
 		"and the device model.\n\n"
 		"For a legacy image (Xen 4.5 or older) it shows the word size of the tools that saved it, "
@@ -314,6 +365,10 @@ const struct gw_verb gw_verb_inspect = {
 		"tables). Otherwise they are skipped, so even a large file takes no time. An image with "
 		"errors is shown as far as it can be read. An image with checkpoints is shown as it is at "
 		"the last complete one.\n\n"
+		"Of a stream of QEMU (savevm, a migration to a file) it shows the machine type, the RAM "
+		"blocks and the devices' sections; --platform and --vcpu show them field by field, by the "
+		"description at the stream's end. A stream without one (an old machine type, the device "
+		"state that Xen asks for) can be read by the description of another: --like.\n\n"
 		"--vcpu, --params, --policy, --memory, --page-tables and --platform show only the parts "
 		"that they name, and these in full: one field a line, without array elements that are 0.",
 	.options =
@@ -322,6 +377,7 @@ const struct gw_verb gw_verb_inspect = {
 			 .help = "list all records first, one a line: offset in the file, layer, number, type, body length, and a summary of the body; for a legacy image its chunks and the parts of its tails, each with its total length"},
 			{"json", 'j', GW_KIND_FLAG,
 			 .help = "write one JSON object with everything, including the records"},
+			GW_OPTION_LIKE,
 			{"vcpu", 0, GW_KIND_NUMBER, "N",
 			 "show the state of vCPU N: registers, local APIC, MSRs, XSAVE area",
 			 .max = GW_SUMMARY_VCPUS_MAX - 1},

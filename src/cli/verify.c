@@ -11,6 +11,7 @@
 #include "cli/args.h"
 #include "cli/input.h"
 #include "cli/json.h"
+#include "cli/like.h"
 #include "cli/verb.h"
 #include "convert/convert.h"
 #include "examine/describe.h"
@@ -22,6 +23,7 @@ struct verify {
 	struct gw_cli *cli;
 	const char *file;
 	bool json, strict, want_deep;
+	const struct gw_savevm_description *like;
 	unsigned xen;			    /* judged as Xen 4.xen; 0: any */
 	struct gw_examination *examination; /* where findings of the rehearsal are counted */
 	struct gw_rehearsal rehearsal;
@@ -257,6 +259,7 @@ static int verify(struct verify *v, struct gw_channel *in)
 		.record = v->want_deep ? on_record : NULL,
 		.finding = on_finding,
 		.progress = on_progress,
+		.like = v->like,
 	};
 	struct gw_error err = GW_ERROR_INIT;
 	struct gw_examination examination;
@@ -297,6 +300,7 @@ static int run(struct gw_cli *cli, const struct gw_args *args)
 		.want_deep = gw_args_flag(args, "deep"),
 		.xen = (unsigned)xen,
 	};
+	struct gw_savevm_stream like = {0};
 	struct gw_error err = GW_ERROR_INIT;
 	struct gw_channel *in;
 	int status;
@@ -305,10 +309,12 @@ static int run(struct gw_cli *cli, const struct gw_args *args)
 		return gw_cli_error(cli, GW_EXIT_USAGE,
 				    "--for takes xen-4.%u to xen-4.%u or any, not \"%s\"",
 				    GW_XEN_FIRST, GW_XEN_LAST, release);
-	in = open_input(&v, &err);
+	v.like = gw_cli_like(cli, args, &like, &err);
+	in = err.code ? NULL : open_input(&v, &err);
 	status = in ? verify(&v, in) : gw_cli_fail(cli, &err);
 	gw_channel_close(in);
 	gw_spool_close(&v.spool);
+	gw_savevm_stream_free(&like);
 	return status;
 }
 
@@ -317,8 +323,8 @@ const struct gw_verb gw_verb_verify = {
 	.group = GW_GROUP_IMAGES,
 	.summary = "check a stored image against every rule of its format",
 	.description =
-		"Checks the image in FILE (an xl save file, a libxl stream, or a libxc image of version 2 "
-		"or 3) against every rule of every layer. It lists all problems, each with its level, "
+		"Checks the image in FILE (an xl save file, a libxl stream, a libxc image of version 2 "
+		"or 3, or a stream of QEMU) against every rule of every layer. It lists all problems, each with its level, "
 		"layer, record, offset in the file, and the rule's name in brackets. A legacy image (Xen "
 		"4.5 or older; bare or in a file of xl or xend) is checked against the rules of its own "
 		"format and, after conversion, against those of version 3. Of compressed Remus rounds "
@@ -332,6 +338,9 @@ const struct gw_verb gw_verb_verify = {
 		"The last line says \"FILE: ok: ...\" with the layers found, or counts the errors and "
 		"warnings. Page contents have no checksum in this format and cannot be verified; they are "
 		"skipped, and not even read from a regular file.\n\n"
+		"In a stream of QEMU an error is what QEMU refuses to load, as far as the stream alone can "
+		"tell: QEMU has no checks of what its devices' fields hold. It never reads the description at "
+		"the end, so what contradicts that is a warning.\n\n"
 		"With --deep an image without errors is also restored, into a domain in memory that never "
 		"runs. This finds what the records alone do not show: invalid page tables, vCPU roots "
 		"that are no page tables, P2M frames, rings and parameters without a page. The restore "
@@ -347,6 +356,7 @@ const struct gw_verb gw_verb_verify = {
 			 "judge as this Xen would: xen-4.14 to xen-4.22; any, the default, stands for all"},
 			{"json", 'j', GW_KIND_FLAG,
 			 .help = "write one JSON object instead of text"},
+			GW_OPTION_LIKE,
 			{"strict", 0, GW_KIND_FLAG, .help = "treat warnings as errors"},
 			{0},
 		},

@@ -91,6 +91,11 @@ const char *gw_file_format_name(enum gw_file_format format)
 
 bool gw_file_format_is_read(enum gw_file_format format)
 {
+	return gw_file_format_is_xen(format) || format == GW_FILE_QEMU;
+}
+
+bool gw_file_format_is_xen(enum gw_file_format format)
+{
 	return format == GW_FILE_XL || format == GW_FILE_XEND || format == GW_FILE_STREAM ||
 	       format == GW_FILE_IMAGE || format == GW_FILE_LEGACY;
 }

@@ -18,10 +18,10 @@ enum gw_file_format {
 	GW_FILE_IMAGE,	/* libxc image v2, v3 */
 	GW_FILE_LEGACY, /* libxc image of Xen 4.5 and before; not of 3.0 (format/legacy/legacy.h) */
 	GW_FILE_QEMU,	/* QEMU's savevm stream ("QEVM") */
-	GW_FILE_LIBVIRT, /* virsh save */
+	GW_FILE_LIBVIRT,      /* virsh save */
 	GW_FILE_LIBVIRT_PART, /* virsh save that did not come to its end */
 	GW_FILE_LIBVIRT_XEN,  /* virsh save of a Xen domain */
-	GW_FILE_ELF,	 /* a core or a kernel */
+	GW_FILE_ELF,	      /* a core or a kernel */
 };
 
 #define GW_DETECT_BYTES 48 /* more are not looked at; fewer may be given */
@@ -33,5 +33,7 @@ const char *gw_file_format_name(enum gw_file_format format);
 
 /* True for those that gw_examine walks. */
 bool gw_file_format_is_read(enum gw_file_format format);
+/* True for images of Xen domains, which can be restored. */
+bool gw_file_format_is_xen(enum gw_file_format format);
 
 #endif

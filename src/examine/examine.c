@@ -232,6 +232,9 @@ static int walk_inner(struct gw_walk *w, enum gw_file_format format, struct gw_e
 		format = GW_FILE_LEGACY;
 	if (format == GW_FILE_STREAM || format == GW_FILE_IMAGE || format == GW_FILE_LEGACY)
 		check_place(w, format);
+	/* Only an image of Xen has a header of xl or xend before it. */
+	if (format == GW_FILE_QEMU && (w->sum->has_xl || w->sum->has_xend))
+		return name_format(w, format);
 	switch (format) {
 	case GW_FILE_STREAM:
 		outcome = gw_walk_image(w, GW_LAYER_LIBXL, err);
@@ -241,6 +244,9 @@ static int walk_inner(struct gw_walk *w, enum gw_file_format format, struct gw_e
 		break;
 	case GW_FILE_LEGACY:
 		outcome = gw_walk_legacy(w, err);
+		break;
+	case GW_FILE_QEMU:
+		outcome = gw_walk_savevm(w, err);
 		break;
 	default:
 		return name_format(w, format);

@@ -27,6 +27,7 @@
 #include "format/libxl/stream.h"
 #include "format/xend/xend.h"
 #include "format/xl/file.h"
+#include "format/qemu/tree.h"
 #include "read/checkpoints.h"
 
 /*
@@ -90,6 +91,16 @@ struct gw_examine_sink {
 	 */
 	int (*body)(void *opaque, const struct gw_examine_record *record, const uint8_t *data,
 		    size_t len, struct gw_error *err);
+	/*
+	 * A stream of QEMU: where its tree goes, zeroed before; the caller frees it in any case.
+	 * NULL: not wanted. Then its sections and commands as they are found; what was read so far
+	 * is in the tree.
+	 */
+	struct gw_savevm_stream *savevm;
+	void (*savevm_section)(void *opaque, const struct gw_savevm_section *section);
+	void (*savevm_command)(void *opaque, const struct gw_savevm_command_at *command);
+	/* The description of another stream of the same machine, for one that has none. */
+	const struct gw_savevm_description *like;
 	void (*finding)(void *opaque, const struct gw_finding *finding);
 	void (*progress)(void *opaque, const struct gw_progress *progress);
 };
@@ -98,6 +109,9 @@ struct gw_examine_sink {
 struct gw_examination {
 	enum gw_file_format format; /* of the outermost layer */
 	bool has_xl, has_xend, has_stream, has_image;
+	bool has_savevm; /* a stream of QEMU */
+	uint32_t savevm_version;
+	char machine[64]; /* of its configuration; "": it has none */
 	/* The image is a legacy one: has_image is set as well, and what is said of the image is
 	 * said of the one it becomes. */
 	bool has_legacy;
@@ -110,6 +124,7 @@ struct gw_examination {
 	bool has_legacy_model;
 	enum gw_legacy_device_model legacy_model; /* of the last complete round */
 	uint64_t image_records, stream_records;
+	uint64_t savevm_sections;
 	uint64_t page_entries; /* of all PAGE_DATA records */
 	uint64_t pages;	       /* with data, resent ones counted each time */
 	uint64_t bytes;	       /* of the input, decompressed */

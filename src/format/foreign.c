@@ -52,6 +52,6 @@ int gw_foreign_refuse(const void *first, size_t len, struct gw_error *err)
 		return 0;
 	return gw_fail(
 		err, GW_INVALID,
-		"%s: this version does not read it; expected a file of xl or xend, a libxl stream, a libxc image or a legacy image",
+		"%s: it cannot be converted or restored; expected a file of xl or xend, a libxl stream, a libxc image or a legacy image",
 		gw_foreign_name(format));
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * Formats of other programs, known by their first bytes: no part of godwit reads them, but a
+ * Formats of other programs, known by their first bytes. None can be converted or restored, but a
  * message can name them.
  */
 #ifndef GW_FORMAT_FOREIGN_H
@@ -24,8 +24,8 @@ enum gw_foreign {
 enum gw_foreign gw_foreign_detect(const void *first, size_t len);
 /* "QEMU migration stream", "incomplete libvirt save file", ... ; NULL for GW_FOREIGN_NONE. */
 const char *gw_foreign_name(enum gw_foreign format);
-/* Fails with GW_INVALID and the name, if the input that begins with these bytes is of another
- * program; else returns 0. */
+/* For a conversion or a restore: fails with GW_INVALID and the name, if the input that begins with
+ * these bytes is of another program; else returns 0. */
 int gw_foreign_refuse(const void *first, size_t len, struct gw_error *err);
 
 #endif

@@ -229,7 +229,7 @@ static int find_image(const struct receive_job *r, bool *image, struct gw_error 
 	if (got < 0)
 		return gw_fail_in(err, "neither a godwit nor an image");
 	gw_channel_unread(ch, first, len);
-	*image = !gw_hello_is_possible(first, len) && gw_file_format_is_read(gw_detect(first, len));
+	*image = !gw_hello_is_possible(first, len) && gw_file_format_is_xen(gw_detect(first, len));
 	return 0;
 }
 

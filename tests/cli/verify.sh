@@ -182,7 +182,7 @@ run_expect 1 "$GODWIT" verify empty
 out_has "empty file"
 printf 'QEVM\0\0\0\3xxxxxxxxxxxxxxx' >qemu
 run_expect 1 "$GODWIT" verify qemu
-out_has "QEMU migration stream: this version does not read it yet"
+out_has "error: QEMU stream at offset 0x8: type 0x78 begins no section; what follows is not read [savevm-section-type]"
 printf 'LibvirtQemudSave\0\0\0\0' >libvirt
 run_expect 1 "$GODWIT" verify libvirt
 out_has "libvirt save file: this version does not read it yet"

@@ -67,7 +67,9 @@ static void names_all(void **unused)
 	assert_true(gw_file_format_is_read(GW_FILE_XL));
 	assert_true(gw_file_format_is_read(GW_FILE_XEND));
 	assert_true(gw_file_format_is_read(GW_FILE_LEGACY));
-	assert_false(gw_file_format_is_read(GW_FILE_QEMU));
+	assert_true(gw_file_format_is_read(GW_FILE_QEMU));
+	assert_false(gw_file_format_is_xen(GW_FILE_QEMU));
+	assert_true(gw_file_format_is_xen(GW_FILE_LEGACY));
 }
 
 int main(void)

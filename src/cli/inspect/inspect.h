@@ -11,6 +11,7 @@
 #include "cli/verb.h"
 #include "vmm/config.h"
 #include "examine/summary/summary.h"
+#include "format/qemu/tree.h"
 
 struct gw_inspect {
 	struct gw_cli *cli;
@@ -25,9 +26,11 @@ struct gw_inspect {
 	struct gw_json_writer writer;
 	struct gw_summary summary;
 	struct gw_examination examination;
-	struct gw_config config;    /* read from the summary's, as far as it can be */
-	struct gw_xend_config xend; /* likewise, if it is xend's */
-	bool has_config;	    /* it could be read */
+	struct gw_config config;	/* read from the summary's, as far as it can be */
+	struct gw_xend_config xend;	/* likewise, if it is xend's */
+	bool has_config;		/* it could be read */
+	struct gw_savevm_stream savevm; /* if it is a stream of QEMU */
+	uint64_t savevm_parts;		/* sections and commands that were listed */
 };
 
 /* Prints the summary after the walk. 0 or -1. */

@@ -151,6 +151,13 @@ char *gw_examination_title(const struct gw_examination *e, char *buf, size_t siz
 		return buf;
 	}
 	buf[0] = 0;
+	if (e->has_savevm) {
+		snprintf(buf, size,
+			 "QEMU stream v%" PRIu32 ", %s%s%" PRIu64 " sections, %" PRIu64 " pages",
+			 e->savevm_version, e->machine, *e->machine ? ", " : "", e->savevm_sections,
+			 e->pages);
+		return buf;
+	}
 	if (e->has_xl)
 		n = snprintf(buf, size, "xl file, ");
 	else if (e->has_xend)

@@ -14,6 +14,7 @@
 #include "format/libxc/image.h"
 #include "format/legacy/legacy.h"
 #include "format/libxl/stream.h"
+#include "format/qemu/faults.h"
 #include "format/xend/xend.h"
 #include "format/xl/config.h"
 #include "format/xl/file.h"
@@ -31,6 +32,7 @@ enum gw_layer {
 	GW_LAYER_LIBXL,
 	GW_LAYER_LIBXC,
 	GW_LAYER_LEGACY,
+	GW_LAYER_QEMU,
 };
 
 /* A rule of the table in table.c. Ids are stable words ("page-data-count") for JSON and tests. */
@@ -62,7 +64,8 @@ enum gw_level gw_rule_level(const struct gw_rule *rule, unsigned xen);
 char *gw_rule_releases(const struct gw_rule *rule, char *text, size_t size);
 /* 17 for "xen-4.17", 0 for "any"; -1 if the table knows no such release. */
 int gw_xen_release(const char *name);
-/* "file", "xl header", "xend header", "libxl stream", "libxc image", "legacy image" */
+/* "file", "xl header", "xend header", "libxl stream", "libxc image", "legacy image", "QEMU stream"
+ */
 const char *gw_layer_name(enum gw_layer layer);
 
 /* A place where a rule is broken. */
@@ -203,6 +206,14 @@ int gw_legacy_rules_end(struct gw_legacy_rules *rules, const struct gw_legacy_re
 /* The input ended before the device model's record, gw_legacy_reader_without_model(): a warning. */
 int gw_legacy_rules_no_model(struct gw_legacy_rules *rules, const struct gw_legacy_reader *r,
 			     struct gw_error *err);
+
+/* A stream of QEMU: judges the faults that its reading found (format/qemu/faults.h). */
+struct gw_savevm_rules;
+struct gw_savevm_rules *gw_savevm_rules_new(const struct gw_findings *out);
+void gw_savevm_rules_free(struct gw_savevm_rules *rules);
+/* offset: from the first byte of the input; text: what is expected and found. */
+int gw_savevm_rules_fault(struct gw_savevm_rules *rules, enum gw_savevm_fault fault,
+			  uint64_t offset, const char *text, struct gw_error *err);
 
 /* The xl header and its optional data, except for what the config says. */
 int gw_xlfile_rules(const struct gw_xlfile *xl, const struct gw_findings *out, uint64_t layer_start,

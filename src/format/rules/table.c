@@ -43,4 +43,5 @@ const struct gw_rule gw_rules_table[GW_NR_RULES] = {
 #include "format/rules/table_image.inc"
 #include "format/rules/table_hvm.inc"
 #include "format/rules/table_deep.inc"
+#include "format/rules/table_savevm.inc"
 };

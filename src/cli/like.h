@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later
+ *
+ * What verbs take beside a stream of QEMU: another stream of the same machine (--like), and the
+ * schema of a QEMU (--schema).
+ */
+#ifndef GW_CLI_LIKE_H
+#define GW_CLI_LIKE_H
+
+#include "cli/args.h"
+#include "format/qemu/tree.h"
+
+/*
+ * Reads the stream that --like names, for its description. *like is zeroed before; the caller frees
+ * it in any case. Returns its description, NULL without err if the option is not given, or NULL
+ * with err.
+ */
+const struct gw_savevm_description *gw_cli_like(struct gw_cli *cli, const struct gw_args *args,
+						struct gw_savevm_stream *like,
+						struct gw_error *err);
+
+#define GW_OPTION_LIKE                                                                             \
+	{                                                                                          \
+		"like", 0, GW_KIND_FILE, "FILE",                                                   \
+			"for a QEMU stream without a description: another stream of the same "     \
+			"machine and QEMU, which has one"                                          \
+	}
+
+#endif

@@ -7,7 +7,7 @@
 #define GW_CLI_LIKE_H
 
 #include "cli/args.h"
-#include "format/qemu/tree.h"
+#include "format/qemu/schema.h"
 
 /*
  * Reads the stream that --like names, for its description. *like is zeroed before; the caller frees
@@ -17,6 +17,18 @@
 const struct gw_savevm_description *gw_cli_like(struct gw_cli *cli, const struct gw_args *args,
 						struct gw_savevm_stream *like,
 						struct gw_error *err);
+
+/* Reads the file of --schema. *schema is zeroed before; the caller frees it in any case. 0 also if
+ * the option is not given (then it is empty), or -1. */
+int gw_cli_schema(struct gw_cli *cli, const struct gw_args *args, struct gw_schema *schema,
+		  struct gw_error *err);
+
+#define GW_OPTION_SCHEMA                                                                           \
+	{                                                                                          \
+		"schema", 0, GW_KIND_FILE, "FILE",                                                 \
+			"for a QEMU stream: judge the versions of its devices as the QEMU would "  \
+			"whose -dump-vmstate wrote FILE"                                           \
+	}
 
 #define GW_OPTION_LIKE                                                                             \
 	{                                                                                          \

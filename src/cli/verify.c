@@ -24,6 +24,7 @@ struct verify {
 	const char *file;
 	bool json, strict, want_deep;
 	const struct gw_savevm_description *like;
+	struct gw_schema schema;	    /* empty: none is given */
 	unsigned xen;			    /* judged as Xen 4.xen; 0: any */
 	struct gw_examination *examination; /* where findings of the rehearsal are counted */
 	struct gw_rehearsal rehearsal;
@@ -260,6 +261,7 @@ static int verify(struct verify *v, struct gw_channel *in)
 		.finding = on_finding,
 		.progress = on_progress,
 		.like = v->like,
+		.schema = v->schema.machine ? &v->schema : NULL,
 	};
 	struct gw_error err = GW_ERROR_INIT;
 	struct gw_examination examination;
@@ -310,11 +312,14 @@ static int run(struct gw_cli *cli, const struct gw_args *args)
 				    "--for takes xen-4.%u to xen-4.%u or any, not \"%s\"",
 				    GW_XEN_FIRST, GW_XEN_LAST, release);
 	v.like = gw_cli_like(cli, args, &like, &err);
+	if (!err.code)
+		gw_cli_schema(cli, args, &v.schema, &err);
 	in = err.code ? NULL : open_input(&v, &err);
 	status = in ? verify(&v, in) : gw_cli_fail(cli, &err);
 	gw_channel_close(in);
 	gw_spool_close(&v.spool);
 	gw_savevm_stream_free(&like);
+	gw_schema_free(&v.schema);
 	return status;
 }
 
@@ -340,7 +345,8 @@ const struct gw_verb gw_verb_verify = {
 		"skipped, and not even read from a regular file.\n\n"
 		"In a stream of QEMU an error is what QEMU refuses to load, as far as the stream alone can "
 		"tell: QEMU has no checks of what its devices' fields hold. It never reads the description at "
-		"the end, so what contradicts that is a warning.\n\n"
+		"the end, so what contradicts that is a warning. --schema adds the versions that the QEMU of a "
+		"-dump-vmstate file loads; that file does not list every device.\n\n"
 		"With --deep an image without errors is also restored, into a domain in memory that never "
 		"runs. This finds what the records alone do not show: invalid page tables, vCPU roots "
 		"that are no page tables, P2M frames, rings and parameters without a page. The restore "
@@ -357,6 +363,7 @@ const struct gw_verb gw_verb_verify = {
 			{"json", 'j', GW_KIND_FLAG,
 			 .help = "write one JSON object instead of text"},
 			GW_OPTION_LIKE,
+			GW_OPTION_SCHEMA,
 			{"strict", 0, GW_KIND_FLAG, .help = "treat warnings as errors"},
 			{0},
 		},

@@ -27,6 +27,7 @@
 #include "format/libxl/stream.h"
 #include "format/xend/xend.h"
 #include "format/xl/file.h"
+#include "format/qemu/schema.h"
 #include "format/qemu/tree.h"
 #include "read/checkpoints.h"
 
@@ -101,6 +102,7 @@ struct gw_examine_sink {
 	void (*savevm_command)(void *opaque, const struct gw_savevm_command_at *command);
 	/* The description of another stream of the same machine, for one that has none. */
 	const struct gw_savevm_description *like;
+	const struct gw_schema *schema; /* of a QEMU that is to load a stream of QEMU; NULL: none */
 	void (*finding)(void *opaque, const struct gw_finding *finding);
 	void (*progress)(void *opaque, const struct gw_progress *progress);
 };

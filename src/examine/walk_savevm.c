@@ -74,6 +74,7 @@ enum gw_walk_outcome gw_walk_savevm(struct gw_walk *w, struct gw_error *err)
 		.progress = on_progress,
 		.like = w->sink->like,
 	};
+	const struct gw_savevm_faults faults = {.report = on_fault, .opaque = &s};
 	int rc;
 
 	if (!s.rules) {
@@ -81,6 +82,8 @@ enum gw_walk_outcome gw_walk_savevm(struct gw_walk *w, struct gw_error *err)
 		return GW_WALK_FAILED;
 	}
 	rc = gw_savevm_read(&w->in, &listener, s.stream, err);
+	if (rc >= 0 && w->sink->schema)
+		gw_schema_judge(w->sink->schema, s.stream, &faults);
 	sum_up(&s);
 	if (rc > 0 && s.stream->trailing)
 		gw_rules_report(&w->findings, "trailing-bytes", s.stream->end, NULL,

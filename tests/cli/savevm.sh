@@ -96,3 +96,16 @@ if command -v jq >/dev/null; then
 	jq -e '.findings[0].rule == "savevm-footer" and .findings[0].layer == "QEMU stream"' out >/dev/null ||
 		fail "JSON of verify"
 fi
+
+# The schema of the QEMU that is to load it.
+cat >schema <<'END'
+{"vmschkmachine": {"Name": "pc-i440fx-9.9"}, "hpet": {"Name": "hpet", "version_id": 2, "minimum_version_id": 1,
+"Description": {"name": "hpet", "version_id": 2, "minimum_version_id": 1, "Fields": []}}, "fw_cfg_io": {"Name": "fw_cfg_io",
+"Description": {"name": "fw_cfg", "version_id": 1, "minimum_version_id": 1, "Fields": [], "Subsections": []}}}
+END
+run_expect 1 "$GODWIT" verify --schema schema plain
+out_has 'section "fw_cfg" instance 0: its version is 2, the schema loads 1 to 1 [savevm-schema-version]'
+out_has 'section "fw_cfg" instance 0: the schema does not know its subsection fw_cfg/dma [savevm-schema-subsection]'
+out_has "the schema does not list 28 of 30 devices, which are not judged: timer, "
+run_expect 1 "$GODWIT" verify --schema plain plain
+err_has "the schema plain: it is no JSON"

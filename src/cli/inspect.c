@@ -181,7 +181,7 @@ static void show_savevm(struct gw_inspect *inspect)
 
 static int show(struct gw_inspect *inspect, struct gw_error *err)
 {
-	if (inspect->examination.has_savevm) {
+	if (inspect->examination.has_savevm || inspect->examination.has_libvirt) {
 		show_savevm(inspect);
 		return 0;
 	}
@@ -233,6 +233,19 @@ static int on_body(void *opaque, const struct gw_examine_record *record, const u
 	return gw_summary_body(&inspect->summary, record, data, len, err);
 }
 
+/* Keeps a copy. */
+static void on_libvirt(void *opaque, uint64_t offset, const struct gw_libvirt_save *save)
+{
+	struct gw_inspect *inspect = opaque;
+	struct gw_error err = GW_ERROR_INIT;
+
+	inspect->libvirt = *save;
+	inspect->libvirt.data = (struct gw_buffer){0};
+	inspect->libvirt_offset = offset;
+	if (gw_buffer_append(&inspect->libvirt.data, save->data.data, save->data.len, &err) < 0)
+		gw_logf(&inspect->cli->out.log, GW_LOG_WARNING, "the domain's XML: %s", err.text);
+}
+
 static void on_savevm_section(void *opaque, const struct gw_savevm_section *section)
 {
 	gw_inspect_savevm_section(opaque, section);
@@ -257,6 +270,7 @@ static int inspect_channel(struct gw_inspect *inspect, struct gw_channel *in,
 		.wants = wants,
 		.item = on_item,
 		.body = on_body,
+		.libvirt = on_libvirt,
 		.savevm = &inspect->savevm,
 		.savevm_section = on_savevm_section,
 		.savevm_command = on_savevm_command,
@@ -282,8 +296,11 @@ static int inspect_channel(struct gw_inspect *inspect, struct gw_channel *in,
 		rc = gw_summary_finish(&inspect->summary, &err);
 	if (rc == 0)
 		rc = check_vcpu(inspect, &err);
+	/* What precedes a stream that cannot be decompressed can be shown. */
 	if (rc == 0)
 		rc = show(inspect, &err);
+	else if (inspect->examination.has_libvirt && err.code == GW_UNSUPPORTED)
+		show_savevm(inspect);
 	if (inspect->json)
 		gw_json_end(&inspect->writer);
 	if (rc < 0)
@@ -341,6 +358,7 @@ static int run(struct gw_cli *cli, const struct gw_args *args)
 	status = in ? inspect_channel(&inspect, in, described) : gw_cli_fail(cli, &err);
 	gw_channel_close(in);
 	gw_savevm_stream_free(&inspect.savevm);
+	gw_libvirt_free(&inspect.libvirt);
 	gw_savevm_stream_free(&like);
 	gw_config_free(&inspect.config);
 	gw_summary_free(&inspect.summary);
@@ -365,7 +383,7 @@ const struct gw_verb gw_verb_inspect = {
 		"tables). Otherwise they are skipped, so even a large file takes no time. An image with "
 		"errors is shown as far as it can be read. An image with checkpoints is shown as it is at "
 		"the last complete one.\n\n"
-		"Of a stream of QEMU (savevm, a migration to a file) it shows the machine type, the RAM "
+		"Of a stream of QEMU (savevm, a migration to a file, the one in a file of \"virsh save\") it shows the machine type, the RAM "
 		"blocks and the devices' sections; --platform and --vcpu show them field by field, by the "
 		"description at the stream's end. A stream without one (an old machine type, the device "
 		"state that Xen asks for) can be read by the description of another: --like.\n\n"

@@ -343,7 +343,7 @@ const struct gw_verb gw_verb_verify = {
 		"The last line says \"FILE: ok: ...\" with the layers found, or counts the errors and "
 		"warnings. Page contents have no checksum in this format and cannot be verified; they are "
 		"skipped, and not even read from a regular file.\n\n"
-		"In a stream of QEMU an error is what QEMU refuses to load, as far as the stream alone can "
+		"In a stream of QEMU, alone or in a file of \"virsh save\", an error is what QEMU refuses to load, as far as the stream alone can "
 		"tell: QEMU has no checks of what its devices' fields hold. It never reads the description at "
 		"the end, so what contradicts that is a warning. --schema adds the versions that the QEMU of a "
 		"-dump-vmstate file loads; that file does not list every device.\n\n"

@@ -91,7 +91,8 @@ const char *gw_file_format_name(enum gw_file_format format)
 
 bool gw_file_format_is_read(enum gw_file_format format)
 {
-	return gw_file_format_is_xen(format) || format == GW_FILE_QEMU;
+	return gw_file_format_is_xen(format) || format == GW_FILE_QEMU ||
+	       format == GW_FILE_LIBVIRT || format == GW_FILE_LIBVIRT_PART;
 }
 
 bool gw_file_format_is_xen(enum gw_file_format format)

@@ -233,7 +233,7 @@ static int walk_inner(struct gw_walk *w, enum gw_file_format format, struct gw_e
 	if (format == GW_FILE_STREAM || format == GW_FILE_IMAGE || format == GW_FILE_LEGACY)
 		check_place(w, format);
 	/* Only an image of Xen has a header of xl or xend before it. */
-	if (format == GW_FILE_QEMU && (w->sum->has_xl || w->sum->has_xend))
+	if (!gw_file_format_is_xen(format) && (w->sum->has_xl || w->sum->has_xend))
 		return name_format(w, format);
 	switch (format) {
 	case GW_FILE_STREAM:
@@ -244,6 +244,10 @@ static int walk_inner(struct gw_walk *w, enum gw_file_format format, struct gw_e
 		break;
 	case GW_FILE_LEGACY:
 		outcome = gw_walk_legacy(w, err);
+		break;
+	case GW_FILE_LIBVIRT:
+	case GW_FILE_LIBVIRT_PART:
+		outcome = gw_walk_libvirt(w, err);
 		break;
 	case GW_FILE_QEMU:
 		outcome = gw_walk_savevm(w, err);

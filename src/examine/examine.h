@@ -92,6 +92,7 @@ struct gw_examine_sink {
 	 */
 	int (*body)(void *opaque, const struct gw_examine_record *record, const uint8_t *data,
 		    size_t len, struct gw_error *err);
+	void (*libvirt)(void *opaque, uint64_t offset, const struct gw_libvirt_save *save);
 	/*
 	 * A stream of QEMU: where its tree goes, zeroed before; the caller frees it in any case.
 	 * NULL: not wanted. Then its sections and commands as they are found; what was read so far
@@ -111,7 +112,8 @@ struct gw_examine_sink {
 struct gw_examination {
 	enum gw_file_format format; /* of the outermost layer */
 	bool has_xl, has_xend, has_stream, has_image;
-	bool has_savevm; /* a stream of QEMU */
+	bool has_libvirt; /* a libvirt save file */
+	bool has_savevm;  /* a stream of QEMU */
 	uint32_t savevm_version;
 	char machine[64]; /* of its configuration; "": it has none */
 	/* The image is a legacy one: has_image is set as well, and what is said of the image is

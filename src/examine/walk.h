@@ -39,6 +39,8 @@ enum gw_walk_outcome gw_walk_image(struct gw_walk *w, enum gw_layer outermost,
 				   struct gw_error *err);
 /* A stream of QEMU that begins here. */
 enum gw_walk_outcome gw_walk_savevm(struct gw_walk *w, struct gw_error *err);
+/* A libvirt save file that begins here, with the stream in it. */
+enum gw_walk_outcome gw_walk_libvirt(struct gw_walk *w, struct gw_error *err);
 /* A legacy image that begins here, to its end or as far as it goes. */
 enum gw_walk_outcome gw_walk_legacy(struct gw_walk *w, struct gw_error *err);
 

@@ -137,8 +137,6 @@ foreign()
 	out_has "$name"
 	[ ! -e foreign.out ] || fail "a file is left"
 }
-foreign "libvirt save file" 'LibvirtQemudSave'
-foreign "incomplete libvirt save file" 'LibvirtQemudPart'
 foreign "libvirt save file of a Xen domain" 'libvirt-xml\n \0 \r'
 foreign "ELF file" '\177ELF\2\1\1'
 

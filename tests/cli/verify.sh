@@ -185,7 +185,7 @@ run_expect 1 "$GODWIT" verify qemu
 out_has "error: QEMU stream at offset 0x8: type 0x78 begins no section; what follows is not read [savevm-section-type]"
 printf 'LibvirtQemudSave\0\0\0\0' >libvirt
 run_expect 1 "$GODWIT" verify libvirt
-out_has "libvirt save file: this version does not read it yet"
+out_has "error: libvirt save file at offset 0x14: the input ends inside the 92 bytes of the header [libvirt-truncated]"
 printf '\0\020\0\0\0\0\0\0\377\377\377\377\377\377\377\377' >legacy
 run_expect 1 "$GODWIT" verify legacy
 out_has "error: legacy image at offset 0x10: the input ends in the header, before the end of the first tail [legacy-truncated]"

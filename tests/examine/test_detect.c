@@ -68,6 +68,8 @@ static void names_all(void **unused)
 	assert_true(gw_file_format_is_read(GW_FILE_XEND));
 	assert_true(gw_file_format_is_read(GW_FILE_LEGACY));
 	assert_true(gw_file_format_is_read(GW_FILE_QEMU));
+	assert_true(gw_file_format_is_read(GW_FILE_LIBVIRT));
+	assert_false(gw_file_format_is_read(GW_FILE_LIBVIRT_XEN));
 	assert_false(gw_file_format_is_xen(GW_FILE_QEMU));
 	assert_true(gw_file_format_is_xen(GW_FILE_LEGACY));
 }

@@ -555,7 +555,7 @@ static void test_commands(void **state)
 	sv_begin(&b, "pc");
 	sv_command(&b, 77, NULL, 0);
 	sv_end(&b, "");
-	expect(&b, GW_SAVEVM_FAULT_COMMAND, "command 77 is none that QEMU knows");
+	expect(&b, GW_SAVEVM_FAULT_COMMAND, "command 77 is not one that QEMU knows");
 	sv_begin(&b, "pc");
 	sv_command(&b, GW_SAVEVM_PACKAGED, "\xff\xff\xff\xff", 4);
 	expect(&b, GW_SAVEVM_FAULT_PACKAGE, "its 4294967295 bytes are more");

@@ -29,6 +29,8 @@ struct gw_inspect {
 	struct gw_config config;	/* read from the summary's, as far as it can be */
 	struct gw_xend_config xend;	/* likewise, if it is xend's */
 	bool has_config;		/* it could be read */
+	struct gw_libvirt_save libvirt; /* if it is a libvirt save file */
+	uint64_t libvirt_offset;
 	struct gw_savevm_stream savevm; /* if it is a stream of QEMU */
 	uint64_t savevm_parts;		/* sections and commands that were listed */
 };

@@ -288,6 +288,33 @@ static void parts(const struct gw_inspect *inspect)
 			fields(&s->sections[i]);
 }
 
+static void element(const struct gw_libvirt_save *save, const char *title, const char *name)
+{
+	char text[256];
+
+	if (!gw_libvirt_element(save, name, text, sizeof(text)))
+		return;
+	label(title);
+	gw_print_safe(stdout, text);
+	putchar('\n');
+}
+
+static void libvirt(const struct gw_inspect *inspect)
+{
+	const struct gw_libvirt_save *save = &inspect->libvirt;
+	const char *format = gw_libvirt_format_name(save->format);
+	size_t xml, cookie;
+
+	gw_libvirt_xml(save, &xml);
+	gw_libvirt_cookie(save, &cookie);
+	line("libvirt file", "at 0x%" PRIx64 ", version %" PRIu32 ", domain was %s%s, stream %s",
+	     inspect->libvirt_offset, save->version, save->was_running ? "running" : "paused",
+	     save->complete ? "" : ", incomplete", format ? format : "of an unknown format");
+	line("XML", "%zu bytes, cookie %zu bytes", xml, cookie);
+	element(save, "Name", "name");
+	element(save, "UUID", "uuid");
+}
+
 void gw_inspect_savevm_text(const struct gw_inspect *inspect)
 {
 	const struct gw_savevm_stream *s = &inspect->savevm;
@@ -296,6 +323,10 @@ void gw_inspect_savevm_text(const struct gw_inspect *inspect)
 		parts(inspect);
 		return;
 	}
+	if (inspect->examination.has_libvirt)
+		libvirt(inspect);
+	if (!inspect->examination.has_savevm)
+		return;
 	line("QEMU stream", "at 0x%" PRIx64 ", version %" PRIu32 ", %s section footers", s->offset,
 	     s->version, s->footers == GW_SAVEVM_FOOTERS ? "with" : "without");
 	configuration(s);

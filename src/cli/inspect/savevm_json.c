@@ -178,10 +178,29 @@ static void sections(struct gw_inspect *inspect)
 	gw_json_list_end(&inspect->writer);
 }
 
+static void libvirt(struct gw_inspect *inspect)
+{
+	const struct gw_libvirt_save *save = &inspect->libvirt;
+	size_t xml_len, cookie_len;
+	const char *xml = gw_libvirt_xml(save, &xml_len);
+	const char *cookie = gw_libvirt_cookie(save, &cookie_len);
+
+	gw_json_member(&inspect->writer, "libvirt",
+		       json_pack("{s:o, s:o, s:b, s:b, s:o, s:s?, s:o, s:o}", "offset",
+				 number(inspect->libvirt_offset), "version", number(save->version),
+				 "complete", save->complete, "was_running", save->was_running != 0,
+				 "format", number(save->format), "format_name",
+				 gw_libvirt_format_name(save->format), "xml",
+				 gw_json_text(xml, xml_len), "cookie",
+				 cookie_len ? gw_json_text(cookie, cookie_len) : json_null()));
+}
+
 void gw_inspect_savevm_json(struct gw_inspect *inspect)
 {
 	const struct gw_examination *e = &inspect->examination;
 
+	if (!inspect->narrowed && e->has_libvirt)
+		libvirt(inspect);
 	if (!inspect->narrowed)
 		stream(inspect);
 	if (!inspect->narrowed || inspect->memory)

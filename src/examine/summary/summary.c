@@ -151,11 +151,17 @@ char *gw_examination_title(const struct gw_examination *e, char *buf, size_t siz
 		return buf;
 	}
 	buf[0] = 0;
+	if (e->has_libvirt)
+		n = snprintf(buf, size, "libvirt save file, ");
 	if (e->has_savevm) {
-		snprintf(buf, size,
+		snprintf(buf + n, size - (size_t)n,
 			 "QEMU stream v%" PRIu32 ", %s%s%" PRIu64 " sections, %" PRIu64 " pages",
 			 e->savevm_version, e->machine, *e->machine ? ", " : "", e->savevm_sections,
 			 e->pages);
+		return buf;
+	}
+	if (!gw_file_format_is_xen(e->format)) {
+		snprintf(buf, size, "%s", gw_file_format_name(e->format));
 		return buf;
 	}
 	if (e->has_xl)

@@ -4,7 +4,7 @@
  * gives it: a tree of fields, nested structs and subsections for each device.
  *
  * QEMU writes the description and never reads it. So it may say anything: sizes and counts are
- * bounded here, and whoever uses a layout compares it with the bytes (fields.h).
+ * bounded here, and the user of a layout compares it with the bytes (fields.h).
  */
 #ifndef GW_FORMAT_QEMU_LAYOUT_H
 #define GW_FORMAT_QEMU_LAYOUT_H

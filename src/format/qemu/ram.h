@@ -40,7 +40,7 @@ struct gw_savevm_block {
 	uint64_t page_size;		   /* 0: the target's */
 	bool has_address;
 	uint64_t address; /* guest-physical, of its memory region */
-	/* mapped-ram: its pages are at fixed places in the file, and no words tell of them. */
+	/* mapped-ram: its pages are at fixed places in the file, and it has no words for them. */
 	bool is_mapped;
 	uint64_t mapped_page_size, bitmap_offset, pages_offset; /* offsets from the file's start */
 	/* Words seen so far; of a mapped block the pages of its bitmap. */

@@ -190,7 +190,7 @@ int gw_savevm_take_command(struct gw_savevm_stream *s, const struct gw_savevm_fa
 	at->length = c->length;
 	if (!name)
 		gw_savevm_blame(faults, GW_SAVEVM_FAULT_COMMAND, at->offset,
-				"command %u is none that QEMU knows", c->number);
+				"command %u is not one that QEMU knows", c->number);
 	else if (!gw_savevm_command_length_is_good(c))
 		gw_savevm_blame(faults, GW_SAVEVM_FAULT_COMMAND, at->offset,
 				"command %s has %u bytes, which is not its length", name,
@@ -221,7 +221,7 @@ static int take_command(struct gw_savevm_tail *t, struct gw_error *err)
 		t->command(t->opaque, &at);
 	if (command.number != GW_SAVEVM_PACKAGED)
 		return 1;
-	/* QEMU sends none behind its devices, nor inside of one. */
+	/* QEMU sends none after its devices, nor inside of one. */
 	gw_savevm_blame(
 		&t->faults, GW_SAVEVM_FAULT_PACKAGE, at.offset,
 		"command PACKAGED comes after sections of devices; what follows is not read");

@@ -26,9 +26,9 @@ const char *gw_level_name(enum gw_level level)
 
 const char *gw_layer_name(enum gw_layer layer)
 {
-	static const char *const names[] = {"file",	    "xl header",   "xend header",
-					    "libxl stream", "libxc image", "legacy image",
-					    "QEMU stream"};
+	static const char *const names[] = {"file",	    "xl header",	"xend header",
+					    "libxl stream", "libxc image",	"legacy image",
+					    "QEMU stream",  "libvirt save file"};
 
 	return (size_t)layer < GW_ARRAY_SIZE(names) ? names[layer] : "unknown";
 }
@@ -133,7 +133,8 @@ static enum gw_code code_of(const struct gw_rule *rule)
 
 	return number == R_XL_TRUNCATED || number == R_XEND_TRUNCATED ||
 			       number == R_STREAM_TRUNCATED || number == R_IMAGE_TRUNCATED ||
-			       number == R_LEGACY_TRUNCATED || number == R_SAVEVM_CUT
+			       number == R_LEGACY_TRUNCATED || number == R_SAVEVM_CUT ||
+			       number == R_LIBVIRT_TRUNCATED
 		       ? GW_TRUNCATED
 		       : GW_INVALID;
 }

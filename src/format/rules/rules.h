@@ -13,6 +13,7 @@
 
 #include "format/libxc/image.h"
 #include "format/legacy/legacy.h"
+#include "format/libvirt/save.h"
 #include "format/libxl/stream.h"
 #include "format/qemu/faults.h"
 #include "format/xend/xend.h"
@@ -33,6 +34,7 @@ enum gw_layer {
 	GW_LAYER_LIBXC,
 	GW_LAYER_LEGACY,
 	GW_LAYER_QEMU,
+	GW_LAYER_LIBVIRT,
 };
 
 /* A rule of the table in table.c. Ids are stable words ("page-data-count") for JSON and tests. */
@@ -64,8 +66,7 @@ enum gw_level gw_rule_level(const struct gw_rule *rule, unsigned xen);
 char *gw_rule_releases(const struct gw_rule *rule, char *text, size_t size);
 /* 17 for "xen-4.17", 0 for "any"; -1 if the table knows no such release. */
 int gw_xen_release(const char *name);
-/* "file", "xl header", "xend header", "libxl stream", "libxc image", "legacy image", "QEMU stream"
- */
+/* "file", "xl header", ..., "QEMU stream", "libvirt save file" */
 const char *gw_layer_name(enum gw_layer layer);
 
 /* A place where a rule is broken. */
@@ -206,6 +207,10 @@ int gw_legacy_rules_end(struct gw_legacy_rules *rules, const struct gw_legacy_re
 /* The input ended before the device model's record, gw_legacy_reader_without_model(): a warning. */
 int gw_legacy_rules_no_model(struct gw_legacy_rules *rules, const struct gw_legacy_reader *r,
 			     struct gw_error *err);
+
+/* The header of a libvirt save file, and its XML. */
+int gw_libvirt_rules(const struct gw_libvirt_save *save, const struct gw_findings *out,
+		     uint64_t layer_start, struct gw_error *err);
 
 /* A stream of QEMU: judges the faults that its reading found (format/qemu/faults.h). */
 struct gw_savevm_rules;

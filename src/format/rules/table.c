@@ -16,6 +16,7 @@
 #define LEGACY	    "xg_save_restore.h of Xen 4.5"
 #define OLD	    "Xen's legacy reader, "
 #define QEMU_SAVEVM "migration/savevm.c of QEMU, "
+#define LIBVIRT	    "qemu_saveimage.c of libvirt, "
 #define SETS	    "Xen's hypervisor, "
 
 /* Xen's hypervisor, of an HVM guest's state. */
@@ -44,4 +45,5 @@ const struct gw_rule gw_rules_table[GW_NR_RULES] = {
 #include "format/rules/table_hvm.inc"
 #include "format/rules/table_deep.inc"
 #include "format/rules/table_savevm.inc"
+#include "format/rules/table_libvirt.inc"
 };

@@ -7,12 +7,13 @@
 
 #include "cli/args.h"
 #include "cli/input.h"
+#include "cli/like.h"
 #include "cli/verb.h"
 #include "examine/export/export.h"
 
 static int export_to(struct gw_cli *cli, struct gw_channel *in, const char *path,
-		     enum gw_export_form form, struct gw_export_result *exported,
-		     struct gw_error *err)
+		     enum gw_export_form form, const struct gw_savevm_description *like,
+		     struct gw_export_result *exported, struct gw_error *err)
 {
 	const struct gw_observer observer = {
 		.owner = &cli->out,
@@ -25,7 +26,7 @@ static int export_to(struct gw_cli *cli, struct gw_channel *in, const char *path
 	if (!out)
 		return -1;
 	gw_channel_set_cancel(out, cli->cancel);
-	rc = gw_export(in, out, form, &observer, exported, err);
+	rc = gw_export(in, out, form, like, &observer, exported, err);
 	gw_channel_close(out);
 	return rc;
 }
@@ -36,17 +37,23 @@ static int run(struct gw_cli *cli, const struct gw_args *args)
 	bool core = gw_args_flag(args, "core"), raw = gw_args_flag(args, "raw");
 	struct gw_error err = GW_ERROR_INIT;
 	struct gw_export_result exported;
-	struct gw_channel *in;
+	struct gw_savevm_stream other = {0};
+	const struct gw_savevm_description *like;
+	struct gw_channel *in = NULL;
 	int rc;
 
 	if (core == raw)
 		return gw_cli_error(cli, GW_EXIT_USAGE, "%s",
 				    core ? "--raw and --core exclude each other"
 					 : "one of --raw or --core is required");
-	in = gw_cli_open_current(cli, from, NULL, &err);
-	rc = in ? export_to(cli, in, to, core ? GW_EXPORT_CORE : GW_EXPORT_RAW, &exported, &err)
+	like = gw_cli_like(cli, args, &other, &err);
+	if (!err.code)
+		in = gw_cli_open_current(cli, from, NULL, &err);
+	rc = in ? export_to(cli, in, to, core ? GW_EXPORT_CORE : GW_EXPORT_RAW, like, &exported,
+			    &err)
 		: -1;
 	gw_channel_close(in);
+	gw_savevm_stream_free(&other);
 	gw_output_erase(&cli->out);
 	if (rc < 0)
 		return gw_cli_fail(cli, &err);
@@ -70,6 +77,9 @@ const struct gw_verb gw_verb_export = {
 		"addresses are pfn times 4096, physical and virtual alike: the guest's own page tables "
 		"are not followed. If no vCPU is in 64-bit mode the core is a 32-bit one for i386, unless "
 		"the guest has memory above 4 GiB.\n\n"
+		"Of a stream of QEMU, alone or in a file of \"virsh save\", it takes the memory of a PC. What "
+		"does not fit below 4 GiB lies from there on, as the machine type says and the RTC confirms. ROMs, "
+		"video memory and plugged memory are left out: -v names them.\n\n"
 		"An image with checkpoints (Remus, COLO) gives the state of its last complete checkpoint, "
 		"even if the image is cut off after it. An image in which verify finds errors is refused. "
 		"An image of Xen 4.5 or older is converted while it is read. OUT appears under its name, "
@@ -80,6 +90,7 @@ const struct gw_verb gw_verb_export = {
 			 .help = "write each page at offset pfn * 4096, without a header"},
 			{"core", 0, GW_KIND_FLAG,
 			 .help = "write an ELF core with memory and registers"},
+			GW_OPTION_LIKE,
 			{0},
 		},
 	.positionals =

@@ -101,6 +101,10 @@ struct gw_examine_sink {
 	struct gw_savevm_stream *savevm;
 	void (*savevm_section)(void *opaque, const struct gw_savevm_section *section);
 	void (*savevm_command)(void *opaque, const struct gw_savevm_command_at *command);
+	/* Each page of its memory (read/savevm.h); -1 with err ends the walk. NULL: page contents
+	 * of mapped-ram are skipped. */
+	int (*savevm_page)(void *opaque, const struct gw_savevm_ram_item *item,
+			   struct gw_error *err);
 	/* The description of another stream of the same machine, for one that has none. */
 	const struct gw_savevm_description *like;
 	const struct gw_schema *schema; /* of a QEMU that is to load a stream of QEMU; NULL: none */

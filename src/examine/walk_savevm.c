@@ -38,6 +38,13 @@ static void on_command(void *opaque, const struct gw_savevm_command_at *command)
 		s->w->sink->savevm_command(s->w->sink->opaque, command);
 }
 
+static int on_page(void *opaque, const struct gw_savevm_ram_item *item, struct gw_error *err)
+{
+	struct savevm_walk *s = opaque;
+
+	return s->w->sink->savevm_page(s->w->sink->opaque, item, err);
+}
+
 static void on_progress(void *opaque)
 {
 	struct savevm_walk *s = opaque;
@@ -71,6 +78,7 @@ enum gw_walk_outcome gw_walk_savevm(struct gw_walk *w, struct gw_error *err)
 		.fault = on_fault,
 		.section = on_section,
 		.command = on_command,
+		.page = w->sink->savevm_page ? on_page : NULL,
 		.progress = on_progress,
 		.like = w->sink->like,
 	};

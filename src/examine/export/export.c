@@ -27,6 +27,8 @@ struct export
 	/* Of the round at hand, and of the last complete state. */
 	struct gw_export_vcpus vcpus, complete;
 	struct gw_checkpoints checkpoints;
+	struct gw_export_savevm savevm; /* a stream of QEMU */
+	const struct gw_savevm_description *like;
 	struct gw_estimate writing;
 	struct gw_error bad;	 /* the first rule of level error that was broken */
 	struct gw_error failure; /* of a hook that cannot say so itself */
@@ -110,6 +112,13 @@ static void report_writing(struct export *x, enum gw_stage stage, uint64_t done,
 	x->observer->progress(x->observer->owner, &p);
 }
 
+static int on_savevm_page(void *opaque, const struct gw_savevm_ram_item *item, struct gw_error *err)
+{
+	struct export *x = opaque;
+
+	return x->bad.code ? 0 : gw_export_savevm_page(&x->savevm, item, err);
+}
+
 static int read_image(struct export *x, struct gw_channel *in, struct gw_error *err)
 {
 	const struct gw_examine_sink sink = {
@@ -118,6 +127,9 @@ static int read_image(struct export *x, struct gw_channel *in, struct gw_error *
 		.finding = on_finding,
 		.page = on_page,
 		.progress = on_progress,
+		.savevm = &x->savevm.stream,
+		.savevm_page = on_savevm_page,
+		.like = x->like,
 	};
 	struct gw_examination examination;
 
@@ -129,6 +141,8 @@ static int read_image(struct export *x, struct gw_channel *in, struct gw_error *
 		*err = x->failure;
 		return -1;
 	}
+	if (examination.has_savevm)
+		return gw_export_savevm_finish(&x->savevm, &x->complete, &x->observer->log, err);
 	return gw_checkpoints_over(&x->checkpoints, err);
 }
 
@@ -212,18 +226,21 @@ static int deliver(struct export *x, struct gw_channel *out, struct gw_spool *sc
 }
 
 int gw_export(struct gw_channel *in, struct gw_channel *out, enum gw_export_form form,
-	      const struct gw_observer *observer, struct gw_export_result *exported,
-	      struct gw_error *err)
+	      const struct gw_savevm_description *like, const struct gw_observer *observer,
+	      struct gw_export_result *exported, struct gw_error *err)
 {
 	struct export x = {
 		.observer = observer,
 		.form = form,
+		.like = like,
 		.memory.start = form == GW_EXPORT_CORE ? GW_CORE_MEMORY_START : 0,
 	};
 	struct gw_spool scratch = {0};
 	int rc = 0;
 
 	*exported = (struct gw_export_result){0};
+	x.savevm.memory = &x.memory;
+	x.savevm.want_vcpus = form == GW_EXPORT_CORE;
 	if (!is_fresh_file(out))
 		rc = gw_spool_begin(&scratch, err);
 	x.memory.fd = scratch.open ? scratch.fd : out->fd;
@@ -234,6 +251,7 @@ int gw_export(struct gw_channel *in, struct gw_channel *out, enum gw_export_form
 	gw_export_memory_free(&x.memory);
 	gw_buffer_free(&x.vcpus.list);
 	gw_buffer_free(&x.complete.list);
+	gw_savevm_stream_free(&x.savevm.stream);
 	gw_spool_close(&scratch);
 	return rc;
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * Taking the memory out of a stored image: as raw bytes, or as an ELF core with the registers of
- * the vCPUs. What is shown is the state of END, or, where rounds of checkpoints are cut off or
+ * the vCPUs. Of a stream of QEMU the memory of a PC is exported, without ROMs and video memory. Of
+ * an image, what is shown is the state of END, or, where rounds of checkpoints are cut off or
  * given up, of the last complete checkpoint: what a restore of the same image would run.
  */
 #ifndef GW_EXAMINE_EXPORT_EXPORT_H
@@ -10,6 +11,8 @@
 #include <godwit/channel.h>
 #include <godwit/error.h>
 #include <godwit/progress.h>
+
+#include "format/qemu/layout.h"
 
 enum gw_export_form {
 	/*
@@ -40,11 +43,12 @@ struct gw_export_result {
  * and on any other failure, out must be closed without gw_channel_finish, as it holds part of the
  * memory. out must be fresh; gw_channel_create's on a regular file is written at random places and
  * sparse, anything else in order, from an unlinked file of the same size. On success out is
- * finished. A cut-off round is a warning to observer->log, other broken rules are information;
- * progress goes to observer->progress.
+ * finished. like: of a stream of QEMU without a description, that of another; or NULL. A cut-off
+ * round is a warning to observer->log, other broken rules are information; progress goes to
+ * observer->progress.
  */
 int gw_export(struct gw_channel *in, struct gw_channel *out, enum gw_export_form form,
-	      const struct gw_observer *observer, struct gw_export_result *exported,
-	      struct gw_error *err);
+	      const struct gw_savevm_description *like, const struct gw_observer *observer,
+	      struct gw_export_result *exported, struct gw_error *err);
 
 #endif

@@ -14,6 +14,7 @@
 #include "examine/export/export.h"
 #include "examine/memory/map.h"
 #include "format/libxc/image.h"
+#include "format/qemu/tree.h"
 
 /* Memory at its place in a file: the page of pfn n at start + n * 4096. Zeroed, then fd and start.
  */
@@ -29,6 +30,9 @@ struct gw_export_memory {
 
 int gw_export_memory_add(struct gw_export_memory *m, uint64_t pfn, unsigned type,
 			 const uint8_t *contents, struct gw_error *err);
+/* The contents of a pfn, outside of rounds; zeros if it has none. */
+int gw_export_memory_get(const struct gw_export_memory *m, uint64_t pfn, uint8_t *page,
+			 struct gw_error *err);
 /* What came counts; what comes is a round of its own. */
 int gw_export_memory_checkpoint(struct gw_export_memory *m, struct gw_error *err);
 /* Writes the remaining pages that count. *end: the file's size, after the highest populated pfn. */
@@ -92,6 +96,22 @@ static inline const struct gw_core_vcpu *gw_export_vcpu(const struct gw_export_v
 /* Takes what the record says about vCPUs, if anything: the rules have accepted it. */
 int gw_export_vcpus_record(struct gw_export_vcpus *v, const struct gw_record *rec,
 			   struct gw_error *err);
+
+/* A stream of QEMU. Zeroed, then memory. */
+struct gw_export_savevm {
+	struct gw_export_memory *memory; /* borrowed */
+	struct gw_savevm_stream stream;
+	char memory_name[GW_SAVEVM_NAME_MAX + 1]; /* of the block that is exported; "": not known */
+	uint64_t length;			  /* of it */
+	uint64_t below;				  /* bytes of it that lie below 4 GiB */
+	bool want_vcpus;			  /* the registers, too */
+};
+
+int gw_export_savevm_page(struct gw_export_savevm *x, const struct gw_savevm_ram_item *item,
+			  struct gw_error *err);
+/* The stream was read: checks where the memory lies, and takes the registers. */
+int gw_export_savevm_finish(struct gw_export_savevm *x, struct gw_export_vcpus *vcpus,
+			    const struct gw_log *log, struct gw_error *err);
 
 #define GW_CORE_MEMORY_START 4096u /* room for the ELF header */
 

@@ -5,6 +5,7 @@
  */
 #include "examine/export/internal.h"
 
+#include <errno.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -66,6 +67,24 @@ int gw_export_memory_add(struct gw_export_memory *m, uint64_t pfn, unsigned type
 	if (gw_spool_put(&m->round, &head, sizeof(head), err) < 0)
 		return -1;
 	return contents ? gw_spool_put(&m->round, contents, GW_PAGE_SIZE, err) : 0;
+}
+
+int gw_export_memory_get(const struct gw_export_memory *m, uint64_t pfn, uint8_t *page,
+			 struct gw_error *err)
+{
+	uint64_t at = m->start + pfn * GW_PAGE_SIZE;
+	ssize_t n;
+
+	if (m->run.len && pfn >= m->run_pfn && pfn - m->run_pfn < m->run.len / GW_PAGE_SIZE) {
+		memcpy(page, m->run.data + (pfn - m->run_pfn) * GW_PAGE_SIZE, GW_PAGE_SIZE);
+		return 0;
+	}
+	/* The file may end before a page that is zero. */
+	memset(page, 0, GW_PAGE_SIZE);
+	do
+		n = pread(m->fd, page, GW_PAGE_SIZE, (off_t)at);
+	while (n < 0 && errno == EINTR);
+	return n < 0 ? gw_fail_errno(err, "reading back %s", GW_EXPORT_OUTPUT) : 0;
 }
 
 static int apply_round(struct gw_export_memory *m, struct gw_channel *from, struct gw_error *err)

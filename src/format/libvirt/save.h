@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
  * The file of "virsh save" of a QEMU domain: a header, the domain's XML, an optional cookie, and a
- * stream of QEMU, which may be compressed. Source: qemu_saveimage.c of libvirt.
+ * stream of QEMU, which may be compressed. Source: the qemuSaveImage functions of libvirt.
  */
 #ifndef GW_FORMAT_LIBVIRT_SAVE_H
 #define GW_FORMAT_LIBVIRT_SAVE_H

@@ -115,21 +115,30 @@ def compress(folder):
     return m.migrate()
 
 
-def return_path(folder):
-    """A one-way stream with the commands of a migration that has an answering side."""
-    m = Machine(folder)
-    m.capability("return-path")
+def accept(m, folder):
+    """Starts a migration to a socket."""
     listener = socket.socket(socket.AF_UNIX)
     listener.bind(folder + "/migrate")
     listener.listen()
     m.ask("migrate", uri=f"unix:{folder}/migrate")
-    peer, _ = listener.accept()
+    return listener.accept()[0], listener
+
+
+def read_rest(peer):
     data = b""
     while True:
         more = peer.recv(1 << 20)
         data += more
-        if not more or b'"devices"' in data[-200000:] and data.endswith(b"}"):
-            break
+        if not more or b'"devices"' in data and data.endswith(b"]}"):
+            return data
+
+
+def return_path(folder):
+    """A one-way stream with the commands of a migration that has an answering side."""
+    m = Machine(folder)
+    m.capability("return-path")
+    peer, listener = accept(m, folder)
+    data = read_rest(peer)
     peer.sendall(struct.pack(">HHI", 1, 4, 0))
     peer.close()
     m.ask("quit")
@@ -145,21 +154,11 @@ def ignore_shared(folder):
 
 
 def running(folder):
-    """A running guest: the counter changes while it is sent, and its pages come again as changes (XBZRLE)."""
+    """A running guest: its pages come in two rounds. What it writes after the second is missing: QEMU's emulation does not note it."""
     m = Machine(folder, paused=False)
     time.sleep(0.5)
     m.capability("xbzrle")
-    m.ask("migrate-set-parameters", **{"max-bandwidth": 400000, "downtime-limit": 1})
-    m.ask("migrate", uri=f"exec:cat > {folder}/stream")
-    for _ in range(600):
-        found = m.ask("query-migrate")
-        if found.get("status") == "completed" or found.get("ram", {}).get("dirty-sync-count", 0) >= 8:
-            break
-        time.sleep(0.05)
-    m.ask("migrate-set-parameters", **{"max-bandwidth": 1 << 30, "downtime-limit": 2000})
-    while m.ask("query-migrate").get("status") not in ("completed", "failed"):
-        time.sleep(0.05)
-    return m.end(folder + "/stream")
+    return m.migrate(max_bandwidth=400000, downtime_limit=1)
 
 
 def xen(folder):

@@ -8,6 +8,7 @@
 
 #include "cli/args.h"
 #include "cli/input.h"
+#include "cli/like.h"
 
 static int compare(struct gw_diff_run *run, const struct gw_diff_input *a,
 		   const struct gw_diff_input *b)
@@ -59,17 +60,20 @@ static int run(struct gw_cli *cli, const struct gw_args *args)
 	struct gw_xend xend_a = {0}, xend_b = {0};
 	struct gw_error err = GW_ERROR_INIT;
 	struct gw_diff_input a = {0}, b = {0};
+	struct gw_savevm_stream like = {0};
 	int status;
 
 	if (strcmp(run.file_a, "-") == 0 && strcmp(run.file_b, "-") == 0)
 		return gw_cli_error(cli, GW_EXIT_USAGE, "A and B cannot both be standard input");
-	if (open_image(cli, run.file_a, &a, &xend_a, &err) < 0 ||
+	a.like = b.like = gw_cli_like(cli, args, &like, &err);
+	if (err.code || open_image(cli, run.file_a, &a, &xend_a, &err) < 0 ||
 	    open_image(cli, run.file_b, &b, &xend_b, &err) < 0)
 		status = gw_cli_fail(cli, &err);
 	else
 		status = compare(&run, &a, &b);
 	gw_channel_close(a.in);
 	gw_channel_close(b.in);
+	gw_savevm_stream_free(&like);
 	gw_xend_free(&xend_a);
 	gw_xend_free(&xend_b);
 	return status;
@@ -88,12 +92,15 @@ const struct gw_verb gw_verb_diff = {
 		"sent more than once, and the layers around it, apart from the config and device model "
 		"state that they carry. An image with checkpoints (Remus, COLO) counts as its last "
 		"complete checkpoint. An image in which verify finds errors is refused.\n\n"
+		"Two streams of QEMU, alone or in files of \"virsh save\", are compared by the machine type, "
+		"the RAM blocks and the devices' sections field by field.\n\n"
 		"Page contents are compared byte for byte. If A or B is compressed or a pipe, its page "
 		"contents wait in an unlinked file in $TMPDIR or /var/tmp.",
 	.options =
 		(const struct gw_option[]){
 			{"json", 'j', GW_KIND_FLAG,
 			 .help = "write one JSON object with all differences"},
+			GW_OPTION_LIKE,
 			{"all", 'a', GW_KIND_FLAG,
 			 .help = "list all runs of differing pages, not only the first"},
 			{"pages", 'p', GW_KIND_FLAG,

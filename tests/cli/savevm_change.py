@@ -25,6 +25,12 @@ def begin(length):
     return b"\1" + struct.pack(">I", 2) + b"\3ram" + struct.pack(">IIQ", 0, 4, length | 4) + b"\6pc.ram" + struct.pack(">Q", length)
 
 
+def zeros(length):
+    """A word for each page: QEMU sends one even for a page that is zero."""
+    first = struct.pack(">Q", 2) + b"\6pc.ram\0"
+    return first + b"".join(struct.pack(">QB", offset | 0x22, 0) for offset in range(4096, length, 4096))
+
+
 def page(offset, contents):
     return struct.pack(">Q", offset | 8) + b"\6pc.ram" + contents
 
@@ -54,4 +60,4 @@ else:
     head = b"QEVM" + struct.pack(">I", 3)
     body = page(0x1000, b"A" * 4096)
 with open(out, "wb") as f:
-    f.write(head + begin(length) + body + END + b"\3" + struct.pack(">I", 2) + END + bytes(tail))
+    f.write(head + begin(length) + (b"" if kind == "mapped" else zeros(length)) + body + END + b"\3" + struct.pack(">I", 2) + END + bytes(tail))

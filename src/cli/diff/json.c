@@ -90,6 +90,9 @@ static void identify(json_t *o, const struct gw_difference *x)
 	case GW_DIFF_VCPU:
 		json_object_set_new(o, "vcpu", number(x->number));
 		break;
+	case GW_DIFF_SECTION:
+		json_object_set_new(o, "instance", number(x->number));
+		break;
 	case GW_DIFF_PLATFORM:
 		if (x->entry)
 			json_object_set_new(o, "instance", number(x->number));

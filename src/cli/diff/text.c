@@ -43,6 +43,7 @@ static void part(const struct gw_difference *x)
 		[GW_DIFF_SHARED_INFO] = "shared info",
 		[GW_DIFF_XENABI] = "Xen-ABI state",
 		[GW_DIFF_XENSTORE] = "xenstore",
+		[GW_DIFF_MACHINE] = "machine",
 	};
 
 	switch (x->part) {
@@ -68,6 +69,15 @@ static void part(const struct gw_difference *x)
 	case GW_DIFF_EMULATOR:
 		fputs(x->entry ? "device model " : "device model", stdout);
 		gw_print_safe(stdout, x->entry ? x->entry : "");
+		break;
+	case GW_DIFF_SECTION:
+		fputs("section ", stdout);
+		gw_print_safe(stdout, x->entry);
+		printf(" %" PRIu32, x->number);
+		break;
+	case GW_DIFF_BLOCK:
+		fputs("RAM block ", stdout);
+		gw_print_safe(stdout, x->entry);
 		break;
 	case GW_DIFF_PLATFORM:
 		if (x->entry)

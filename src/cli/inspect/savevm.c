@@ -46,25 +46,6 @@ bool gw_inspect_savevm_wants(const struct gw_inspect *inspect,
 	return inspect->platform;
 }
 
-char *gw_savevm_value_text(const struct gw_savevm_value *value, char *buf, size_t size)
-{
-	size_t n = GW_MIN(value->size, (size_t)GW_SAVEVM_BYTES_SHOWN), len = 0;
-	bool is_signed;
-	uint64_t number;
-
-	if (gw_savevm_number_size(value->type, value->size)) {
-		number = gw_savevm_number(value, &is_signed);
-		snprintf(buf, size, is_signed ? "%" PRId64 : "0x%" PRIx64, number);
-		return buf;
-	}
-	buf[0] = 0;
-	for (size_t i = 0; i < n && len + 6 < size; i++)
-		len += (size_t)snprintf(buf + len, size - len, "%02x", value->data[i]);
-	if (n < value->size)
-		snprintf(buf + len, size - len, "...");
-	return buf;
-}
-
 /* List of sections and commands */
 
 static void section_text(const struct gw_savevm_section *section, uint64_t number)

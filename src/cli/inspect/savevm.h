@@ -22,9 +22,4 @@ const char *gw_inspect_savevm_found(enum gw_savevm_found found);
 bool gw_inspect_savevm_wants(const struct gw_inspect *inspect,
 			     const struct gw_savevm_section *section);
 
-/* Bytes of a value that are shown; of a longer one the first. */
-#define GW_SAVEVM_BYTES_SHOWN 64u
-/* The value as text: "0x11", "-5", "00ff0a", with dots where it is cut. Returns buf. */
-char *gw_savevm_value_text(const struct gw_savevm_value *value, char *buf, size_t size);
-
 #endif

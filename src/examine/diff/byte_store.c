@@ -5,7 +5,9 @@
  */
 #include "examine/diff/byte_store.h"
 
+#include <errno.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "channel/offset_io.h"
@@ -50,6 +52,28 @@ int gw_byte_store_put(struct gw_byte_store *store, uint64_t place, const void *d
 	if (!store->run.len)
 		store->run_offset = place;
 	return gw_buffer_append(&store->run, data, len, err);
+}
+
+int gw_byte_store_to_file(struct gw_byte_store *store, struct gw_error *err)
+{
+	if (!store->in_input)
+		return 0;
+	store->in_input = false;
+	return gw_spool_begin(&store->file, err);
+}
+
+int gw_byte_store_get(struct gw_byte_store *store, uint64_t place, void *buf, size_t len,
+		      struct gw_error *err)
+{
+	ssize_t n;
+
+	if (store->run.len && flush(store, err) < 0)
+		return -1;
+	memset(buf, 0, len);
+	do
+		n = pread(store->file.fd, buf, len, (off_t)place);
+	while (n < 0 && errno == EINTR);
+	return n < 0 ? gw_fail_errno(err, "reading back %s", store->what) : 0;
 }
 
 int gw_byte_store_finish(struct gw_byte_store *store, struct gw_error *err)

@@ -27,6 +27,11 @@ struct gw_byte_store {
 
 int gw_byte_store_begin(struct gw_byte_store *store, const struct gw_channel *in,
 			struct gw_error *err);
+/* What is put from now on goes to a file, even if the input can seek; nothing was put before. */
+int gw_byte_store_to_file(struct gw_byte_store *store, struct gw_error *err);
+/* Bytes that were put, or zeros, before the writing has ended. */
+int gw_byte_store_get(struct gw_byte_store *store, uint64_t place, void *buf, size_t len,
+		      struct gw_error *err);
 /* The place of len bytes after all others; bytes that are not put there are zeros. */
 uint64_t gw_byte_store_reserve(struct gw_byte_store *store, uint64_t len);
 /* Writes bytes to a reserved place; the last write counts. */

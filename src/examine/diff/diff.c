@@ -45,6 +45,15 @@ static void compare_xenabi(struct gw_diff *d)
 
 static int compare(struct gw_diff *d, struct gw_error *err)
 {
+	const bool qemu_a = d->a.examination.has_savevm, qemu_b = d->b.examination.has_savevm;
+
+	if (qemu_a != qemu_b)
+		return gw_fail(
+			err, GW_UNSUPPORTED,
+			"%s is a stream of QEMU and the other is not: they cannot be compared",
+			qemu_a ? d->a.in->name : d->b.in->name);
+	if (qemu_a)
+		return gw_diff_savevm(d, err);
 	compare_guest(d);
 	if (gw_diff_config(d, err) < 0 || gw_diff_policy(d, err) < 0)
 		return -1;
@@ -81,6 +90,8 @@ int gw_diff(const struct gw_diff_input *a, const struct gw_diff_input *b,
 	*found = (struct gw_comparison){0};
 	if (!d)
 		return gw_fail_errno(err, "memory for a comparison");
+	d->a.like = a->like;
+	d->b.like = b->like;
 	d->a.in = a->in;
 	d->b.in = b->in;
 	if (a->xend)

@@ -23,6 +23,8 @@ struct gw_diff_input {
 	/* What stood before a legacy image that in converts, for its config. NULL: nothing did; the
 	 * header of xl is in in. */
 	const struct gw_xend *xend;
+	/* Of a stream of QEMU without a description, that of another; or NULL. */
+	const struct gw_savevm_description *like;
 };
 
 /* What of a domain differs. */
@@ -41,6 +43,9 @@ enum gw_diff_part {
 	GW_DIFF_XENABI,	     /* godwit's own record */
 	GW_DIFF_EMULATOR, /* device model state; entry: "section", one of QEMU's, field: its name */
 	GW_DIFF_XENSTORE, /* the device model's; field: the key */
+	GW_DIFF_MACHINE,  /* the configuration of a stream of QEMU */
+	GW_DIFF_SECTION,  /* entry: its name, number: its instance; field: the path */
+	GW_DIFF_BLOCK,	  /* entry: the name of the RAM block */
 	GW_DIFF_NR_PARTS,
 };
 

@@ -30,6 +30,13 @@ struct gw_diff_side {
 	uint64_t emulator_place, emulator_len; /* if summary.has_emulator: the place of its state in
 						  the store, and its length */
 
+	/* A stream of QEMU: its tree, the place of each RAM block in the store, and the pages of
+	 * the store that were put. The memory of the machine is in pages as well. */
+	struct gw_savevm_stream savevm;
+	const struct gw_savevm_description *like; /* borrowed; NULL: none */
+	uint64_t *block_places;			  /* NULL: no page came */
+	struct gw_memory_map written;
+
 	struct gw_checkpoints checkpoints;
 	/* private */
 	uint64_t emulator_room, emulator_received;
@@ -112,6 +119,16 @@ typedef void (*gw_diff_walk_fn)(const struct gw_diff_blob *blob, gw_field_fn fn,
 int gw_diff_fields(struct gw_diff *d, const struct gw_difference *what,
 		   const struct gw_diff_blob *a, const struct gw_diff_blob *b, gw_diff_walk_fn walk,
 		   bool is_list, struct gw_error *err);
+
+/* Sections with more bytes are compared as bytes. */
+#define GW_DIFF_SECTION_MAX (1u << 20)
+
+/* A page of a stream of QEMU; then, when all are there, the map of its memory. */
+int gw_diff_savevm_page(struct gw_diff_side *side, const struct gw_savevm_ram_item *item,
+			struct gw_error *err);
+int gw_diff_savevm_finish(struct gw_diff_side *side, struct gw_error *err);
+/* Compares two streams of QEMU. */
+int gw_diff_savevm(struct gw_diff *d, struct gw_error *err);
 
 /* The parts, in the order in which they are reported. 0 or -1. */
 int gw_diff_config(struct gw_diff *d, struct gw_error *err);

@@ -29,6 +29,9 @@ const char *gw_diff_part_name(enum gw_diff_part part)
 		[GW_DIFF_XENABI] = "xenabi",
 		[GW_DIFF_EMULATOR] = "emulator",
 		[GW_DIFF_XENSTORE] = "xenstore",
+		[GW_DIFF_MACHINE] = "machine",
+		[GW_DIFF_SECTION] = "section",
+		[GW_DIFF_BLOCK] = "block",
 	};
 
 	return names[part];

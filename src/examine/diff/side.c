@@ -273,6 +273,13 @@ static int on_page(void *opaque, uint64_t pfn, unsigned type, const uint8_t *con
 	return take_page(side, pfn, type, contents, err);
 }
 
+static int on_savevm_page(void *opaque, const struct gw_savevm_ram_item *item, struct gw_error *err)
+{
+	struct gw_diff_side *side = opaque;
+
+	return side->bad.code ? 0 : gw_diff_savevm_page(side, item, err);
+}
+
 static int on_body(void *opaque, const struct gw_examine_record *record, const uint8_t *data,
 		   size_t len, struct gw_error *err)
 {
@@ -320,7 +327,7 @@ static int judge(struct gw_diff_side *side, struct gw_error *err)
 			err, GW_UNSUPPORTED,
 			"the pfns of this image are too scattered: %llu entries do not fit into the memory map",
 			(unsigned long long)side->pages.left_out);
-	return gw_checkpoints_over(&side->checkpoints, err);
+	return side->examination.has_savevm ? 0 : gw_checkpoints_over(&side->checkpoints, err);
 }
 
 int gw_diff_side_read(struct gw_diff_side *side, struct gw_error *err)
@@ -331,6 +338,9 @@ int gw_diff_side_read(struct gw_diff_side *side, struct gw_error *err)
 		.record = on_record,
 		.finding = on_finding,
 		.progress = on_progress,
+		.savevm = &side->savevm,
+		.savevm_page = on_savevm_page,
+		.like = side->like,
 	};
 
 	if (gw_byte_store_begin(&side->store, side->in, err) < 0)
@@ -341,7 +351,8 @@ int gw_diff_side_read(struct gw_diff_side *side, struct gw_error *err)
 	}
 	if (gw_examine(side->in, &sink, &side->examination, err) < 0)
 		return -1;
-	if (judge(side, err) < 0)
+	if (judge(side, err) < 0 ||
+	    (side->examination.has_savevm && gw_diff_savevm_finish(side, err) < 0))
 		return gw_fail_in(err, "%s", side->in->name);
 	return gw_byte_store_finish(&side->store, err);
 }
@@ -350,6 +361,9 @@ void gw_diff_side_free(struct gw_diff_side *side)
 {
 	gw_summary_free(&side->summary);
 	gw_memory_map_free(&side->pages);
+	gw_memory_map_free(&side->written);
+	gw_savevm_stream_free(&side->savevm);
+	free(side->block_places);
 	gw_byte_store_free(&side->store);
 	gw_rounds_free(&side->rounds);
 }

@@ -183,9 +183,21 @@ static int take_vcpus(const struct gw_export_savevm *x, struct gw_export_vcpus *
 	return 0;
 }
 
-/* Pages of which the stream has no word are zero. */
-static int add_missing(const struct gw_export_savevm *x, struct gw_error *err)
+/* Pages that the bitmap of a mapped block leaves out are zero. */
+static int add_missing(const struct gw_export_savevm *x, const struct gw_log *log,
+		       struct gw_error *err)
 {
+	const struct gw_savevm_block *memory = gw_pc_memory(&x->stream.ram);
+	uint64_t came = memory->pages + memory->zeros + memory->deltas + memory->compressed;
+
+	/* A length that no words confirm is not believed. */
+	if (!memory->is_mapped && came < x->length >> GW_PAGE_SHIFT) {
+		gw_logf(log, GW_LOG_WARNING,
+			"RAM block \"%s\" has %" PRIu64 " pages, and the stream has %" PRIu64
+			" of them: the rest is left out",
+			x->memory_name, x->length >> GW_PAGE_SHIFT, came);
+		return 0;
+	}
 	for (uint64_t offset = 0; offset < x->length; offset += GW_PAGE_SIZE) {
 		uint64_t pfn = pfn_of(x, offset);
 
@@ -226,7 +238,7 @@ int gw_export_savevm_finish(struct gw_export_savevm *x, struct gw_export_vcpus *
 			err, GW_UNSUPPORTED,
 			"RAM block \"%s\" is not in the stream: it was shared and left out (x-ignore-shared)",
 			x->memory_name);
-	if (check_place(x, log, err) < 0 || add_missing(x, err) < 0)
+	if (check_place(x, log, err) < 0 || add_missing(x, log, err) < 0)
 		return -1;
 	name_others(x, log);
 	return x->want_vcpus ? take_vcpus(x, vcpus, log, err) : 0;

@@ -4,6 +4,7 @@
  */
 #include "format/qemu/fields.h"
 
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -216,4 +217,23 @@ uint64_t gw_savevm_number(const struct gw_savevm_value *value, bool *is_signed)
 	if (*is_signed && value->size < 8 && (value->data[0] & 0x80))
 		n |= ~UINT64_C(0) << (8 * value->size);
 	return n;
+}
+
+char *gw_savevm_value_text(const struct gw_savevm_value *value, char *buf, size_t size)
+{
+	size_t n = GW_MIN(value->size, (size_t)GW_SAVEVM_BYTES_SHOWN), len = 0;
+	bool is_signed;
+	uint64_t number;
+
+	if (gw_savevm_number_size(value->type, value->size)) {
+		number = gw_savevm_number(value, &is_signed);
+		snprintf(buf, size, is_signed ? "%" PRId64 : "0x%" PRIx64, number);
+		return buf;
+	}
+	buf[0] = 0;
+	for (size_t i = 0; i < n && len + 6 < size; i++)
+		len += (size_t)snprintf(buf + len, size - len, "%02x", value->data[i]);
+	if (n < value->size)
+		snprintf(buf + len, size - len, "...");
+	return buf;
 }

@@ -53,4 +53,9 @@ unsigned gw_savevm_number_size(const char *type, size_t size);
 /* The number, sign-extended where the type is signed. */
 uint64_t gw_savevm_number(const struct gw_savevm_value *value, bool *is_signed);
 
+/* Bytes of a value that are shown; of a longer one the first. */
+#define GW_SAVEVM_BYTES_SHOWN 64u
+/* The value as text: "0x11", "-5", "00ff0a", with dots where it is cut. Returns buf. */
+char *gw_savevm_value_text(const struct gw_savevm_value *value, char *buf, size_t size);
+
 #endif

@@ -3,7 +3,7 @@
  * Where the memory of a PC lies, which a savevm stream does not say directly: a RAM block that does
  * not fit below 4 GiB goes on at 4 GiB.
  *
- * How much of it is below follows from the machine type (hw/i386/pc_piix.c and pc_q35.c of QEMU)
+ * How much of it is below follows from the machine type (pc_init1() and pc_q35_init() of QEMU)
  * unless the option max-ram-below-4g was given, and from what QEMU wrote into the RTC's memory for
  * the firmware (pc_cmos_init()).
  */

@@ -230,7 +230,15 @@ static int on_body(void *opaque, const struct gw_examine_record *record, const u
 {
 	struct gw_inspect *inspect = opaque;
 
-	return gw_summary_body(&inspect->summary, record, data, len, err);
+	if (gw_summary_body(&inspect->summary, record, data, len, err) < 0)
+		return -1;
+	/* JSON has them as members of the device model's state. */
+	if (!inspect->records || inspect->json || inspect->examination.has_legacy ||
+	    record->rec->type != GW_STREAM_EMULATOR_CONTEXT)
+		return 0;
+	inspect->body_left = inspect->body_left ? inspect->body_left : record->rec->length - 8;
+	inspect->body_left -= len;
+	return inspect->body_left ? 0 : gw_inspect_emulator_list(inspect, err);
 }
 
 /* Keeps a copy. */
@@ -294,6 +302,8 @@ static int inspect_channel(struct gw_inspect *inspect, struct gw_channel *in,
 		gw_json_list_end(&inspect->writer);
 	if (rc == 0)
 		rc = gw_summary_finish(&inspect->summary, &err);
+	if (rc == 0 && !inspect->examination.has_savevm)
+		rc = gw_inspect_emulator_read(inspect, &err);
 	if (rc == 0)
 		rc = check_vcpu(inspect, &err);
 	/* What precedes a stream that cannot be decompressed can be shown. */
@@ -355,6 +365,8 @@ static int run(struct gw_cli *cli, const struct gw_args *args)
 	inspect.summary.want_contents = inspect.pages;
 	inspect.summary.want_tables = inspect.page_tables;
 	inspect.list = inspect.records || (inspect.json && !inspect.narrowed);
+	inspect.like = described;
+	inspect.summary.want_emulator = inspect.list || described;
 	status = in ? inspect_channel(&inspect, in, described) : gw_cli_fail(cli, &err);
 	gw_channel_close(in);
 	gw_savevm_stream_free(&inspect.savevm);
@@ -386,7 +398,8 @@ const struct gw_verb gw_verb_inspect = {
 		"Of a stream of QEMU (savevm, a migration to a file, the one in a file of \"virsh save\") it shows the machine type, the RAM "
 		"blocks and the devices' sections; --platform and --vcpu show them field by field, by the "
 		"description at the stream's end. A stream without one (an old machine type, the device "
-		"state that Xen asks for) can be read by the description of another: --like.\n\n"
+		"state that Xen asks for, alone or in an image) can be read by the description of another: "
+		"--like.\n\n"
 		"--vcpu, --params, --policy, --memory, --page-tables and --platform show only the parts "
 		"that they name, and these in full: one field a line, without array elements that are 0.",
 	.options =

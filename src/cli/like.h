@@ -30,11 +30,11 @@ int gw_cli_schema(struct gw_cli *cli, const struct gw_args *args, struct gw_sche
 			"whose -dump-vmstate wrote FILE"                                           \
 	}
 
-#define GW_OPTION_LIKE                                                                             \
-	{                                                                                          \
-		"like", 0, GW_KIND_FILE, "FILE",                                                   \
-			"for a QEMU stream without a description: another stream of the same "     \
-			"machine and QEMU, which has one"                                          \
+#define GW_OPTION_LIKE                                                                                                   \
+	{                                                                                                                \
+		"like", 0, GW_KIND_FILE, "FILE",                                                                         \
+			"for a QEMU stream, or device model's state, without a description: another stream of the same " \
+			"machine and QEMU, which has one"                                                                \
 	}
 
 #endif

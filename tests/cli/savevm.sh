@@ -109,3 +109,16 @@ out_has 'section "fw_cfg" instance 0: the schema does not know its subsection fw
 out_has "the schema does not list 28 of 30 devices, which are not judged: timer, "
 run_expect 1 "$GODWIT" verify --schema plain plain
 err_has "the schema plain: it is no JSON"
+
+# The device model's state in an image of Xen, which has no description of its own.
+hvm=$data/xen417/tiny-hvm.save.xz
+run_expect 0 "$GODWIT" inspect --records "$hvm"
+grep -qE "^0x017f9bb8  qemu +0  FULL +24  timer 0, version 2$" out || fail "a section of the device model"
+run_expect 0 "$GODWIT" inspect --platform --like plain "$hvm"
+out_has "apic 0: version 3, at 0x17fa157, 181 bytes"
+grep -qE "^    apicbase +0xfee00900$" out || fail "a field of the device model"
+if command -v jq >/dev/null; then
+	run_expect 0 "$GODWIT" inspect --json --like plain "$hvm"
+	jq -e '.emulator_sections[] | select(.name == "apic") | .fields[] | select(.path == "apicbase").value == 4276095232' \
+		out >/dev/null || fail "JSON of the device model's fields"
+fi

@@ -10,6 +10,7 @@
 
 #include "base/util.h"
 #include "cli/inspect/line.h"
+#include "cli/inspect/savevm.h"
 #include "examine/describe.h"
 #include "format/libxl/stream.h"
 
@@ -108,6 +109,11 @@ void gw_inspect_emulator_text(const struct gw_inspect *inspect, bool in_full)
 	else
 		names(q);
 	doubts(q);
+	if (in_full && inspect->savevm.nr_sections) {
+		for (size_t i = 0; i < inspect->savevm.nr_sections; i++)
+			gw_inspect_savevm_fields_text(&inspect->savevm.sections[i]);
+		return;
+	}
 	for (size_t i = 0; in_full && i < q->nr; i++)
 		section(&q->list[i]);
 }
@@ -153,4 +159,6 @@ void gw_inspect_emulator_json(struct gw_inspect *inspect)
 			object, "signature",
 			json_string(gw_legacy_model_name(inspect->examination.legacy_model)));
 	gw_json_member(&inspect->writer, "emulator", object);
+	if (inspect->savevm.nr_sections)
+		gw_inspect_savevm_sections_json(inspect, "emulator_sections");
 }

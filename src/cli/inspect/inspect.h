@@ -31,8 +31,10 @@ struct gw_inspect {
 	bool has_config;		/* it could be read */
 	struct gw_libvirt_save libvirt; /* if it is a libvirt save file */
 	uint64_t libvirt_offset;
-	struct gw_savevm_stream savevm; /* if it is a stream of QEMU */
-	uint64_t savevm_parts;		/* sections and commands that were listed */
+	const struct gw_savevm_description *like; /* of --like; NULL: none */
+	struct gw_savevm_stream savevm;		  /* if it is a stream of QEMU */
+	uint32_t body_left;			  /* of the device model's state that comes */
+	uint64_t savevm_parts;			  /* sections and commands that were listed */
 };
 
 /* Prints the summary after the walk. 0 or -1. */

@@ -242,7 +242,7 @@ static bool show_value(void *opaque, const struct gw_savevm_value *value)
 	return true;
 }
 
-static void fields(const struct gw_savevm_section *s)
+void gw_inspect_savevm_fields_text(const struct gw_savevm_section *s)
 {
 	struct gw_savevm_walk walk = {
 		.of_another = s->found == GW_SAVEVM_BY_LIKE,
@@ -266,7 +266,7 @@ static void parts(const struct gw_inspect *inspect)
 		memory(s);
 	for (size_t i = 0; i < s->nr_sections; i++)
 		if (gw_inspect_savevm_wants(inspect, &s->sections[i]))
-			fields(&s->sections[i]);
+			gw_inspect_savevm_fields_text(&s->sections[i]);
 }
 
 static void element(const struct gw_libvirt_save *save, const char *title, const char *name)

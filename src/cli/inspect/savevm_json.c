@@ -162,11 +162,11 @@ static json_t *section(const struct gw_savevm_section *s, bool with_fields)
 	return o;
 }
 
-static void sections(struct gw_inspect *inspect)
+void gw_inspect_savevm_sections_json(struct gw_inspect *inspect, const char *name)
 {
 	const struct gw_savevm_stream *s = &inspect->savevm;
 
-	gw_json_list(&inspect->writer, "sections");
+	gw_json_list(&inspect->writer, name);
 	for (size_t i = 0; i < s->nr_sections; i++) {
 		const struct gw_savevm_section *one = &s->sections[i];
 
@@ -206,7 +206,7 @@ void gw_inspect_savevm_json(struct gw_inspect *inspect)
 	if (!inspect->narrowed || inspect->memory)
 		blocks(inspect);
 	if (!inspect->narrowed || inspect->platform || inspect->one_vcpu)
-		sections(inspect);
+		gw_inspect_savevm_sections_json(inspect, "sections");
 	if (inspect->narrowed)
 		return;
 	gw_json_member(&inspect->writer, "bytes", number(e->bytes));

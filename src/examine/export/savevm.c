@@ -21,7 +21,7 @@
 #define SURELY_BELOW (UINT64_C(2) << 30)
 #define EFER_LMA     UINT64_C(0x400) /* long mode is active */
 
-/* The first page tells which block is the memory, and where it is expected to lie. */
+/* With the first page it is known which block is the memory, and where it is expected to lie. */
 static int begin(struct gw_export_savevm *x, struct gw_error *err)
 {
 	const struct gw_savevm_block *memory = gw_pc_memory(&x->stream.ram);

@@ -153,10 +153,19 @@ void gw_summary_begin_body(struct gw_summary *s, const struct gw_examine_record 
 {
 	const struct gw_record *rec = record->rec;
 
-	if (record->layer == GW_LAYER_LIBXL && rec->type == GW_STREAM_EMULATOR_CONTEXT &&
-	    record->body_head && rec->length >= 8)
-		gw_qemu_sections_begin(s->rounds.aside ? &s->qemu_aside : &s->qemu,
-				       rec->length - 8);
+	if (record->layer != GW_LAYER_LIBXL || rec->type != GW_STREAM_EMULATOR_CONTEXT ||
+	    !record->body_head || rec->length < 8)
+		return;
+	gw_qemu_sections_begin(s->rounds.aside ? &s->qemu_aside : &s->qemu, rec->length - 8);
+	gw_buffer_reset(s->rounds.aside ? &s->emulator_aside : &s->emulator_state);
+	/* After the record's header and the two ids. */
+	*(s->rounds.aside ? &s->emulator_aside_offset : &s->emulator_offset) = record->offset + 16;
+}
+
+const struct gw_buffer *gw_summary_emulator(const struct gw_summary *s, uint64_t *offset)
+{
+	*offset = s->rounds.aside ? s->emulator_aside_offset : s->emulator_offset;
+	return s->rounds.aside ? &s->emulator_aside : &s->emulator_state;
 }
 
 int gw_summary_body(void *summary, const struct gw_examine_record *record, const uint8_t *data,
@@ -166,6 +175,10 @@ int gw_summary_body(void *summary, const struct gw_examine_record *record, const
 
 	if (record->rec->type != GW_STREAM_EMULATOR_CONTEXT)
 		return 0;
+	if (s->want_emulator &&
+	    gw_buffer_append(s->rounds.aside ? &s->emulator_aside : &s->emulator_state, data, len,
+			     err) < 0)
+		return -1;
 	return gw_qemu_sections_add(s->rounds.aside ? &s->qemu_aside : &s->qemu, data, len, err);
 }
 
@@ -186,6 +199,10 @@ void gw_summary_checkpoint(struct gw_summary *s)
 		gw_qemu_sections_free(&s->qemu);
 		s->qemu = s->qemu_aside;
 		s->qemu_aside = (struct gw_qemu_sections){0};
+		gw_buffer_free(&s->emulator_state);
+		s->emulator_state = s->emulator_aside;
+		s->emulator_offset = s->emulator_aside_offset;
+		s->emulator_aside = (struct gw_buffer){0};
 	}
 	if (gw_rounds_complete(&s->rounds, take_item, s, &err) < 0 && !s->err.code)
 		s->err = err;

@@ -187,6 +187,8 @@ void gw_summary_free(struct gw_summary *summary)
 	gw_rounds_free(&summary->rounds);
 	gw_qemu_sections_free(&summary->qemu);
 	gw_qemu_sections_free(&summary->qemu_aside);
+	gw_buffer_free(&summary->emulator_state);
+	gw_buffer_free(&summary->emulator_aside);
 	gw_memory_map_free(&summary->memory);
 	gw_page_contents_free(&summary->contents);
 	gw_page_tables_free(&summary->tables);

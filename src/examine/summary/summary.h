@@ -126,6 +126,10 @@ struct gw_summary {
 	uint32_t emulator_id;
 	uint64_t emulator_bytes;      /* of device model state */
 	struct gw_qemu_sections qemu; /* what of it is QEMU's; behind gw_summary_finish */
+	/* Its bytes, if want_emulator; they begin at emulator_offset of the input. */
+	struct gw_buffer emulator_state;
+	uint64_t emulator_offset;
+	bool want_emulator;
 	bool has_xenstore;
 	uint64_t xenstore_keys;
 	struct gw_buffer xenstore; /* keys and values, each ended by a NUL */
@@ -137,8 +141,13 @@ struct gw_summary {
 	/* private */
 	struct gw_rounds rounds;
 	struct gw_qemu_sections qemu_aside; /* of a round that is not complete */
-	uint64_t record, record_offset;	    /* of the PAGE_DATA whose pages come */
+	struct gw_buffer emulator_aside;    /* likewise */
+	uint64_t emulator_aside_offset;
+	uint64_t record, record_offset; /* of the PAGE_DATA whose pages come */
 };
+
+/* The state of the device model that came last, also of a round that is not complete. */
+const struct gw_buffer *gw_summary_emulator(const struct gw_summary *summary, uint64_t *offset);
 
 /* The entries of a sink: call them from a sink of your own, with the summary as opaque. */
 void gw_summary_xlfile(void *summary, uint64_t offset, const struct gw_xlfile *xl);

@@ -35,10 +35,9 @@ static int deliver(struct savevm_reading *r, const struct gw_savevm_ram_item *it
 		if (l->block && item->block && l->block(l->opaque, item->block, err) < 0)
 			return -1;
 		/* Where a header is wrong its pages are not known. */
-		if (item->block && item->block->is_mapped)
-			return item->fault == GW_SAVEVM_RAM_BAD_MAP
-				       ? 0
-				       : gw_savevm_read_mapped(r, item->block, err);
+		if (item->block && r->stream->ram.mapped_ram)
+			return item->block->is_mapped ? gw_savevm_read_mapped(r, item->block, err)
+						      : 0;
 		return 1;
 	case GW_SAVEVM_ITEM_ZERO:
 	case GW_SAVEVM_ITEM_PAGE:

@@ -113,6 +113,7 @@ struct value {
 struct values {
 	struct gw_buffer list; /* of struct value */
 	struct gw_error err;
+	bool too_many;
 };
 
 static bool take_value(void *opaque, const struct gw_savevm_value *v)
@@ -122,6 +123,9 @@ static bool take_value(void *opaque, const struct gw_savevm_value *v)
 
 	if (!v->type)
 		return true;
+	values->too_many = values->list.len / sizeof(one) >= GW_DIFF_LIST_MAX;
+	if (values->too_many)
+		return false;
 	one.path = strdup(v->path);
 	if (!one.path || gw_buffer_append(&values->list, &one, sizeof(one), &values->err) < 0) {
 		free(one.path);
@@ -191,13 +195,17 @@ static int compare_fields(struct gw_diff *d, const struct gw_difference *what,
 	GW_FREE_ON_EXIT struct gw_diff_pair *pairs = NULL;
 	const struct value *list_a, *list_b;
 	ssize_t n = -1;
+	bool too_many;
 
 	collect(&in_a, a);
 	collect(&in_b, b);
+	too_many = in_a.too_many || in_b.too_many;
 	list_a = (const void *)in_a.list.data;
 	list_b = (const void *)in_b.list.data;
 	if (in_a.err.code || in_b.err.code)
 		gw_fail_as(err, in_a.err.code ? &in_a.err : &in_b.err);
+	else if (too_many)
+		n = 0;
 	else
 		n = gw_diff_match(list_a, in_a.list.len / sizeof(*list_a), list_b,
 				  in_b.list.len / sizeof(*list_b), sizeof(*list_a), by_path, &pairs,
@@ -207,6 +215,8 @@ static int compare_fields(struct gw_diff *d, const struct gw_difference *what,
 			      pairs[i].b < 0 ? NULL : &list_b[pairs[i].b]);
 	free_values(&in_a);
 	free_values(&in_b);
+	if (too_many)
+		gw_diff_buffers(d, what, a->bytes, (size_t)a->length, b->bytes, (size_t)b->length);
 	return n < 0 ? -1 : 0;
 }
 

@@ -13,9 +13,6 @@
 #include "base/util.h"
 #include "format/qemu/savevm.h"
 
-/* Most fields that are walked: a layout can claim a billion empty ones. */
-#define STEPS_MAX (16u << 20)
-
 static bool GW_PRINTF(2, 3) fail(struct gw_savevm_walk *w, const char *fmt, ...)
 {
 	va_list ap;
@@ -91,9 +88,9 @@ static bool walk_field(struct gw_savevm_walk *w, const struct gw_savevm_field *f
 	for (uint32_t i = 0; i < count; i++) {
 		size_t name = strlen(w->path);
 
-		if (++w->steps > STEPS_MAX)
+		if (++w->steps > GW_SAVEVM_STEPS_MAX)
 			return fail(w, "field %s: the stream has more than %u fields", w->path,
-				    STEPS_MAX);
+				    GW_SAVEVM_STEPS_MAX);
 		if (f->is_array)
 			lengthen(w, "[%u]", i);
 		if (!(f->of ? walk_struct(w, f) : show(w, f->type, 0, f->size)))

@@ -20,6 +20,9 @@ struct gw_savevm_value {
 	const uint8_t *data;
 };
 
+/* Most fields that are walked with one struct: a layout can claim a billion empty ones. */
+#define GW_SAVEVM_STEPS_MAX (16u << 20)
+
 struct gw_savevm_walk {
 	/* The description of another stream of the same machine: then subsections may be there or
 	 * not. Otherwise they are there as described. */

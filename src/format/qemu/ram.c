@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "base/bytes.h"
+#include "base/hash.h"
 #include "base/util.h"
 
 #define MAPPED_HEADER_SIZE 28u
@@ -50,12 +51,27 @@ static void GW_PRINTF(3, 4)
 	va_end(ap);
 }
 
+/* A page may name any of thousands of blocks, and a hostile stream has millions of pages: so a
+ * block is not looked for one by one. */
+#define SLOTS (4 * GW_SAVEVM_BLOCKS_MAX)
+
+static uint16_t *find_slot(const struct gw_savevm_ram *ram, const char *name)
+{
+	uint32_t hash = (uint32_t)gw_hash_seed();
+
+	for (const char *p = name; *p; p++)
+		hash = (hash ^ (uint8_t)*p) * 16777619u;
+	/* At most a quarter of them is taken. */
+	for (uint32_t i = hash % SLOTS;; i = (i + 1) % SLOTS)
+		if (!ram->slots[i] || !strcmp(ram->blocks[ram->slots[i] - 1].name, name))
+			return &ram->slots[i];
+}
+
 static struct gw_savevm_block *find(struct gw_savevm_ram *ram, const char *name)
 {
-	for (size_t i = 0; i < ram->nr_blocks; i++)
-		if (!strcmp(ram->blocks[i].name, name))
-			return &ram->blocks[i];
-	return NULL;
+	uint16_t *slot = ram->slots ? find_slot(ram, name) : NULL;
+
+	return slot && *slot ? &ram->blocks[*slot - 1] : NULL;
 }
 
 /* A name with its length before it. */
@@ -89,7 +105,6 @@ static void take_mapped(struct gw_savevm_ram *ram, struct words *w, struct gw_sa
 	if (!p)
 		return;
 	here = ram->position + w->pos;
-	block->is_mapped = true;
 	block->mapped_page_size = gw_get_be64(p + 4);
 	block->bitmap_offset = gw_get_be64(p + 12);
 	block->pages_offset = gw_get_be64(p + 20);
@@ -113,6 +128,8 @@ static void take_mapped(struct gw_savevm_ram *ram, struct words *w, struct gw_sa
 		      "its pages are at 0x%" PRIx64 ", expected after its bitmap of %" PRIu64
 		      " bytes at 0x%" PRIx64,
 		      block->pages_offset, bitmap, block->bitmap_offset);
+	else
+		block->is_mapped = true;
 }
 
 /* The page size that a block has in the list of a postcopy migration, if it is not the host's. No
@@ -141,6 +158,10 @@ static bool make_room(struct gw_savevm_ram *ram)
 	size_t last = ram->last ? (size_t)(ram->last - ram->blocks) : 0;
 	struct gw_savevm_block *more;
 
+	if (!ram->slots)
+		ram->slots = calloc(SLOTS, sizeof(*ram->slots));
+	if (!ram->slots)
+		return false;
 	if (ram->nr_blocks < ram->cap_blocks)
 		return true;
 	more = reallocarray(ram->blocks, cap, sizeof(*more));
@@ -189,8 +210,12 @@ static void take_entry(struct gw_savevm_ram *ram, struct words *w, struct gw_sav
 		w->pos = 0;
 		return;
 	}
-	item->block = &ram->blocks[ram->nr_blocks++];
+	item->block = &ram->blocks[ram->nr_blocks];
 	*item->block = block;
+	if (!find(ram, block.name))
+		*find_slot(ram, block.name) = (uint16_t)++ram->nr_blocks;
+	else
+		ram->nr_blocks++;
 	ram->list_left -= block.length;
 	ram->in_list = ram->list_left > 0;
 }
@@ -329,6 +354,8 @@ static void take_total(struct gw_savevm_ram *ram, struct gw_savevm_ram_item *ite
 	ram->in_list = item->offset > 0;
 	ram->nr_blocks = 0;
 	ram->last = NULL;
+	if (ram->slots)
+		memset(ram->slots, 0, SLOTS * sizeof(*ram->slots));
 }
 
 static void take_word(struct gw_savevm_ram *ram, struct words *w, struct gw_savevm_ram_item *item)
@@ -395,6 +422,7 @@ size_t gw_savevm_ram_next(struct gw_savevm_ram *ram, const uint8_t *p, size_t le
 void gw_savevm_ram_free(struct gw_savevm_ram *ram)
 {
 	free(ram->blocks);
+	free(ram->slots);
 	*ram = (struct gw_savevm_ram){0};
 }
 

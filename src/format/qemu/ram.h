@@ -97,6 +97,7 @@ struct gw_savevm_ram {
 
 	/* private */
 	size_t cap_blocks;
+	uint16_t *slots; /* numbers of blocks, plus 1, by the hash of their names */
 	bool in_list;
 	uint64_t list_left;
 	struct gw_savevm_block *last; /* the block of the last word */

@@ -21,6 +21,9 @@ void gw_savevm_stream_free(struct gw_savevm_stream *s)
 	*s = (struct gw_savevm_stream){0};
 }
 
+/* Fields of a section among which one is looked for. A vCPU has some thousand. */
+#define LOOKED_AT 65536u
+
 /* Room for one more element; *cap grows by half. */
 static void *more_room(void *list, size_t nr, size_t *cap, size_t size, struct gw_error *err)
 {
@@ -154,6 +157,7 @@ bool gw_savevm_field_get(const struct gw_savevm_section *section, const char *pa
 		.of_another = section->found == GW_SAVEVM_BY_LIKE,
 		.visit = is_wanted,
 		.opaque = &wanted,
+		.steps = GW_SAVEVM_STEPS_MAX - LOOKED_AT,
 	};
 
 	if (section->layout && section->bytes)

@@ -278,7 +278,11 @@ static int verify(struct verify *v, struct gw_channel *in)
 	rc = gw_examine(in, &sink, &examination, &err);
 	/* An image with errors is not restored. */
 	if (rc == 0 && v->want_deep && !examination.errors)
-		rc = rehearse(v, &examination, &err);
+		rc = examination.has_savevm
+			     ? gw_fail(&err, GW_UNSUPPORTED,
+				       "%s is a stream of QEMU: --deep restores images of Xen",
+				       v->file)
+			     : rehearse(v, &examination, &err);
 	gw_output_erase(&v->cli->out);
 	ok = rc == 0 && !examination.errors && !(v->strict && examination.warnings);
 	if (v->json)

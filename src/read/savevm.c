@@ -303,8 +303,8 @@ static int read_command(struct savevm_reading *r, struct gw_error *err)
 }
 
 /*
- * A device's section before the memory's: some have state that the memory needs (virtio-mem). Its
- * length is given by its footer; the window has to hold it.
+ * A device's section before the memory's, which has state that the memory needs (virtio-mem), or
+ * between those of the memory. Its length is given by its footer; the window has to hold it.
  */
 static int read_early(struct savevm_reading *r, const struct gw_savevm_head *head,
 		      struct gw_error *err)
@@ -353,6 +353,10 @@ static int read_section(struct savevm_reading *r, struct gw_error *err)
 	if ((section.head.type == GW_SAVEVM_PART || section.head.type == GW_SAVEVM_END) &&
 	    r->ram_started && section.head.id == r->ram_head.id)
 		return read_memory(r, &section, err);
+	/* Other devices that are sent in rounds, such as dirty bitmaps, have sections between those
+	 * of the memory. */
+	if (section.head.type != GW_SAVEVM_FULL && !r->ram_ended)
+		return read_early(r, &section.head, err);
 	if (section.head.type == GW_SAVEVM_FULL && !r->ram_started) {
 		if (gw_window_want(&r->window, GW_WINDOW_SIZE, err) < 0)
 			return -1;

@@ -24,6 +24,9 @@ out_has "the stream has no description: the fields of its devices are not known 
 run_expect 0 "$GODWIT" verify "$q/xen.xz"
 out_has "[savevm-guessed]"
 
+run_expect 3 "$GODWIT" verify --deep plain
+err_has "plain is a stream of QEMU: --deep restores images of Xen"
+
 # Damaged ones: each message names the section and its place.
 head -c 30000 plain >cut
 run_expect 1 "$GODWIT" verify cut

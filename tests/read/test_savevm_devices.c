@@ -88,6 +88,34 @@ static void test_early_device(void **state)
 	gw_buffer_free(&b);
 }
 
+/* Dirty bitmaps and the like are sent in rounds, too. */
+static void test_other_rounds(void **state)
+{
+	struct gw_buffer b = {0};
+	struct result r;
+
+	sv_begin(&b, "pc");
+	sv_head(&b, GW_SAVEVM_START, 3, "dirty-bitmap", 0, 1);
+	sv_bytes(&b, "abc", 3);
+	sv_footer(&b, 3);
+	put_memory(&b, true);
+	sv_part(&b, GW_SAVEVM_END, 3);
+	sv_bytes(&b, "defgh", 5);
+	sv_footer(&b, 3);
+	put_timer(&b, true, 1);
+	sv_end(&b, TIMER);
+	r = read_buffer(&b);
+	assert_int_equal(r.rc, 1);
+	assert_int_equal(r.pages, 5);
+	assert_int_equal(r.stream.nr_sections, 6);
+	assert_int_equal(r.stream.sections[0].length, 3);
+	assert_int_equal(r.stream.sections[4].length, 5);
+	assert_string_equal(r.stream.sections[4].head.name, "dirty-bitmap");
+	assert_int_equal(r.stream.sections[5].found, GW_SAVEVM_BY_DESCRIPTION);
+	done(&r);
+	gw_buffer_free(&b);
+}
+
 static void test_without_description(void **state)
 {
 	struct gw_buffer b = devices_only(true, NULL);
@@ -266,13 +294,10 @@ static void test_each_was_seen(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_package),
-		cmocka_unit_test(test_early_device),
-		cmocka_unit_test(test_without_description),
-		cmocka_unit_test(test_like),
-		cmocka_unit_test(test_lies),
-		cmocka_unit_test(test_real_xen),
-		cmocka_unit_test(test_each_was_seen),
+		cmocka_unit_test(test_package),	     cmocka_unit_test(test_early_device),
+		cmocka_unit_test(test_other_rounds), cmocka_unit_test(test_without_description),
+		cmocka_unit_test(test_like),	     cmocka_unit_test(test_lies),
+		cmocka_unit_test(test_real_xen),     cmocka_unit_test(test_each_was_seen),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

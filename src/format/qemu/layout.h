@@ -16,7 +16,7 @@
 #include <godwit/error.h>
 
 /* Longest description that is read. A machine with 300 devices has one of about 1 MiB. Parsing
- * takes up to 60 times as much memory for JSON made to be expensive. */
+ * takes up to 100 times as much memory for JSON made to be expensive. */
 #define GW_SAVEVM_DESCRIPTION_MAX (8u << 20)
 #define GW_SAVEVM_DESCRIBED_MAX	  16384u /* devices */
 /* Most levels of structs and subsections; QEMU's own are nested less than ten deep. */

@@ -41,20 +41,23 @@ def firmware():
 
 
 class Machine:
-    def __init__(self, folder, *options, machine="pc-i440fx-7.2", paused=True, memory=True):
+    def __init__(self, folder, *options, machine="pc-i440fx-7.2", paused=True, memory=True, quiet=False):
         self.folder = folder
         with open(folder + "/firmware", "wb") as f:
             f.write(firmware())
         command = ["qemu-system-x86_64", "-M", machine, "-nodefaults", "-display", "none", "-no-user-config",
                    "-bios", folder + "/firmware", "-qmp", f"unix:{folder}/qmp,server=on,wait=off",
                    *(["-m", str(RAM)] if memory else []), *(["-S"] if paused else []), *options]
-        self.process = subprocess.Popen(command)
-        for _ in range(200):
-            if os.path.exists(folder + "/qmp"):
-                break
-            time.sleep(0.05)
+        self.process = subprocess.Popen(command, stderr=subprocess.DEVNULL if quiet else None)
         self.socket = socket.socket(socket.AF_UNIX)
-        self.socket.connect(folder + "/qmp")
+        while True:
+            try:
+                self.socket.connect(folder + "/qmp")
+                break
+            except OSError:
+                if self.process.poll() is not None:
+                    raise
+                time.sleep(0.02)
         self.lines = self.socket.makefile("r")
         self.lines.readline()
         self.ask("qmp_capabilities")

@@ -152,14 +152,14 @@ static void a_request_can_be_withdrawn(void **state)
 static void *lose_a_request(void *opaque)
 {
 	struct guest *g = opaque;
-	struct gw_emu *e = gw_emu_of(g->d);
+	struct gw_machine *m = gw_machine_of(g->d);
 	volatile struct hb_header *h = guest_page(g, HB_HEADER_PFN);
 	unsigned port = gw_emu_suspend_port(g->d);
-	const volatile uint8_t *pending = (uint8_t *)e->xen.shared_info + 0x800;
+	const volatile uint8_t *pending = (uint8_t *)m->xen.shared_info + 0x800;
 
 	while (!(pending[port / 8] >> port % 8 & 1))
 		usleep(1000);
-	gw_emu_evtchn_clear(e, port);
+	gw_machine_evtchn_clear(m, port);
 	h->suspend_port = port;
 	return NULL;
 }

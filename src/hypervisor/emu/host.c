@@ -67,7 +67,7 @@ static struct gw_domain *host_create(struct gw_host *host, const struct gw_domai
 		return NULL;
 	}
 	e = gw_emu_new(config, &h->policy, h->dirty, h->yield_us, &h->domains, err);
-	return e ? &e->d : NULL;
+	return e ? &e->m.d : NULL;
 }
 
 static struct gw_domain *host_attach(struct gw_host *host, uint32_t domid, uint64_t max_pfns,

@@ -9,7 +9,7 @@
 #include "base/util.h"
 #include "hypervisor/control.h"
 #include "hypervisor/domain.h"
-#include "hypervisor/emu/emu.h"
+#include "hypervisor/machine/machine.h"
 #include "hypervisor/host.h"
 #include "hypervisor/pvh/boot.h"
 #include "hypervisor/pvh/elf.h"
@@ -63,7 +63,7 @@ static void xenabi_is_checked(void **state)
 	REFUSED(HEAD + 4, 32, 0x8000, GW_INVALID, "has no peer domain");
 #undef REFUSED
 	/* The refused one changed nothing. */
-	assert_int_equal(gw_emu_suspend_port(other->d), 1);
+	assert_int_equal(gw_machine_suspend_port(gw_machine_of(other->d)), 1);
 	free(bad);
 	free(blob);
 	guest_free(other);

@@ -5,8 +5,10 @@
 #include "hypervisor/emu/domain.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/util.h"
+#include "format/x86/kvm_state.h"
 
 static void ending(struct gw_machine *m)
 {
@@ -22,6 +24,33 @@ static void free_emu(struct gw_machine *m)
 	free(e);
 }
 
+/* A vCPU that waits for an interrupt may wake up once; there is no place for any other state. */
+static int set_extra(struct gw_machine *m, const char *name, const void *blob, size_t len,
+		     struct gw_error *err)
+{
+	struct gw_kvm_state state;
+
+	if (strcmp(name, GW_EXTRA_KVM) != 0)
+		return gw_fail(err, GW_UNSUPPORTED,
+			       "domain %u: the built-in machine does not know state \"%s\"",
+			       m->d.domid, name);
+	if (gw_kvm_state_decode(blob, len, &state, err) < 0)
+		return -1;
+	if (state.nr_msrs > 0)
+		return gw_fail(err, GW_REFUSED,
+			       "the built-in machine does not have MSR 0x%x, which the guest uses",
+			       state.msrs[0].index);
+	if (state.shadow || state.nmi_pending || state.nmi_masked)
+		return gw_fail(
+			err, GW_REFUSED,
+			"the built-in machine delivers no interrupts, and the guest was stopped while one was on its way");
+	if (state.mp_state != GW_KVM_RUNNABLE && state.mp_state != GW_KVM_HALTED)
+		return gw_fail(err, GW_REFUSED,
+			       "the built-in machine has no vCPU in the run state %u of KVM",
+			       state.mp_state);
+	return 0;
+}
+
 static const struct gw_machine_ops machine_ops = {
 	.title = "the built-in machine",
 	.hypercall_insn = {0x0f, 0x01, 0xd9}, /* vmmcall */
@@ -35,6 +64,7 @@ static const struct gw_machine_ops machine_ops = {
 	.dirty_method = gw_emu_dirty_method,
 	.get_context = gw_emu_context_get,
 	.set_context = gw_emu_context_set,
+	.set_extra = set_extra,
 	.ending = ending,
 	.free = free_emu,
 	.free_host = gw_emu_host_free,

@@ -60,5 +60,5 @@ int gw_emu_policy_host(struct gw_policy *policy, const char *lack, struct gw_err
 
 	if (gw_policy_copy(policy, &whole, err) < 0)
 		return -1;
-	return gw_machine_policy_lack(policy, lack, err);
+	return gw_machine_policy_change(policy, "lack", lack, false, err);
 }

@@ -3,6 +3,7 @@
  * The domain of a machine: creation, end, and its tables, whose entries mostly call the files that
  * do the work.
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -219,9 +220,9 @@ static int op_restored(struct gw_control *c, struct gw_error *err)
 
 	if (gw_machine_need_stopped(m, "completing its restore", err) < 0)
 		return -1;
-	gw_machine_own_hypercall_page(m);
 	if (m->ops->prepare(m, err) < 0)
 		return -1;
+	gw_machine_own_hypercall_page(m);
 	return m->ops->restored ? m->ops->restored(m, err) : 0;
 }
 
@@ -448,4 +449,18 @@ unsigned gw_machine_suspend_port(struct gw_machine *m)
 	port = m->xen.suspend_port;
 	pthread_mutex_unlock(&m->lock);
 	return port;
+}
+
+uint64_t gw_machine_free_pages(void)
+{
+	unsigned long long kib = 0;
+	char line[128];
+	FILE *f = fopen("/proc/meminfo", "re");
+
+	while (f && fgets(line, sizeof(line), f))
+		if (sscanf(line, "MemAvailable: %llu kB", &kib) == 1)
+			break;
+	if (f)
+		fclose(f);
+	return kib * 1024 / GW_PAGE_SIZE;
 }

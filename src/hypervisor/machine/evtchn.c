@@ -58,6 +58,9 @@ void gw_machine_evtchn_raise(struct gw_machine *m, unsigned port)
 		return;
 	set_bit_at(page, selector, port / word_bits(m));
 	__atomic_store_n(&page[UPCALL_PENDING], 1, __ATOMIC_SEQ_CST);
+	/* A processor that halted may wait where it does not see the event. */
+	if (m->running && m->ops->kick)
+		m->ops->kick(m);
 }
 
 void gw_machine_evtchn_clear(struct gw_machine *m, unsigned port)

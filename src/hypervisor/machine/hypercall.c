@@ -25,6 +25,9 @@ enum {
 #define XEN_VERSION    (4 << 16 | 17)
 #define STUB_SIZE      32 /* of a call's code in the hypercall page */
 #define HYPERCALLS_MAX (GW_PAGE_SIZE / STUB_SIZE)
+#define INSN_SIZE      sizeof(((struct gw_machine_ops *)0)->hypercall_insn)
+
+static const uint8_t vmmcall[INSN_SIZE] = {0x0f, 0x01, 0xd9};
 
 static int sched_yield_op(struct gw_machine *m)
 {
@@ -72,6 +75,8 @@ static int sched_shutdown(struct gw_machine *m, uint64_t arg)
 	/* A restored guest sees the result that is in its registers now; resume() changes it to
 	 * 1. */
 	m->ops->set_reg(m, GW_HVM_RAX, 0);
+	if (reason == GW_SHUTDOWN_SUSPEND)
+		gw_machine_neutral_hypercall_page(m);
 	gw_machine_shut_down(m, (enum gw_shutdown_reason)reason);
 	return 0;
 }
@@ -216,15 +221,15 @@ void gw_machine_hypercall(struct gw_machine *m)
 }
 
 /* mov eax, NUMBER; the instruction that leaves the guest; ret. */
-static void put_stub(const struct gw_machine *m, uint8_t *to, uint32_t nr)
+static void put_stub(uint8_t *to, uint32_t nr, const uint8_t insn[INSN_SIZE])
 {
 	to[0] = 0xb8;
 	gw_put_le32(to + 1, nr);
-	memcpy(to + 5, m->ops->hypercall_insn, sizeof(m->ops->hypercall_insn));
+	memcpy(to + 5, insn, INSN_SIZE);
 	to[8] = 0xc3;
 }
 
-static void fill_hypercall_page(struct gw_machine *m, uint64_t gfn)
+static void fill_page(struct gw_machine *m, uint64_t gfn, const uint8_t insn[INSN_SIZE])
 {
 	uint8_t *page = gw_machine_memory_page(&m->mem, gfn);
 
@@ -233,7 +238,7 @@ static void fill_hypercall_page(struct gw_machine *m, uint64_t gfn)
 		if (nr == HC_IRET)
 			memcpy(page + nr * STUB_SIZE, "\x0f\x0b", 2); /* not for this guest: ud2 */
 		else
-			put_stub(m, page + nr * STUB_SIZE, nr);
+			put_stub(page + nr * STUB_SIZE, nr, insn);
 	}
 	gw_machine_dirty_mark(m, gfn);
 	/* A stop of the vCPU here would stop before the WRMSR again and again; and old code in that
@@ -249,30 +254,49 @@ void gw_machine_set_hypercall_page(struct gw_machine *m, uint64_t value)
 	/* Bits 0 to 11 are the index of a page; there is only one. */
 	if (value % GW_PAGE_SIZE || !gw_machine_memory_has(&m->mem, gfn))
 		return;
-	fill_hypercall_page(m, gfn);
+	fill_page(m, gfn, m->ops->hypercall_insn);
 	m->xen.hypercall_gfn = gfn;
 }
 
-/* Whether the first stubs are such, with any instruction that leaves a guest. */
-static bool is_hypercall_page(const uint8_t *page)
+/* Whether the page has the stubs of a Xen or of a machine, with another instruction than insn. */
+static bool has_other_stubs(const struct gw_machine *m, uint64_t gfn, const uint8_t insn[INSN_SIZE])
 {
+	const uint8_t *page;
+
+	if (!gw_machine_memory_has(&m->mem, gfn))
+		return false;
+	page = gw_machine_memory_page(&m->mem, gfn);
 	for (uint32_t nr = 0; nr < HC_IRET; nr++) {
 		const uint8_t *stub = page + nr * STUB_SIZE;
 
 		if (stub[0] != 0xb8 || gw_get_le32(stub + 1) != nr || stub[8] != 0xc3)
 			return false;
 	}
-	return true;
+	return memcmp(page + 5, insn, INSN_SIZE) != 0;
+}
+
+/* The registered page, or that in which a guest that suspended itself waits. */
+static uint64_t page_of_guest(struct gw_machine *m)
+{
+	uint64_t pa;
+
+	if (m->xen.hypercall_gfn != GW_INVALID_PFN)
+		return m->xen.hypercall_gfn;
+	return gw_machine_translate(m, m->cpu.rip, &pa) == 0 ? pa / GW_PAGE_SIZE : GW_INVALID_PFN;
 }
 
 void gw_machine_own_hypercall_page(struct gw_machine *m)
 {
-	uint64_t gfn = m->xen.hypercall_gfn;
+	uint64_t gfn = page_of_guest(m);
 
-	if (gfn == GW_INVALID_PFN || !gw_machine_memory_has(&m->mem, gfn) ||
-	    !is_hypercall_page(gw_machine_memory_page(&m->mem, gfn)))
+	if (!has_other_stubs(m, gfn, m->ops->hypercall_insn))
 		return;
-	if (memcmp((const uint8_t *)gw_machine_memory_page(&m->mem, gfn) + 5,
-		   m->ops->hypercall_insn, sizeof(m->ops->hypercall_insn)) != 0)
-		fill_hypercall_page(m, gfn);
+	fill_page(m, gfn, m->ops->hypercall_insn);
+	m->xen.hypercall_gfn = gfn;
+}
+
+void gw_machine_neutral_hypercall_page(struct gw_machine *m)
+{
+	if (has_other_stubs(m, m->xen.hypercall_gfn, vmmcall))
+		fill_page(m, m->xen.hypercall_gfn, vmmcall);
 }

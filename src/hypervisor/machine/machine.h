@@ -63,7 +63,8 @@ struct gw_machine_ops {
 	int (*prepare)(struct gw_machine *m, struct gw_error *err);
 	/* One entry: runs until the guest exits, and handles the exit. */
 	void (*run)(struct gw_machine *m);
-	/* Ends an entry soon; called with lock after kicked was set. NULL: run looks at kicked. */
+	/* Ends an entry soon; called with lock, after kicked was set or an event was raised. NULL:
+	 * run looks at kicked by itself. */
 	void (*kick)(struct gw_machine *m);
 	uint64_t (*reg)(struct gw_machine *m, enum gw_hvm_gpr reg);
 	void (*set_reg)(struct gw_machine *m, enum gw_hvm_gpr reg, uint64_t value);
@@ -151,6 +152,9 @@ int gw_machine_depopulate(struct gw_machine *m, size_t n, const uint64_t *gfns,
 /* The event channel port at which the guest takes suspend requests; 0: it announced none. */
 unsigned gw_machine_suspend_port(struct gw_machine *m);
 
+/* Pages that a new domain could have at most on this machine. */
+uint64_t gw_machine_free_pages(void);
+
 /* vcpu.c: the thread, and the entries of the control table that let it run. */
 int gw_machine_vcpu_start(struct gw_machine *m, struct gw_error *err);
 void gw_machine_vcpu_end(struct gw_machine *m);
@@ -192,8 +196,10 @@ void gw_machine_walk_tables(struct gw_machine *m, uint64_t *bitmap);
 /* hypercall.c */
 void gw_machine_hypercall(struct gw_machine *m);
 void gw_machine_set_hypercall_page(struct gw_machine *m, uint64_t value);
-/* Fills the hypercall page that another machine filled with this machine's instruction. */
+/* own: puts this machine's instruction into a hypercall page that another machine or Xen filled.
+ * neutral: puts vmmcall there, which a suspended guest finds wherever it goes on. */
 void gw_machine_own_hypercall_page(struct gw_machine *m);
+void gw_machine_neutral_hypercall_page(struct gw_machine *m);
 
 /* evtchn.c. raise: sets the port pending in the shared info; any thread. clear: a suspended guest
  * finds no old request when it goes on. */
@@ -206,8 +212,10 @@ bool gw_machine_evtchn_pending(const struct gw_machine *m);
 /* policy.c. set: fails if the host lacks a part of it, and names that. */
 int gw_machine_policy_set(struct gw_machine *m, const struct gw_policy *policy,
 			  struct gw_error *err);
-/* Takes the features of lack ("sse4_2+aes", or "") away from a host's policy. */
-int gw_machine_policy_lack(struct gw_policy *policy, const char *lack, struct gw_error *err);
+/* Adds features ("sse4_2+aes", or "") to a host's policy, or takes them away. key: the uri's key
+ * that named them, for messages. */
+int gw_machine_policy_change(struct gw_policy *policy, const char *key, const char *names, bool on,
+			     struct gw_error *err);
 /* What CPUID returns to the guest: eax, ebx, ecx, edx. */
 void gw_machine_cpuid(const struct gw_machine *m, uint32_t leaf, uint32_t subleaf,
 		      uint32_t regs[4]);

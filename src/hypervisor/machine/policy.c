@@ -12,29 +12,30 @@
 #define XEN_MAX	 (XEN_BASE + 5)
 #define NONE	 GW_CPUID_NO_SUBLEAF
 
-static int take_away(struct gw_policy *policy, const char *name, struct gw_error *err)
+static int change(struct gw_policy *policy, const char *key, const char *name, bool on,
+		  struct gw_error *err)
 {
 	struct gw_cpu_feature feature;
 
 	if (!gw_cpu_feature_find(name, &feature))
-		return gw_fail(err, GW_USAGE, "lack=: unknown CPU feature \"%s\"", name);
-	return gw_policy_set_feature(policy, &feature, false, err);
+		return gw_fail(err, GW_USAGE, "%s=: unknown CPU feature \"%s\"", key, name);
+	return gw_policy_set_feature(policy, &feature, on, err);
 }
 
-int gw_machine_policy_lack(struct gw_policy *policy, const char *lack, struct gw_error *err)
+int gw_machine_policy_change(struct gw_policy *policy, const char *key, const char *names, bool on,
+			     struct gw_error *err)
 {
 	char name[64];
 
-	for (size_t n; lack && *lack; lack += n + (lack[n] == '+')) {
-		n = strcspn(lack, "+");
+	for (size_t n; *names; names += n + (names[n] == '+')) {
+		n = strcspn(names, "+");
 		if (!n || n >= sizeof(name))
-			return gw_fail(
-				err, GW_USAGE,
-				"lack= expects names of CPU features joined by +, not \"%s\"",
-				lack);
-		memcpy(name, lack, n);
+			return gw_fail(err, GW_USAGE,
+				       "%s= expects names of CPU features joined by +, not \"%s\"",
+				       key, names);
+		memcpy(name, names, n);
 		name[n] = '\0';
-		if (take_away(policy, name, err) < 0)
+		if (change(policy, key, name, on, err) < 0)
 			return -1;
 	}
 	return 0;

@@ -241,6 +241,7 @@ int gw_machine_resume(struct gw_machine *m, struct gw_error *err)
 		else
 			m->cpu.gpr[GW_HVM_RAX] = 1;
 		m->ran = true;
+		gw_machine_own_hypercall_page(m);
 		gw_machine_vcpu_drain(m);
 		rc = m->pauses ? 0 : m->ops->prepare(m, err);
 		if (!rc)

@@ -216,6 +216,23 @@ static void write_through(struct guest *g, uint64_t gfn, bool by_kernel)
 	gw_domain_unmap(g->d, &mapping);
 }
 
+/* A page that can be written at any time is reported each time. */
+static void written_while_mapped(struct guest *g, uint64_t gfn)
+{
+	struct gw_error err = GW_ERROR_INIT;
+	struct gw_mapping mapping;
+	uint8_t *page;
+
+	assert_ok(gw_domain_map(g->d, 1, &gfn, true, (void **)&page, &mapping, &err), &err);
+	for (int i = 0; i < 3; i++) {
+		page[i] = 0x77;
+		expect_dirty(g, gfn, "written while it is mapped");
+	}
+	gw_domain_unmap(g->d, &mapping);
+	/* The end of the mapping may count as a write. */
+	assert_ok(gw_domain_logdirty_start(g->d, &err), &err);
+}
+
 static void sees_other_writers(const char *query)
 {
 	struct gw_error err = GW_ERROR_INIT;
@@ -230,6 +247,7 @@ static void sees_other_writers(const char *query)
 	write_through(g, gfn, true);
 	expect_dirty(g, gfn, "written by read(2)");
 	expect_dirty(g, GW_INVALID_PFN, "nothing written any more");
+	written_while_mapped(g, gfn);
 	/* Makes room first: the guest has as many pages as it may have. */
 	assert_ok(gw_machine_depopulate(gw_machine_of(g->d), 1, &gfn, &err), &err);
 	expect_dirty(g, gfn, "taken away");

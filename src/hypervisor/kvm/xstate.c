@@ -14,6 +14,7 @@
 
 #define HEAD_SIZE   16 /* XCR0 and its accumulator, before the area */
 #define FPU_SIZE    512
+#define SOFTWARE_AT 464
 #define LEAF_XSTATE UINT32_C(0xd)
 #define FCW_RESET   0x37f
 #define MXCSR_AT    24
@@ -155,5 +156,7 @@ int gw_kvm_xstate_append(struct gw_kvm *k, struct gw_buffer *out, struct gw_erro
 	gw_put_le64(raw, xcr0);
 	gw_put_le64(raw + 8, accum);
 	memcpy(raw + HEAD_SIZE, xsave.region, size);
+	/* The kernel's own notes, in bytes that the processor leaves to software. */
+	memset(raw + HEAD_SIZE + SOFTWARE_AT, 0, FPU_SIZE - SOFTWARE_AT);
 	return gw_hvm_entry_append(out, GW_HVM_CPU_XSAVE, 0, raw, HEAD_SIZE + size, err);
 }

@@ -320,8 +320,10 @@ static void own_hypercalls(struct guest *g, uint8_t *code, size_t len)
 	const struct gw_machine_ops *ops = gw_machine_of(g->d)->ops;
 	uint8_t *at = code;
 
-	while ((at = memmem(at, (size_t)(code + len - at), "\x0f\x01\xd9", 3)))
+	while ((at = memmem(at, (size_t)(code + len - at), "\x0f\x01\xd9", 3))) {
 		memcpy(at, ops->hypercall_insn, sizeof(ops->hypercall_insn));
+		at += sizeof(ops->hypercall_insn);
+	}
 }
 
 struct guest *guest_raw(const char *query, const void *code, size_t len, uint64_t mem_pages)

@@ -16,7 +16,7 @@
 
 static const char *const widths[] = {"32", "64"};
 
-#define CMDLINE "seed=11 pages=24 rate=2 check=3 period=25"
+#define CMDLINE "seed=11 pages=24 rate=2 check=3 period=25 state=1"
 
 static void runs_on(struct guest *g)
 {

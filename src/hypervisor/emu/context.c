@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/bytes.h"
 #include "base/util.h"
 #include "hypervisor/emu/domain.h"
 
@@ -27,11 +28,15 @@ static int encode(struct gw_emu *e, struct gw_buffer *out, struct gw_error *err)
 	gw_hvm_walk_init(&walk, e->m.context.data, e->m.context.len);
 	while ((rc = gw_hvm_walk_next(&walk, &entry, err)) > 0) {
 		bool ours = entry.typecode == GW_HVM_CPU;
+		size_t at = out->len + GW_HVM_DESCRIPTOR_SIZE;
 
 		if (gw_hvm_entry_append(out, entry.typecode, entry.instance,
 					ours ? raw : entry.data, ours ? sizeof(raw) : entry.length,
 					err) < 0)
 			return -1;
+		/* PAT is the first field of MTRR. */
+		if (entry.typecode == GW_HVM_MTRR && entry.length >= 8 && e->m.cpu_loaded)
+			gw_put_le64(out->data + at, gw_emu_pat(e));
 	}
 	return rc;
 }
@@ -80,6 +85,34 @@ static int find_cpu(const void *blob, size_t len, struct gw_hvm_cpu *cpu, struct
 	return rc;
 }
 
+/* Offsets in LAPIC_REGS: interrupts that wait, the timer's entry and its count. */
+#define APIC_IRR       0x200
+#define APIC_LVTT      0x320
+#define APIC_TMICT     0x380
+#define APIC_REGS_SIZE 1024
+#define LVT_MASKED     0x10000u
+
+/* There is no LAPIC here: a guest that waits for one would wait for ever. */
+static int check_apic(const void *blob, size_t len, struct gw_error *err)
+{
+	struct gw_hvm_entry regs;
+	int found = gw_hvm_find(blob, len, GW_HVM_LAPIC_REGS, 0, &regs, err);
+
+	if (found <= 0 || regs.length < APIC_REGS_SIZE)
+		return found < 0 ? -1 : 0;
+	for (unsigned i = 0; i < 8; i++)
+		if (gw_get_le32(regs.data + APIC_IRR + 16 * i))
+			return gw_fail(
+				err, GW_UNSUPPORTED,
+				"the built-in machine has no LAPIC, and an interrupt waits in the guest's");
+	if (gw_get_le32(regs.data + APIC_TMICT) &&
+	    !(gw_get_le32(regs.data + APIC_LVTT) & LVT_MASKED))
+		return gw_fail(
+			err, GW_UNSUPPORTED,
+			"the built-in machine has no LAPIC, and the timer of the guest's runs");
+	return 0;
+}
+
 int gw_emu_context_set(struct gw_machine *m, const void *blob, size_t len, struct gw_error *err)
 {
 	struct gw_emu *e = gw_emu_of_machine(m);
@@ -88,7 +121,8 @@ int gw_emu_context_set(struct gw_machine *m, const void *blob, size_t len, struc
 	bool long_mode;
 
 	if (gw_machine_need_stopped(&e->m, "writing its vCPU state", err) < 0 ||
-	    find_cpu(blob, len, &cpu, err) < 0 || gw_emu_regs_check(&cpu, &long_mode, err) < 0 ||
+	    find_cpu(blob, len, &cpu, err) < 0 || check_apic(blob, len, err) < 0 ||
+	    gw_emu_regs_check(&cpu, &long_mode, err) < 0 ||
 	    gw_buffer_append(&copy, blob, len, err) < 0)
 		return -1;
 	gw_buffer_free(&e->m.context);

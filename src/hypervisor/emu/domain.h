@@ -83,6 +83,7 @@ int gw_emu_regs_load(struct gw_emu *e, struct gw_error *err);
 void gw_emu_regs_store(struct gw_emu *e, struct gw_hvm_cpu *cpu);
 uint64_t gw_emu_reg(struct gw_machine *m, enum gw_hvm_gpr reg);
 void gw_emu_set_reg(struct gw_machine *m, enum gw_hvm_gpr reg, uint64_t value);
+uint64_t gw_emu_pat(struct gw_emu *e);
 uint64_t gw_emu_rip(struct gw_emu *e);
 void gw_emu_set_rip(struct gw_emu *e, uint64_t rip);
 /* The table entries paging and restored: the latter fails if the guest's code or stack has other

@@ -12,6 +12,7 @@
 #include "base/util.h"
 #include "hypervisor/emu/domain.h"
 
+#define MSR_PAT	   UINT32_C(0x277)
 #define CR0_PE	   UINT64_C(1)
 #define EFER_LMA   UINT64_C(0x400)
 #define RFLAGS_VM  UINT64_C(0x20000)
@@ -359,6 +360,21 @@ static void store_fpu(struct gw_emu *e, struct gw_hvm_cpu *cpu)
 	cpu->flags |= GW_HVM_CPU_FPU_VALID;
 }
 
+uint64_t gw_emu_pat(struct gw_emu *e)
+{
+	return read_msr(e, MSR_PAT);
+}
+
+/* PAT, the first field of the context's entry MTRR. */
+static void load_pat(struct gw_emu *e)
+{
+	struct gw_hvm_entry entry;
+
+	if (gw_hvm_find(e->m.context.data, e->m.context.len, GW_HVM_MTRR, 0, &entry, NULL) > 0 &&
+	    entry.length >= 8)
+		write_msr(e, MSR_PAT, gw_get_le64(entry.data));
+}
+
 int gw_emu_regs_load(struct gw_emu *e, struct gw_error *err)
 {
 	bool wide = e->engine.long_mode;
@@ -374,6 +390,7 @@ int gw_emu_regs_load(struct gw_emu *e, struct gw_error *err)
 	load_segments(e);
 	for (size_t i = 0; i < GW_ARRAY_SIZE(msrs); i++)
 		write_msr(e, msrs[i].index, *field(&e->m.cpu, msrs[i].at));
+	load_pat(e);
 	load_fpu(e);
 	for (size_t i = 0; i < GW_ARRAY_SIZE(plain); i++)
 		put(e, wide ? plain[i].id64 : plain[i].id32, *field(&e->m.cpu, plain[i].at));

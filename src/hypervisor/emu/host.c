@@ -38,7 +38,7 @@ static unsigned host_guest_types(struct gw_host *host)
 
 static uint64_t host_free_pages(struct gw_host *host)
 {
-	return gw_machine_free_pages();
+	return gw_machine_host_pages();
 }
 
 static struct gw_domain *host_create(struct gw_host *host, const struct gw_domain_config *config,

@@ -451,7 +451,7 @@ unsigned gw_machine_suspend_port(struct gw_machine *m)
 	return port;
 }
 
-uint64_t gw_machine_free_pages(void)
+uint64_t gw_machine_host_pages(void)
 {
 	unsigned long long kib = 0;
 	char line[128];

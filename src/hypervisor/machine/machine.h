@@ -153,7 +153,7 @@ int gw_machine_depopulate(struct gw_machine *m, size_t n, const uint64_t *gfns,
 unsigned gw_machine_suspend_port(struct gw_machine *m);
 
 /* Pages that a new domain could have at most on this machine. */
-uint64_t gw_machine_free_pages(void);
+uint64_t gw_machine_host_pages(void);
 
 /* vcpu.c: the thread, and the entries of the control table that let it run. */
 int gw_machine_vcpu_start(struct gw_machine *m, struct gw_error *err);

@@ -136,7 +136,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	bound_begin();
 	for (unsigned i = 0; in.len && i < CALLS_MAX; i++)
 		act(e, &in, wide);
-	gw_emu_walk_tables(e, tables);
+	gw_machine_walk_tables(&e->m, tables);
 	check_state(e);
 	if (mode & 2)
 		save(e);

@@ -89,18 +89,18 @@ static void reset_memory(struct gw_emu *e, bool wide)
 	struct gw_error err = GW_ERROR_INIT;
 
 	for (uint64_t gfn = 0; gfn < EMU_WINDOW; gfn++) {
-		if (gfn < EMU_PAGES && !gw_emu_memory_has(&e->mem, gfn))
-			must(gw_emu_memory_add(&e->mem, 1, &gfn, &err) == 0, &err);
+		if (gfn < EMU_PAGES && !gw_machine_memory_has(&e->m.mem, gfn))
+			must(gw_machine_memory_add(&e->m.mem, 1, &gfn, &err) == 0, &err);
 		if (gfn >= EMU_PAGES)
-			must(gw_emu_memory_remove(&e->mem, gfn, &err) == 0, &err);
+			must(gw_machine_memory_remove(&e->m.mem, gfn, &err) == 0, &err);
 	}
-	memset(gw_emu_memory_page(&e->mem, 0), 0, EMU_PAGES * GW_PAGE_SIZE);
-	memset(e->xen.shared_info, 0, GW_PAGE_SIZE);
-	e->stale_pieces = true;
+	memset(gw_machine_memory_page(&e->m.mem, 0), 0, EMU_PAGES * GW_PAGE_SIZE);
+	memset(e->m.xen.shared_info, 0, GW_PAGE_SIZE);
+	e->m.stale_pieces = true;
 	if (!wide)
 		return;
-	gw_put_le64(gw_emu_memory_page(&e->mem, L4_GFN), L3_GFN * GW_PAGE_SIZE | PTE_TABLE);
-	gw_put_le64(gw_emu_memory_page(&e->mem, L3_GFN), PTE_1G);
+	gw_put_le64(gw_machine_memory_page(&e->m.mem, L4_GFN), L3_GFN * GW_PAGE_SIZE | PTE_TABLE);
+	gw_put_le64(gw_machine_memory_page(&e->m.mem, L3_GFN), PTE_1G);
 }
 
 static void reset_state(struct gw_emu *e, bool wide)
@@ -108,13 +108,13 @@ static void reset_state(struct gw_emu *e, bool wide)
 	struct gw_buffer context = emu_context(wide);
 	struct gw_error err = GW_ERROR_INIT;
 
-	memset(e->xen.ports, 0, sizeof(e->xen.ports));
-	memset(e->params, 0, sizeof(e->params));
-	e->xen.shared_info_gfn = e->xen.hypercall_gfn = GW_INVALID_PFN;
-	e->xen.suspend_port = 0;
-	e->xen.suspend_withdrawn = false;
-	must(gw_domain_set_context(&e->d, context.data, context.len, &err) == 0 &&
-		     gw_emu_engine_prepare(e, &err) == 0,
+	memset(e->m.xen.ports, 0, sizeof(e->m.xen.ports));
+	memset(e->m.params, 0, sizeof(e->m.params));
+	e->m.xen.shared_info_gfn = e->m.xen.hypercall_gfn = GW_INVALID_PFN;
+	e->m.xen.suspend_port = 0;
+	e->m.xen.suspend_withdrawn = false;
+	must(gw_domain_set_context(&e->m.d, context.data, context.len, &err) == 0 &&
+		     gw_emu_engine_prepare(&e->m, &err) == 0,
 	     &err);
 	gw_buffer_free(&context);
 }

@@ -23,15 +23,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	bound_begin();
 	if (mode & 2)
-		rc = gw_domain_set_extra(&e->d, GW_EXTRA_XENABI, in.data, in.len, &err);
+		rc = gw_domain_set_extra(&e->m.d, GW_EXTRA_XENABI, in.data, in.len, &err);
 	else
-		rc = gw_domain_set_context(&e->d, in.data, in.len, &err);
+		rc = gw_domain_set_context(&e->m.d, in.data, in.len, &err);
 	if (rc == 0)
-		rc = gw_control_restored(e->d.control, &err);
+		rc = gw_control_restored(e->m.d.control, &err);
 	if (rc < 0 && !err.text[0])
 		abort();
 	gw_error_clear(&err);
-	if (rc == 0 && gw_domain_get_context(&e->d, &blob, &len, &err) < 0 && !err.text[0])
+	if (rc == 0 && gw_domain_get_context(&e->m.d, &blob, &len, &err) < 0 && !err.text[0])
 		abort();
 	free(blob);
 	bound_check("a state", 4 * size + (2u << 20));

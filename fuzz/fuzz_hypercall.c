@@ -23,11 +23,11 @@ static void write_memory(struct gw_emu *e, struct input *in)
 	const uint8_t *from = input_bytes(in, &len);
 	uint64_t gfn = at / GW_PAGE_SIZE;
 
-	if (!len || !gw_emu_memory_has(&e->mem, gfn))
+	if (!len || !gw_machine_memory_has(&e->m.mem, gfn))
 		return;
 	if (len > GW_PAGE_SIZE - at % GW_PAGE_SIZE)
 		len = GW_PAGE_SIZE - at % GW_PAGE_SIZE;
-	memcpy((uint8_t *)gw_emu_memory_page(&e->mem, gfn) + at % GW_PAGE_SIZE, from, len);
+	memcpy((uint8_t *)gw_machine_memory_page(&e->m.mem, gfn) + at % GW_PAGE_SIZE, from, len);
 }
 
 /* CR0 and CR4 get only bits that choose how addresses are translated. */
@@ -57,10 +57,10 @@ static void call(struct gw_emu *e, struct input *in, bool wide)
 	static const enum gw_hvm_gpr regs[2][3] = {{GW_HVM_RBX, GW_HVM_RCX, GW_HVM_RDX},
 						   {GW_HVM_RDI, GW_HVM_RSI, GW_HVM_RDX}};
 
-	gw_emu_set_reg(e, GW_HVM_RAX, argument(in));
+	gw_emu_set_reg(&e->m, GW_HVM_RAX, argument(in));
 	for (int i = 0; i < 3; i++)
-		gw_emu_set_reg(e, regs[wide][i], argument(in));
-	gw_emu_hypercall(e);
+		gw_emu_set_reg(&e->m, regs[wide][i], argument(in));
+	gw_machine_hypercall(&e->m);
 }
 
 static void act(struct gw_emu *e, struct input *in, bool wide)
@@ -76,15 +76,15 @@ static void act(struct gw_emu *e, struct input *in, bool wide)
 		write_register(e, in, wide);
 		break;
 	case 3:
-		e->xen.shared_info[input_u16(in) % GW_PAGE_SIZE] = input_u8(in);
+		e->m.xen.shared_info[input_u16(in) % GW_PAGE_SIZE] = input_u8(in);
 		break;
 	case 4:
-		gw_emu_set_hypercall_page(e, argument(in));
+		gw_machine_set_hypercall_page(&e->m, argument(in));
 		break;
 	case 5:
-		port = e->xen.suspend_port;
+		port = e->m.xen.suspend_port;
 		if (port)
-			gw_emu_evtchn_raise(e, port);
+			gw_machine_evtchn_raise(&e->m, port);
 		break;
 	default:
 		call(e, in, wide);
@@ -98,8 +98,8 @@ static void check_state(struct gw_emu *e)
 	void *blob = NULL;
 	size_t len;
 
-	if (gw_emu_xenabi_get(e, &blob, &len, &err) == 0 && len &&
-	    gw_emu_xenabi_set(e, blob, len, &err) < 0) {
+	if (gw_machine_xenabi_get(&e->m, &blob, &len, &err) == 0 && len &&
+	    gw_machine_xenabi_set(&e->m, blob, len, &err) < 0) {
 		fprintf(stderr, "a restore refuses what was saved: %s\n", err.text);
 		abort();
 	}
@@ -117,7 +117,7 @@ static void save(struct gw_emu *e)
 					       .suspend = suspend,
 					       .postcopy = suspend};
 	struct gw_save_args args = {
-		.domain = &e->d, .toolstack = &toolstack, .out = sink_channel(1u << 20)};
+		.domain = &e->m.d, .toolstack = &toolstack, .out = sink_channel(1u << 20)};
 	struct gw_error err = GW_ERROR_INIT;
 
 	if (gw_save_image(&args, NULL, &err) < 0 && !err.text[0])
@@ -136,7 +136,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	bound_begin();
 	for (unsigned i = 0; in.len && i < CALLS_MAX; i++)
 		act(e, &in, wide);
-	gw_emu_walk_tables(e, tables);
+	gw_machine_walk_tables(&e->m, tables);
 	check_state(e);
 	if (mode & 2)
 		save(e);

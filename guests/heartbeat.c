@@ -13,6 +13,7 @@
 
 #include "layout.h"
 #include "machine.h"
+#include "processor.h"
 
 static struct hb_header header __attribute__((section(".header"), aligned(4096)));
 /* A copy of the header in another page: a stale header differs from it. */
@@ -291,8 +292,21 @@ static void begin(const void *info)
 	put_text(" port ");
 	put_number(header.suspend_port);
 	machine_put_char('\n');
+	if (processor_fill(option(line, "state", 0)))
+		put_text("godwit-guest: no processor state here\n");
 	for (uint32_t p = 0; p < header.pages; p++)
 		write_page(p, 0);
+}
+
+static void check_processor(void)
+{
+	const char *lost = processor_lost();
+
+	if (!lost)
+		return;
+	put_text("CORRUPT processor: ");
+	put_text(lost);
+	stop();
 }
 
 void __attribute__((noreturn)) guest_main(const void *info)
@@ -307,6 +321,7 @@ void __attribute__((noreturn)) guest_main(const void *info)
 		for (uint32_t i = 0; i < pace.rate && header.pages; i++)
 			rewrite_next();
 		check_header();
+		check_processor();
 		if (++steps >= pace.period) {
 			steps = 0;
 			beat();

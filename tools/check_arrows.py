@@ -53,6 +53,7 @@ NARROW = [
     ("guest", "*control.h", [], "only the owner of a domain controls it"),
     ("migrate", "*control.h", [], "only the owner of a domain controls it"),
     ("*", "hypervisor/emu/*", [], "only the backend itself and tests name a backend"),
+    ("*", "hypervisor/machine/*", [], "only a backend and tests name what backends share"),
     ("*", "hypervisor/memory/*", [], "only the backend itself and tests name a backend"),
     ("*", "hypervisor/kvm/*", [], "only the backend itself and tests name a backend"),
     ("*", "hypervisor/xen/*", [], "only the backend itself and tests name a backend"),

@@ -47,6 +47,7 @@ class Mutant:
         self.tests = table["tests"]
         self.find = table["find"]
         self.replace = table["replace"]
+        self.needs = table.get("needs")  # a path without which its tests are skipped
         if self.find.split() == self.replace.split():
             raise Unusable("the replacement is the text itself")
         # Formatting may change the white space of the text: any stands for any.
@@ -274,6 +275,10 @@ def main():
             print(f"{mutant.name:32} {places.get(mutant.name, mutant.file)}: {mutant.fault}")
         return 0
     chosen = [mutant for mutant in chosen if mutant.name in places]
+    if not options.check:
+        for mutant in [m for m in chosen if m.needs and not os.path.exists(m.needs)]:
+            print(f"{mutant.name}: not tried, there is no {mutant.needs}")
+            chosen.remove(mutant)
     if options.sample is not None:
         print(f"the sample of seed {options.seed}:")
         chosen = random.Random(options.seed).sample(chosen, min(options.sample, len(chosen)))

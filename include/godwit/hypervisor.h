@@ -159,6 +159,7 @@ struct gw_x86_pv_ops {
 
 /* Names of extra state (gw_domain_ops.get_extra). */
 #define GW_EXTRA_XENABI "xenabi" /* carried in record GODWIT_XENABI, docs/format.md */
+#define GW_EXTRA_KVM	"kvm"	 /* carried in record GODWIT_KVM */
 
 struct gw_domain_ops {
 	struct gw_table_head head;

@@ -12,7 +12,7 @@
 /* Finds the scheme of a uri that has one of those that exist. */
 static int parse(const char *uri, const char **scheme, const char **query, struct gw_error *err)
 {
-	static const char *const schemes[] = {"emu", "memory", "xen", "kvm"};
+	static const char *const schemes[] = {"emu", "kvm", "memory", "xen"};
 
 	for (size_t i = 0; i < GW_ARRAY_SIZE(schemes); i++) {
 		int found = gw_uri_query(uri, schemes[i], query, err);
@@ -22,7 +22,7 @@ static int parse(const char *uri, const char **scheme, const char **query, struc
 			return found < 0 ? -1 : 0;
 	}
 	return gw_fail(err, GW_USAGE,
-		       "-c \"%.80s\": expected emu:, memory: or xen:, with the colon", uri);
+		       "-c \"%.80s\": expected emu:, kvm:, memory: or xen:, with the colon", uri);
 }
 
 int gw_connect_check(const struct gw_verb *verb, const char *uri, struct gw_error *err)
@@ -36,10 +36,6 @@ int gw_connect_check(const struct gw_verb *verb, const char *uri, struct gw_erro
 	if (verb->connects == GW_CONNECTS_NOTHING)
 		return gw_fail(err, GW_USAGE, "%s uses no hypervisor: -c does not apply",
 			       verb->name);
-	if (strcmp(scheme, "kvm") == 0)
-		return gw_fail(
-			err, GW_UNSUPPORTED,
-			"-c kvm: KVM domains belong to the program that links libgodwit; godwit has none");
 	if (xen && !verb->run_xen)
 		return gw_fail(err, GW_USAGE, "%s does not work on domains of xen:, which are xl's",
 			       verb->name);

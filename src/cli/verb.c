@@ -12,10 +12,10 @@
 
 const struct gw_option gw_global_options[] = {
 	{"connect", 'c', GW_KIND_TEXT, "URI",
-	 "the hypervisor: emu: is the built-in machine (the default), xen: the Xen of this "
+	 "the hypervisor: emu: is the built-in machine (the default), kvm: the KVM of this host, xen: the Xen of this "
 	 "host, with the domains of xl, memory: holds a restored domain and runs none; a verb that cannot "
 	 "honour it refuses it",
-	 .choices = "emu:|memory:|xen:"},
+	 .choices = "emu:|kvm:|memory:|xen:"},
 	{"verbose", 'v', GW_KIND_FLAG,
 	 .help = "print more on stderr; give it twice for everything"},
 	{"quiet", 'q', GW_KIND_FLAG,

@@ -130,6 +130,7 @@ int gw_conv_image_record(struct gw_conv_image *i, struct gw_error *err)
 	case GW_REC_HVM_CONTEXT:
 	case GW_REC_HVM_PARAMS:
 	case GW_REC_GODWIT_XENABI:
+	case GW_REC_GODWIT_KVM:
 		return gw_state_records_add(&i->now, rec, err);
 	default:
 		return take_unknown(i, rec, err);

@@ -15,6 +15,24 @@ int gw_x86_keep(struct gw_buffer *kept, const void *data, size_t len, struct gw_
 	return gw_buffer_append(kept, data, len, err);
 }
 
+/* The backend's own state, and its record. */
+static const struct {
+	const char *name;
+	uint32_t record;
+} extras[GW_X86_NR_EXTRA] = {
+	{GW_EXTRA_XENABI, GW_REC_GODWIT_XENABI},
+	{GW_EXTRA_KVM, GW_REC_GODWIT_KVM},
+};
+
+static int keep_extra(struct gw_x86_stash *stash, const struct gw_record *rec, struct gw_error *err)
+{
+	for (size_t i = 0; i < GW_X86_NR_EXTRA; i++)
+		if (rec->type == extras[i].record)
+			return gw_x86_keep(&stash->extra[i], rec->data, rec->length, err) < 0 ? -1
+											      : 1;
+	return 0;
+}
+
 int gw_x86_stash_record(struct gw_x86_stash *stash, struct gw_restore_guest *g,
 			const struct gw_record *rec, struct gw_error *err)
 {
@@ -33,12 +51,8 @@ int gw_x86_stash_record(struct gw_x86_stash *stash, struct gw_restore_guest *g,
 		r = gw_tsc_info_decode(rec, &stash->tsc, err);
 		stash->has_tsc = r == 0;
 		break;
-	case GW_REC_GODWIT_XENABI:
-		r = gw_x86_keep(&stash->xenabi, rec->data, rec->length, err);
-		stash->has_xenabi = r == 0;
-		break;
 	default:
-		return 0;
+		return keep_extra(stash, rec, err);
 	}
 	return r < 0 ? -1 : 1;
 }
@@ -57,16 +71,19 @@ int gw_x86_apply_state(const struct gw_x86_stash *stash, struct gw_restore_guest
 {
 	if (stash->has_tsc && gw_domain_set_tsc(g->domain, &stash->tsc, err) < 0)
 		return -1;
-	if (!stash->has_xenabi)
-		return 0;
-	return gw_domain_set_extra(g->domain, GW_EXTRA_XENABI, stash->xenabi.data,
-				   stash->xenabi.len, err);
+	for (size_t i = 0; i < GW_X86_NR_EXTRA; i++)
+		if (stash->extra[i].len > 0 &&
+		    gw_domain_set_extra(g->domain, extras[i].name, stash->extra[i].data,
+					stash->extra[i].len, err) < 0)
+			return -1;
+	return 0;
 }
 
 void gw_x86_stash_free(struct gw_x86_stash *stash, struct gw_restore_guest *g)
 {
 	gw_policy_free(&g->policy);
-	gw_buffer_free(&stash->xenabi);
+	for (size_t i = 0; i < GW_X86_NR_EXTRA; i++)
+		gw_buffer_free(&stash->extra[i]);
 }
 
 int gw_x86_save_policy(struct gw_domain *d, struct gw_buffer *records, struct gw_error *err)
@@ -92,15 +109,24 @@ int gw_x86_save_tsc(struct gw_domain *d, struct gw_buffer *records, struct gw_er
 	return gw_record_append(records, GW_REC_X86_TSC_INFO, raw, sizeof(raw), err);
 }
 
-int gw_x86_save_extra(struct gw_domain *d, struct gw_buffer *records, struct gw_error *err)
+static int save_extra(struct gw_domain *d, const char *name, uint32_t record,
+		      struct gw_buffer *records, struct gw_error *err)
 {
 	void *blob = NULL;
 	size_t len = 0;
 
-	if (gw_domain_get_extra(d, GW_EXTRA_XENABI, &blob, &len, err) < 0)
+	if (gw_domain_get_extra(d, name, &blob, &len, err) < 0)
 		return -1;
-	int r = len ? gw_record_append(records, GW_REC_GODWIT_XENABI, blob, len, err) : 0;
+	int r = len ? gw_record_append(records, record, blob, len, err) : 0;
 
 	free(blob);
 	return r;
+}
+
+int gw_x86_save_extra(struct gw_domain *d, struct gw_buffer *records, struct gw_error *err)
+{
+	for (size_t i = 0; i < GW_X86_NR_EXTRA; i++)
+		if (save_extra(d, extras[i].name, extras[i].record, records, err) < 0)
+			return -1;
+	return 0;
 }

@@ -1,18 +1,20 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The records that HVM and PV guests share: CPU policies, the TSC, godwit's own record.
+ * The records that HVM and PV guests share: CPU policies, the TSC, godwit's own records.
  */
 #ifndef GW_GUEST_X86_H
 #define GW_GUEST_X86_H
 
 #include "guest/guest.h"
 
+#define GW_X86_NR_EXTRA 2 /* records of godwit's own */
+
 /* Records kept until they can be applied; of several of one type the last one counts. Zeroed is
  * empty. */
 struct gw_x86_stash {
-	bool has_cpuid, has_msr, has_tsc, has_xenabi;
+	bool has_cpuid, has_msr, has_tsc;
 	struct gw_tsc_info tsc;
-	struct gw_buffer xenabi;
+	struct gw_buffer extra[GW_X86_NR_EXTRA]; /* empty: there was none */
 };
 
 /* Keeps such a record: 1; 0 for any other, -1. Does not touch the domain. */

@@ -8,6 +8,7 @@
 
 #include "base/util.h"
 #include "hypervisor/emu/emu.h"
+#include "hypervisor/kvm/kvm.h"
 #include "hypervisor/memory/memory.h"
 #include "hypervisor/plugin.h"
 #include "hypervisor/uri.h"
@@ -19,17 +20,14 @@ static struct gw_host *open_xen(const char *query, struct gw_error *err)
 
 struct backend {
 	const char *scheme;
-	struct gw_host *(*open)(const char *query,
-				struct gw_error *err); /* NULL: not in this build */
-	const char *why_not;
+	struct gw_host *(*open)(const char *query, struct gw_error *err);
 };
 
 static const struct backend backends[] = {
-	{"memory", gw_memory_host_open, NULL},
-	{"emu", gw_emu_host_open, NULL},
-	{"kvm", NULL,
-	 "KVM domains belong to the VMM that links libgodwit; there is no host to open"},
-	{"xen", open_xen, NULL},
+	{"memory", gw_memory_host_open},
+	{"emu", gw_emu_host_open},
+	{"kvm", gw_kvm_host_open},
+	{"xen", open_xen},
 };
 
 struct gw_host *gw_host_open(const char *uri, struct gw_error *err)
@@ -40,12 +38,8 @@ struct gw_host *gw_host_open(const char *uri, struct gw_error *err)
 
 		if (found < 0)
 			return NULL;
-		if (!found)
-			continue;
-		if (backends[i].open)
+		if (found)
 			return backends[i].open(query, err);
-		gw_fail(err, GW_UNSUPPORTED, "host \"%s\": %s", uri, backends[i].why_not);
-		return NULL;
 	}
 	gw_fail(err, GW_USAGE, "host \"%s\": expected \"emu:\", \"memory:\", \"kvm:\" or \"xen:\"",
 		uri);

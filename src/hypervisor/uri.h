@@ -10,9 +10,11 @@
 
 #include <godwit/error.h>
 
+#define GW_URI_VALUE_MAX 256
+
 struct gw_uri_pair {
 	char key[32];
-	char value[256];
+	char value[GW_URI_VALUE_MAX];
 };
 
 /*

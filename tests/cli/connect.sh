@@ -19,11 +19,11 @@ each()
 		run_expect "$2" "$GODWIT" $verb -c "$3"
 	done
 }
-each "$every|$files" 2 foo 'expected emu:, memory: or xen:, with the colon'
-each "$every|$files" 2 foo: 'expected emu:, memory: or xen:'
+each "$every|$files" 2 foo 'expected emu:, kvm:, memory: or xen:, with the colon'
+each "$every|$files" 2 foo: 'expected emu:, kvm:, memory: or xen:'
 each "$every|$files" 2 emu 'with the colon'
 each "$every|$files" 2 emu:x 'after "emu:" nothing or "?key=value" is expected'
-each "$every" 3 kvm: 'KVM domains belong to the program that links libgodwit'
+each "run $kernel|restore $image" 2 "kvm:?colour=red" 'host kvm: has options lack=, offer= and yield_us='
 for uri in emu: xen: kvm: memory:; do
 	each "$files" 2 $uri 'uses no hypervisor: -c does not apply'
 done

@@ -123,6 +123,8 @@ static void append_letter(struct gw_buffer *buf, char letter)
 		return append(buf, 0x80000007, "xyz", 3);
 	case 'A':
 		return append(buf, GW_REC_GODWIT_XENABI, zeros, 8);
+	case 'G':
+		return append(buf, GW_REC_GODWIT_KVM, zeros, 8);
 	default:
 		fail_msg("no record is called %c", letter);
 	}
@@ -329,6 +331,12 @@ static void types_of_records(void **state)
 	    "godwit-xenabi godwit-xenabi-place hvm-params-repeated godwit-xenabi-place");
 	hvm("cmSPTHCAAE", "godwit-xenabi godwit-xenabi-place");
 	hvm("cmSPTHCKAK", "godwit-xenabi godwit-xenabi-place image-checkpointed");
+	hvm("cmSPTHCGE", "godwit-kvm");
+	hvm("cmSPTHCAGE", "godwit-xenabi godwit-kvm");
+	hvm("cmSPTHCGAE", "godwit-kvm godwit-xenabi");
+	hvm("cmSPTHCGGE", "godwit-kvm godwit-kvm-place");
+	hvm("cmSPTHGCE", "godwit-kvm godwit-kvm-place");
+	hvm("cmSPTHCKGK", "godwit-kvm godwit-kvm-place image-checkpointed");
 	hvm("cmSPTHCKPE", "checkpoint-then-end");
 }
 
@@ -455,6 +463,7 @@ static void bodies(void **state)
 	short_record(HVM, "cmSPTH", GW_REC_HVM_CONTEXT, 64, "E", "hvm-context-walk");
 	short_record(HVM, "cmSPTHC", GW_REC_GODWIT_XENABI, 0, "E",
 		     "godwit-xenabi godwit-xenabi-place");
+	short_record(HVM, "cmSPTHC", GW_REC_GODWIT_KVM, 0, "E", "godwit-kvm godwit-kvm-place");
 	short_record(PV, "", GW_REC_X86_PV_INFO, 16, "cmSFPTNBE",
 		     "pv-info-body pv-order pv-order pv-order pv-order pv-order vcpu0-missing");
 	short_record(PV, "IcmS", GW_REC_X86_PV_P2M_FRAMES, 4, "FPTNBE", "p2m-body");

@@ -196,6 +196,7 @@ static void round_trip(struct gw_host *host, const struct stream *s)
 	assert_true(compare_domain(d, &expected, &params) >= s->at_least);
 
 	assert_ok(gw_domain_set_extra(d, GW_EXTRA_XENABI, "mine", 4, &err), &err);
+	assert_ok(gw_domain_set_extra(d, GW_EXTRA_KVM, "too", 3, &err), &err);
 	assert_ok(save_loop(d, &out, &save, &err), &err);
 	struct image again = image_of(&out, GW_GUEST_X86_HVM);
 	struct pages first = pages_of_image(&image, s->checkpoint);
@@ -287,6 +288,7 @@ static void test_xenabi_once(void **state)
 	assert_int_equal(count_records(&again, GW_REC_CHECKPOINT), 3);
 	assert_int_equal(count_records(&again, GW_REC_HVM_CONTEXT), 3);
 	assert_int_equal(count_records(&again, GW_REC_GODWIT_XENABI), 1);
+	assert_int_equal(count_records(&again, GW_REC_GODWIT_KVM), 1);
 	gw_control_destroy(d->control);
 	free_image(&again);
 	free_image(&image);

@@ -11,14 +11,34 @@
 #include "format/libxc/image.h"
 #include "hypervisor/control.h"
 #include "hypervisor/domain.h"
-#include "hypervisor/emu/emu.h"
 #include "hypervisor/host.h"
+#include "hypervisor/machine/machine.h"
 #include "hypervisor/pvh/boot.h"
+
+bool bench_on_kvm(void)
+{
+	const char *machine = getenv("GODWIT_TEST_MACHINE");
+
+	return machine && strcmp(machine, "kvm") == 0;
+}
+
+static struct gw_host *open_host(const char *machine, const char *query, struct gw_error *err)
+{
+	char uri[256];
+
+	snprintf(uri, sizeof(uri), "%s:%s%s", machine, *query ? "?" : "", query);
+	return gw_host_open(uri, err);
+}
+
+static const char *machine(void)
+{
+	return bench_on_kvm() ? "kvm" : "emu";
+}
 
 void bench_require(void)
 {
 	struct gw_error err = GW_ERROR_INIT;
-	struct gw_host *host = gw_emu_host_open("", &err);
+	struct gw_host *host = open_host(machine(), "", &err);
 	struct gw_domain_config config = {
 		.name = "probe", .type = GW_GUEST_X86_HVM, .max_pages = 16, .vcpus = 1};
 	struct gw_domain *d = host ? gw_host_create(host, &config, &err) : NULL;
@@ -63,6 +83,11 @@ static void take(void *opaque, const char *bytes, size_t len)
 
 struct guest *guest_new(const char *query, uint64_t max_pfns)
 {
+	return guest_new_on(machine(), query, max_pfns);
+}
+
+struct guest *guest_new_on(const char *machine, const char *query, uint64_t max_pfns)
+{
 	struct gw_error err = GW_ERROR_INIT;
 	struct gw_domain_config config = {
 		.name = "test", .type = GW_GUEST_X86_HVM, .max_pages = max_pfns, .vcpus = 1};
@@ -70,7 +95,7 @@ struct guest *guest_new(const char *query, uint64_t max_pfns)
 
 	pthread_mutex_init(&g->lock, NULL);
 	pthread_cond_init(&g->cond, NULL);
-	g->host = gw_emu_host_open(query, &err);
+	g->host = open_host(machine, query, &err);
 	if (!g->host)
 		fail_msg("%s", err.text);
 	g->d = gw_host_create(g->host, &config, &err);
@@ -88,8 +113,13 @@ struct guest *guest_boot(const char *query, const char *width, const char *cmdli
 	struct guest *g = guest_new(query, mem_pages + GW_PVH_EXTRA_PAGES);
 	size_t len;
 	void *elf = bench_guest_file(width, &len);
+	char line[512];
 
-	assert_ok(gw_pvh_boot(g->d, elf, len, cmdline, mem_pages, &err), &err);
+	/* The guest takes the first of two options. A KVM without hardware, which emulates each
+	 * instruction, takes seconds for a million of them. */
+	snprintf(line, sizeof(line), "%s%s",
+		 bench_on_kvm() ? "light=1 rate=1 check=1 period=4 " : "", cmdline);
+	assert_ok(gw_pvh_boot(g->d, elf, len, line, mem_pages, &err), &err);
 	free(elf);
 	return g;
 }
@@ -123,7 +153,7 @@ size_t guest_wait(struct guest *g, size_t from, const char *text)
 	char *at;
 
 	clock_gettime(CLOCK_REALTIME, &until);
-	until.tv_sec += 10;
+	until.tv_sec += bench_on_kvm() ? 60 : 10;
 	pthread_mutex_lock(&g->lock);
 	while (!(at = strstr(g->text + from, text)))
 		if (pthread_cond_timedwait(&g->cond, &g->lock, &until))
@@ -191,6 +221,7 @@ static void copy_memory(struct gw_domain *to, struct gw_domain *from)
 
 static void copy_rest(struct gw_domain *to, struct gw_domain *from)
 {
+	static const char *const extras[] = {GW_EXTRA_XENABI, GW_EXTRA_KVM};
 	struct gw_error err = GW_ERROR_INIT;
 	struct gw_policy policy = {0};
 	struct gw_tsc_info tsc;
@@ -207,10 +238,12 @@ static void copy_rest(struct gw_domain *to, struct gw_domain *from)
 		assert_ok(gw_domain_get_param(from, gw_hvm_params_saved[i], &value, &err), &err);
 		assert_ok(gw_domain_set_param(to, gw_hvm_params_saved[i], value, &err), &err);
 	}
-	assert_ok(gw_domain_get_extra(from, GW_EXTRA_XENABI, &blob, &len, &err), &err);
-	if (len)
-		assert_ok(gw_domain_set_extra(to, GW_EXTRA_XENABI, blob, len, &err), &err);
-	free(blob);
+	for (size_t i = 0; i < GW_ARRAY_SIZE(extras); i++) {
+		assert_ok(gw_domain_get_extra(from, extras[i], &blob, &len, &err), &err);
+		if (len)
+			assert_ok(gw_domain_set_extra(to, extras[i], blob, len, &err), &err);
+		free(blob);
+	}
 	assert_ok(gw_domain_get_context(from, &blob, &len, &err), &err);
 	assert_ok(gw_domain_set_context(to, blob, len, &err), &err);
 	free(blob);
@@ -218,12 +251,17 @@ static void copy_rest(struct gw_domain *to, struct gw_domain *from)
 
 struct guest *guest_copy(struct guest *from, const char *query)
 {
+	return guest_copy_to(from, machine(), query);
+}
+
+struct guest *guest_copy_to(struct guest *from, const char *machine, const char *query)
+{
 	struct gw_error err = GW_ERROR_INIT;
 	struct gw_domain_info info;
 	struct guest *to;
 
 	assert_ok(gw_domain_info(from->d, &info, &err), &err);
-	to = guest_new(query, info.nr_pages);
+	to = guest_new_on(machine, query, info.nr_pages);
 	copy_memory(to->d, from->d);
 	copy_rest(to->d, from->d);
 	assert_ok(gw_control_restored(to->d->control, &err), &err);
@@ -276,6 +314,18 @@ void guest_set_entry(struct guest *g, uint32_t eip)
 	guest_set_cpu(g, &cpu);
 }
 
+/* Replaces each VMMCALL by the instruction with which the machine is called. */
+static void own_hypercalls(struct guest *g, uint8_t *code, size_t len)
+{
+	const struct gw_machine_ops *ops = gw_machine_of(g->d)->ops;
+	uint8_t *at = code;
+
+	while ((at = memmem(at, (size_t)(code + len - at), "\x0f\x01\xd9", 3))) {
+		memcpy(at, ops->hypercall_insn, sizeof(ops->hypercall_insn));
+		at += sizeof(ops->hypercall_insn);
+	}
+}
+
 struct guest *guest_raw(const char *query, const void *code, size_t len, uint64_t mem_pages)
 {
 	struct gw_error err = GW_ERROR_INIT;
@@ -284,7 +334,12 @@ struct guest *guest_raw(const char *query, const void *code, size_t len, uint64_
 
 	for (gfn = 0; gfn < mem_pages; gfn++)
 		assert_ok(gw_domain_populate(g->d, 1, &gfn, &same, &err), &err);
-	guest_write(g, RAW_CODE / GW_PAGE_SIZE, 0, code, len);
+	uint8_t *own = malloc(len);
+
+	memcpy(own, code, len);
+	own_hypercalls(g, own, len);
+	guest_write(g, RAW_CODE / GW_PAGE_SIZE, 0, own, len);
+	free(own);
 	guest_set_entry(g, RAW_CODE);
 	return g;
 }

@@ -9,7 +9,7 @@
 #include "base/util.h"
 #include "hypervisor/control.h"
 #include "hypervisor/domain.h"
-#include "hypervisor/emu/emu.h"
+#include "hypervisor/machine/machine.h"
 #include "hypervisor/host.h"
 #include "hypervisor/pvh/boot.h"
 #include "hypervisor/pvh/elf.h"
@@ -63,7 +63,7 @@ static void xenabi_is_checked(void **state)
 	REFUSED(HEAD + 4, 32, 0x8000, GW_INVALID, "has no peer domain");
 #undef REFUSED
 	/* The refused one changed nothing. */
-	assert_int_equal(gw_emu_suspend_port(other->d), 1);
+	assert_int_equal(gw_machine_suspend_port(gw_machine_of(other->d)), 1);
 	free(bad);
 	free(blob);
 	guest_free(other);
@@ -315,10 +315,47 @@ static void domains_that_cannot_be(void **state)
 	assert_int_equal(err.code, GW_USAGE);
 }
 
+/* A guest that waits for its LAPIC would wait for ever. */
+static void a_lapic_in_use_is_refused(void **state)
+{
+	static const struct {
+		size_t at;
+		uint32_t value;
+		const char *words; /* NULL: taken */
+	} cases[] = {
+		{0x200 + 2 * 16, 1u << 17, "an interrupt waits in the guest's"},
+		{0x380, 1000, "the timer of the guest's runs"},
+		{0x390, 1000, NULL},
+	};
+	struct guest *g = guest_boot("", "32", "", 512);
+
+	for (size_t i = 0; i < GW_ARRAY_SIZE(cases); i++) {
+		struct gw_error err = GW_ERROR_INIT;
+		struct gw_hvm_entry regs;
+		void *blob;
+		size_t len;
+		uint8_t *at;
+
+		assert_ok(gw_domain_get_context(g->d, &blob, &len, &err), &err);
+		assert_int_equal(gw_hvm_find(blob, len, GW_HVM_LAPIC_REGS, 0, &regs, &err), 1);
+		at = (uint8_t *)blob + (regs.data - (uint8_t *)blob);
+		gw_put_le32(at + 0x320, 0x20052); /* the timer is not masked */
+		gw_put_le32(at + cases[i].at, cases[i].value);
+		if (cases[i].words)
+			assert_fails(gw_domain_set_context(g->d, blob, len, &err), &err,
+				     GW_UNSUPPORTED, cases[i].words);
+		else
+			assert_ok(gw_domain_set_context(g->d, blob, len, &err), &err);
+		free(blob);
+	}
+	guest_free(g);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(xenabi_is_checked),
+		cmocka_unit_test(a_lapic_in_use_is_refused),
 		cmocka_unit_test(random_state_is_survived),
 		cmocka_unit_test(contexts_are_checked),
 		cmocka_unit_test(guests_that_go_astray_stop),

@@ -12,6 +12,7 @@
 #include "hypervisor/domain.h"
 #include "hypervisor/emu/emu.h"
 #include "hypervisor/emu/logdirty.h"
+#include "hypervisor/machine/machine.h"
 #include "lib/random.h"
 
 #define MEM_PAGES 1024
@@ -34,7 +35,22 @@ static bool uffd_works(void)
 	return false;
 }
 
-static const char *const queries[] = {"logdirty=uffd", "logdirty=hook"};
+/* The methods of the machine under test. */
+struct methods {
+	const char *query[2];
+	int n;
+};
+
+static struct methods methods(void)
+{
+	struct methods m = {{"logdirty=hook"}, 1};
+
+	if (bench_on_kvm())
+		return (struct methods){{""}, 1};
+	if (uffd_works())
+		m.query[m.n++] = "logdirty=uffd";
+	return m;
+}
 
 static bool has_page(struct guest *g, uint64_t gfn)
 {
@@ -153,9 +169,11 @@ static void loses_nothing(const char *query, const char *width)
 
 static void no_write_is_lost(void **state)
 {
-	for (int q = uffd_works() ? 0 : 1; q < 2; q++) {
-		loses_nothing(queries[q], "32");
-		loses_nothing(queries[q], "64");
+	struct methods m = methods();
+
+	for (int q = 0; q < m.n; q++) {
+		loses_nothing(m.query[q], "32");
+		loses_nothing(m.query[q], "64");
 	}
 }
 
@@ -198,6 +216,23 @@ static void write_through(struct guest *g, uint64_t gfn, bool by_kernel)
 	gw_domain_unmap(g->d, &mapping);
 }
 
+/* A page that can be written at any time is reported each time. */
+static void written_while_mapped(struct guest *g, uint64_t gfn)
+{
+	struct gw_error err = GW_ERROR_INIT;
+	struct gw_mapping mapping;
+	uint8_t *page;
+
+	assert_ok(gw_domain_map(g->d, 1, &gfn, true, (void **)&page, &mapping, &err), &err);
+	for (int i = 0; i < 3; i++) {
+		page[i] = 0x77;
+		expect_dirty(g, gfn, "written while it is mapped");
+	}
+	gw_domain_unmap(g->d, &mapping);
+	/* The end of the mapping may count as a write. */
+	assert_ok(gw_domain_logdirty_start(g->d, &err), &err);
+}
+
 static void sees_other_writers(const char *query)
 {
 	struct gw_error err = GW_ERROR_INIT;
@@ -212,8 +247,9 @@ static void sees_other_writers(const char *query)
 	write_through(g, gfn, true);
 	expect_dirty(g, gfn, "written by read(2)");
 	expect_dirty(g, GW_INVALID_PFN, "nothing written any more");
+	written_while_mapped(g, gfn);
 	/* Makes room first: the guest has as many pages as it may have. */
-	assert_ok(gw_emu_depopulate(g->d, 1, &gfn, &err), &err);
+	assert_ok(gw_machine_depopulate(gw_machine_of(g->d), 1, &gfn, &err), &err);
 	expect_dirty(g, gfn, "taken away");
 	assert_ok(gw_domain_populate(g->d, 1, &added, &same, &err), &err);
 	expect_dirty(g, added, "added");
@@ -227,8 +263,10 @@ static void sees_other_writers(const char *query)
 
 static void other_writers_are_seen(void **state)
 {
-	for (int q = uffd_works() ? 0 : 1; q < 2; q++)
-		sees_other_writers(queries[q]);
+	struct methods m = methods();
+
+	for (int q = 0; q < m.n; q++)
+		sees_other_writers(m.query[q]);
 }
 
 /* The kernel drops its mark of a written page when it takes the page out of the page table. */
@@ -238,7 +276,7 @@ static void reclaimed_pages_count(void **state)
 	struct guest *g;
 	uint64_t gfn = 900;
 
-	if (!uffd_works())
+	if (bench_on_kvm() || !uffd_works())
 		skip();
 	g = guest_boot("logdirty=uffd", "32", "", MEM_PAGES);
 	assert_ok(gw_domain_logdirty_start(g->d, &err), &err);
@@ -301,17 +339,19 @@ static unsigned sweep(struct guest *g, uint64_t *bitmap, uint32_t *shadow, uint8
 
 static void no_single_store_is_lost(void **state)
 {
-	for (int q = uffd_works() ? 0 : 1; q < 2; q++) {
+	struct methods m = methods();
+
+	for (int q = 0; q < m.n; q++) {
 		struct gw_error err = GW_ERROR_INIT;
 		uint64_t *bitmap = gw_bitmap_new(SWEEP_END);
 		unsigned cleans = 0;
 		uint32_t *shadow = calloc(SWEEP_END - SWEEP_FIRST, sizeof(*shadow));
-		struct guest *g = guest_raw(queries[q], sweep_code, sizeof(sweep_code), SWEEP_END);
+		struct guest *g = guest_raw(m.query[q], sweep_code, sizeof(sweep_code), SWEEP_END);
 
 		assert_ok(gw_domain_logdirty_start(g->d, &err), &err);
 		for (uint8_t value = 1; value <= 20; value++)
 			cleans += sweep(g, bitmap, shadow, value);
-		print_message("%s: %u cleans in 20 sweeps\n", queries[q], cleans);
+		print_message("%s: %u cleans in 20 sweeps\n", m.query[q], cleans);
 		assert_true(cleans > 20);
 		guest_free(g);
 		free(bitmap);
@@ -323,6 +363,8 @@ static void chosen_by_uri(void **state)
 {
 	struct gw_error err = GW_ERROR_INIT;
 
+	if (bench_on_kvm())
+		skip();
 	assert_null(gw_emu_host_open("logdirty=soft", &err));
 	assert_int_equal(err.code, GW_USAGE);
 	gw_error_clear(&err);

@@ -11,12 +11,12 @@
 #include "hypervisor/control.h"
 #include "hypervisor/domain.h"
 #include "base/util.h"
-#include "hypervisor/emu/domain.h"
+#include "hypervisor/machine/machine.h"
 #include "lib/random.h"
 
 static const char *const widths[] = {"32", "64"};
 
-#define CMDLINE "seed=11 pages=24 rate=2 check=3 period=25"
+#define CMDLINE "seed=11 pages=24 rate=2 check=3 period=25 state=1"
 
 static void runs_on(struct guest *g)
 {
@@ -60,7 +60,7 @@ static void suspended_guests_move(void **state)
 			h = guest_page(g, HB_HEADER_PFN);
 			assert_int_equal(h->resumes, round + 1);
 			assert_int_equal(h->last_answer, 0);
-			assert_int_not_equal(gw_emu_suspend_port(g->d), 0);
+			assert_int_not_equal(gw_machine_suspend_port(gw_machine_of(g->d)), 0);
 		}
 		guest_free(g);
 	}
@@ -152,14 +152,14 @@ static void a_request_can_be_withdrawn(void **state)
 static void *lose_a_request(void *opaque)
 {
 	struct guest *g = opaque;
-	struct gw_emu *e = gw_emu_of(g->d);
+	struct gw_machine *m = gw_machine_of(g->d);
 	volatile struct hb_header *h = guest_page(g, HB_HEADER_PFN);
-	unsigned port = gw_emu_suspend_port(g->d);
-	const volatile uint8_t *pending = (uint8_t *)e->xen.shared_info + 0x800;
+	unsigned port = gw_machine_suspend_port(gw_machine_of(g->d));
+	const volatile uint8_t *pending = (uint8_t *)m->xen.shared_info + 0x800;
 
 	while (!(pending[port / 8] >> port % 8 & 1))
 		usleep(1000);
-	gw_emu_evtchn_clear(e, port);
+	gw_machine_evtchn_clear(m, port);
 	h->suspend_port = port;
 	return NULL;
 }

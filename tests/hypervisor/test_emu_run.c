@@ -11,7 +11,7 @@
 #include "base/clock.h"
 #include "hypervisor/control.h"
 #include "hypervisor/domain.h"
-#include "hypervisor/emu/emu.h"
+#include "hypervisor/machine/machine.h"
 
 static const char *const widths[] = {"32", "64"};
 
@@ -28,7 +28,7 @@ static void boots(void **state)
 		guest_wait(g, at, " ok\n");
 		h = guest_page(g, HB_HEADER_PFN);
 		assert_memory_equal(h->magic, HB_MAGIC, 8);
-		assert_int_equal(gw_emu_suspend_port(g->d), 1);
+		assert_int_equal(gw_machine_suspend_port(gw_machine_of(g->d)), 1);
 		guest_free(g);
 	}
 }
@@ -111,7 +111,7 @@ static void wakes_blocked_guests(void **state)
 	gw_control_set_events(g->d->control, &(struct gw_control_events){.shutdown = on_shutdown,
 									 .opaque = &told});
 	guest_unpause(g);
-	for (int i = 0; i < 5000 && !gw_emu_suspend_port(g->d); i++)
+	for (int i = 0; i < 5000 && !gw_machine_suspend_port(gw_machine_of(g->d)); i++)
 		usleep(1000);
 	usleep(20000);
 	guest_pause(g);
@@ -147,7 +147,7 @@ static void unwilling_guests(void **state)
 	g = guest_raw("", deaf, sizeof(deaf), 512);
 	guest_write(g, 0x101, 0x000, "\xf0\x7f\0\0\0\0\0\0", 8);
 	guest_unpause(g);
-	for (int i = 0; i < 5000 && !gw_emu_suspend_port(g->d); i++)
+	for (int i = 0; i < 5000 && !gw_machine_suspend_port(gw_machine_of(g->d)); i++)
 		usleep(1000);
 	assert_fails(gw_control_suspend(g->d->control, 50, NULL, &err), &err, GW_GUEST,
 		     "did not suspend");

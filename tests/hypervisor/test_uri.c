@@ -64,7 +64,7 @@ static void test_hosts(void **state)
 		enum gw_code code;
 	} bad[] = {
 		{"xen:", "/no/such/folder/xen.so", GW_UNSUPPORTED},
-		{"kvm:", "VMM", GW_UNSUPPORTED},
+		{"kvm:?colour=red", "\"colour\"", GW_USAGE},
 		{"vmware:", "expected \"emu:\"", GW_USAGE},
 		{"memory:/x", "nothing or \"?key=value\"", GW_USAGE},
 		{"memory:?color=red", "\"color\"", GW_USAGE},

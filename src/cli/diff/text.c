@@ -42,6 +42,7 @@ static void part(const struct gw_difference *x)
 		[GW_DIFF_TSC] = "TSC",
 		[GW_DIFF_SHARED_INFO] = "shared info",
 		[GW_DIFF_XENABI] = "Xen-ABI state",
+		[GW_DIFF_KVM] = "state in KVM",
 		[GW_DIFF_XENSTORE] = "xenstore",
 		[GW_DIFF_MACHINE] = "machine",
 	};

@@ -32,10 +32,11 @@ static void compare_tsc(struct gw_diff *d)
 	gw_diff_numbers(d, &x, "incarnation", a->tsc.incarnation, b->tsc.incarnation);
 }
 
-static void compare_xenabi(struct gw_diff *d)
+/* A record of godwit's own. */
+static void compare_own(struct gw_diff *d, enum gw_diff_part part, const struct gw_buffer *a,
+			const struct gw_buffer *b)
 {
-	const struct gw_buffer *a = &d->a.summary.xenabi, *b = &d->b.summary.xenabi;
-	const struct gw_difference x = {.part = GW_DIFF_XENABI};
+	const struct gw_difference x = {.part = part};
 
 	if (!a->len || !b->len)
 		gw_diff_texts(d, &x, a->len ? "" : NULL, b->len ? "" : NULL);
@@ -60,7 +61,8 @@ static int compare(struct gw_diff *d, struct gw_error *err)
 	compare_tsc(d);
 	if (gw_diff_params(d, err) < 0 || gw_diff_pv(d, err) < 0 || gw_diff_hvm(d, err) < 0)
 		return -1;
-	compare_xenabi(d);
+	compare_own(d, GW_DIFF_XENABI, &d->a.summary.xenabi, &d->b.summary.xenabi);
+	compare_own(d, GW_DIFF_KVM, &d->a.summary.kvm, &d->b.summary.kvm);
 	if (gw_diff_device_model(d, err) < 0)
 		return -1;
 	return gw_diff_pages(d, err);

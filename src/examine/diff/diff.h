@@ -40,7 +40,8 @@ enum gw_diff_part {
 	GW_DIFF_VCPU,	     /* number: its id; entry: "CPU", "LAPIC", "BASIC", ... */
 	GW_DIFF_PLATFORM,    /* an entry of HVM_CONTEXT that is no vCPU's; number: its instance */
 	GW_DIFF_SHARED_INFO, /* of a PV guest */
-	GW_DIFF_XENABI,	     /* godwit's own record */
+	GW_DIFF_XENABI,	     /* GODWIT_XENABI */
+	GW_DIFF_KVM,	     /* GODWIT_KVM */
 	GW_DIFF_EMULATOR, /* device model state; entry: "section", one of QEMU's, field: its name */
 	GW_DIFF_XENSTORE, /* the device model's; field: the key */
 	GW_DIFF_MACHINE,  /* the configuration of a stream of QEMU */

@@ -27,6 +27,7 @@ const char *gw_diff_part_name(enum gw_diff_part part)
 		[GW_DIFF_PLATFORM] = "platform",
 		[GW_DIFF_SHARED_INFO] = "shared_info",
 		[GW_DIFF_XENABI] = "xenabi",
+		[GW_DIFF_KVM] = "kvm",
 		[GW_DIFF_EMULATOR] = "emulator",
 		[GW_DIFF_XENSTORE] = "xenstore",
 		[GW_DIFF_MACHINE] = "machine",

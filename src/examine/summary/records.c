@@ -203,6 +203,9 @@ static void gather_image_record(struct gw_summary *s, const struct gw_record *re
 	case GW_REC_GODWIT_XENABI:
 		replace(s, &s->xenabi, rec->data, rec->length);
 		break;
+	case GW_REC_GODWIT_KVM:
+		replace(s, &s->kvm, rec->data, rec->length);
+		break;
 	default:
 		break;
 	}

@@ -196,6 +196,7 @@ void gw_summary_free(struct gw_summary *summary)
 	gw_buffer_free(&summary->hvm_context);
 	gw_buffer_free(&summary->p2m_frames);
 	gw_buffer_free(&summary->xenabi);
+	gw_buffer_free(&summary->kvm);
 	gw_buffer_free(&summary->xenstore);
 	gw_policy_free(&summary->policy);
 	for (size_t i = 0; i < summary->nr_vcpus; i++)

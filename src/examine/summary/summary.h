@@ -121,6 +121,7 @@ struct gw_summary {
 	struct gw_code_count codes[GW_SUMMARY_CODES_MAX];
 	size_t nr_codes;
 	struct gw_buffer xenabi; /* GODWIT_XENABI */
+	struct gw_buffer kvm;	 /* GODWIT_KVM */
 	/* libxl stream */
 	bool has_emulator;
 	uint32_t emulator_id;

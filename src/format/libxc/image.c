@@ -38,6 +38,8 @@ const char *gw_record_name(uint32_t type)
 
 	if (type == GW_REC_GODWIT_XENABI)
 		return "GODWIT_XENABI";
+	if (type == GW_REC_GODWIT_KVM)
+		return "GODWIT_KVM";
 	return type < GW_ARRAY_SIZE(names) ? names[type] : NULL;
 }
 

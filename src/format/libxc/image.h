@@ -47,6 +47,8 @@ enum gw_record_type {
 	/* Godwit's own, optional (docs/format.md): the Xen-ABI state of a guest that was paused by
 	 * force. */
 	GW_REC_GODWIT_XENABI = 0x80675801,
+	/* Likewise: the state of a vCPU on KVM for which Xen has no record. */
+	GW_REC_GODWIT_KVM = 0x80675802,
 };
 
 /* "PAGE_DATA", "GODWIT_XENABI"; NULL for unknown types. */

@@ -226,21 +226,45 @@ static int check_tsc(struct gw_image_rules *rules, const struct gw_record *rec,
 	return rc;
 }
 
-static int check_xenabi(struct gw_image_rules *rules, const struct gw_record *rec,
-			struct gw_error *err)
+/* A record of godwit's own. */
+struct own_record {
+	bool *seen;
+	enum gw_rule_number note, place;
+	const char *meaning;
+};
+
+static int check_own(struct gw_image_rules *rules, const struct gw_record *rec,
+		     const struct own_record *own, struct gw_error *err)
 {
 	int rc = 0;
 
-	if (!rules->xenabi_seen)
-		rc = gw_image_broken(rules, R_XENABI, rec, err,
-				     "the guest was paused by force: stock Xen cannot resume it");
-	if (rules->xenabi_seen || rules->facts.checkpoints)
-		rc |= gw_image_broken(rules, R_XENABI_PLACE, rec, err,
+	if (!*own->seen)
+		rc = gw_image_broken(rules, own->note, rec, err, own->meaning);
+	if (*own->seen || rules->facts.checkpoints)
+		rc |= gw_image_broken(rules, own->place, rec, err,
 				      "expected at most one, before the first CHECKPOINT");
 	if (rec->length == 0)
-		rc |= gw_image_broken(rules, R_XENABI_PLACE, rec, err, "it is empty");
-	rules->xenabi_seen = rules->facts.not_for_stock_xen = true;
+		rc |= gw_image_broken(rules, own->place, rec, err, "it is empty");
+	*own->seen = rules->facts.not_for_stock_xen = true;
 	return rc;
+}
+
+static bool is_own(uint32_t type)
+{
+	return type == GW_REC_GODWIT_XENABI || type == GW_REC_GODWIT_KVM;
+}
+
+static int check_own_record(struct gw_image_rules *rules, const struct gw_record *rec,
+			    struct gw_error *err)
+{
+	const struct own_record xenabi = {
+		&rules->xenabi_seen, R_XENABI, R_XENABI_PLACE,
+		"the guest was paused by force: stock Xen cannot resume it"};
+	const struct own_record kvm = {
+		&rules->kvm_seen, R_KVM, R_KVM_PLACE,
+		"the guest has state in KVM: stock Xen would lose that state"};
+
+	return check_own(rules, rec, rec->type == GW_REC_GODWIT_KVM ? &kvm : &xenabi, err);
 }
 
 /* The policies by which the guest's registers are judged; the last of each counts. One that cannot
@@ -342,11 +366,17 @@ int gw_rules_any_record(struct gw_image_rules *rules, const struct gw_record *re
 
 	if (rules->facts.ended)
 		rc |= gw_image_broken(rules, R_RECORD_AFTER_END, rec, err, "END came before it");
-	if (rules->xenabi_seen && !rules->facts.checkpoints && rec->type != GW_REC_END &&
-	    rec->type != GW_REC_CHECKPOINT && rec->type != GW_REC_GODWIT_XENABI)
-		rc |= gw_image_broken(
-			rules, R_XENABI_PLACE, rec, err,
-			"GODWIT_XENABI came before it, and only END or CHECKPOINT may follow that");
+	if (!rules->facts.checkpoints && rec->type != GW_REC_END &&
+	    rec->type != GW_REC_CHECKPOINT && !is_own(rec->type)) {
+		if (rules->xenabi_seen)
+			rc |= gw_image_broken(
+				rules, R_XENABI_PLACE, rec, err,
+				"GODWIT_XENABI came before it, and only END or CHECKPOINT may follow that");
+		if (rules->kvm_seen)
+			rc |= gw_image_broken(
+				rules, R_KVM_PLACE, rec, err,
+				"GODWIT_KVM came before it, and only END or CHECKPOINT may follow that");
+	}
 	rules->round_records++;
 	return rc;
 }
@@ -359,8 +389,8 @@ int gw_image_rules_record(struct gw_image_rules *rules, const struct gw_record *
 
 	if (!gw_padding_is_zero(rec))
 		rc |= gw_image_broken(rules, R_RECORD_PADDING, rec, err, "non-zero padding");
-	if (rec->type == GW_REC_GODWIT_XENABI)
-		return rc | check_xenabi(rules, rec, err);
+	if (is_own(rec->type))
+		return rc | check_own_record(rules, rec, err);
 	if (!(traits & T_KNOWN))
 		return rc | check_unknown(rules, rec, err);
 	/* A record of the other guest type is not judged any further. */

@@ -25,7 +25,7 @@ struct gw_image_rules {
 	bool params_seen; /* HVM_PARAMS, in any round; likewise the next ones */
 	bool store_seen;  /* with a STORE_PFN */
 	bool context_seen, shared_info_seen, tsc_seen, p2m_seen, pv_info_seen;
-	bool cpuid_seen, msrs_seen, xenabi_seen;
+	bool cpuid_seen, msrs_seen, xenabi_seen, kvm_seen;
 	struct gw_page_set populated;	   /* pfns that get a page, in any round */
 	uint64_t p2m_highest_frame;	   /* the highest pfn that is a frame of the P2M */
 	uint64_t params[GW_HVM_NR_PARAMS]; /* their values so far */

@@ -255,6 +255,8 @@ enum gw_rule_number {
 	R_CONTEXT_MISSING,
 	R_XENABI,
 	R_XENABI_PLACE,
+	R_KVM,
+	R_KVM_PLACE,
 	/* libxc image: what only a restore can check (verify --deep) */
 	R_DEEP_DOMAIN,
 	R_DEEP_ENTRY,

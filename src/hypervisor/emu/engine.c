@@ -19,9 +19,8 @@
 #include "base/util.h"
 #include "hypervisor/emu/domain.h"
 
-#define PORT_CONSOLE 0xe9
-#define MSR_EFER     UINT32_C(0xc0000080)
-#define EFER_LME     UINT64_C(0x100)
+#define MSR_EFER UINT32_C(0xc0000080)
+#define EFER_LME UINT64_C(0x100)
 
 static const uint8_t wrmsr_bytes[2] = {0x0f, 0x30};
 
@@ -30,18 +29,18 @@ static void on_out(uc_engine *uc, uint32_t port, int size, uint32_t value, void 
 	struct gw_emu *e = opaque;
 	char bytes[4];
 
-	if (port != PORT_CONSOLE || !e->events.console)
+	if (port != GW_MACHINE_PORT_CONSOLE || !e->m.events.console)
 		return;
 	memcpy(bytes, &value, sizeof(bytes));
-	e->events.console(e->events.opaque, bytes,
-			  size == 1 || size == 2 || size == 4 ? (size_t)size : 1);
+	e->m.events.console(e->m.events.opaque, bytes,
+			    size == 1 || size == 2 || size == 4 ? (size_t)size : 1);
 }
 
 /* No device answers: all ones, as on an empty bus. */
 static uint32_t on_in(uc_engine *uc, uint32_t port, int size, void *opaque)
 {
 	/* A Bochs-style debug port returns its own number. */
-	return port == PORT_CONSOLE ? PORT_CONSOLE : UINT32_MAX;
+	return port == GW_MACHINE_PORT_CONSOLE ? GW_MACHINE_PORT_CONSOLE : UINT32_MAX;
 }
 
 static int on_cpuid(uc_engine *uc, void *opaque)
@@ -56,7 +55,7 @@ static int on_cpuid(uc_engine *uc, void *opaque)
 
 	e->u->reg_read(uc, id[0], &leaf);
 	e->u->reg_read(uc, id[2], &subleaf);
-	gw_emu_cpuid(e, (uint32_t)leaf, (uint32_t)subleaf, regs);
+	gw_machine_cpuid(&e->m, (uint32_t)leaf, (uint32_t)subleaf, regs);
 	for (int i = 0; i < 4; i++) {
 		uint64_t value = regs[i];
 
@@ -75,15 +74,15 @@ static void on_interrupt(uc_engine *uc, uint32_t vector, void *opaque)
 	e->engine.stop = GW_EMU_STOP_CRASH;
 	if (vector == 14) {
 		e->u->reg_read(uc, UC_X86_REG_CR2, &cr2);
-		gw_emu_crash(e,
-			     "the guest took a page fault near rip 0x%" PRIx64
-			     ": the built-in machine delivers no exceptions",
-			     gw_emu_rip(e));
+		gw_machine_crash(&e->m,
+				 "the guest took a page fault near rip 0x%" PRIx64
+				 ": the built-in machine delivers no exceptions",
+				 gw_emu_rip(e));
 	} else {
-		gw_emu_crash(e,
-			     "the guest took exception or interrupt %u near rip 0x%" PRIx64
-			     ": the built-in machine delivers none",
-			     vector, gw_emu_rip(e));
+		gw_machine_crash(&e->m,
+				 "the guest took exception or interrupt %u near rip 0x%" PRIx64
+				 ": the built-in machine delivers none",
+				 vector, gw_emu_rip(e));
 	}
 	e->u->emu_stop(uc);
 }
@@ -97,7 +96,7 @@ static void on_block(uc_engine *uc, uint64_t va, uint32_t size, void *opaque)
 {
 	struct gw_emu *e = opaque;
 
-	if (__builtin_expect(__atomic_load_n(&e->kicked, __ATOMIC_RELAXED), 0))
+	if (__builtin_expect(__atomic_load_n(&e->m.kicked, __ATOMIC_RELAXED), 0))
 		e->u->emu_stop(uc);
 }
 
@@ -112,10 +111,10 @@ static bool on_unmapped(uc_engine *uc, uc_mem_type type, uint64_t va, int size, 
 	if (e->engine.stop == GW_EMU_STOP_CRASH)
 		return false;
 	e->engine.stop = GW_EMU_STOP_CRASH;
-	gw_emu_crash(e,
-		     "the guest %s address 0x%" PRIx64 " near rip 0x%" PRIx64
-		     ", where it has no page",
-		     did, va, gw_emu_rip(e));
+	gw_machine_crash(&e->m,
+			 "the guest %s address 0x%" PRIx64 " near rip 0x%" PRIx64
+			 ", where it has no page",
+			 did, va, gw_emu_rip(e));
 	return false;
 }
 
@@ -167,15 +166,15 @@ static void drop_site(struct gw_emu *e, uint64_t rip)
 
 static void wrmsr(struct gw_emu *e, uint64_t rip)
 {
-	uc_x86_msr msr = {.rid = (uint32_t)gw_emu_reg(e, GW_HVM_RCX),
-			  .value = gw_emu_reg(e, GW_HVM_RDX) << 32 |
-				   (uint32_t)gw_emu_reg(e, GW_HVM_RAX)};
+	uc_x86_msr msr = {.rid = (uint32_t)gw_emu_reg(&e->m, GW_HVM_RCX),
+			  .value = gw_emu_reg(&e->m, GW_HVM_RDX) << 32 |
+				   (uint32_t)gw_emu_reg(&e->m, GW_HVM_RAX)};
 
-	if (msr.rid == GW_EMU_MSR_HYPERCALL) {
-		gw_emu_set_hypercall_page(e, msr.value);
+	if (msr.rid == GW_MACHINE_MSR_HYPERCALL) {
+		gw_machine_set_hypercall_page(&e->m, msr.value);
 	} else if (msr.rid == MSR_EFER && !e->engine.long_mode && (msr.value & EFER_LME)) {
-		gw_emu_crash(
-			e,
+		gw_machine_crash(
+			&e->m,
 			"the guest enables long mode at rip 0x%" PRIx64
 			": the built-in machine runs 32-bit or 64-bit guests, but not a switch between the two",
 			rip);
@@ -194,7 +193,7 @@ static bool scan(struct gw_emu *e, uint64_t va, size_t len)
 	bool found = false;
 
 	len = GW_MIN(len, sizeof(code));
-	if (gw_emu_copy_in(e, code, va, len) < 0)
+	if (gw_machine_copy_in(&e->m, code, va, len) < 0)
 		return false;
 	end = code + len;
 	while ((at = memmem(at, (size_t)(end - at), wrmsr_bytes, sizeof(wrmsr_bytes)))) {
@@ -266,8 +265,8 @@ static int open_engine(struct gw_emu *e, bool long_mode, struct gw_error *err)
 		e->engine.uc = NULL;
 		return gw_fail(err, GW_UNSUPPORTED, "opening Unicorn: %s", e->u->strerror(rc));
 	}
-	e->engine.long_mode = long_mode;
-	e->stale_pieces = true;
+	e->engine.long_mode = e->m.wide = long_mode;
+	e->m.stale_pieces = true;
 	rc = e->u->ctl(e->engine.uc, UC_CTL_WRITE(UC_CTL_UC_USE_EXITS, 1), 1);
 	if (rc != UC_ERR_OK)
 		return gw_fail(err, GW_UNSUPPORTED, "setting up Unicorn: %s", e->u->strerror(rc));
@@ -287,13 +286,13 @@ static bool take_stale(struct gw_emu *e, uint64_t *first, uint64_t *last)
 {
 	bool any;
 
-	pthread_mutex_lock(&e->mem.lock);
+	pthread_mutex_lock(&e->m.mem.lock);
 	any = e->stale_first <= e->stale_last;
 	*first = e->stale_first;
 	*last = e->stale_last;
 	e->stale_first = 1;
 	e->stale_last = 0;
-	pthread_mutex_unlock(&e->mem.lock);
+	pthread_mutex_unlock(&e->m.mem.lock);
 	return any;
 }
 
@@ -317,10 +316,10 @@ static int refresh(struct gw_emu *e, struct gw_error *err)
 {
 	uint64_t first, last;
 
-	if (e->stale_pieces) {
+	if (e->m.stale_pieces) {
 		if (gw_emu_pieces_sync(e, err) < 0)
 			return -1;
-		e->stale_pieces = false;
+		e->m.stale_pieces = false;
 	}
 	if (take_stale(e, &first, &last))
 		forget(e, first, last);
@@ -329,16 +328,17 @@ static int refresh(struct gw_emu *e, struct gw_error *err)
 	return 0;
 }
 
-int gw_emu_engine_prepare(struct gw_emu *e, struct gw_error *err)
+int gw_emu_engine_prepare(struct gw_machine *m, struct gw_error *err)
 {
+	struct gw_emu *e = gw_emu_of_machine(m);
 	bool long_mode;
 
-	if (!e->have_cpu)
+	if (!e->m.have_cpu)
 		return gw_fail(err, GW_USAGE, "domain %u has no vCPU state yet and cannot run",
-			       e->d.domid);
-	if (e->cpu_in_uc)
+			       e->m.d.domid);
+	if (e->m.cpu_loaded)
 		return refresh(e, err);
-	if (gw_emu_regs_check(&e->cpu, &long_mode, err) < 0)
+	if (gw_emu_regs_check(&e->m.cpu, &long_mode, err) < 0)
 		return -1;
 	if (e->engine.uc && e->engine.long_mode != long_mode)
 		gw_emu_engine_close(e);
@@ -349,7 +349,7 @@ int gw_emu_engine_prepare(struct gw_emu *e, struct gw_error *err)
 	/* Memory comes first: selectors load their descriptors from it. */
 	if (refresh(e, err) < 0 || gw_emu_regs_load(e, err) < 0)
 		return -1;
-	e->cpu_in_uc = true;
+	e->m.cpu_loaded = true;
 	return 0;
 }
 
@@ -358,14 +358,15 @@ static bool behind_hlt(struct gw_emu *e, uint64_t rip)
 {
 	uint8_t byte;
 
-	return gw_emu_copy_in(e, &byte, rip - 1, 1) == 0 && byte == 0xf4;
+	return gw_machine_copy_in(&e->m, &byte, rip - 1, 1) == 0 && byte == 0xf4;
 }
 
 static bool at_hypercall(struct gw_emu *e, uint64_t rip)
 {
 	uint8_t code[3];
 
-	if (gw_emu_copy_in(e, code, rip, sizeof(code)) < 0 || code[0] != 0x0f || code[1] != 0x01)
+	if (gw_machine_copy_in(&e->m, code, rip, sizeof(code)) < 0 || code[0] != 0x0f ||
+	    code[1] != 0x01)
 		return false;
 	return code[2] == 0xd9 /* vmmcall */ || code[2] == 0xc1 /* vmcall */;
 }
@@ -379,14 +380,14 @@ static void invalid_instruction(struct gw_emu *e)
 		/* Set before the call takes effect, because a suspended guest is saved with rip
 		 * after the instruction. */
 		gw_emu_set_rip(e, rip + 3);
-		gw_emu_hypercall(e);
+		gw_machine_hypercall(&e->m);
 		return;
 	}
 	if (gw_emu_insn(e))
 		return;
-	gw_emu_copy_in(e, code, rip, sizeof(code));
-	gw_emu_crash(
-		e,
+	gw_machine_copy_in(&e->m, code, rip, sizeof(code));
+	gw_machine_crash(
+		&e->m,
 		"the guest executed an instruction unknown to the built-in machine at rip 0x%" PRIx64
 		": %02x %02x %02x %02x %02x %02x",
 		rip, code[0], code[1], code[2], code[3], code[4], code[5]);
@@ -399,30 +400,31 @@ static void stopped(struct gw_emu *e)
 	uint8_t code[sizeof(wrmsr_bytes)];
 
 	if (at_site(e, rip)) {
-		if (gw_emu_copy_in(e, code, rip, sizeof(code)) == 0 &&
+		if (gw_machine_copy_in(&e->m, code, rip, sizeof(code)) == 0 &&
 		    !memcmp(code, wrmsr_bytes, sizeof(code)))
 			wrmsr(e, rip);
 		else
 			drop_site(e, rip);
-	} else if (!__atomic_load_n(&e->kicked, __ATOMIC_ACQUIRE) && behind_hlt(e, rip)) {
+	} else if (!__atomic_load_n(&e->m.kicked, __ATOMIC_ACQUIRE) && behind_hlt(e, rip)) {
 		/* There are no interrupts: only an event ends a halt. */
-		gw_emu_block(e);
+		gw_machine_block(&e->m);
 	}
 }
 
-void gw_emu_engine_run(struct gw_emu *e)
+void gw_emu_engine_run(struct gw_machine *m)
 {
+	struct gw_emu *e = gw_emu_of_machine(m);
 	struct gw_error err = GW_ERROR_INIT;
 	uc_engine *uc = e->engine.uc;
 	uc_err rc;
 
 	if (refresh(e, &err) < 0) {
-		gw_emu_crash(e, "%s", err.text);
+		gw_machine_crash(&e->m, "%s", err.text);
 		return;
 	}
 	scan_entry(e, gw_emu_rip(e));
 	e->engine.stop = GW_EMU_STOP_NONE;
-	e->ran = true;
+	e->m.ran = true;
 	rc = e->u->emu_start(uc, gw_emu_rip(e), UINT64_MAX, 0, 0);
 	if (e->engine.stop == GW_EMU_STOP_RETRANSLATE)
 		gw_unicorn_forget(e->u, uc, e->engine.forget_from, e->engine.forget_to);
@@ -431,8 +433,8 @@ void gw_emu_engine_run(struct gw_emu *e)
 	else if (rc == UC_ERR_INSN_INVALID)
 		invalid_instruction(e);
 	else if (rc != UC_ERR_OK)
-		gw_emu_crash(e, "Unicorn stopped at rip 0x%" PRIx64 ": %s", gw_emu_rip(e),
-			     e->u->strerror(rc));
+		gw_machine_crash(&e->m, "Unicorn stopped at rip 0x%" PRIx64 ": %s", gw_emu_rip(e),
+				 e->u->strerror(rc));
 	else
 		stopped(e);
 }

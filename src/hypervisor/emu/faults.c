@@ -65,7 +65,7 @@ static void clear_due(struct gw_emu_faults *f, uint64_t gfn)
 static int write_protect(struct gw_emu *e, uint64_t gfn, uint64_t n, bool on, struct gw_error *err)
 {
 	struct uffdio_writeprotect wp = {
-		.range = {(uintptr_t)gw_emu_memory_page(&e->mem, gfn), n * GW_PAGE_SIZE},
+		.range = {(uintptr_t)gw_machine_memory_page(&e->m.mem, gfn), n * GW_PAGE_SIZE},
 		.mode = on ? UFFDIO_WRITEPROTECT_MODE_WP : 0,
 	};
 
@@ -81,12 +81,12 @@ static void write_fault(struct gw_emu *e, uint64_t gfn)
 	struct gw_emu_faults *f = &e->faults;
 
 	if (is_due(f, gfn)) {
-		f->on_write(f->opaque, gfn, gw_emu_memory_page(&e->mem, gfn));
+		f->on_write(f->opaque, gfn, gw_machine_memory_page(&e->m.mem, gfn));
 		clear_due(f, gfn);
 	}
 	pthread_mutex_lock(&f->lock);
 	if (f->logging)
-		gw_emu_dirty_mark(e, gfn);
+		gw_machine_dirty_mark(&e->m, gfn);
 	write_protect(e, gfn, 1, false, NULL);
 	pthread_mutex_unlock(&f->lock);
 }
@@ -96,7 +96,7 @@ static void touch_fault(struct gw_emu *e, uint64_t gfn)
 {
 	struct gw_emu_faults *f = &e->faults;
 	struct uffdio_zeropage zero = {
-		.range = {(uintptr_t)gw_emu_memory_page(&e->mem, gfn), GW_PAGE_SIZE}};
+		.range = {(uintptr_t)gw_machine_memory_page(&e->m.mem, gfn), GW_PAGE_SIZE}};
 
 	if (is_due(f, gfn)) {
 		f->on_touch(f->opaque, gfn);
@@ -118,7 +118,7 @@ static void take_messages(struct gw_emu *e)
 
 	for (ssize_t i = 0; i < n / (ssize_t)sizeof(messages[0]); i++) {
 		uint64_t at = messages[i].arg.pagefault.address;
-		uint64_t gfn = (at - (uintptr_t)e->mem.base) / GW_PAGE_SIZE;
+		uint64_t gfn = (at - (uintptr_t)e->m.mem.base) / GW_PAGE_SIZE;
 
 		if (messages[i].event != UFFD_EVENT_PAGEFAULT)
 			continue;
@@ -177,11 +177,11 @@ static int open_all(struct gw_emu *e, enum gw_emu_fault_mode mode, struct gw_err
 	struct gw_emu_faults *f = &e->faults;
 	bool protect = mode == GW_EMU_FAULTS_PROTECT;
 	struct uffdio_register reg = {
-		.range = {(uintptr_t)e->mem.base, e->mem.window * GW_PAGE_SIZE},
+		.range = {(uintptr_t)e->m.mem.base, e->m.mem.window * GW_PAGE_SIZE},
 		.mode = protect ? UFFDIO_REGISTER_MODE_WP : UFFDIO_REGISTER_MODE_MISSING,
 	};
 
-	f->due = gw_bitmap_new(e->mem.window);
+	f->due = gw_bitmap_new(e->m.mem.window);
 	if (!f->due)
 		return gw_fail(err, GW_NO_MEMORY, "no memory for a bitmap of a domain's pages");
 	f->stop_fd = eventfd(0, EFD_CLOEXEC);
@@ -201,12 +201,12 @@ static int begin(struct gw_emu *e, enum gw_emu_fault_mode mode, struct gw_error 
 {
 	if (e->faults.mode != GW_EMU_FAULTS_OFF)
 		return gw_fail(err, GW_BUSY, "domain %u: faults on its memory are served already",
-			       e->d.domid);
-	if (e->dirty.ops)
+			       e->m.d.domid);
+	if (e->m.dirty.ops)
 		return gw_fail(
 			err, GW_BUSY,
 			"domain %u logs dirty pages: stop that first, and start it again after",
-			e->d.domid);
+			e->m.d.domid);
 	if (open_all(e, mode, err) < 0) {
 		close_all(&e->faults);
 		return -1;
@@ -220,7 +220,7 @@ static int start_thread(struct gw_emu *e, enum gw_emu_fault_mode mode, struct gw
 	if (pthread_create(&e->faults.thread, NULL, serve, e) == 0)
 		return 0;
 	close_all(&e->faults);
-	return gw_fail(err, GW_SYSTEM, "no thread to serve the faults of domain %u", e->d.domid);
+	return gw_fail(err, GW_SYSTEM, "no thread to serve the faults of domain %u", e->m.d.domid);
 }
 
 static int protect_start(struct gw_domain *d, gw_write_fault_fn *on_write, void *opaque,
@@ -233,7 +233,8 @@ static int protect_start(struct gw_domain *d, gw_write_fault_fn *on_write, void 
 		return -1;
 	e->faults.on_write = on_write;
 	e->faults.opaque = opaque;
-	for (uint64_t from = 0; (n = gw_emu_memory_run(&e->mem, from, &first)); from = first + n) {
+	for (uint64_t from = 0; (n = gw_machine_memory_run(&e->m.mem, from, &first));
+	     from = first + n) {
 		gw_bitmap_set_range(e->faults.due, first, n);
 		if (write_protect(e, first, n, true, err) < 0) {
 			close_all(&e->faults);
@@ -253,12 +254,12 @@ static int protect_release(struct gw_domain *d, size_t n, const uint64_t *pfns,
 	if (f->mode != GW_EMU_FAULTS_PROTECT)
 		return gw_fail(err, GW_USAGE, "domain %u is not protected", d->domid);
 	for (size_t i = 0; i < n && rc == 0; i++) {
-		if (pfns[i] >= e->mem.window)
+		if (pfns[i] >= e->m.mem.window)
 			continue;
 		clear_due(f, pfns[i]);
 		pthread_mutex_lock(&f->lock);
 		/* While logging, the page must stay protected. */
-		if (!f->logging && gw_emu_memory_has(&e->mem, pfns[i]))
+		if (!f->logging && gw_machine_memory_has(&e->m.mem, pfns[i]))
 			rc = write_protect(e, pfns[i], 1, false, err);
 		pthread_mutex_unlock(&f->lock);
 	}
@@ -281,10 +282,11 @@ static int protect_stop(struct gw_domain *d, struct gw_error *err)
 static int make_absent(struct gw_emu *e, size_t n, const uint64_t *pfns, struct gw_error *err)
 {
 	for (size_t i = 0; i < n; i++) {
-		if (!gw_emu_memory_has(&e->mem, pfns[i]))
+		if (!gw_machine_memory_has(&e->m.mem, pfns[i]))
 			return gw_fail(err, GW_INVALID, "pfn 0x%llx has no page to be filled",
 				       (unsigned long long)pfns[i]);
-		if (madvise(gw_emu_memory_page(&e->mem, pfns[i]), GW_PAGE_SIZE, MADV_REMOVE) < 0)
+		if (madvise(gw_machine_memory_page(&e->m.mem, pfns[i]), GW_PAGE_SIZE, MADV_REMOVE) <
+		    0)
 			return gw_fail_errno(err, "emptying the page of pfn 0x%llx",
 					     (unsigned long long)pfns[i]);
 		gw_bitmap_set(e->faults.due, pfns[i]);
@@ -313,12 +315,12 @@ static int fill(struct gw_domain *d, uint64_t pfn, const void *page, struct gw_e
 	struct gw_emu *e = gw_emu_of(d);
 	struct gw_emu_faults *f = &e->faults;
 
-	if (f->mode != GW_EMU_FAULTS_ABSENT || pfn >= e->mem.window)
+	if (f->mode != GW_EMU_FAULTS_ABSENT || pfn >= e->m.mem.window)
 		return gw_fail(err, GW_USAGE, "pfn 0x%llx is not absent", (unsigned long long)pfn);
 	if (!is_due(f, pfn))
 		return 0;
 	struct uffdio_copy copy = {
-		.dst = (uintptr_t)gw_emu_memory_page(&e->mem, pfn),
+		.dst = (uintptr_t)gw_machine_memory_page(&e->m.mem, pfn),
 		.src = (uintptr_t)page,
 		.len = GW_PAGE_SIZE,
 	};
@@ -334,9 +336,8 @@ static int fill(struct gw_domain *d, uint64_t pfn, const void *page, struct gw_e
 					     (unsigned long long)pfn);
 	}
 	clear_due(f, pfn);
-	if (e->engine.uc)
-		gw_emu_stale(e, pfn);
-	gw_emu_dirty_mark(e, pfn);
+	gw_emu_stale(&e->m, pfn);
+	gw_machine_dirty_mark(&e->m, pfn);
 	return 0;
 }
 
@@ -346,7 +347,7 @@ static int absent_stop(struct gw_domain *d, struct gw_error *err)
 
 	if (e->faults.mode != GW_EMU_FAULTS_ABSENT)
 		return 0;
-	uint64_t left = gw_bitmap_count(e->faults.due, e->mem.window);
+	uint64_t left = gw_bitmap_count(e->faults.due, e->m.mem.window);
 
 	if (left > 0)
 		return gw_fail(err, GW_BUSY, "domain %u: %llu pages are still absent", d->domid,
@@ -367,31 +368,34 @@ const struct gw_fault_ops gw_emu_fault_ops = {
 
 /* Log-dirty as a part of protect. */
 
-static int log_start(struct gw_emu *e, struct gw_error *err)
+static int log_start(struct gw_machine *m, struct gw_error *err)
 {
+	struct gw_emu *e = gw_emu_of_machine(m);
 	uint64_t first, n;
 
 	pthread_mutex_lock(&e->faults.lock);
 	e->faults.logging = true;
 	pthread_mutex_unlock(&e->faults.lock);
-	for (uint64_t from = 0; (n = gw_emu_memory_run(&e->mem, from, &first)); from = first + n)
+	for (uint64_t from = 0; (n = gw_machine_memory_run(&e->m.mem, from, &first));
+	     from = first + n)
 		if (write_protect(e, first, n, true, err) < 0)
 			return -1;
 	return 0;
 }
 
-static int log_collect(struct gw_emu *e, uint64_t *bitmap, bool forget, struct gw_error *err)
+static int log_collect(struct gw_machine *m, uint64_t *bitmap, bool forget, struct gw_error *err)
 {
-	uint64_t nr = e->mem.window;
+	struct gw_emu *e = gw_emu_of_machine(m);
+	uint64_t nr = e->m.mem.window;
 	int rc = 0;
 
 	pthread_mutex_lock(&e->faults.lock);
-	gw_emu_dirty_take_marks(e, bitmap, forget);
+	gw_machine_dirty_take_marks(&e->m, bitmap, forget);
 	for (uint64_t gfn = 0; forget && rc == 0; gfn++) {
 		gfn = gw_bitmap_next_set(bitmap, nr, gfn);
 		if (gfn >= nr)
 			break;
-		if (gw_emu_memory_has(&e->mem, gfn))
+		if (gw_machine_memory_has(&e->m.mem, gfn))
 			rc = write_protect(e, gfn, 1, true, err);
 	}
 	pthread_mutex_unlock(&e->faults.lock);
@@ -399,23 +403,30 @@ static int log_collect(struct gw_emu *e, uint64_t *bitmap, bool forget, struct g
 }
 
 /* Pages that must be copied before a write stay protected. */
-static void log_stop(struct gw_emu *e)
+static void log_stop(struct gw_machine *m)
 {
+	struct gw_emu *e = gw_emu_of_machine(m);
 	pthread_mutex_lock(&e->faults.lock);
 	e->faults.logging = false;
-	for (uint64_t gfn = 0; gfn < e->mem.top; gfn++)
-		if (gw_emu_memory_has(&e->mem, gfn) && !is_due(&e->faults, gfn))
+	for (uint64_t gfn = 0; gfn < e->m.mem.top; gfn++)
+		if (gw_machine_memory_has(&e->m.mem, gfn) && !is_due(&e->faults, gfn))
 			write_protect(e, gfn, 1, false, NULL);
 	pthread_mutex_unlock(&e->faults.lock);
 }
 
-static int log_added(struct gw_emu *e, size_t n, const uint64_t *gfns, struct gw_error *err)
+static int log_added(struct gw_machine *m, size_t n, const uint64_t *gfns, struct gw_error *err)
 {
+	struct gw_emu *e = gw_emu_of_machine(m);
 	for (size_t i = 0; i < n; i++)
 		if (write_protect(e, gfns[i], 1, true, err) < 0)
 			return -1;
 	return 0;
 }
 
-const struct gw_emu_dirty_ops gw_emu_dirty_faults = {"faults", log_start, log_collect, log_stop,
-						     log_added};
+const struct gw_machine_dirty_ops gw_emu_dirty_faults = {
+	.name = "faults",
+	.start = log_start,
+	.collect = log_collect,
+	.stop = log_stop,
+	.added = log_added,
+};

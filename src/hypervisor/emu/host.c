@@ -38,16 +38,7 @@ static unsigned host_guest_types(struct gw_host *host)
 
 static uint64_t host_free_pages(struct gw_host *host)
 {
-	unsigned long long kib = 0;
-	char line[128];
-	FILE *f = fopen("/proc/meminfo", "re");
-
-	while (f && fgets(line, sizeof(line), f))
-		if (sscanf(line, "MemAvailable: %llu kB", &kib) == 1)
-			break;
-	if (f)
-		fclose(f);
-	return kib * 1024 / GW_PAGE_SIZE;
+	return gw_machine_host_pages();
 }
 
 static struct gw_domain *host_create(struct gw_host *host, const struct gw_domain_config *config,
@@ -67,7 +58,7 @@ static struct gw_domain *host_create(struct gw_host *host, const struct gw_domai
 		return NULL;
 	}
 	e = gw_emu_new(config, &h->policy, h->dirty, h->yield_us, &h->domains, err);
-	return e ? &e->d : NULL;
+	return e ? &e->m.d : NULL;
 }
 
 static struct gw_domain *host_attach(struct gw_host *host, uint32_t domid, uint64_t max_pfns,

@@ -118,14 +118,14 @@ static bool sib(struct gw_emu *e, struct insn *i)
 	index = (b >> 3 & 7) | (i->rex & 2) << 2;
 	base = (b & 7) | (i->rex & 1) << 3;
 	if (index != 4)
-		i->address += gw_emu_reg(e, gpr(index)) << (b >> 6);
+		i->address += gw_emu_reg(&e->m, gpr(index)) << (b >> 6);
 	if ((base & 7) == 5 && i->mod == 0) {
 		if (!signed_bytes(i, 4, &disp))
 			return false;
 		i->address += (uint64_t)disp;
 		return true;
 	}
-	i->address += gw_emu_reg(e, gpr(base));
+	i->address += gw_emu_reg(&e->m, gpr(base));
 	return true;
 }
 
@@ -150,7 +150,7 @@ static bool operands(struct gw_emu *e, struct insn *i, size_t immediates)
 		if (!sib(e, i))
 			return false;
 	} else if (!rip_relative) {
-		i->address = gw_emu_reg(e, gpr(i->rm | (i->rex & 1) << 3));
+		i->address = gw_emu_reg(&e->m, gpr(i->rm | (i->rex & 1) << 3));
 	}
 	if (i->mod == 1 || i->mod == 2 || rip_relative)
 		if (!signed_bytes(i, i->mod == 1 ? 1 : 4, &disp))
@@ -179,12 +179,12 @@ static bool read_rm(struct gw_emu *e, const struct insn *i, unsigned size, uint6
 	uint8_t raw[8] = {0};
 
 	if (i->mod != 3) {
-		if (gw_emu_copy_in(e, raw, i->address, size) < 0)
+		if (gw_machine_copy_in(&e->m, raw, i->address, size) < 0)
 			return false;
 		*value = gw_get_le64(raw);
 		return true;
 	}
-	*value = gw_emu_reg(e, gpr(i->rm));
+	*value = gw_emu_reg(&e->m, gpr(i->rm));
 	if (size < 8)
 		*value &= (UINT64_C(1) << (8 * size)) - 1;
 	return true;
@@ -194,10 +194,10 @@ static bool read_rm(struct gw_emu *e, const struct insn *i, unsigned size, uint6
 static void write_gpr(struct gw_emu *e, unsigned number, unsigned size, uint64_t value)
 {
 	if (size == 2)
-		value = (gw_emu_reg(e, gpr(number)) & ~UINT64_C(0xffff)) | (value & 0xffff);
+		value = (gw_emu_reg(&e->m, gpr(number)) & ~UINT64_C(0xffff)) | (value & 0xffff);
 	else if (size == 4)
 		value &= UINT32_MAX;
-	gw_emu_set_reg(e, gpr(number), value);
+	gw_emu_set_reg(&e->m, gpr(number), value);
 }
 
 static void set_flags(struct gw_emu *e, uint64_t set)
@@ -239,8 +239,8 @@ static bool movbe(struct gw_emu *e, struct insn *i, bool store)
 		write_gpr(e, i->reg, size, swapped(value, size));
 		return true;
 	}
-	gw_put_le64(raw, swapped(gw_emu_reg(e, gpr(i->reg)), size));
-	return gw_emu_copy_out(e, i->address, raw, size) == 0;
+	gw_put_le64(raw, swapped(gw_emu_reg(&e->m, gpr(i->reg)), size));
+	return gw_machine_copy_out(&e->m, i->address, raw, size) == 0;
 }
 
 static bool rdrand(struct gw_emu *e, struct insn *i)
@@ -272,7 +272,7 @@ static bool bases_and_lines(struct gw_emu *e, struct insn *i)
 	msr = MSR_FS_BASE + (i->reg & 1);
 	base = (uc_x86_msr){.rid = msr};
 	if (i->reg & 2) {
-		base.value = gw_emu_reg(e, gpr(i->rm));
+		base.value = gw_emu_reg(&e->m, gpr(i->rm));
 		if (!(i->rex & 8))
 			base.value &= UINT32_MAX;
 		e->u->reg_write(e->engine.uc, UC_X86_REG_MSR, &base);
@@ -305,7 +305,7 @@ static bool pclmulqdq(struct gw_emu *e, struct insn *i)
 	e->u->reg_read(e->engine.uc, UC_X86_REG_XMM0 + (int)i->reg, a);
 	if (i->mod == 3)
 		e->u->reg_read(e->engine.uc, UC_X86_REG_XMM0 + (int)i->rm, b);
-	else if (gw_emu_copy_in(e, b, i->address, sizeof(b)) < 0)
+	else if (gw_machine_copy_in(&e->m, b, i->address, sizeof(b)) < 0)
 		return false;
 	multiply_carryless(gw_get_le64(a + (which & 1) * 8), gw_get_le64(b + (which >> 4 & 1) * 8),
 			   out);
@@ -342,7 +342,8 @@ bool gw_emu_insn(struct gw_emu *e)
 	uint8_t first;
 
 	/* The instruction may end right before a page that does not exist. */
-	while (i.have < INSN_MAX && gw_emu_copy_in(e, i.code + i.have, rip + i.have, 1) == 0)
+	while (i.have < INSN_MAX &&
+	       gw_machine_copy_in(&e->m, i.code + i.have, rip + i.have, 1) == 0)
 		i.have++;
 	if (!prefixes(e, &i, &first) || !opcode(&i, first) || !execute(e, &i))
 		return false;

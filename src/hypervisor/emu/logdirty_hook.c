@@ -17,15 +17,15 @@ static void on_write(uc_engine *uc, uc_mem_type type, uint64_t va, int size, int
 	struct gw_emu *e = opaque;
 	uint64_t pa, last = va + (uint64_t)(size > 0 ? size - 1 : 0);
 
-	if (gw_emu_translate(e, va, &pa) == 0)
-		gw_emu_dirty_mark(e, pa / GW_PAGE_SIZE);
-	if (last / GW_PAGE_SIZE != va / GW_PAGE_SIZE && gw_emu_translate(e, last, &pa) == 0)
-		gw_emu_dirty_mark(e, pa / GW_PAGE_SIZE);
+	if (gw_machine_translate(&e->m, va, &pa) == 0)
+		gw_machine_dirty_mark(&e->m, pa / GW_PAGE_SIZE);
+	if (last / GW_PAGE_SIZE != va / GW_PAGE_SIZE && gw_machine_translate(&e->m, last, &pa) == 0)
+		gw_machine_dirty_mark(&e->m, pa / GW_PAGE_SIZE);
 }
 
 bool gw_emu_dirty_attach(struct gw_emu *e)
 {
-	bool want = e->dirty.ops == &gw_emu_dirty_hook;
+	bool want = e->m.dirty.ops == &gw_emu_dirty_hook;
 	struct gw_emu_engine *eng = &e->engine;
 
 	if (want == eng->write_hooked)
@@ -40,35 +40,38 @@ bool gw_emu_dirty_attach(struct gw_emu *e)
 }
 
 /* The next entry installs the hook. */
-static int start(struct gw_emu *e, struct gw_error *err)
+static int start(struct gw_machine *m, struct gw_error *err)
 {
 	return 0;
 }
 
-static void stop(struct gw_emu *e)
+static void stop(struct gw_machine *m)
 {
 }
 
-static int collect(struct gw_emu *e, uint64_t *bitmap, bool forget, struct gw_error *err)
+static int collect(struct gw_machine *m, uint64_t *bitmap, bool forget, struct gw_error *err)
 {
 	if (forget)
-		gw_emu_pause(e);
-	gw_emu_dirty_take_marks(e, bitmap, forget);
+		gw_machine_pause(m);
+	gw_machine_dirty_take_marks(m, bitmap, forget);
 	if (forget)
-		gw_emu_walk_tables(e, bitmap);
-	pthread_mutex_lock(&e->mem.lock);
-	for (const struct gw_emu_writer *w = e->mem.writers; w; w = w->next)
-		for (size_t i = 0; i < w->n; i++)
-			gw_bitmap_set(bitmap, w->gfns[i]);
-	pthread_mutex_unlock(&e->mem.lock);
+		gw_machine_walk_tables(m, bitmap);
+	gw_machine_dirty_add_writers(m, bitmap);
 	if (forget)
-		gw_emu_release(e);
+		gw_machine_release(m);
 	return 0;
 }
 
-static int added(struct gw_emu *e, size_t n, const uint64_t *gfns, struct gw_error *err)
+static int added(struct gw_machine *m, size_t n, const uint64_t *gfns, struct gw_error *err)
 {
 	return 0;
 }
 
-const struct gw_emu_dirty_ops gw_emu_dirty_hook = {"hook", start, collect, stop, added};
+const struct gw_machine_dirty_ops gw_emu_dirty_hook = {
+	.name = "hook",
+	.misses_host_writes = true,
+	.start = start,
+	.collect = collect,
+	.stop = stop,
+	.added = added,
+};

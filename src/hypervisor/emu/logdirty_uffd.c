@@ -119,7 +119,7 @@ struct collecting {
 static int note(void *opaque, uint64_t start, uint64_t end, struct gw_error *err)
 {
 	struct collecting *c = opaque;
-	uint64_t base = (uintptr_t)c->e->mem.base;
+	uint64_t base = (uintptr_t)c->e->m.mem.base;
 
 	gw_bitmap_set_range(c->bitmap, (start - base) / GW_PAGE_SIZE, (end - start) / GW_PAGE_SIZE);
 	return 0;
@@ -136,21 +136,24 @@ static struct scan_arg written(bool forget)
 				 .return_mask = CATEGORY_WRITTEN};
 }
 
-static int collect(struct gw_emu *e, uint64_t *bitmap, bool forget, struct gw_error *err)
+static int collect(struct gw_machine *m, uint64_t *bitmap, bool forget, struct gw_error *err)
 {
+	struct gw_emu *e = gw_emu_of_machine(m);
 	struct collecting c = {e, bitmap};
 	uint64_t first, n;
 
-	gw_emu_dirty_take_marks(e, bitmap, forget);
-	for (uint64_t at = 0; (n = gw_emu_memory_run(&e->mem, at, &first)); at = first + n)
-		if (scan(e->dirty.pagemap, written(forget), gw_emu_memory_page(&e->mem, first),
-			 n * GW_PAGE_SIZE, note, &c, err) < 0)
+	gw_machine_dirty_take_marks(&e->m, bitmap, forget);
+	for (uint64_t at = 0; (n = gw_machine_memory_run(&e->m.mem, at, &first)); at = first + n)
+		if (scan(e->dirty.pagemap, written(forget),
+			 gw_machine_memory_page(&e->m.mem, first), n * GW_PAGE_SIZE, note, &c,
+			 err) < 0)
 			return -1;
 	return 0;
 }
 
-static void stop(struct gw_emu *e)
+static void stop(struct gw_machine *m)
 {
+	struct gw_emu *e = gw_emu_of_machine(m);
 	/* Closing it removes all protection. */
 	if (e->dirty.uffd >= 0)
 		close(e->dirty.uffd);
@@ -159,8 +162,9 @@ static void stop(struct gw_emu *e)
 	e->dirty.uffd = e->dirty.pagemap = -1;
 }
 
-static int start(struct gw_emu *e, struct gw_error *err)
+static int start(struct gw_machine *m, struct gw_error *err)
 {
+	struct gw_emu *e = gw_emu_of_machine(m);
 	uint64_t first, n;
 
 	e->dirty.pagemap = -1;
@@ -170,28 +174,35 @@ static int start(struct gw_emu *e, struct gw_error *err)
 	e->dirty.pagemap = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
 	if (e->dirty.pagemap < 0)
 		return gw_fail_errno(err, "opening /proc/self/pagemap");
-	if (watch(e->dirty.uffd, e->mem.base, e->mem.window * GW_PAGE_SIZE, err) < 0)
+	if (watch(e->dirty.uffd, e->m.mem.base, e->m.mem.window * GW_PAGE_SIZE, err) < 0)
 		return -1;
-	for (uint64_t at = 0; (n = gw_emu_memory_run(&e->mem, at, &first)); at = first + n)
-		if (protect(e->dirty.uffd, gw_emu_memory_page(&e->mem, first), n * GW_PAGE_SIZE,
-			    err) < 0)
+	for (uint64_t at = 0; (n = gw_machine_memory_run(&e->m.mem, at, &first)); at = first + n)
+		if (protect(e->dirty.uffd, gw_machine_memory_page(&e->m.mem, first),
+			    n * GW_PAGE_SIZE, err) < 0)
 			return -1;
 	return 0;
 }
 
-static int added(struct gw_emu *e, size_t n, const uint64_t *gfns, struct gw_error *err)
+static int added(struct gw_machine *m, size_t n, const uint64_t *gfns, struct gw_error *err)
 {
+	struct gw_emu *e = gw_emu_of_machine(m);
 	for (size_t i = 0, run; i < n; i += run) {
 		for (run = 1; i + run < n && gfns[i + run] == gfns[i] + run;)
 			run++;
-		if (protect(e->dirty.uffd, gw_emu_memory_page(&e->mem, gfns[i]), run * GW_PAGE_SIZE,
-			    err) < 0)
+		if (protect(e->dirty.uffd, gw_machine_memory_page(&e->m.mem, gfns[i]),
+			    run * GW_PAGE_SIZE, err) < 0)
 			return -1;
 	}
 	return 0;
 }
 
-const struct gw_emu_dirty_ops gw_emu_dirty_uffd = {"uffd", start, collect, stop, added};
+const struct gw_machine_dirty_ops gw_emu_dirty_uffd = {
+	.name = "uffd",
+	.start = start,
+	.collect = collect,
+	.stop = stop,
+	.added = added,
+};
 
 static int count(void *opaque, uint64_t from, uint64_t to, struct gw_error *err)
 {

@@ -32,23 +32,23 @@ static int push(struct list *l, uint64_t gfn, uint64_t count, void *host, struct
 
 static int list_wanted(struct gw_emu *e, struct list *l, struct gw_error *err)
 {
-	uint64_t info = e->xen.shared_info_gfn;
+	uint64_t info = e->m.xen.shared_info_gfn;
 	bool listed = info == GW_INVALID_PFN;
 	uint64_t first, n;
 
 	l->piece = malloc(PIECES_MAX * sizeof(*l->piece));
 	if (!l->piece)
 		return gw_fail(err, GW_NO_MEMORY, "no memory to list a domain's pages");
-	for (uint64_t at = 0; (n = gw_emu_memory_run(&e->mem, at, &first)); at = first + n) {
+	for (uint64_t at = 0; (n = gw_machine_memory_run(&e->m.mem, at, &first)); at = first + n) {
 		if (!listed && info < first) {
 			listed = true;
-			if (push(l, info, 1, e->xen.shared_info, err) < 0)
+			if (push(l, info, 1, e->m.xen.shared_info, err) < 0)
 				return -1;
 		}
-		if (push(l, first, n, gw_emu_memory_page(&e->mem, first), err) < 0)
+		if (push(l, first, n, gw_machine_memory_page(&e->m.mem, first), err) < 0)
 			return -1;
 	}
-	return listed ? 0 : push(l, info, 1, e->xen.shared_info, err);
+	return listed ? 0 : push(l, info, 1, e->m.xen.shared_info, err);
 }
 
 static bool same(const struct gw_emu_piece *a, const struct gw_emu_piece *b)

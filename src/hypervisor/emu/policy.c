@@ -1,19 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * The policy that the built-in machine's processor can offer, and the results of CPUID. Unicorn's
+ * The policy that the built-in machine's processor can offer. Unicorn's
  * own CPUID does not help: it claims less than Unicorn executes. So the list has the features that
  * Unicorn's translator executes (the unit test executes an instruction of each) and those of
  * insn.c.
  */
-#include <stdio.h>
-#include <string.h>
-
 #include "base/util.h"
 #include "format/x86/cpu_models.h"
 #include "hypervisor/emu/domain.h"
-
-#define XEN_BASE UINT32_C(0x40000000)
-#define XEN_MAX	 (XEN_BASE + 5)
 
 #define NONE GW_CPUID_NO_SUBLEAF
 
@@ -55,15 +49,6 @@ static const struct gw_msr_entry msrs[] = {
 	{GW_MSR_ARCH_CAPABILITIES, 0, 0},
 };
 
-static int take_away(struct gw_policy *policy, const char *name, struct gw_error *err)
-{
-	struct gw_cpu_feature feature;
-
-	if (!gw_cpu_feature_find(name, &feature))
-		return gw_fail(err, GW_USAGE, "lack=: unknown CPU feature \"%s\"", name);
-	return gw_policy_set_feature(policy, &feature, false, err);
-}
-
 int gw_emu_policy_host(struct gw_policy *policy, const char *lack, struct gw_error *err)
 {
 	struct gw_policy whole = {
@@ -72,100 +57,8 @@ int gw_emu_policy_host(struct gw_policy *policy, const char *lack, struct gw_err
 		.msrs = (struct gw_msr_entry *)msrs,
 		.nr_msrs = GW_ARRAY_SIZE(msrs),
 	};
-	char name[64];
 
 	if (gw_policy_copy(policy, &whole, err) < 0)
 		return -1;
-	for (size_t n; lack && *lack; lack += n + (lack[n] == '+')) {
-		n = strcspn(lack, "+");
-		if (!n || n >= sizeof(name))
-			return gw_fail(
-				err, GW_USAGE,
-				"lack= expects names of CPU features joined by +, not \"%s\"",
-				lack);
-		memcpy(name, lack, n);
-		name[n] = '\0';
-		if (take_away(policy, name, err) < 0)
-			return -1;
-	}
-	return 0;
-}
-
-struct lacks {
-	char text[600];
-	size_t len;
-};
-
-static void note(void *opaque, const struct gw_policy_lack *lack)
-{
-	struct lacks *l = opaque;
-	int n;
-
-	if (l->len >= sizeof(l->text))
-		return;
-	n = snprintf(l->text + l->len, sizeof(l->text) - l->len, "%s%s", l->len ? ", " : "",
-		     lack->text);
-	l->len += n > 0 ? (size_t)n : 0;
-}
-
-int gw_emu_policy_set(struct gw_emu *e, const struct gw_policy *policy, struct gw_error *err)
-{
-	struct gw_policy copy = {0};
-	struct lacks lacks = {0};
-
-	if (gw_policy_compare(policy, &e->host_policy, note, &lacks))
-		return gw_fail(err, GW_REFUSED, "the built-in machine does not have: %s",
-			       lacks.text);
-	if (gw_policy_copy(&copy, policy, err) < 0)
-		return -1;
-	gw_policy_free(&e->policy);
-	e->policy = copy;
-	return 0;
-}
-
-static void xen_leaf(uint32_t leaf, uint32_t regs[4])
-{
-	if (leaf == XEN_BASE) {
-		regs[0] = XEN_MAX;
-		memcpy(&regs[1], "XenVMMXenVMM", 12);
-	} else if (leaf == XEN_BASE + 1) {
-		regs[0] = 4 << 16 | 17;
-	} else if (leaf == XEN_BASE + 2) {
-		regs[0] = 1; /* hypercall page */
-		regs[1] = GW_EMU_MSR_HYPERCALL;
-	}
-}
-
-/* Leaves above the highest of the policy do not exist, as in Xen. */
-static bool exists(const struct gw_policy *policy, uint32_t leaf, uint32_t subleaf)
-{
-	uint32_t base = leaf & GW_LEAF_EXTENDED;
-	const struct gw_cpuid_leaf *highest = gw_policy_leaf(policy, base, NONE);
-	const struct gw_cpuid_leaf *features = gw_policy_leaf(policy, GW_LEAF_FEATURES, 0);
-
-	if (leaf != base && highest && leaf > highest->a)
-		return false;
-	return leaf != GW_LEAF_FEATURES || !features || subleaf <= features->a;
-}
-
-void gw_emu_cpuid(const struct gw_emu *e, uint32_t leaf, uint32_t subleaf, uint32_t regs[4])
-{
-	const struct gw_cpuid_leaf *l;
-
-	memset(regs, 0, 4 * sizeof(regs[0]));
-	if (leaf >= XEN_BASE && leaf <= XEN_MAX) {
-		xen_leaf(leaf, regs);
-		return;
-	}
-	if (!exists(&e->policy, leaf, subleaf))
-		return;
-	l = gw_policy_leaf(&e->policy, leaf, subleaf);
-	if (!l)
-		l = gw_policy_leaf(&e->policy, leaf, GW_CPUID_NO_SUBLEAF);
-	if (!l || (l->subleaf != GW_CPUID_NO_SUBLEAF && l->subleaf != subleaf))
-		return;
-	regs[0] = l->a;
-	regs[1] = l->b;
-	regs[2] = l->c;
-	regs[3] = l->d;
+	return gw_machine_policy_change(policy, "lack", lack, false, err);
 }

@@ -12,6 +12,7 @@
 #include "base/util.h"
 #include "hypervisor/emu/domain.h"
 
+#define MSR_PAT	   UINT32_C(0x277)
 #define CR0_PE	   UINT64_C(1)
 #define EFER_LMA   UINT64_C(0x400)
 #define RFLAGS_VM  UINT64_C(0x20000)
@@ -104,13 +105,17 @@ static uint64_t *field(struct gw_hvm_cpu *cpu, size_t at)
 	return (uint64_t *)((uint8_t *)cpu + at);
 }
 
-uint64_t gw_emu_reg(struct gw_emu *e, enum gw_hvm_gpr reg)
+uint64_t gw_emu_reg(struct gw_machine *m, enum gw_hvm_gpr reg)
 {
+	struct gw_emu *e = gw_emu_of_machine(m);
+
 	return get(e, gpr_ids[e->engine.long_mode][reg]);
 }
 
-void gw_emu_set_reg(struct gw_emu *e, enum gw_hvm_gpr reg, uint64_t value)
+void gw_emu_set_reg(struct gw_machine *m, enum gw_hvm_gpr reg, uint64_t value)
 {
+	struct gw_emu *e = gw_emu_of_machine(m);
+
 	put(e, gpr_ids[e->engine.long_mode][reg], value);
 }
 
@@ -194,7 +199,7 @@ static bool read_descriptor(struct gw_emu *e, uint16_t selector, struct gw_hvm_s
 
 	e->u->reg_read(e->engine.uc, selector & 4 ? UC_X86_REG_LDTR : UC_X86_REG_GDTR, &table);
 	if ((selector & 0xfff8u) + 7 > table.limit ||
-	    gw_emu_copy_in(e, raw, table.base + (selector & 0xfff8u), sizeof(raw)) < 0)
+	    gw_machine_copy_in(&e->m, raw, table.base + (selector & 0xfff8u), sizeof(raw)) < 0)
 		return false;
 	low = gw_get_le32(raw);
 	high = gw_get_le32(raw + 4);
@@ -229,7 +234,7 @@ static bool loadable(struct gw_emu *e, int index, uint16_t selector)
 /* A segment whose selector has not changed keeps the cache of the record. */
 static void load_segments(struct gw_emu *e)
 {
-	const struct gw_hvm_cpu *cpu = &e->cpu;
+	const struct gw_hvm_cpu *cpu = &e->m.cpu;
 
 	load_table(e, UC_X86_REG_GDTR, &cpu->gdtr);
 	load_table(e, UC_X86_REG_IDTR, &cpu->idtr);
@@ -313,7 +318,7 @@ static const uint8_t *fpu_image(const struct gw_hvm_cpu *cpu, uint8_t reset[512]
 static void load_fpu(struct gw_emu *e)
 {
 	uint8_t reset[512];
-	const uint8_t *fx = fpu_image(&e->cpu, reset);
+	const uint8_t *fx = fpu_image(&e->m.cpu, reset);
 	unsigned xmms = e->engine.long_mode ? 16 : 8;
 
 	/* The status word comes first: it says which physical register ST0 is. */
@@ -355,6 +360,21 @@ static void store_fpu(struct gw_emu *e, struct gw_hvm_cpu *cpu)
 	cpu->flags |= GW_HVM_CPU_FPU_VALID;
 }
 
+uint64_t gw_emu_pat(struct gw_emu *e)
+{
+	return read_msr(e, MSR_PAT);
+}
+
+/* PAT, the first field of the context's entry MTRR. */
+static void load_pat(struct gw_emu *e)
+{
+	struct gw_hvm_entry entry;
+
+	if (gw_hvm_find(e->m.context.data, e->m.context.len, GW_HVM_MTRR, 0, &entry, NULL) > 0 &&
+	    entry.length >= 8)
+		write_msr(e, MSR_PAT, gw_get_le64(entry.data));
+}
+
 int gw_emu_regs_load(struct gw_emu *e, struct gw_error *err)
 {
 	bool wide = e->engine.long_mode;
@@ -363,21 +383,22 @@ int gw_emu_regs_load(struct gw_emu *e, struct gw_error *err)
 	if (!wide)
 		put(e, UC_X86_REG_CR0, CR0_PE);
 	if (wide)
-		write_msr(e, 0xc0000080, e->cpu.efer);
-	load_table(e, UC_X86_REG_GDTR, &e->cpu.gdtr);
+		write_msr(e, 0xc0000080, e->m.cpu.efer);
+	load_table(e, UC_X86_REG_GDTR, &e->m.cpu.gdtr);
 	for (size_t i = 0; i < GW_ARRAY_SIZE(control); i++)
-		put(e, wide ? control[i].id64 : control[i].id32, *field(&e->cpu, control[i].at));
+		put(e, wide ? control[i].id64 : control[i].id32, *field(&e->m.cpu, control[i].at));
 	load_segments(e);
 	for (size_t i = 0; i < GW_ARRAY_SIZE(msrs); i++)
-		write_msr(e, msrs[i].index, *field(&e->cpu, msrs[i].at));
+		write_msr(e, msrs[i].index, *field(&e->m.cpu, msrs[i].at));
+	load_pat(e);
 	load_fpu(e);
 	for (size_t i = 0; i < GW_ARRAY_SIZE(plain); i++)
-		put(e, wide ? plain[i].id64 : plain[i].id32, *field(&e->cpu, plain[i].at));
+		put(e, wide ? plain[i].id64 : plain[i].id32, *field(&e->m.cpu, plain[i].at));
 	for (int i = 0; i < (wide ? GW_HVM_NR_GPRS : GW_HVM_R8); i++)
-		put(e, gpr_ids[wide][i], e->cpu.gpr[i]);
-	if (gw_emu_rip(e) != e->cpu.rip)
+		put(e, gpr_ids[wide][i], e->m.cpu.gpr[i]);
+	if (gw_emu_rip(e) != e->m.cpu.rip)
 		return gw_fail(err, GW_INVALID, "a 32-bit vCPU has rip 0x%llx",
-			       (unsigned long long)e->cpu.rip);
+			       (unsigned long long)e->m.cpu.rip);
 	return 0;
 }
 
@@ -396,4 +417,38 @@ void gw_emu_regs_store(struct gw_emu *e, struct gw_hvm_cpu *cpu)
 	for (size_t i = 0; i < GW_ARRAY_SIZE(msrs); i++)
 		*field(cpu, msrs[i].at) = read_msr(e, msrs[i].index);
 	store_fpu(e, cpu);
+}
+
+void gw_emu_paging(struct gw_machine *m, struct gw_machine_paging *paging)
+{
+	struct gw_emu *e = gw_emu_of_machine(m);
+
+	*paging = (struct gw_machine_paging){.cr0 = get(e, UC_X86_REG_CR0),
+					     .cr3 = get(e, UC_X86_REG_CR3),
+					     .cr4 = get(e, UC_X86_REG_CR4),
+					     .long_mode = e->engine.long_mode};
+}
+
+int gw_emu_check_paging(struct gw_machine *m, struct gw_error *err)
+{
+	uint64_t pa, rip = gw_emu_rip(gw_emu_of_machine(m)), rsp = gw_emu_reg(m, GW_HVM_RSP);
+	static const char needs[] =
+		"the built-in machine runs only guests whose virtual addresses are their physical ones";
+
+	if (gw_machine_translate(m, rip, &pa) < 0)
+		return gw_fail(
+			err, GW_UNSUPPORTED,
+			"the guest cannot run here: its page tables have no page for its code at 0x%llx",
+			(unsigned long long)rip);
+	if (pa != rip)
+		return gw_fail(
+			err, GW_UNSUPPORTED,
+			"the guest cannot run here: it uses paging, and its code at virtual address 0x%llx has the physical address 0x%llx; %s",
+			(unsigned long long)rip, (unsigned long long)pa, needs);
+	if (gw_machine_translate(m, rsp, &pa) == 0 && pa != rsp)
+		return gw_fail(
+			err, GW_UNSUPPORTED,
+			"the guest cannot run here: it uses paging, and its stack at virtual address 0x%llx has the physical address 0x%llx; %s",
+			(unsigned long long)rsp, (unsigned long long)pa, needs);
+	return 0;
 }

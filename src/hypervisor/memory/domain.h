@@ -103,7 +103,7 @@ struct gw_memory_domain {
 	uint64_t *dirty; /* by pfn; NULL: log-dirty is off */
 	struct gw_policy policy;
 	struct gw_tsc_info tsc;
-	struct gw_buffer xenabi;
+	struct gw_buffer xenabi, kvm;
 	struct gw_memory_pv pv;
 	struct gw_memory_hvm hvm;
 	/* The guest, told with the lock held that it shall get ready to be saved. */

@@ -82,14 +82,22 @@ static int set_tsc(struct gw_domain *d, const struct gw_tsc_info *tsc, struct gw
 	return 0;
 }
 
+/* The kept state of this name; NULL for another name. */
+static struct gw_buffer *extra_of(struct gw_domain *d, const char *name)
+{
+	if (strcmp(name, GW_EXTRA_XENABI) == 0)
+		return &gw_memory_of(d)->xenabi;
+	return strcmp(name, GW_EXTRA_KVM) == 0 ? &gw_memory_of(d)->kvm : NULL;
+}
+
 static int get_extra(struct gw_domain *d, const char *name, void **blob, size_t *len,
 		     struct gw_error *err)
 {
-	const struct gw_buffer *kept = &gw_memory_of(d)->xenabi;
+	const struct gw_buffer *kept = extra_of(d, name);
 
 	*blob = NULL;
 	*len = 0;
-	if (strcmp(name, GW_EXTRA_XENABI) != 0 || kept->len == 0)
+	if (!kept || kept->len == 0)
 		return 0;
 	*blob = malloc(kept->len);
 	if (!*blob)
@@ -102,9 +110,9 @@ static int get_extra(struct gw_domain *d, const char *name, void **blob, size_t 
 static int set_extra(struct gw_domain *d, const char *name, const void *blob, size_t len,
 		     struct gw_error *err)
 {
-	struct gw_buffer *kept = &gw_memory_of(d)->xenabi;
+	struct gw_buffer *kept = extra_of(d, name);
 
-	if (strcmp(name, GW_EXTRA_XENABI) != 0)
+	if (!kept)
 		return gw_fail(err, GW_UNSUPPORTED, "domain %u: state \"%s\" is not known here",
 			       d->domid, name);
 	gw_buffer_reset(kept);
@@ -213,6 +221,7 @@ static void destroy(struct gw_control *c)
 	gw_memory_frames_free(m);
 	gw_policy_free(&m->policy);
 	gw_buffer_free(&m->xenabi);
+	gw_buffer_free(&m->kvm);
 	pthread_mutex_destroy(&m->lock);
 	pthread_cond_destroy(&m->changed);
 	gw_domain_fini(&m->base);

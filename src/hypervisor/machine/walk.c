@@ -9,7 +9,7 @@
 #include "base/bitmap.h"
 #include "base/bytes.h"
 #include "base/util.h"
-#include "hypervisor/emu/domain.h"
+#include "hypervisor/machine/machine.h"
 
 #define CR0_PG	 (UINT64_C(1) << 31)
 #define CR4_PSE	 (UINT64_C(1) << 4)
@@ -25,40 +25,32 @@ struct paging {
 	uint64_t root;
 };
 
-static uint64_t read_cr(struct gw_emu *e, int reg)
+static struct paging paging_now(struct gw_machine *m)
 {
-	uint64_t value = 0;
-
-	e->u->reg_read(e->engine.uc, reg, &value);
-	return value;
-}
-
-static struct paging paging_now(struct gw_emu *e)
-{
+	struct gw_machine_paging now = {0};
 	struct paging p = {0};
-	uint64_t cr4;
 
-	if (!(read_cr(e, UC_X86_REG_CR0) & CR0_PG))
+	m->ops->paging(m, &now);
+	if (!(now.cr0 & CR0_PG))
 		return p;
-	cr4 = read_cr(e, UC_X86_REG_CR4);
-	p.root = read_cr(e, UC_X86_REG_CR3);
-	p.levels = e->engine.long_mode ? 4 : cr4 & CR4_PAE ? 3 : 2;
+	p.root = now.cr3;
+	p.levels = now.long_mode ? 4 : now.cr4 & CR4_PAE ? 3 : 2;
 	p.root &= p.levels == 3 ? UINT64_C(0xffffffe0) : PTE_ADDR;
-	p.large_32 = cr4 & CR4_PSE;
+	p.large_32 = now.cr4 & CR4_PSE;
 	return p;
 }
 
 /* The address in this process of len bytes of physical memory inside one page; NULL if there is
  * none. */
-static uint8_t *at_pa(const struct gw_emu *e, uint64_t pa)
+static uint8_t *at_pa(const struct gw_machine *m, uint64_t pa)
 {
 	uint64_t gfn = pa / GW_PAGE_SIZE;
 
-	if (gfn == e->xen.shared_info_gfn)
-		return e->xen.shared_info + pa % GW_PAGE_SIZE;
-	if (!gw_emu_memory_has(&e->mem, gfn))
+	if (gfn == m->xen.shared_info_gfn)
+		return m->xen.shared_info + pa % GW_PAGE_SIZE;
+	if (!gw_machine_memory_has(&m->mem, gfn))
 		return NULL;
-	return (uint8_t *)gw_emu_memory_page(&e->mem, gfn) + pa % GW_PAGE_SIZE;
+	return (uint8_t *)gw_machine_memory_page(&m->mem, gfn) + pa % GW_PAGE_SIZE;
 }
 
 static unsigned index_shift(const struct paging *p, unsigned level)
@@ -74,11 +66,11 @@ static unsigned table_entries(const struct paging *p, unsigned level)
 }
 
 /* The entry at this index of a table; 0 (absent) if the table is not in memory. */
-static uint64_t entry_at(const struct gw_emu *e, const struct paging *p, uint64_t table,
+static uint64_t entry_at(const struct gw_machine *m, const struct paging *p, uint64_t table,
 			 unsigned index)
 {
 	unsigned size = p->levels == 2 ? 4 : 8;
-	const uint8_t *at = at_pa(e, table + (uint64_t)index * size);
+	const uint8_t *at = at_pa(m, table + (uint64_t)index * size);
 
 	if (!at)
 		return 0;
@@ -94,7 +86,7 @@ static bool is_leaf(const struct paging *p, unsigned level, uint64_t entry)
 	return p->levels == 2 ? p->large_32 : level == 2 || (level == 3 && p->levels == 4);
 }
 
-static int translate(const struct gw_emu *e, const struct paging *p, uint64_t va, uint64_t *pa)
+static int translate(const struct gw_machine *m, const struct paging *p, uint64_t va, uint64_t *pa)
 {
 	uint64_t table = p->root;
 
@@ -104,7 +96,7 @@ static int translate(const struct gw_emu *e, const struct paging *p, uint64_t va
 	}
 	for (unsigned level = p->levels; level >= 1; level--) {
 		unsigned shift = index_shift(p, level);
-		uint64_t entry = entry_at(e, p, table,
+		uint64_t entry = entry_at(m, p, table,
 					  (unsigned)(va >> shift) & (table_entries(p, level) - 1));
 		uint64_t inside = (UINT64_C(1) << shift) - 1;
 
@@ -119,51 +111,27 @@ static int translate(const struct gw_emu *e, const struct paging *p, uint64_t va
 	return -1;
 }
 
-int gw_emu_translate(struct gw_emu *e, uint64_t va, uint64_t *pa)
+int gw_machine_translate(struct gw_machine *m, uint64_t va, uint64_t *pa)
 {
-	struct paging p = paging_now(e);
+	struct paging p = paging_now(m);
 
-	return translate(e, &p, va, pa);
+	return translate(m, &p, va, pa);
 }
 
-int gw_emu_check_paging(struct gw_emu *e, uint64_t rip, uint64_t rsp, struct gw_error *err)
+static int copy(struct gw_machine *m, uint64_t va, uint8_t *bytes, size_t len, bool out)
 {
-	uint64_t pa;
-	static const char needs[] =
-		"the built-in machine runs only guests whose virtual addresses are their physical ones";
-
-	if (gw_emu_translate(e, rip, &pa) < 0)
-		return gw_fail(
-			err, GW_UNSUPPORTED,
-			"the guest cannot run here: its page tables have no page for its code at 0x%llx",
-			(unsigned long long)rip);
-	if (pa != rip)
-		return gw_fail(
-			err, GW_UNSUPPORTED,
-			"the guest cannot run here: it uses paging, and its code at virtual address 0x%llx has the physical address 0x%llx; %s",
-			(unsigned long long)rip, (unsigned long long)pa, needs);
-	if (gw_emu_translate(e, rsp, &pa) == 0 && pa != rsp)
-		return gw_fail(
-			err, GW_UNSUPPORTED,
-			"the guest cannot run here: it uses paging, and its stack at virtual address 0x%llx has the physical address 0x%llx; %s",
-			(unsigned long long)rsp, (unsigned long long)pa, needs);
-	return 0;
-}
-
-static int copy(struct gw_emu *e, uint64_t va, uint8_t *bytes, size_t len, bool out)
-{
-	struct paging p = paging_now(e);
+	struct paging p = paging_now(m);
 
 	while (len) {
 		size_t part = GW_MIN(len, (size_t)(GW_PAGE_SIZE - va % GW_PAGE_SIZE));
 		uint64_t pa;
 		uint8_t *at;
 
-		if (translate(e, &p, va, &pa) < 0 || !(at = at_pa(e, pa)))
+		if (translate(m, &p, va, &pa) < 0 || !(at = at_pa(m, pa)))
 			return -1;
 		if (out) {
 			memcpy(at, bytes, part);
-			gw_emu_dirty_mark(e, pa / GW_PAGE_SIZE);
+			gw_machine_dirty_mark(m, pa / GW_PAGE_SIZE);
 		} else {
 			memcpy(bytes, at, part);
 		}
@@ -174,45 +142,45 @@ static int copy(struct gw_emu *e, uint64_t va, uint8_t *bytes, size_t len, bool 
 	return 0;
 }
 
-int gw_emu_copy_in(struct gw_emu *e, void *to, uint64_t va, size_t len)
+int gw_machine_copy_in(struct gw_machine *m, void *to, uint64_t va, size_t len)
 {
-	return copy(e, va, to, len, false);
+	return copy(m, va, to, len, false);
 }
 
-int gw_emu_copy_out(struct gw_emu *e, uint64_t va, const void *from, size_t len)
+int gw_machine_copy_out(struct gw_machine *m, uint64_t va, const void *from, size_t len)
 {
-	return copy(e, va, (uint8_t *)from, len, true);
+	return copy(m, va, (uint8_t *)from, len, true);
 }
 
 /* seen has a bit for each table and level, so that a shared table, or a loop, is walked once. */
-static void visit(struct gw_emu *e, const struct paging *p, uint64_t table, unsigned level,
+static void visit(struct gw_machine *m, const struct paging *p, uint64_t table, unsigned level,
 		  uint64_t *seen, uint64_t *bitmap)
 {
 	uint64_t gfn = table / GW_PAGE_SIZE;
 
-	if (!gw_emu_memory_has(&e->mem, gfn) || gw_bitmap_test(seen, gfn * 4 + level - 1))
+	if (!gw_machine_memory_has(&m->mem, gfn) || gw_bitmap_test(seen, gfn * 4 + level - 1))
 		return;
 	gw_bitmap_set(seen, gfn * 4 + level - 1);
 	gw_bitmap_set(bitmap, gfn);
 	for (unsigned i = 0; level > 1 && i < table_entries(p, level); i++) {
-		uint64_t entry = entry_at(e, p, table, i);
+		uint64_t entry = entry_at(m, p, table, i);
 
 		if ((entry & PTE_P) && !is_leaf(p, level, entry))
-			visit(e, p, entry & PTE_ADDR, level - 1, seen, bitmap);
+			visit(m, p, entry & PTE_ADDR, level - 1, seen, bitmap);
 	}
 }
 
-void gw_emu_walk_tables(struct gw_emu *e, uint64_t *bitmap)
+void gw_machine_walk_tables(struct gw_machine *m, uint64_t *bitmap)
 {
 	struct paging p;
 	uint64_t *seen;
 
-	if (!e->cpu_in_uc)
+	if (!m->cpu_loaded)
 		return;
-	p = paging_now(e);
-	seen = p.levels ? gw_bitmap_new(e->mem.window * 4) : NULL;
+	p = paging_now(m);
+	seen = p.levels ? gw_bitmap_new(m->mem.window * 4) : NULL;
 	if (!seen)
 		return;
-	visit(e, &p, p.root, p.levels, seen, bitmap);
+	visit(m, &p, p.root, p.levels, seen, bitmap);
 	free(seen);
 }

@@ -367,19 +367,53 @@ static int apply_round(struct restore *r, struct gw_error *err)
 		      : 0;
 }
 
-/* The domain's owner also decides whether a checkpoint counts. */
-static enum gw_read_result ask_owner(struct restore *r, struct gw_error *err)
+static enum gw_read_result obey(const struct restore *r, int verdict, struct gw_error *err)
 {
-	const struct gw_toolstack *ts = &r->toolstack;
-	int verdict = ts->checkpoint(ts->owner, err);
-
 	if (verdict == GW_CHECKPOINT_GO_ON)
 		return GW_READ_OK;
 	if (verdict == GW_CHECKPOINT_FAILOVER)
 		return GW_READ_ENDED;
-	gw_fail(err, GW_PEER, "the toolstack did not accept checkpoint %llu",
-		(unsigned long long)r->result->checkpoints);
+	if (verdict == GW_CHECKPOINT_STOP)
+		gw_fail(err, GW_PEER, "the toolstack did not accept checkpoint %llu",
+			(unsigned long long)r->result->checkpoints);
 	return GW_READ_FAILED;
+}
+
+/* The domain's owner also decides whether a checkpoint counts. */
+static enum gw_read_result ask_owner(struct restore *r, struct gw_error *err)
+{
+	const struct gw_restore_args *args = r->args;
+	const struct gw_toolstack *ts = &r->toolstack;
+	enum gw_read_result rc = GW_READ_OK;
+
+	if (args->checkpoint_complete)
+		rc = obey(r,
+			  args->checkpoint_complete(args->owner, r->result->checkpoints + 1, err),
+			  err);
+	return rc == GW_READ_OK ? obey(r, ts->checkpoint(ts->owner, err), err) : rc;
+}
+
+/* A checkpoint that could not become a domain must not be reported as applied. */
+static enum gw_read_result report_applied(struct restore *r, struct gw_error *err)
+{
+	const struct gw_restore_args *args = r->args;
+
+	if (!args->checkpoint_applied)
+		return GW_READ_OK;
+	if (r->guest.ops->stream_complete(&r->guest, err) < 0) {
+		note_refusal(r, err);
+		return GW_READ_FAILED;
+	}
+	return obey(r, args->checkpoint_applied(args->owner, r->result->checkpoints, err), err);
+}
+
+static enum gw_read_result begin_round(struct restore *r, struct gw_error *err)
+{
+	const uint64_t limit = 2 * r->guest.max_pfns * (GW_PAGE_SIZE + 8) + ROUND_BYTES_MORE;
+
+	return gw_round_spool_begin(&r->round, &r->reading.image.header, limit, err) < 0
+		       ? GW_READ_FAILED
+		       : GW_READ_OK;
 }
 
 static enum gw_read_result on_round_complete(void *owner, struct gw_error *err)
@@ -396,16 +430,13 @@ static enum gw_read_result on_round_complete(void *owner, struct gw_error *err)
 	r->spooling = true;
 	r->progress.now.round++;
 	r->round_start_pages = r->memory.pages;
-	if (is_lockstep(r)) {
+	if (is_lockstep(r))
 		rc = gw_lockstep_run(&r->toolstack, &r->guest, err);
-		if (rc != GW_READ_OK)
-			return rc;
-	}
-	if (gw_round_spool_begin(&r->round, &r->reading.image.header,
-				 2 * r->guest.max_pfns * (GW_PAGE_SIZE + 8) + ROUND_BYTES_MORE,
-				 err) < 0)
-		return GW_READ_FAILED;
-	return step(r, err);
+	if (rc == GW_READ_OK)
+		rc = begin_round(r, err);
+	if (rc == GW_READ_OK)
+		rc = report_applied(r, err);
+	return rc == GW_READ_OK ? step(r, err) : rc;
 }
 
 static const struct gw_read_listener listener = {

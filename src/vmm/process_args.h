@@ -23,6 +23,11 @@ struct gw_process_args {
 	struct gw_acceptance acceptance; /* the images that may be restored here */
 	struct gw_admission admission;	 /* receive: who may send a domain */
 	int silence_ms;			 /* receive: the sender's longest silence; 0: 30 s */
+	/* receive: protections are taken if there is a command, which makes certain that a lost
+	 * sender is dead, or if failovers go on without. */
+	const char *fence;
+	bool no_fence;
+	int fence_limit_ms; /* for the command; 0: 10 s */
 	/* receive: 1 once this process may receive its domain, 0: later. NULL: at once. */
 	int (*turn)(void *opaque);
 	/* receive: the sender hands the domain over: may this process have it? 0, or -1 with
@@ -58,6 +63,7 @@ enum gw_process_end {
 	GW_END_DESTROYED, /* a client or a signal asked for it */
 	GW_END_SAVED,	  /* the domain is in a file now */
 	GW_END_MOVED,	  /* the domain is in another process now */
+	GW_END_DROPPED,	  /* it was the copy of a protected domain, whose protection has ended */
 	GW_END_NONE,	  /* there never was a domain here; the error has the reason */
 };
 

@@ -368,7 +368,7 @@ static void test_answer_about_another_migration(void **state)
 	struct pair p;
 
 	open_pair(&p);
-	assert_ok(gw_hello_send(&p.b, &other, &err), &err);
+	assert_ok(gw_hello_send(&p.b, &other, 0, &err), &err);
 	assert_fails(gw_migrate_send(p.a.ch, &offer, &save, NULL, NULL, &outcome, &err), &err,
 		     GW_PEER, "answers about another migration");
 	assert_int_equal(outcome, GW_OUTCOME_SOURCE);
@@ -401,7 +401,7 @@ static void test_hello(void **state)
 	struct pair p;
 
 	open_pair(&p);
-	assert_ok(gw_hello_send(&p.a, &id, &err), &err);
+	assert_ok(gw_hello_send(&p.a, &id, 0, &err), &err);
 	assert_ok(gw_hello_receive(&p.b, &hello, &err), &err);
 	assert_int_equal(hello.version, GW_PROTOCOL_VERSION);
 	assert_memory_equal(&hello.id, &id, sizeof(id));

@@ -139,7 +139,7 @@ class Lane:
                                          "tcp:127.0.0.1:0")
         port = int(self.receiver.stdout.readline().rsplit(":", 1)[1])
         self.wire = wires.Wire(port, draw)
-        self.client = self.here.start("protect", "--interval", str(draw.choice((10, 25, 100))), "--silence", "1", "g",
+        self.client = self.here.start("protect", "--interval", str(draw.choice((10, 100, 400))), "--silence", "1", "g",
                                       self.wire.address)
         wait_until("the domain is protected", lambda: self.wire.passed >= 2 or self.client.poll() is not None)
         if self.client.poll() is not None:

@@ -78,6 +78,7 @@ static json_t *make_request(const struct gw_args *args, const struct gw_channel 
 	if (hook)
 		json_object_set_new(request, "output_hook", json_string(hook));
 	set_number(request, "interval_ms", args, "interval", 1);
+	set_number(request, "copy_limit", args, "copy-limit", 1);
 	set_number(request, "max_lag_ms", args, "max-lag", 1);
 	set_number(request, "until_ms", args, "until", 1000);
 	set_number(request, "silence_ms", args, "silence", 1000);
@@ -224,6 +225,9 @@ const struct gw_verb gw_verb_protect = {
 			 "\"plug\" while the guest is stopped for checkpoint GODWIT_CHECKPOINT: what it sends from "
 			 "now on must wait; \"release\": what it sent before the plug of that number may leave; "
 			 "\"end\": everything may. GODWIT_DOMAIN is the domain"},
+			{"copy-limit", 0, GW_KIND_SIZE, "SIZE",
+			 "copy up to SIZE of dirty pages while the guest stands, and send them when it runs again; 128M "
+			 "unless given. If there are more, it stands until all are sent"},
 			{"report", 0, GW_KIND_FILE, "FILE",
 			 "write a line of JSON for each checkpoint: what was sent, and the time of each stage"},
 			{"silence", 0, GW_KIND_NUMBER, "SECONDS",

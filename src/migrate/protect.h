@@ -12,6 +12,7 @@
 
 /* The longest silence of a peer in a protection, unless the caller sets it. */
 #define GW_PROTECT_SILENCE_MS 5000
+#define GW_PROTECT_COPY_LIMIT (UINT64_C(128) << 20)
 
 /* A checkpoint that the receiver has, with the time of each of its stages. */
 struct gw_checkpoint {
@@ -31,6 +32,9 @@ struct gw_checkpoint {
 struct gw_protector {
 	void *opaque;
 	unsigned interval_ms; /* from the begin of one checkpoint to that of the next */
+	/* So many bytes of a checkpoint are copied aside while the guest stands; if there are more,
+	 * it stands until all are sent. 0: none is copied. */
+	uint64_t copy_limit;
 	/* True once the protection is to end. Asked many times a second, so it must be fast. */
 	bool (*over)(void *opaque);
 	/*

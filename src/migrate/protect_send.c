@@ -19,7 +19,6 @@
 #include "migrate/protect_internal.h"
 #include "migrate/protocol_internal.h"
 
-#define ASIDE_MAX    (UINT64_C(128) << 20)
 #define LOOK_MS	     10 /* how often the owner is asked */
 #define STORE_FACTOR 6	/* times the limit on silence: the time to store a checkpoint */
 #define WINDOW_MAX   UINT64_C(3600000000000)
@@ -274,7 +273,7 @@ static int send_stream(struct primary *p, const struct gw_save_args *save, struc
 	struct gw_save_args args = *save;
 	int rc = -1;
 
-	p->aside = data ? gw_aside_open(data, ASIDE_MAX, err) : NULL;
+	p->aside = data ? gw_aside_open(data, p->owner->copy_limit, err) : NULL;
 	if (p->aside) {
 		args.layer = &layer;
 		args.op = p->offering.op;

@@ -30,6 +30,7 @@ struct protect_job {
 	struct gw_outgoing out;
 	struct gw_wanted_tls tls;
 	unsigned interval_ms;
+	uint64_t copy_limit;
 	uint64_t max_lag_ms, until_ms; /* 0: none */
 	bool stop_on_loss;
 	char *hook; /* or NULL */
@@ -46,8 +47,9 @@ struct protect_job {
 	uint64_t number; /* of the checkpoint in progress */
 	uint64_t mark;	 /* position in the console where it begins */
 	uint64_t start_ms;
-	bool held_back;	   /* the guest is paused until the backup has caught up */
-	uint64_t pause_ns; /* for which the guest stood in this checkpoint */
+	bool held_back;	     /* the guest is paused until the backup has caught up */
+	uint64_t stopped_ns; /* gw_clock_ns() when the guest stopped */
+	uint64_t pause_ns;   /* for which the guest stood in this checkpoint */
 	uint64_t worst_pause_ns;
 	struct gw_protection_result result;
 	bool undecided;
@@ -60,14 +62,25 @@ static struct protect_job *of_job(struct gw_job *job)
 
 /* The toolstack */
 
+/* The vCPU's thread reports the stop, perhaps after it was noticed here. */
+static void note_stop(struct protect_job *j, uint64_t asked_ns)
+{
+	uint64_t now = gw_clock_ns();
+	uint64_t reported = atomic_load(&j->out.job.process->stopped_ns);
+
+	j->stopped_ns = reported > asked_ns && reported < now ? reported : now;
+}
+
 /* The guest is stopped: what it prints from now on belongs to the next checkpoint. */
 static int suspend(void *opaque, struct gw_error *err)
 {
 	struct protect_job *j = opaque;
 	struct gw_process *p = j->out.job.process;
+	uint64_t asked = gw_clock_ns();
 
 	if (j->inner.suspend(j->inner.owner, err) < 0)
 		return -1;
+	note_stop(j, asked);
 	j->mark = gw_console_hold(p->console);
 	return gw_output_hook(p, j->hook, "plug", ++j->number, err);
 }
@@ -78,7 +91,7 @@ static int postcopy(void *opaque, struct gw_error *err)
 
 	if (j->inner.postcopy(j->inner.owner, err) < 0)
 		return -1;
-	j->pause_ns = gw_clock_ns() - atomic_load(&j->out.job.process->stopped_ns);
+	j->pause_ns = gw_clock_ns() - j->stopped_ns;
 	return 0;
 }
 
@@ -198,6 +211,7 @@ static int run_protect(struct gw_job *job, struct gw_error *err)
 	const struct gw_protector protector = {
 		.opaque = j,
 		.interval_ms = j->interval_ms,
+		.copy_limit = j->copy_limit,
 		.over = is_over,
 		.stored = stored,
 		.behind = behind,
@@ -344,7 +358,10 @@ static int read_options(struct protect_job *j, const json_t *message, struct gw_
 	uint64_t interval = INTERVAL_MS;
 	int silence = j->out.silence_ms ? j->out.silence_ms : GW_PROTECT_SILENCE_MS;
 
+	j->copy_limit = GW_PROTECT_COPY_LIMIT;
+
 	if (gw_option_number(message, "interval_ms", 3600000, &interval, err) < 0 ||
+	    gw_option_number(message, "copy_limit", UINT64_C(1) << 40, &j->copy_limit, err) < 0 ||
 	    gw_option_number(message, "max_lag_ms", 3600000, &j->max_lag_ms, err) < 0 ||
 	    gw_option_number(message, "until_ms", UINT64_C(1) << 40, &j->until_ms, err) < 0 ||
 	    gw_option_bool(message, "stop_on_loss", &j->stop_on_loss, err) < 0 ||

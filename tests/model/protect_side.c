@@ -138,8 +138,11 @@ static int send_it(void *opaque, struct gw_operation *op, struct gw_error *err)
 		.postcopy = resume_it,
 		.checkpoint = next_checkpoint,
 	};
-	const struct gw_protector protector = {
-		.opaque = s, .interval_ms = 10, .over = is_over, .stored = stored};
+	const struct gw_protector protector = {.opaque = s,
+					       .interval_ms = 10,
+					       .copy_limit = GW_PROTECT_COPY_LIMIT,
+					       .over = is_over,
+					       .stored = stored};
 	const struct gw_migration_offer offer = {
 		.id = id,
 		.config = config,

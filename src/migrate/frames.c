@@ -313,8 +313,16 @@ void gw_frames_watch_peer(struct gw_frames *f, bool on)
 	gw_channel_watch_input(f->ch, on ? input_came : NULL, f);
 }
 
+/* The cause itself, ALIVE, or a frame without a meaning here. */
+static bool may_precede_cause(const struct gw_frame *frame)
+{
+	return !gw_frame_name(frame->type) || frame->type == GW_FRAME_ALIVE ||
+	       frame->type == GW_FRAME_CANCEL || frame->type == GW_FRAME_ERROR;
+}
+
 void gw_frames_find_cause(struct gw_frames *f, struct gw_error *err)
 {
+	uint64_t until = gw_clock_ms() + ABORT_MS;
 	struct gw_error cause = GW_ERROR_INIT;
 	struct gw_buffer body = {0};
 	struct gw_frame frame = {0};
@@ -323,7 +331,15 @@ void gw_frames_find_cause(struct gw_frames *f, struct gw_error *err)
 	if (!err || f->peer_aborted || (err->code != GW_SYSTEM && err->code != GW_PEER))
 		return;
 	gw_channel_set_silence(f->ch, ABORT_MS);
-	if (gw_frames_receive(f, &frame, &body, &cause) < 0 && f->peer_aborted)
+	/* A peer that does not know of the failure may send ALIVE for ever. */
+	do {
+		if (gw_frames_read_header(f, &frame, &cause) <= 0 || !may_precede_cause(&frame) ||
+		    gw_frames_read_body(f, &frame, &body, &cause) < 0)
+			break;
+		if (frame.type == GW_FRAME_CANCEL || frame.type == GW_FRAME_ERROR)
+			gw_frames_fail_aborted(f, &frame, &body, &cause);
+	} while (!f->peer_aborted && gw_clock_ms() < until);
+	if (f->peer_aborted)
 		*err = cause;
 	gw_channel_set_silence(f->ch, silence_ms);
 	gw_buffer_free(&body);

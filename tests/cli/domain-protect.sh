@@ -165,7 +165,7 @@ run_expect 3 "$GODWIT" protect --silence 2 --output-hook "exit 7" g "$address"
 err_has "exits with status 7"
 runs_on
 
-# The primary's process dies: the fence is told of which domain, then the copy runs on. It can be protected again, back.
+# The primary's process dies: the fence gets the name of the domain, then the copy runs on. It can be protected again, back.
 backup --fence "env | grep ^GODWIT_ | grep -v -e RUNTIME -e CONF -e TEST -e GUESTS >$tmp/fenced"
 protect
 kill -9 "$(process_of)"

@@ -44,9 +44,9 @@ struct protect_job {
 
 	/* The operation's thread. */
 	struct gw_toolstack inner;
-	uint64_t number; /* of the checkpoint in progress */
-	uint64_t mark;	 /* position in the console where it begins */
-	uint64_t start_ms;
+	uint64_t number;     /* of the checkpoint in progress */
+	uint64_t mark;	     /* position in the console where it begins */
+	uint64_t start_ms;   /* when the domain was protected */
 	bool held_back;	     /* the guest is paused until the backup has caught up */
 	uint64_t stopped_ns; /* gw_clock_ns() when the guest stopped */
 	uint64_t pause_ns;   /* for which the guest stood in this checkpoint */
@@ -99,7 +99,9 @@ static bool is_over(void *opaque)
 {
 	struct protect_job *j = opaque;
 
-	return atomic_load(&j->over) || (j->until_ms && gw_clock_ms() - j->start_ms >= j->until_ms);
+	if (j->until_ms && j->start_ms && gw_clock_ms() - j->start_ms >= j->until_ms)
+		return true;
+	return atomic_load(&j->over);
 }
 
 static int next_checkpoint(void *opaque, struct gw_error *err)
@@ -145,7 +147,7 @@ static int stored(void *opaque, const struct gw_checkpoint *c, struct gw_error *
 		return -1;
 	post_checkpoint(j, c);
 	if (c->number == 1)
-		gw_process_wake(p);
+		j->start_ms = gw_clock_ms();
 	return let_go(j, err);
 }
 
@@ -219,7 +221,6 @@ static int run_protect(struct gw_job *job, struct gw_error *err)
 	struct gw_error own = GW_ERROR_INIT;
 	int rc;
 
-	j->start_ms = gw_clock_ms();
 	if (gw_wanted_tls_begin(&j->tls, job, err) < 0)
 		return -1;
 	args = gw_outgoing_save_args(&j->out, &j->inner);

@@ -22,8 +22,9 @@ protect()
 	client=$!
 	started+=("$client")
 	disown
-	until_true 20 grep -q "g is protected by $address" out
-	until_true 20 there has_state "backup of "
+	until_true 30 grep -q "g is protected by $address" out
+	case "$*" in *--until*) return ;; esac
+	until_true 30 there has_state "backup of "
 }
 has_state()
 {
@@ -32,7 +33,7 @@ has_state()
 # ends STATUS TEXT: the client has ended with this status and said that.
 ended()
 {
-	local n=400
+	local n=1200
 	while kill -0 "$client" 2>/dev/null; do
 		[ $((n -= 1)) -gt 0 ] || FAIL_DEPTH=1 fail "protect has not ended"
 		sleep 0.05

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/safe_path.h"
 #include "cli/domain.h"
 #include "cli/peer.h"
 #include "cli/save_options.h"
@@ -114,17 +115,19 @@ static int protect(struct protecting *p, const struct gw_args *args, struct gw_p
 static int open_report(struct protecting *p, const struct gw_args *args, struct gw_error *err)
 {
 	const char *path = gw_args_text(args, "report");
+	bool own = path && strcmp(path, "-") != 0;
 	int fd;
 
 	if (!path)
 		return 0;
-	/* Not by gw_channel_create(): each line is to be seen at once. */
-	fd = strcmp(path, "-") != 0 ? open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600)
-				    : STDOUT_FILENO;
+	/* Not by gw_channel_create(), which shows a file when it is complete: each line is to be
+	 * seen at once. */
+	fd = own ? gw_safe_open(path, O_WRONLY | O_CREAT | O_TRUNC, 0600, GW_SAFE_DATA, err)
+		 : STDOUT_FILENO;
 	if (fd < 0)
-		return gw_fail_errno(err, "%s", path);
-	p->report = gw_channel_from_fd(fd, fd != STDOUT_FILENO, path, err);
-	if (!p->report && fd != STDOUT_FILENO)
+		return -1;
+	p->report = gw_channel_from_fd(fd, own, path, err);
+	if (!p->report && own)
 		close(fd);
 	return p->report ? 0 : -1;
 }

@@ -222,7 +222,7 @@ static void check_rows(struct protection *p, bool ended)
 		broken(b, "the copy runs without a fence");
 	if (p->result.end == GW_PROTECTION_OVER &&
 	    (p->outcome == GW_OUTCOME_MOVED || p->outcome == GW_OUTCOME_UNKNOWN))
-		broken(b, "the primary is told that there is no copy, and the outcome is %d",
+		broken(b, "the primary believes that there is no copy, and the outcome is %d",
 		       p->outcome);
 	if (ended && p->outcome != GW_OUTCOME_DROPPED && p->outcome != GW_OUTCOME_SOURCE)
 		broken(b, "the protection ended well, and the copy was not destroyed");

@@ -16,6 +16,7 @@
 
 struct protecting {
 	struct gw_cli *cli;
+	const struct gw_args *args;
 	const char *domain, *dest;
 	struct gw_channel *report; /* NULL: none */
 	struct gw_error err;	   /* the first failure of writing it */
@@ -52,10 +53,8 @@ static void on_event(void *opaque, const json_t *event)
 		return;
 	p->said = true;
 	gw_output_erase(&p->cli->out);
-	if (!p->cli->quiet) {
-		printf("%s is protected by %s\n", p->domain, p->dest);
-		fflush(stdout);
-	}
+	gw_domain_summary(p->cli, p->args, "%s is protected by %s\n", p->domain, p->dest);
+	fflush(stdout);
 }
 
 static void set_number(json_t *request, const char *member, const struct gw_args *args,
@@ -144,9 +143,10 @@ static void print_summary(const struct protecting *p, const json_t *reply)
 	double worst = (double)json_integer_value(json_object_get(reply, "worst_pause_ns")) / 1e6;
 	json_int_t n = json_integer_value(json_object_get(reply, "checkpoints"));
 
-	if (!p->cli->quiet)
-		printf("%s is not protected any more, and runs on here: %lld checkpoints, longest pause %.1f ms\n",
-		       p->domain, (long long)n, worst);
+	gw_domain_summary(
+		p->cli, p->args,
+		"%s is not protected any more, and runs on here: %lld checkpoints, longest pause %.1f ms\n",
+		p->domain, (long long)n, worst);
 }
 
 static int run_with(struct protecting *p, const struct gw_args *args, struct gw_peer *peer)
@@ -172,6 +172,7 @@ static int run(struct gw_cli *cli, const struct gw_args *args)
 {
 	struct protecting p = {
 		.cli = cli,
+		.args = args,
 		.domain = gw_args_positional(args, 0),
 		.dest = gw_args_positional(args, 1),
 	};

@@ -7,6 +7,7 @@
 
 #include <sys/socket.h>
 
+#include "base/bytes.h"
 #include "protect_side.h"
 
 #define LONG_MS	 60000
@@ -177,11 +178,35 @@ static void test_backup(void **state)
 	assert_true(try_side("backup") > 40);
 }
 
+/* A godwit of before: it knows no checkpoints. */
+static void test_old_receiver(void **state)
+{
+	struct protect_side s = {.primary = true, .rounds = &rounds, .silence_ms = LONG_MS};
+	uint8_t hello[48] = "GODWIT01";
+	char got[200];
+
+	gw_put_le32(hello + 8, 1);
+	gw_put_le32(hello + 12, 1);
+	gw_put_le64(hello + 16, 1);
+	memcpy(hello + 32, (const uint8_t[]){1, 2, 3}, 3);
+	protect_side_start(&s);
+	protect_side_read(&s, NULL);
+	gw_frames_send(&s.frames, GW_FRAME_HELLO, hello, sizeof(hello), NULL);
+	protect_side_read_rest(&s, got, sizeof(got));
+	protect_side_join(&s);
+	assert_int_equal(s.rc, -1);
+	assert_int_equal(s.err.code, GW_REFUSED);
+	assert_non_null(strstr(s.err.text, "is a godwit that cannot protect a domain"));
+	assert_string_equal(got, "ERROR");
+	assert_int_equal(s.result.end, GW_PROTECTION_OVER);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_primary),
 		cmocka_unit_test(test_backup),
+		cmocka_unit_test(test_old_receiver),
 	};
 
 	return cmocka_run_group_tests_name("protect sides", tests, load, unload);

@@ -12,7 +12,7 @@
 
 /* Feature bits (docs/protocol.md). */
 #define GW_FEATURE_ALIVE       UINT64_C(1) /* takes ALIVE frames */
-#define GW_FEATURE_CHECKPOINTS UINT64_C(2) /* takes a stream of checkpoints */
+#define GW_FEATURE_CHECKPOINTS UINT64_C(4) /* takes a stream of checkpoints */
 #define GW_PROTOCOL_FEATURES   (GW_FEATURE_ALIVE | GW_FEATURE_CHECKPOINTS)
 
 struct gw_hello {

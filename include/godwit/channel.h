@@ -27,6 +27,7 @@ extern "C" {
 #endif
 
 struct gw_channel;
+struct gw_deadline;
 struct gw_fd;
 
 /*
@@ -87,6 +88,8 @@ struct gw_channel {
 	/* gw_channel_watch_input() */
 	int (*input_came)(void *opaque, struct gw_error *err);
 	void *input_opaque;
+	/* The end of all reads together (src/channel/deadline.h); NULL: none. */
+	struct gw_deadline *deadline;
 };
 
 /*

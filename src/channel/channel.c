@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "base/util.h"
+#include "channel/deadline.h"
 #include "channel/kind.h"
 
 /* The part of a caller's buffers that is not transferred yet. */
@@ -245,4 +246,10 @@ void gw_channel_set_silence(struct gw_channel *ch, int ms)
 {
 	for (; ch; ch = ch->below)
 		ch->silence_ms = ms;
+}
+
+void gw_channel_set_deadline(struct gw_channel *ch, struct gw_deadline *deadline)
+{
+	for (; ch; ch = ch->below)
+		ch->deadline = deadline;
 }

@@ -6,12 +6,14 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
 #include "base/util.h"
+#include "channel/deadline.h"
 
 static void free_struct(struct gw_channel *ch)
 {
@@ -79,6 +81,32 @@ static int silence_left(const struct gw_channel *ch, uint64_t *since_ms)
 	return now - *since_ms < limit ? (int)(limit - (now - *since_ms)) : 0;
 }
 
+/* Shortens left (-1: no limit) to the time that is left until the deadline; 0: it has passed. */
+static int until_deadline(const struct gw_channel *ch, int left)
+{
+	uint64_t now = gw_clock_ms(), at = ch->deadline->at_ms;
+
+	if (now >= at)
+		return 0;
+	return left < 0 || at - now < (uint64_t)left ? (int)GW_MIN(at - now, (uint64_t)INT_MAX)
+						     : left;
+}
+
+static void renew(const struct gw_channel *ch, struct gw_deadline *d)
+{
+	if (!d->bytes || ch->read_pos - d->from_pos < d->bytes)
+		return;
+	d->from_pos = ch->read_pos;
+	d->at_ms = gw_clock_ms() + (uint64_t)d->ms;
+}
+
+static int fail_late(const struct gw_channel *ch, struct gw_error *err)
+{
+	return gw_fail(err, GW_PEER,
+		       "reading %s at byte %" PRIu64 ": the other side has not sent %s in %d ms",
+		       ch->name, ch->read_pos, ch->deadline->what, ch->deadline->ms);
+}
+
 /* As gw_cancel_wait() for room to write. Input is handed to the watcher meanwhile. */
 static int wait_for_room(const struct gw_channel *ch, int left, uint64_t *since_ms,
 			 struct gw_error *err)
@@ -97,8 +125,15 @@ static int wait_for_room(const struct gw_channel *ch, int left, uint64_t *since_
 int gw_channel_wait(const struct gw_channel *ch, enum gw_direction dir, uint64_t *since_ms,
 		    struct gw_error *err)
 {
+	const bool timed = dir == GW_READING && ch->deadline;
 	int left = silence_left(ch, since_ms), rc;
 
+	if (timed)
+		renew(ch, ch->deadline);
+	if (timed && gw_clock_ms() >= ch->deadline->at_ms)
+		return gw_channel_check(ch, dir, err) < 0 ? -1 : fail_late(ch, err);
+	if (timed)
+		left = until_deadline(ch, left);
 	if (dir == GW_WRITING && ch->input_came)
 		rc = wait_for_room(ch, left, since_ms, err);
 	else
@@ -108,6 +143,8 @@ int gw_channel_wait(const struct gw_channel *ch, enum gw_direction dir, uint64_t
 		return -1;
 	if (rc > 0 || (rc == 0 && left > 0))
 		return rc;
+	if (rc == 0 && timed && gw_clock_ms() >= ch->deadline->at_ms)
+		return fail_late(ch, err);
 	if (rc == 0)
 		return gw_channel_fail_silent(ch, dir, err);
 	if (gw_channel_check(ch, dir, err))

@@ -100,6 +100,17 @@ static int parse_number(const struct gw_option *option, struct gw_value *value,
 	return 0;
 }
 
+int gw_setting_number(const struct gw_option *option, const char *text, uint64_t *number,
+		      struct gw_error *err)
+{
+	struct gw_value value = {.option = option, .text = text};
+
+	if (parse_number(option, &value, err) < 0)
+		return -1;
+	*number = value.number;
+	return 0;
+}
+
 static int add_value(struct gw_args *args, const struct gw_option *option, const char *text,
 		     struct gw_error *err)
 {

@@ -54,6 +54,9 @@ bool gw_args_takes(const struct gw_args *args, const char *name);
 unsigned gw_args_flag(const struct gw_args *args, const char *name);	/* how often it was given */
 const char *gw_args_text(const struct gw_args *args, const char *name); /* NULL: not given */
 uint64_t gw_args_number(const struct gw_args *args, const char *name, uint64_t otherwise);
+/* The value of an option of kind NUMBER or SIZE that stands elsewhere. 0, or -1 with GW_USAGE. */
+int gw_setting_number(const struct gw_option *option, const char *text, uint64_t *number,
+		      struct gw_error *err);
 
 /* Positional number i, NULL if there are fewer. */
 const char *gw_args_positional(const struct gw_args *args, size_t i);

@@ -2,10 +2,14 @@
  *
  * The godwit command: finds the verb, reads its command line, runs it. It does not know the verbs.
  */
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+#include <jansson.h>
 
 #include "base/standard.h"
 #include "cli/args.h"
@@ -111,6 +115,14 @@ static int dispatch(struct gw_cli *cli, struct gw_args *args, int argc, char **a
 	return run_verb(cli, args, argc - first - 1, argv + first + 1);
 }
 
+/* A request of migrate has the keys of the sender: no copy of them stays in freed memory. */
+static void wipe_and_free(void *memory)
+{
+	if (memory)
+		explicit_bzero(memory, malloc_usable_size(memory));
+	free(memory);
+}
+
 int main(int argc, char **argv)
 {
 	struct gw_cli cli = {0};
@@ -120,6 +132,7 @@ int main(int argc, char **argv)
 
 	gw_standard_occupy(GW_EXIT_FAILED);
 	gw_title_init(argc, argv);
+	json_set_alloc_funcs(malloc, wipe_and_free);
 	/* A closed reader is a failed write, with a message and a status. */
 	signal(SIGPIPE, SIG_IGN);
 	/* So is a file that may grow no more (EFBIG): the process may hold a running guest. */

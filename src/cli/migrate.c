@@ -55,6 +55,7 @@ static int run(struct gw_cli *cli, const struct gw_args *args)
 		gw_peer_close(&peer);
 		return gw_domain_fail(cli, &err);
 	}
+	gw_peer_warn(args, gw_args_positional(args, 1), GW_TLS_SENDER, &cli->out.log);
 	if (gw_domain_connect(cli, domain, &client, &status) < 0) {
 		gw_peer_close(&peer);
 		return status;

@@ -182,6 +182,24 @@ int gw_peer_open(struct gw_peer *peer, const struct gw_args *args, const char *a
 	return open_tls(peer, args, address, side, err);
 }
 
+void gw_peer_warn(const struct gw_args *args, const char *address, enum gw_tls_side side,
+		  const struct gw_log *log)
+{
+	struct gw_address parsed;
+
+	if (!gw_args_flag(args, "insecure") || gw_address_parse(&parsed, address, NULL) < 0 ||
+	    parsed.kind != GW_ADDRESS_TCP)
+		return;
+	if (side == GW_TLS_SENDER)
+		gw_logf(log, GW_LOG_WARNING,
+			"--insecure: everyone on the way to %s can read and change the guest's memory",
+			address);
+	else
+		gw_logf(log, GW_LOG_WARNING,
+			"--insecure: everyone who can connect to %s can start a domain here, and everyone on the way can read and change its memory",
+			address);
+}
+
 void gw_peer_close(struct gw_peer *peer)
 {
 	gw_tls_free(peer->tls);

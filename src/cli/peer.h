@@ -47,6 +47,9 @@ struct gw_peer {
  */
 int gw_peer_open(struct gw_peer *peer, const struct gw_args *args, const char *address,
 		 enum gw_tls_side side, const struct gw_cancel *cancel, struct gw_error *err);
+/* Warns of what --insecure allows; without it, nothing. */
+void gw_peer_warn(const struct gw_args *args, const char *address, enum gw_tls_side side,
+		  const struct gw_log *log);
 /* Wipes and frees; a zeroed struct is fine. */
 void gw_peer_close(struct gw_peer *peer);
 

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/util.h"
+#include "cli/budget.h"
 #include "cli/domain.h"
 #include "cli/passed.h"
 #include "cli/peer.h"
@@ -24,6 +25,7 @@ struct receiver {
 	const struct gw_args *args;
 	struct gw_peer peer;
 	struct gw_admission admission;
+	struct gw_budget budget;
 	bool is_passed; /* the connection is a descriptor of the caller's */
 	struct gw_address passed;
 	char *listens; /* its address; owned */
@@ -42,6 +44,25 @@ static int claim_place(void *opaque, struct gw_error *err)
 	const struct gw_domain_verb *dv = opaque;
 
 	return gw_arrival_claim(&dv->arrival, err);
+}
+
+static void heard(void *opaque)
+{
+	struct gw_domain_verb *dv = opaque;
+
+	gw_arrival_heard(&dv->arrival);
+}
+
+/* For tests, which would not wait for the times that the protocol gives a sender. */
+static void set_times(struct gw_sender_times *times)
+{
+	const char *text = getenv("GODWIT_SENDER_TIMES");
+
+	*times = (struct gw_sender_times){0};
+	if (text)
+		sscanf(text, "%9d,%9d,%9d,%9d,%9d,%9d", &times->hello_ms, &times->config_ms,
+		       &times->data_ms, &times->suspend_ms, &times->handover_ms,
+		       &times->data_bytes);
 }
 
 static int is_wanted(void *opaque, struct gw_error *err)
@@ -78,10 +99,13 @@ static int serve(struct receiver *r, struct gw_channel *ch)
 			    gw_args_flag(r->args, "paused") > 0, !r->dv.own_log, &pa);
 	pa.console_raw = gw_args_flag(r->args, "raw") > 0;
 	pa.turn = take_turn;
+	pa.heard = heard;
 	pa.claim = claim_place;
+	set_times(&pa.times);
 	pa.wanted = is_wanted;
 	pa.arrived = forget_keys;
 	pa.admission = r->admission;
+	pa.budget = r->budget;
 	note_peer(r, ch);
 	pa.fence = gw_args_text(r->args, "fence");
 	pa.no_fence = gw_args_flag(r->args, "no-fence") > 0;
@@ -109,6 +133,7 @@ static void serve_in_child(struct receiver *r, struct gw_channel *ch)
 	gw_receiver_forget(&r->dv.receiver);
 	if (gw_background_new_cancel(r->dv.cli, &err) < 0)
 		_exit(gw_cli_fail(r->dv.cli, &err));
+	sigprocmask(SIG_SETMASK, &r->dv.arrival.mask, NULL);
 	gw_channel_set_cancel(ch, r->dv.cli->cancel);
 	status = serve(r, ch);
 	fflush(NULL);
@@ -124,7 +149,7 @@ static int accept_one(struct receiver *r, struct gw_error *err)
 
 	if (!ch)
 		return -1;
-	rc = gw_arrivals_fork(&r->arrivals, &r->dv.arrival, &why);
+	rc = gw_arrivals_fork(&r->arrivals, ch->fd, &r->dv.arrival, &why);
 	if (rc == 1)
 		serve_in_child(r, ch);
 	if (rc < 0)
@@ -296,13 +321,15 @@ static int run(struct gw_cli *cli, const struct gw_args *args)
 	if (gw_args_text(args, "fence") && gw_args_flag(args, "no-fence"))
 		return gw_cli_error(cli, GW_EXIT_USAGE,
 				    "--fence and --no-fence exclude each other");
-	if (gw_domain_verb_accept(&r.dv, args, &err) < 0 || take_passed(&r, args, &err) < 0)
+	if (gw_domain_verb_accept(&r.dv, args, &err) < 0 ||
+	    gw_budget_read(&r.budget, args, &err) < 0 || take_passed(&r, args, &err) < 0)
 		return gw_cli_fail(cli, &err);
 	if (gw_peer_open(&r.peer, args, gw_args_positional(args, 0), GW_TLS_RECEIVER, cli->cancel,
 			 &err) < 0) {
 		gw_peer_close(&r.peer);
 		return gw_cli_fail(cli, &err);
 	}
+	gw_peer_warn(args, gw_args_positional(args, 0), GW_TLS_RECEIVER, &cli->out.log);
 	r.dv.own_log = gw_args_flag(args, "detach") > 0;
 	if (r.dv.own_log && gw_background_split(cli, &r.dv.bg, &status)) {
 		gw_peer_close(&r.peer);
@@ -342,7 +369,9 @@ const struct gw_verb gw_verb_receive = {
 		"SIGTERM or SIGHUP: with status 0 if no domain is arriving, else with 4 after the arrivals are cancelled. Domains "
 		"that have arrived live on.\n\n"
 		"A domain that cannot run here (CPU features, memory, guest type, a name already in use) "
-		"is refused with all reasons before a page is sent. An empty HOST means 127.0.0.1.\n\n"
+		"is refused with all reasons before a page is sent. The memory of one that is accepted is reserved: "
+		"no other domain of this user gets it, even if the guest has not used it yet. --max-memory and --max-domains say how much this "
+		"receiver may have in all; godwit.conf(5) sets them for every receiver. An empty HOST means 127.0.0.1.\n\n"
 		"Anyone who may connect can start a domain here. With tls: that is who has a certificate of --tls-ca, or a key of "
 		"--tls-psk; with unix: this user and root, or --allow-uid; with tcp: on 127.0.0.1 or ::1 every user of this "
 		"host. tcp: on any other address is refused without --insecure.\n\n"
@@ -381,6 +410,7 @@ const struct gw_verb gw_verb_receive = {
 			 .help = "also take the copy of a \"godwit protect\", and run it as soon as its host is lost. "
 				 "If that host is alive and only the network between the two has failed, THE DOMAIN THEN RUNS "
 				 "TWICE: both write to the same disks and answer at the same addresses, and its data can be lost"},
+			GW_BUDGET_OPTIONS,
 			GW_SILENCE_OPTION,
 			GW_PEER_OPTIONS,
 			GW_ADMISSION_OPTIONS,

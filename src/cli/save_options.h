@@ -55,8 +55,8 @@
 		 0,                                                                                \
 		 GW_KIND_SIZE,                                                                     \
 		 "RATE",                                                                           \
-		 "limit on bytes per second while the guest runs",                                 \
-		 .min = 1},                                                                        \
+		 "limit on bytes per second while the guest runs, 16K at least",                   \
+		 .min = 16 << 10},                                                                 \
 		{"on-stall", 0, GW_KIND_CHOICE, .choices = "switch|abort|throttle",                \
 		 .help = "when further rounds bring the target no nearer: suspend the guest "      \
 			 "all the same (switch, the default), give up (abort), or slow its "       \

@@ -357,7 +357,8 @@ static int listen_on(struct gw_cli *cli, const struct gw_args *args, const struc
 	}
 }
 
-static const char *const own_receiver[] = {"detach", "end", "accept-image", "raw", NULL};
+static const char *const own_receiver[] = {
+	"detach", "end", "accept-image", "max-memory", "max-domains", "raw", NULL};
 
 /* One domain over descriptors of the caller's. */
 static int receive_passed(struct gw_cli *cli, const struct gw_args *args,

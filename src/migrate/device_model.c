@@ -7,7 +7,8 @@
 #include "base/bytes.h"
 #include "base/util.h"
 
-#define STEP UINT64_C(65536)
+#define STEP	 UINT64_C(65536)
+#define KEYS_MAX (UINT64_C(4) << 20)
 
 static int check(const struct gw_stream_reader *reader, struct gw_error *err)
 {
@@ -30,6 +31,14 @@ int gw_device_model_record(struct gw_device_model *m, const struct gw_record *re
 {
 	if (!m->kept || rec->type != GW_STREAM_EMULATOR_XENSTORE_DATA || !rec->data)
 		return 0;
+	/* The records of a round wait in memory, and there is one for each device model. */
+	m->waiting_keys += rec->length;
+	if (m->waiting_keys > KEYS_MAX)
+		return gw_fail(
+			err, GW_INVALID,
+			"libxl stream record %llu (EMULATOR_XENSTORE_DATA) at offset 0x%llx: %llu bytes of the device model's keys in a round, at most %llu expected",
+			(unsigned long long)rec->number, (unsigned long long)rec->offset,
+			(unsigned long long)m->waiting_keys, (unsigned long long)KEYS_MAX);
 	return gw_record_append(&m->waiting.records, rec->type, rec->data, rec->length, err);
 }
 
@@ -91,6 +100,7 @@ void gw_device_model_complete(struct gw_device_model *m)
 	}
 	gw_buffer_reset(&m->waiting.records);
 	m->waiting.has_context = false;
+	m->waiting_keys = 0;
 	gw_buffer_reset(&m->pending);
 	m->has_pending = false;
 }

@@ -21,6 +21,7 @@ struct gw_device_model {
 	bool has_pending;
 	struct gw_emulator_records *kept;   /* owned by the caller; NULL: they are dropped */
 	struct gw_emulator_records waiting; /* those after the last complete round */
+	uint64_t waiting_keys; /* bytes of EMULATOR_XENSTORE_DATA among them; a few MiB at most */
 };
 
 /* Takes an EMULATOR_XENSTORE_DATA that came with its body; other records are none of its. 0 or -1.

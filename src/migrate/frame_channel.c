@@ -93,6 +93,8 @@ static ssize_t frame_read(struct gw_channel *ch, const struct iovec *iov, int n,
 		return gw_fail(err, GW_PEER,
 			       "%s closed the connection in the middle of a DATA frame", f->peer);
 	f->data_left -= (uint64_t)got;
+	if (got > 0 && f->data_came)
+		f->data_came(f->opaque, (uint64_t)got);
 	return got;
 }
 

@@ -69,6 +69,8 @@ struct gw_frames {
 	 * reads its body. Returns 0 to go on with the data, 1 to end the channel's input, or -1.
 	 */
 	int (*control_frame)(void *opaque, const struct gw_frame *frame, struct gw_error *err);
+	/* Bytes of DATA have come. NULL is fine. */
+	void (*data_came)(void *opaque, uint64_t bytes);
 	void *opaque;
 };
 

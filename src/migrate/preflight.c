@@ -58,19 +58,55 @@ static int check_policy(struct gw_host *host, const struct gw_preflight *wanted,
 	return 0;
 }
 
+static void check_machine(struct gw_host *host, const struct gw_preflight *wanted,
+			  struct gw_error *refusal)
+{
+	const struct gw_preflight_room *room = wanted->room;
+	uint64_t left = gw_host_free_pages(host);
+
+	if (room && room->left < left)
+		left = room->left;
+	if (wanted->pages <= left)
+		return;
+	if (room && room->promised > 0)
+		refuse(refusal,
+		       "the guest needs %" PRIu64
+		       " pages of memory, this host has room for %" PRIu64 ", beside %" PRIu64
+		       " that other domains were promised",
+		       wanted->pages, left, room->promised);
+	else
+		refuse(refusal,
+		       "the guest needs %" PRIu64
+		       " pages of memory, this host has room for %" PRIu64,
+		       wanted->pages, left);
+}
+
+static void check_receiver(const struct gw_preflight *wanted, struct gw_error *refusal)
+{
+	const struct gw_preflight_room *room = wanted->room;
+
+	if (room && room->max_domains && room->domains >= room->max_domains)
+		refuse(refusal,
+		       "this receiver may have %u domains (--max-domains) and has %u, those included that are arriving",
+		       room->max_domains, room->domains);
+	if (room && room->max_pages &&
+	    (room->pages > room->max_pages || wanted->pages > room->max_pages - room->pages))
+		refuse(refusal,
+		       "the guest needs %" PRIu64
+		       " pages of memory, this receiver may have %" PRIu64
+		       " (--max-memory), of which %u domains have %" PRIu64,
+		       wanted->pages, room->max_pages, room->domains, room->pages);
+}
+
 int gw_preflight(struct gw_host *host, const struct gw_preflight *wanted, struct gw_error *err)
 {
 	struct gw_error refusal = GW_ERROR_INIT;
-	uint64_t room = gw_host_free_pages(host);
 
 	if (!(gw_host_guest_types(host) & (1u << wanted->type)))
 		refuse(&refusal, "this host (%s) does not run %s guests", host->ops->name,
 		       type_name(wanted->type));
-	if (wanted->pages > room)
-		refuse(&refusal,
-		       "the guest needs %" PRIu64
-		       " pages of memory, this host has room for %" PRIu64,
-		       wanted->pages, room);
+	check_machine(host, wanted, &refusal);
+	check_receiver(wanted, &refusal);
 	if (check_policy(host, wanted, &refusal, err) < 0)
 		return -1;
 	return refusal.code == GW_OK ? 0 : gw_fail_as(err, &refusal);

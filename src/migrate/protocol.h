@@ -13,6 +13,7 @@
 #include "migrate/operation.h"
 #include "migrate/restore.h"
 #include "migrate/save.h"
+#include "migrate/sender_times.h"
 
 #define GW_PROTOCOL_VERSION 1 /* the version that this godwit speaks */
 #define GW_PROTOCOL_COMPAT  1 /* the oldest version that understands its frames */
@@ -110,6 +111,7 @@ struct gw_receiver {
 	struct gw_emulator_records *emulator; /* as in gw_restore_args; may be NULL */
 	int silence_ms; /* the longest silence of the sender; 0: 30 s, in a protection 5 s */
 	const struct gw_backup *backup; /* protect.h; NULL: a protection is refused */
+	struct gw_sender_times times;
 };
 
 /*

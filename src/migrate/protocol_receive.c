@@ -74,12 +74,14 @@ static int send_running(struct gw_receiving *r, struct gw_error *err)
  */
 static int take_over(struct gw_receiving *r, struct gw_error *err)
 {
+	gw_sender_clock_handover(&r->clock, "its YOURS");
 	if (gw_frames_send(&r->frames, GW_FRAME_READY, NULL, 0, err) < 0 ||
 	    gw_frames_expect(&r->frames, GW_FRAME_YOURS, NULL, err) < 0 ||
 	    gw_operation_commit_window(r->op, true, err) < 0 ||
 	    r->owner->mine(r->owner->opaque, err) < 0)
 		return -1;
 	r->mine_sent = true;
+	gw_sender_clock_handover(&r->clock, "its RELEASE");
 	if (gw_frames_send(&r->frames, GW_FRAME_MINE, NULL, 0, err) < 0)
 		return -1;
 	if (gw_frames_expect(&r->frames, GW_FRAME_RELEASE, NULL, err) < 0)
@@ -154,8 +156,10 @@ int gw_migrate_receive(struct gw_channel *ch, const struct gw_receiver *receiver
 	*outcome = GW_OUTCOME_SOURCE;
 	gw_channel_set_cancel(ch, op ? gw_operation_cancel_token(op) : cancel_before);
 	gw_channel_set_silence(ch, r.silence_ms);
+	gw_sender_clock_start(&r.clock, ch, &receiver->times);
 	rc = receive(&r, report ? report : &own_report, outcome, err);
 	gw_alive_stop(r.frames.alive);
+	gw_sender_clock_stop(&r.clock);
 	if (rc < 0) {
 		if (r.mine_sent)
 			*outcome = GW_OUTCOME_UNKNOWN;

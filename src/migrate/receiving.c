@@ -16,8 +16,10 @@
 
 int gw_receiving_begin(struct gw_receiving *r, struct gw_error *err)
 {
-	if (gw_hello_receive(&r->frames, &r->hello, err) < 0 ||
-	    gw_hello_send(&r->frames, &r->hello.id, 0, err) < 0)
+	if (gw_hello_receive(&r->frames, &r->hello, err) < 0)
+		return -1;
+	gw_sender_clock_config(&r->clock);
+	if (gw_hello_send(&r->frames, &r->hello.id, 0, err) < 0)
 		return -1;
 	if ((r->hello.features & GW_FEATURE_ALIVE &&
 	     !gw_alive_start(&r->frames, GW_ALIVE_PART(r->silence_ms), err)) ||
@@ -108,8 +110,10 @@ static int decide(void *opaque, struct gw_domain **domain, enum gw_guest_type ty
 	if (r->frames.data_left > 0)
 		return gw_fail(err, GW_PEER, "%s sent %llu bytes of data after the static data",
 			       r->frames.peer, (unsigned long long)r->frames.data_left);
-	if (gw_frames_expect(&r->frames, GW_FRAME_STATIC_END, NULL, err) < 0 ||
-	    wait_for_turn(r, err) < 0)
+	if (gw_frames_expect(&r->frames, GW_FRAME_STATIC_END, NULL, err) < 0)
+		return -1;
+	gw_sender_clock_stop(&r->clock);
+	if (wait_for_turn(r, err) < 0)
 		return -1;
 	if (ask_owner(r, domain, type, policy, &why) < 0) {
 		r->refused = true;
@@ -117,6 +121,7 @@ static int decide(void *opaque, struct gw_domain **domain, enum gw_guest_type ty
 		send_refusal(r, &why);
 		return gw_fail_as(err, &why);
 	}
+	gw_sender_clock_data(&r->clock);
 	return gw_frames_send(&r->frames, GW_FRAME_ACCEPT, NULL, 0, err);
 }
 
@@ -136,6 +141,7 @@ static int control_frame(void *opaque, const struct gw_frame *frame, struct gw_e
 	} else if (frame->type == GW_FRAME_SWITCHOVER && frame->length == 0 &&
 		   r->switchover_ns == 0) {
 		r->switchover_ns = gw_clock_ns();
+		gw_sender_clock_suspend(&r->clock);
 	} else if (frame->type == GW_FRAME_STOP && frame->length == 0 &&
 		   r->config_flags & GW_CONFIG_CHECKPOINTS) {
 		r->stopped = true;
@@ -146,6 +152,13 @@ static int control_frame(void *opaque, const struct gw_frame *frame, struct gw_e
 	}
 	gw_buffer_free(&body);
 	return rc < 0 ? gw_fail_as(why, err) : rc;
+}
+
+static void data_came(void *opaque, uint64_t bytes)
+{
+	struct gw_receiving *r = opaque;
+
+	gw_sender_clock_came(&r->clock, bytes);
 }
 
 /* Keeps a refusal until the sender waits for the answer to its static data. */
@@ -196,6 +209,7 @@ int gw_receiving_stream(struct gw_receiving *r, const struct gw_receiving_rounds
 	int rc;
 
 	r->frames.control_frame = control_frame;
+	r->frames.data_came = data_came;
 	r->frames.opaque = r;
 	r->rounds = rounds;
 	if (rounds) {

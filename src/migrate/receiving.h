@@ -11,6 +11,7 @@
 #include "migrate/hello.h"
 #include "migrate/protocol.h"
 #include "migrate/protocol_internal.h"
+#include "migrate/sender_clock.h"
 
 /* Called in a stream of checkpoints, like the entries of struct gw_restore_args. */
 struct gw_receiving_rounds {
@@ -25,6 +26,7 @@ struct gw_receiving {
 	const struct gw_receiver *owner;
 	struct gw_operation *op;
 	int silence_ms; /* the limit on the sender's silence */
+	struct gw_sender_clock clock;
 	struct gw_hello hello;
 	struct gw_buffer config; /* the body of CONFIG */
 	uint32_t config_flags;

@@ -22,8 +22,7 @@
 #include "migrate/toolstack.h"
 #include "read/round_spool.h"
 
-#define PROGRESS_NS	 UINT64_C(100000000)
-#define ROUND_BYTES_MORE (UINT64_C(256) << 20) /* a round's bytes beside its pages */
+#define PROGRESS_NS UINT64_C(100000000)
 
 struct restore {
 	const struct gw_restore_args *args;
@@ -284,6 +283,18 @@ static bool is_late_policy(const struct gw_record *rec)
 	return rec->type == GW_REC_X86_CPUID_POLICY || rec->type == GW_REC_X86_MSR_POLICY;
 }
 
+/* The round never counts: the restore ends here, whatever was complete before. */
+static enum gw_read_result fail_in_round(const struct restore *r, struct gw_error *err)
+{
+	const struct gw_record *rec = &r->reading.image.rec;
+	const char *name = gw_record_name(rec->type);
+
+	if (err->code == GW_INVALID)
+		gw_fail_in(err, "image record %" PRIu64 " (%s) at offset 0x%" PRIx64, rec->number,
+			   name ? name : "unknown", r->reading.image_offset + rec->offset);
+	return GW_READ_FAILED;
+}
+
 static enum gw_read_result on_record(void *owner, struct gw_error *err)
 {
 	struct restore *r = owner;
@@ -294,6 +305,8 @@ static enum gw_read_result on_record(void *owner, struct gw_error *err)
 	    !is_late_policy(rec))
 		rc = r->spooling ? gw_round_spool_record(&r->round, rec, err)
 				 : apply_record(r, rec, err);
+	if (rc < 0 && r->spooling)
+		return fail_in_round(r, err);
 	return rc < 0 ? GW_READ_FAILED : step(r, err);
 }
 
@@ -308,6 +321,8 @@ static enum gw_read_result on_pages(void *owner, struct gw_error *err)
 		rc = gw_round_spool_pages(&r->round, &r->reading.image, &r->in, err);
 	else
 		rc = apply_pages(r, &r->reading, err);
+	if (rc == GW_READ_FAILED && r->spooling)
+		return fail_in_round(r, err);
 	return rc == GW_READ_OK ? step(r, err) : rc;
 }
 
@@ -407,13 +422,18 @@ static enum gw_read_result report_applied(struct restore *r, struct gw_error *er
 	return obey(r, args->checkpoint_applied(args->owner, r->result->checkpoints, err), err);
 }
 
-static enum gw_read_result begin_round(struct restore *r, struct gw_error *err)
+/* A PV guest's pfns are bounded by its P2M, which is checked with the record. */
+static int begin_round(struct restore *r, struct gw_error *err)
 {
-	const uint64_t limit = 2 * r->guest.max_pfns * (GW_PAGE_SIZE + 8) + ROUND_BYTES_MORE;
+	struct gw_round_limits limits = {.pages = r->args->max_pages, .entries = UINT64_MAX};
+	uint64_t pfns;
 
-	return gw_round_spool_begin(&r->round, &r->reading.image.header, limit, err) < 0
-		       ? GW_READ_FAILED
-		       : GW_READ_OK;
+	if (gw_domain_nr_pfns(r->domain, &pfns, err) < 0)
+		return -1;
+	limits.entries = GW_MAX(pfns, r->guest.max_pfns);
+	if (!limits.pages)
+		limits.pages = limits.entries;
+	return gw_round_spool_begin(&r->round, &r->reading.image.header, &limits, err);
 }
 
 static enum gw_read_result on_round_complete(void *owner, struct gw_error *err)
@@ -432,8 +452,8 @@ static enum gw_read_result on_round_complete(void *owner, struct gw_error *err)
 	r->round_start_pages = r->memory.pages;
 	if (is_lockstep(r))
 		rc = gw_lockstep_run(&r->toolstack, &r->guest, err);
-	if (rc == GW_READ_OK)
-		rc = begin_round(r, err);
+	if (rc == GW_READ_OK && begin_round(r, err) < 0)
+		rc = GW_READ_FAILED;
 	if (rc == GW_READ_OK)
 		rc = report_applied(r, err);
 	return rc == GW_READ_OK ? step(r, err) : rc;

@@ -71,6 +71,8 @@ struct gw_restore_args {
 	 * 0: unknown. Not needed for a file.
 	 */
 	uint64_t (*expected_pages)(void *owner);
+	/* The pages that the domain can have: a bound for a round of checkpoints. 0: unknown. */
+	uint64_t max_pages;
 	/*
 	 * A stream of checkpoints. complete: the checkpoint has arrived and is not applied yet; an
 	 * enum gw_checkpoint_verdict, or -1. After it the toolstack is asked. applied: the domain

@@ -16,8 +16,8 @@ struct reader {
 
 static bool is_known(const char *key)
 {
-	static const char *const keys[] = {"accept",  "warn",	"tls-cert",
-					   "tls-key", "tls-ca", "tls-psk"};
+	static const char *const keys[] = {"accept", "warn",	"tls-cert",   "tls-key",
+					   "tls-ca", "tls-psk", "max-memory", "max-domains"};
 
 	for (size_t i = 0; i < GW_ARRAY_SIZE(keys); i++)
 		if (strcmp(keys[i], key) == 0)
@@ -34,7 +34,7 @@ static int on_setting(void *opaque, const char *key, const char *value, const ch
 		return r->setting(r->opaque, key, value, path, err);
 	return gw_fail(
 		err, GW_USAGE,
-		"unknown setting \"%.40s\", expected accept, warn, tls-cert, tls-key, tls-ca or tls-psk",
+		"unknown setting \"%.40s\", expected accept, warn, max-memory, max-domains, tls-cert, tls-key, tls-ca or tls-psk",
 		key);
 }
 

@@ -9,19 +9,35 @@
 #include "channel/spool.h"
 #include "read/reading.h"
 
+/* Bytes of a round beside its pages: the state of vCPUs and devices. */
+#define GW_ROUND_STATE_MAX (UINT64_C(64) << 20)
+
+/*
+ * What a round may have at most. A saver sends a page once in a round, and once more if VERIFY is
+ * in it: a page that comes again and again counts each time.
+ */
+struct gw_round_limits {
+	uint64_t pages;	  /* with contents: those that the domain can have */
+	uint64_t entries; /* with and without contents: the pfns that it can have */
+};
+
 /* Zeroed is closed. */
 struct gw_round_spool {
 	struct gw_spool spool;
+	struct gw_round_limits limits;
+	bool verifies;			      /* VERIFY is in the round at hand */
+	uint64_t pages, entries, state_bytes; /* of the round at hand */
 };
 
-/* A new round begins, in an image with this header; the round before is dropped. A round of more
- * than limit bytes is refused (0: no limit). 0 or -1. */
+/* A new round begins, in an image with this header; the round before is dropped. 0 or -1. */
 int gw_round_spool_begin(struct gw_round_spool *s, const struct gw_image_header *header,
-			 uint64_t limit, struct gw_error *err);
-/* Keeps a record that is neither PAGE_DATA, CHECKPOINT nor END. 0 or -1. */
+			 const struct gw_round_limits *limits, struct gw_error *err);
+/* Keeps a record that is neither PAGE_DATA, CHECKPOINT nor END. 0 or -1; GW_INVALID: the round has
+ * more than it may, and the record is not kept. */
 int gw_round_spool_record(struct gw_round_spool *s, const struct gw_record *rec,
 			  struct gw_error *err);
-/* Keeps a well-formed PAGE_DATA; its contents come next in the input. */
+/* Keeps a well-formed PAGE_DATA; its contents come next in the input. GW_INVALID as above, before
+ * any of them is read. */
 enum gw_read_result gw_round_spool_pages(struct gw_round_spool *s,
 					 const struct gw_image_reader *record, struct gw_input *in,
 					 struct gw_error *err);

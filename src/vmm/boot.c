@@ -12,6 +12,7 @@
 #include "hypervisor/host.h"
 #include "vmm/domain.h"
 #include "vmm/process.h"
+#include "vmm/room.h"
 #include "format/x86/cpu_models.h"
 #include "hypervisor/pvh/boot.h"
 
@@ -121,8 +122,8 @@ int gw_process_boot(struct gw_process *p, const struct gw_process_boot *boot, st
 	int ret = -1;
 
 	if (read_kernel(boot->kernel, &elf, err) == 0 && claim_name(p, boot->kernel, err) == 0 &&
-	    fill_config(p, boot, err) == 0 && gw_process_create_domain(p, err) == 0 &&
-	    apply_cpu(p, boot->cpu, err) == 0 &&
+	    fill_config(p, boot, err) == 0 && gw_room_take(p, NULL, err) == 0 &&
+	    gw_process_create_domain(p, err) == 0 && apply_cpu(p, boot->cpu, err) == 0 &&
 	    gw_pvh_boot(p->domain, elf.data, elf.len, boot->cmdline, boot->memory / GW_PAGE_SIZE,
 			err) == 0)
 		ret = gw_process_start_domain(p, err);

@@ -123,6 +123,7 @@ int gw_conn_next(struct gw_conn *conn, json_t **message, struct gw_error *err)
 	}
 	conn->in.len -= len + 1;
 	memmove(conn->in.data, conn->in.data + len + 1, conn->in.len);
+	explicit_bzero(conn->in.data + conn->in.len, len + 1);
 	return 1;
 }
 
@@ -154,6 +155,7 @@ int gw_conn_queue(struct gw_conn *conn, json_t *message, struct gw_error *err)
 	ret = gw_buffer_append(&conn->out, text, strlen(text), err);
 	if (ret == 0)
 		ret = gw_buffer_append(&conn->out, "\n", 1, err);
+	explicit_bzero(text, strlen(text));
 	free(text);
 	return ret;
 }
@@ -177,6 +179,7 @@ int gw_conn_flush(struct gw_conn *conn, struct gw_error *err)
 			return gw_fail_errno(err, "a control connection");
 		conn->out_pos += (size_t)n;
 	}
+	explicit_bzero(conn->out.data, conn->out.len);
 	gw_buffer_reset(&conn->out);
 	conn->out_pos = 0;
 	return 0;

@@ -109,6 +109,7 @@ void gw_process_release_domain(struct gw_process *p)
 	if (domain)
 		gw_control_destroy(domain->control);
 	gw_host_close(host);
+	gw_reservation_release(&p->reservation);
 }
 
 void gw_process_refresh_info(struct gw_process *p)

@@ -8,20 +8,19 @@
 #include "format/rules/rules.h"
 #include "hypervisor/control.h"
 #include "hypervisor/domain.h"
-#include "migrate/preflight.h"
 #include "migrate/restore.h"
 #include "vmm/domain.h"
 #include "vmm/genid.h"
+#include "vmm/room.h"
 
 /* The image claims memory: this host must have it, before any domain exists. Its CPU policy comes
- * later. */
-static int check_room(struct gw_process *p, const struct gw_config *config, struct gw_error *err)
+ * later. Without a config the domain gets what the host has. */
+static int take_room(const struct gw_incoming *in, struct gw_error *err)
 {
-	const struct gw_preflight wanted = {.type = config->type, .pages = config->max_memkb / 4};
+	struct gw_process *p = in->job.process;
 
-	if (gw_process_open_host(p, err) < 0)
-		return -1;
-	return gw_preflight(p->host, &wanted, err);
+	return in->front.sized ? gw_room_take(p, NULL, err)
+			       : gw_room_take_rest(p, p->config.type, err);
 }
 
 int gw_incoming_create_domain(struct gw_incoming *in, struct gw_error *err)
@@ -30,12 +29,9 @@ int gw_incoming_create_domain(struct gw_incoming *in, struct gw_error *err)
 
 	if (gw_front_read(in->job.process, &in->front, &in->job.ch, &config, err) < 0)
 		return -1;
-	/* Without a config the domain gets what the host has. */
-	if (in->front.sized && check_room(in->job.process, &config, err) < 0) {
-		gw_config_free(&config);
-		return -1;
-	}
 	gw_process_set_config(in->job.process, &config);
+	if (take_room(in, err) < 0)
+		return -1;
 	return gw_process_create_domain(in->job.process, err);
 }
 
@@ -67,7 +63,7 @@ static int size_config(struct gw_process *p, struct gw_error *err)
 	p->config.target_memkb = 0;
 	ret = gw_config_build(&p->config, err);
 	pthread_mutex_unlock(&p->lock);
-	return ret;
+	return ret < 0 ? -1 : gw_room_resize(p, err);
 }
 
 static uint64_t expected_pages(void *opaque)
@@ -82,6 +78,7 @@ int gw_incoming_restore(struct gw_incoming *in, struct gw_error *err)
 	struct gw_job *job = &in->job;
 	struct gw_restore_result result;
 	struct gw_toolstack toolstack;
+	struct gw_domain_config created;
 	struct gw_restore_args args = {
 		.domain = job->process->domain,
 		.in = job->ch,
@@ -98,6 +95,8 @@ int gw_incoming_restore(struct gw_incoming *in, struct gw_error *err)
 	int ret;
 
 	gw_job_init_toolstack(job, &toolstack);
+	gw_config_to_hypervisor(&job->process->config, &created);
+	args.max_pages = created.max_pages;
 	ret = in->front.layer == GW_LAYER_LIBXC ? gw_restore_image(&args, &result, err)
 						: gw_restore_stream(&args, NULL, &result, err);
 	if (ret < 0)

@@ -64,6 +64,7 @@ struct gw_process *gw_process_new(const struct gw_process_args *args, struct gw_
 	gw_console_copy_begin(&p->copy, args->console_fd, args->console_raw);
 	p->runtime.fd = p->signal_fd = p->wake_fd = -1;
 	p->claim = (struct gw_claim)GW_CLAIM_NONE;
+	p->reservation = (struct gw_reservation)GW_RESERVATION_NONE;
 	p->info.shutdown = GW_SHUTDOWN_NONE;
 	p->started_ns = gw_clock_ns();
 	p->end = GW_END_NONE;

@@ -13,7 +13,9 @@
 #include <godwit/toolstack.h>
 
 #include "migrate/accept.h"
+#include "migrate/sender_times.h"
 #include "vmm/admit.h"
+#include "vmm/reservations.h"
 
 struct gw_process_args {
 	const char *connect;		 /* the hypervisor's URI */
@@ -22,12 +24,17 @@ struct gw_process_args {
 	bool paused;			 /* the domain stays paused when it is in place */
 	struct gw_acceptance acceptance; /* the images that may be restored here */
 	struct gw_admission admission;	 /* receive: who may send a domain */
+	struct gw_budget budget;	 /* receive: what the receiver may hold */
 	int silence_ms;			 /* receive: the sender's longest silence; 0: 30 s */
 	/* receive: protections are taken if there is a command, which makes certain that a lost
 	 * sender is dead, or if failovers go on without. */
 	const char *fence;
 	bool no_fence;
 	int fence_limit_ms; /* for the command; 0: 10 s */
+	struct gw_sender_times times;	 /* receive: what a sender has for each part */
+	/* receive: the sender has said which domain it sends. Called more than once. NULL is fine.
+	 */
+	void (*heard)(void *opaque);
 	/* receive: 1 once this process may receive its domain, 0: later. NULL: at once. */
 	int (*turn)(void *opaque);
 	/* receive: the sender hands the domain over: may this process have it? 0, or -1 with

@@ -10,30 +10,32 @@
 
 #include "base/clock.h"
 #include "base/util.h"
+#include "channel/deadline.h"
 #include "examine/detect.h"
 #include "hypervisor/control.h"
 #include "migrate/hello.h"
-#include "migrate/preflight.h"
 #include "migrate/protect.h"
 #include "vmm/client.h"
 #include "vmm/domain.h"
 #include "vmm/fence.h"
 #include "vmm/incoming.h"
 #include "vmm/process.h"
+#include "vmm/room.h"
 
 #define INFO_TIMEOUT_MS 1000
 #define NAME_WAIT_NS	UINT64_C(5000000000) /* for the source to release its name */
 /* The first bytes of a connection: enough to detect a legacy image, and not more than the shortest
  * first frame of a godwit. */
-#define PEEK_BYTES	 16
-#define HELLO_SILENCE_MS 30000
+#define PEEK_BYTES 16
 /* A sender without godwit's protocol may take long to suspend its guest. */
 #define IMAGE_SILENCE_MS 300000
 
 struct receive_job {
 	struct gw_incoming in;
 	enum gw_outcome outcome;
-	char *wanted_name; /* the domain arrives as NAME--incoming: NAME; or NULL */
+	uint64_t began_ms;	     /* gw_clock_ms() when the sender was proven */
+	struct gw_deadline deadline; /* of an image; a converter's thread may use it to the end */
+	char *wanted_name;	     /* the domain arrives as NAME--incoming: NAME; or NULL */
 };
 
 static struct receive_job *of_job(struct gw_job *job)
@@ -92,15 +94,10 @@ static int check_offer(struct receive_job *r, struct gw_claim *claim,
 		       struct gw_error *err)
 {
 	struct gw_process *p = r->in.job.process;
-	struct gw_preflight wanted = {
-		.type = p->config.type,
-		.policy = policy,
-		.pages = p->config.max_memkb / 4,
-	};
 	struct gw_error name = GW_ERROR_INIT, host = GW_ERROR_INIT;
 
 	claim_name(r, claim, p->config.name, id, &name);
-	gw_preflight(p->host, &wanted, &host);
+	gw_room_take(p, policy, &host);
 	if (!name.code && !host.code)
 		return 0;
 	if (!name.code || !host.code)
@@ -242,18 +239,23 @@ static int start_domain(void *opaque, struct gw_error *err)
  * Peeks at the first bytes of the connection: *image is true if a stored image begins with them.
  * They are given back to the channel.
  */
-static int find_image(struct gw_channel *ch, bool *image, struct gw_error *err)
+static int find_image(const struct receive_job *r, bool *image, struct gw_error *err)
 {
+	const struct gw_sender_times *times = &r->in.job.process->args.times;
+	int ms = times->hello_ms ? times->hello_ms : GW_HELLO_MS;
+	struct gw_deadline deadline = {
+		.at_ms = r->began_ms + (uint64_t)ms, .ms = ms, .what = "its HELLO"};
+	struct gw_channel *ch = r->in.job.ch;
 	uint8_t first[PEEK_BYTES];
 	size_t len = 0;
 	ssize_t got = 1;
 
-	gw_channel_set_silence(ch, HELLO_SILENCE_MS);
+	gw_channel_set_deadline(ch, &deadline);
 	while (len < sizeof(first) && got > 0) {
 		got = gw_channel_read_some(ch, first + len, sizeof(first) - len, err);
 		len += got > 0 ? (size_t)got : 0;
 	}
-	gw_channel_set_silence(ch, 0);
+	gw_channel_set_deadline(ch, NULL);
 	if (got < 0)
 		return gw_fail_in(err, "neither a godwit nor an image");
 	gw_channel_unread(ch, first, len);
@@ -261,12 +263,43 @@ static int find_image(struct gw_channel *ch, bool *image, struct gw_error *err)
 	return 0;
 }
 
+static void say_heard(const struct receive_job *r)
+{
+	const struct gw_process_args *args = &r->in.job.process->args;
+
+	if (args->heard)
+		args->heard(args->opaque);
+}
+
+static int restore_image(struct receive_job *r, struct gw_error *err)
+{
+	if (gw_incoming_create_domain(&r->in, err) < 0)
+		return -1;
+	say_heard(r);
+	return gw_incoming_restore(&r->in, err);
+}
+
 /* The sender of such an image gets no answer. */
 static int receive_image(struct receive_job *r, struct gw_error *err)
 {
-	gw_channel_set_silence(r->in.job.ch, IMAGE_SILENCE_MS);
-	if (gw_incoming_create_domain(&r->in, err) < 0 || gw_incoming_restore(&r->in, err) < 0 ||
-	    claim_place(r, err) < 0 || gw_process_start_domain(r->in.job.process, err) < 0)
+	const struct gw_sender_times *times = &r->in.job.process->args.times;
+	int ms = times->data_ms ? times->data_ms : GW_DATA_MS;
+	struct gw_channel *ch = r->in.job.ch;
+	int rc;
+
+	r->deadline = (struct gw_deadline){
+		.at_ms = gw_clock_ms() + (uint64_t)ms,
+		.ms = ms,
+		.what = "enough of the image",
+		.bytes = (uint64_t)(times->data_bytes ? times->data_bytes : GW_DATA_BYTES),
+		.from_pos = ch->read_pos,
+	};
+	gw_channel_set_silence(ch, IMAGE_SILENCE_MS);
+	gw_channel_set_deadline(ch, &r->deadline);
+	rc = restore_image(r, err);
+	gw_channel_set_deadline(r->in.job.ch, NULL);
+	if (rc < 0 || claim_place(r, err) < 0 ||
+	    gw_process_start_domain(r->in.job.process, err) < 0)
 		return -1;
 	r->outcome = GW_OUTCOME_MOVED;
 	return 0;
@@ -277,6 +310,7 @@ static int is_turn(void *opaque, struct gw_error *err)
 	const struct receive_job *r = opaque;
 	const struct gw_process_args *args = &r->in.job.process->args;
 
+	say_heard(r);
 	return args->turn ? args->turn(args->opaque) : 1;
 }
 
@@ -303,10 +337,12 @@ static int receive_migration(struct receive_job *r, struct gw_error *err)
 		.toolstack = &toolstack,
 		.silence_ms = args->silence_ms,
 		.backup = args->fence || args->no_fence ? &backup : NULL,
+		.times = args->times,
 		.emulator = &r->in.job.process->emulator,
 	};
 	struct gw_job *job = &r->in.job;
 
+	receiver.times.from_ms = r->began_ms;
 	gw_job_init_toolstack(job, &toolstack);
 	return gw_migrate_receive(job->ch, &receiver, job->running, &job->report, &r->outcome, err);
 }
@@ -320,12 +356,13 @@ static int run_receive(struct gw_job *job, struct gw_error *err)
 	gw_channel_set_cancel(job->ch, gw_job_cancel_token(job));
 	if (gw_admit(&job->process->args.admission, &job->ch, err) < 0)
 		return -1;
-	if (find_image(job->ch, &image, err) < 0) {
+	r->began_ms = gw_clock_ms();
+	if (find_image(r, &image, err) < 0) {
 		/* It may be a godwit that has said nothing yet. */
-		if (is_wanted(r, &why) == 0)
-			return -1;
-		gw_migrate_turn_away(job->ch, &why);
-		*err = why;
+		if (is_wanted(r, &why) < 0)
+			*err = why;
+		if (err->code == GW_REFUSED || err->code == GW_PEER)
+			gw_migrate_turn_away(job->ch, err);
 		return -1;
 	}
 	if (!image)

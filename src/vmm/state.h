@@ -23,6 +23,7 @@
 #include "vmm/config.h"
 #include "vmm/console_copy.h"
 #include "vmm/process_args.h"
+#include "vmm/reservations.h"
 #include "vmm/runtime.h"
 #include "vmm/session.h"
 #include "vmm/toolstack.h"
@@ -78,6 +79,7 @@ struct gw_process {
 	struct gw_config config;
 	struct gw_host *host;
 	struct gw_domain *domain;
+	struct gw_reservation reservation;   /* of its memory: one thread at a time creates it */
 	bool paused;			     /* by its owner */
 	bool has_run;			     /* here, where the device model of `emulator` is not */
 	struct gw_emulator_records emulator; /* that the domain came with; they go with it again */

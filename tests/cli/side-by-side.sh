@@ -84,7 +84,7 @@ kill -KILL "$(process_of tpvh)"
 ends_with 3 "$receiver"
 grep -q "the domain's process was ended by signal 9" receiver.err || fail "said: $(cat receiver.err)"
 
-# Two at the same time: the slow one is told, and runs on at its source. In the foreground and in the background.
+# Two at the same time: the slow one hears so, and runs on at its source. In the foreground and in the background.
 for how in foreground background; do
 	guest slow "pages=4000 seed=3"
 	tiny

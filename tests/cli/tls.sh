@@ -88,6 +88,12 @@ tls_receiver $(with b ca)
 run_expect 0 "$GODWIT" migrate $(with a ca) --no-live tpvh "tls:localhost:${address##*:}"
 until_true 5 is_state tpvh running
 
+# A sender that drips through the handshake: it has ten seconds, which pass while the rest of this test runs.
+GODWIT_SENDER_TIMES=600000 tls_receiver $(with b ca)
+drips=$receiver
+"$PYTHON" "$here/slow.py" "${address##*:}" tls >drips.out &
+started+=($!)
+
 # Nothing wrong comes through: the receiver goes on listening meanwhile.
 tls_receiver $(with b ca)
 refused "$address" "the certificate of the receiver is not accepted" "does not accept this side's certificate" $(with a other-ca)
@@ -161,6 +167,10 @@ run_expect 2 "$GODWIT" migrate --tls-psk short.psk tpvh tls:127.0.0.1:1
 err_has "line 1 of the pre-shared keys is no USER:HEXKEY with a key of 16 to 64 bytes"
 assert_state tpvh running
 
+until_true 30 test -s drips.out
+"$PYTHON" -c 'import sys; s = float(open("drips.out").read().split()[0]); sys.exit(not 9 < s < 30)' || fail "the handshake took $(cat drips.out)"
+kill -TERM "$drips"
+
 # The process of a domain that has arrived has no key any more, nor has the command that waits for it; a receiver that
 # listens on has.
 cat >find.py <<'PY'
@@ -197,3 +207,15 @@ has_no_key()
 	! has_key "$receiver" && ! has_key "$(domain_ids)"
 }
 until_true 1 has_no_key
+
+# Nor has the process of a domain that was to be sent with one, when that has failed.
+echo hosts:00112233445566778899aabbccddeeff >different.psk
+chmod 600 different.psk
+tls_receiver --tls-psk different.psk
+run_expect 1 "$GODWIT" migrate --tls-psk secret.psk tpvh "$address"
+err_has "runs on here"
+sender_has_no_key()
+{
+	! has_key "$(domain_ids)"
+}
+until_true 1 sender_has_no_key

@@ -24,9 +24,13 @@ for host in 127.0.0.1 127.1.2.3 localhost '[::1]'; do
 done
 run_expect 3 "$GODWIT" migrate --insecure nobody tcp:192.0.2.1:7000
 err_has "nobody"
+err_has "warning: --insecure: everyone on the way to tcp:192.0.2.1:7000 can read and change the guest's memory"
 
 tiny
+: >receiver.err
 receiver --insecure
+grep -q "warning: --insecure: everyone who can connect to tcp:127.0.0.1:0 can start a domain here" receiver.err ||
+	fail "the receiver said: $(cat receiver.err)"
 run_expect 0 "$GODWIT" migrate tpvh "$address"
 until_true 5 is_state tpvh running
 

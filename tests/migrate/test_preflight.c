@@ -117,6 +117,55 @@ static void reasons_say_what_xen_does(void **state)
 		"guest may already use");
 }
 
+/* What others were promised, and what the receiver holds, is not there for this one. */
+static void others_take_room(void **state)
+{
+	struct gw_host *host = open_host();
+	struct gw_error err = GW_ERROR_INIT;
+	struct gw_preflight_room room = {.left = UINT64_MAX};
+	struct gw_preflight wanted = {.type = GW_GUEST_X86_HVM, .pages = 900, .room = &room};
+
+	assert_ok(gw_preflight(host, &wanted, &err), &err);
+	room.left = 900;
+	assert_ok(gw_preflight(host, &wanted, &err), &err);
+	room = (struct gw_preflight_room){.left = 899, .promised = 50};
+	assert_int_equal(gw_preflight(host, &wanted, &err), -1);
+	assert_string_equal(gw_error_reason(&err, 0),
+			    "the guest needs 900 pages of memory, this host has room for 899, "
+			    "beside 50 that other domains were promised");
+	gw_host_close(host);
+}
+
+static void a_budget_is_kept(void **state)
+{
+	struct gw_host *host = open_host();
+	struct gw_error err = GW_ERROR_INIT;
+	struct gw_preflight_room room = {
+		.left = 1000, .max_pages = 1000, .pages = 400, .max_domains = 2, .domains = 1};
+	struct gw_preflight wanted = {.type = GW_GUEST_X86_HVM, .pages = 600, .room = &room};
+
+	assert_ok(gw_preflight(host, &wanted, &err), &err);
+	wanted.pages = 601;
+	assert_int_equal(gw_preflight(host, &wanted, &err), -1);
+	assert_string_equal(gw_error_reason(&err, 0),
+			    "the guest needs 601 pages of memory, this receiver may have 1000 "
+			    "(--max-memory), of which 1 domains have 400");
+	gw_error_clear(&err);
+	/* A domain may have grown beyond it. */
+	room.pages = 1001;
+	wanted.pages = 1;
+	assert_int_equal(gw_preflight(host, &wanted, &err), -1);
+	gw_error_clear(&err);
+	room.pages = 0;
+	room.domains = 2;
+	assert_int_equal(gw_preflight(host, &wanted, &err), -1);
+	assert_int_equal(err.nr_reasons, 1);
+	assert_string_equal(gw_error_reason(&err, 0),
+			    "this receiver may have 2 domains (--max-domains) and has 2, those "
+			    "included that are arriving");
+	gw_host_close(host);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -124,6 +173,8 @@ int main(void)
 		cmocka_unit_test(unknown_types_are_refused),
 		cmocka_unit_test(all_reasons_are_reported),
 		cmocka_unit_test(reasons_say_what_xen_does),
+		cmocka_unit_test(others_take_room),
+		cmocka_unit_test(a_budget_is_kept),
 	};
 
 	return cmocka_run_group_tests_name("preflight", tests, NULL, NULL);

@@ -49,11 +49,19 @@ static int take_it(void *opaque, struct gw_error *err)
 	return gw_fail(err, GW_SYSTEM, "the test takes nothing");
 }
 
+static int not_wanted(void *opaque, struct gw_error *err)
+{
+	return gw_fail(err, GW_REFUSED, "another one has arrived");
+}
+
 static void *receive_it(void *opaque)
 {
 	struct bench *b = opaque;
-	const struct gw_receiver receiver = {
-		.opaque = b, .accept = accept_it, .mine = take_it, .silence_ms = 5000};
+	const struct gw_receiver receiver = {.opaque = b,
+					     .accept = accept_it,
+					     .wanted = not_wanted,
+					     .mine = take_it,
+					     .silence_ms = 5000};
 
 	b->rc = gw_migrate_receive(b->receiver, &receiver, NULL, NULL, &b->outcome, &b->err);
 	return NULL;
@@ -181,12 +189,34 @@ static void test_more_than_the_static_data(void **state)
 	assert_fails(b.rc, &b.err, GW_PEER, "sent 3 bytes of data after the static data");
 }
 
+/* The sender hears why its receiver was cancelled, instead of CANCEL. */
+static void test_reason_of_a_cancel(void **state)
+{
+	struct gw_error err = GW_ERROR_INIT;
+	struct gw_cancel *cancel = gw_cancel_new(&err);
+	struct bench b;
+
+	assert_non_null(cancel);
+	send_static_data(&b, 0);
+	assert_ok(gw_frames_expect(&b.sender, GW_FRAME_ACCEPT, NULL, &err), &err);
+	gw_channel_set_cancel(b.receiver, cancel);
+	gw_cancel_set(cancel);
+	/* The receiver looks at it when the next bytes have come. */
+	send_data(&b, 0, 1, 0);
+	assert_fails(gw_frames_expect(&b.sender, GW_FRAME_READY, NULL, &err), &err, GW_PEER,
+		     "the receiver: another one has arrived");
+	finish(&b);
+	assert_fails(b.rc, &b.err, GW_REFUSED, "another one has arrived");
+	gw_cancel_free(cancel);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_whole_stream),
 		cmocka_unit_test(test_more_than_the_stream),
 		cmocka_unit_test(test_more_than_the_static_data),
+		cmocka_unit_test(test_reason_of_a_cancel),
 	};
 
 	return cmocka_run_group_tests_name("receive", tests, NULL, NULL);

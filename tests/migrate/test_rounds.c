@@ -15,6 +15,7 @@
 #include "hypervisor/domain.h"
 #include "hypervisor/memory/memory.h"
 #include "lib/manifest.h"
+#include "migrate/device_model.h"
 #include "lib/random.h"
 #include "stored.h"
 
@@ -393,6 +394,146 @@ static void test_end_after_checkpoint(void **state)
 	}
 }
 
+/* The first PAGE_DATA with contents; *pages: how many it has. */
+static size_t find_pages(const struct stored *s, const struct map *m, uint64_t *pages)
+{
+	for (size_t i = 0; i < m->nr_records; i++) {
+		const uint8_t *at = s->file.data + s->at + m->records[i];
+
+		if (gw_get_le32(at) != GW_REC_PAGE_DATA)
+			continue;
+		*pages = (gw_get_le32(at + 4) - 8 - 8 * gw_get_le32(at + 8)) / GW_PAGE_SIZE;
+		if (*pages > 0)
+			return s->at + m->records[i];
+	}
+	fail_msg("no pages");
+	return 0;
+}
+
+/* Ends the file after the first checkpoint. */
+static size_t cut_after_checkpoint(struct stored *s, const struct map *m)
+{
+	return s->file.len = s->at + m->complete[0];
+}
+
+static void append(struct stored *s, const void *data, size_t len)
+{
+	struct gw_error err = GW_ERROR_INIT;
+
+	assert_ok(gw_buffer_append(&s->file, data, len, &err), &err);
+}
+
+/* A round has pages up to what the domain can have, and its end then is a failover; one page more
+ * is a fault, and no domain comes of it. */
+static void test_pages_of_a_round(void **state)
+{
+	struct stored s = load(*state);
+	struct map m = map_stream(&s);
+	struct gw_restore_result result;
+	struct gw_error err = GW_ERROR_INIT;
+	struct gw_domain *d;
+	uint64_t pages;
+	size_t from = find_pages(&s, &m, &pages), begin = cut_after_checkpoint(&s, &m);
+	size_t len = 8 + gw_get_le32(s.file.data + from + 4);
+	uint8_t *record = malloc(len);
+	char words[200];
+
+	assert_non_null(record);
+	memcpy(record, s.file.data + from, len);
+	for (int verify = 0; verify < 2; verify++) {
+		struct gw_restore_args args = {.max_pages = 3 * pages};
+		const uint8_t again[8] = {GW_REC_VERIFY};
+
+		s.file.len = begin;
+		for (unsigned i = 0; i < 3; i++)
+			append(&s, record, len);
+		/* Everything once more. */
+		if (verify)
+			append(&s, again, sizeof(again));
+		for (unsigned i = 0; verify && i < 3; i++)
+			append(&s, record, len);
+		assert_ok(stored_restore(&s, s.file.len - s.at, &d, &args, &result, &err), &err);
+		assert_true(result.failed_over);
+		assert_int_equal(result.checkpoints, 1);
+		gw_control_destroy(d->control);
+
+		/* Its contents do not even have to come. */
+		snprintf(words, sizeof(words),
+			 "(PAGE_DATA) at offset 0x%zx: this round of checkpoints has %u pages with "
+			 "contents, more than the %u that",
+			 s.file.len, (unsigned)((4 + 3 * verify) * pages),
+			 (unsigned)((3 + 3 * verify) * pages));
+		append(&s, record, len - GW_PAGE_SIZE * pages);
+		result = (struct gw_restore_result){0};
+		assert_fails(stored_restore(&s, s.file.len - s.at, &d, &args, &result, &err), &err,
+			     GW_INVALID, words);
+		assert_false(result.failed_over);
+		gw_error_clear(&err);
+		gw_control_destroy(d->control);
+	}
+	free(record);
+	stored_free(&s);
+}
+
+/* The same for pages without contents. */
+static void test_entries_of_a_round(void **state)
+{
+	struct stored s = load(*state);
+	struct map m = map_stream(&s);
+	struct gw_restore_result result;
+	struct gw_restore_args args = {0};
+	struct gw_error err = GW_ERROR_INIT;
+	struct gw_domain *d;
+	uint8_t head[8], *entries = calloc(1024, 8);
+
+	assert_non_null(entries);
+	cut_after_checkpoint(&s, &m);
+	for (unsigned i = 0; i < 1024; i++)
+		gw_put_le64(entries + i * 8, UINT64_C(15) << 60); /* XTAB */
+	/* A pfn of this domain can be anywhere below 4 GiB, or above. */
+	for (uint64_t i = 0; i <= s.nr_pfns + (1 << 20); i += 1024) {
+		uint8_t count[8] = {0, 4};
+
+		gw_put_le32(head, GW_REC_PAGE_DATA);
+		gw_put_le32(head + 4, 8 + 1024 * 8);
+		append(&s, head, sizeof(head));
+		append(&s, count, sizeof(count));
+		append(&s, entries, 1024 * 8);
+	}
+	assert_fails(stored_restore(&s, s.file.len - s.at, &d, &args, &result, &err), &err,
+		     GW_INVALID, "names ");
+	gw_control_destroy(d->control);
+	gw_error_clear(&err);
+	free(entries);
+	stored_free(&s);
+}
+
+/* Such records wait in memory until their round is complete, so there is a bound. */
+static void test_keys_of_a_round(void **state)
+{
+	static const uint8_t body[1 << 20];
+	const struct gw_record rec = {.type = GW_STREAM_EMULATOR_XENSTORE_DATA,
+				      .number = 7,
+				      .offset = 0x40,
+				      .length = sizeof(body),
+				      .data = body};
+	struct gw_emulator_records kept = {0};
+	struct gw_device_model m = {.kept = &kept};
+	struct gw_error err = GW_ERROR_INIT;
+
+	for (int round = 0; round < 2; round++) {
+		for (int i = 0; i < 4; i++)
+			assert_ok(gw_device_model_record(&m, &rec, &err), &err);
+		if (round == 0)
+			gw_device_model_complete(&m);
+	}
+	assert_fails(gw_device_model_record(&m, &rec, &err), &err, GW_INVALID,
+		     "record 7 (EMULATOR_XENSTORE_DATA) at offset 0x40: 5242880 bytes of the "
+		     "device model's keys in a round, at most 4194304 expected");
+	gw_device_model_free(&m);
+	gw_buffer_free(&kept.records);
+}
+
 #define FOR_EACH_NAME(test)                                                                        \
 	cmocka_unit_test_prestate(test, (void *)(uintptr_t)names[0]),                              \
 		cmocka_unit_test_prestate(test, (void *)(uintptr_t)names[1])
@@ -406,6 +547,9 @@ int main(void)
 		FOR_EACH_NAME(test_broken_connection),
 		FOR_EACH_NAME(test_checkpoint_unannounced),
 		FOR_EACH_NAME(test_state_of_the_checkpoint),
+		FOR_EACH_NAME(test_pages_of_a_round),
+		FOR_EACH_NAME(test_entries_of_a_round),
+		cmocka_unit_test(test_keys_of_a_round),
 		cmocka_unit_test(test_end_after_checkpoint),
 		cmocka_unit_test(test_device_model),
 	};

@@ -373,6 +373,8 @@ static void test_malformed_pages(void **state)
 }
 
 /* Everything of an image but its END, put into a spool, is heard again from there. */
+static const struct gw_round_limits no_limits = {UINT64_MAX, UINT64_MAX};
+
 struct spooling {
 	struct heard h;
 	struct gw_round_spool spool;
@@ -382,7 +384,7 @@ static enum gw_read_result spool_header(void *owner, struct gw_error *err)
 {
 	struct spooling *s = owner;
 
-	return gw_round_spool_begin(&s->spool, &s->h.reading.image.header, 0, err) < 0
+	return gw_round_spool_begin(&s->spool, &s->h.reading.image.header, &no_limits, err) < 0
 		       ? GW_READ_FAILED
 		       : GW_READ_OK;
 }
@@ -452,7 +454,7 @@ static void test_round_spool_lost(void **state)
 	struct gw_round_spool spool = {0};
 	struct gw_error err = GW_ERROR_INIT;
 
-	assert_ok(gw_round_spool_begin(&spool, &header, 0, &err), &err);
+	assert_ok(gw_round_spool_begin(&spool, &header, &no_limits, &err), &err);
 	for (int i = 0; i < 3; i++)
 		assert_ok(gw_round_spool_record(&spool, &rec, &err), &err);
 	assert_int_equal(spool.spool.bytes, 40 + 3 * 24);
@@ -472,13 +474,42 @@ static void test_round_spool_lost(void **state)
 	gw_round_spool_close(&spool);
 }
 
+/* Records beside the pages: a head of 8 bytes each, and the padding, count too. */
+static void test_round_spool_state(void **state)
+{
+	static const uint8_t body[(1 << 20) - 8 - 3];
+	static const struct gw_image_header header = {
+		.version = 3, .type = GW_GUEST_X86_HVM, .page_shift = 12};
+	const struct gw_record rec = {
+		.type = GW_RECORD_OPTIONAL | 0x55, .length = sizeof(body), .data = body};
+	const struct gw_record small = {.type = GW_RECORD_OPTIONAL | 0x55};
+	struct gw_round_spool spool = {0};
+	struct gw_error err = GW_ERROR_INIT;
+
+	for (int again = 0; again < 2; again++) {
+		assert_ok(gw_round_spool_begin(&spool, &header, &no_limits, &err), &err);
+		for (uint64_t n = 0; n < GW_ROUND_STATE_MAX >> 20; n++)
+			assert_ok(gw_round_spool_record(&spool, &rec, &err), &err);
+		assert_fails(gw_round_spool_record(&spool, &small, &err), &err, GW_INVALID,
+			     "this round of checkpoints has 67108872 bytes beside its pages, more "
+			     "than the 67108864 that one may have");
+		assert_int_equal(spool.spool.bytes, 40 + GW_ROUND_STATE_MAX);
+	}
+	gw_round_spool_close(&spool);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_plain),	       cmocka_unit_test(test_rounds),
-		cmocka_unit_test(test_colo),	       cmocka_unit_test(test_cut_anywhere),
-		cmocka_unit_test(test_damaged_record), cmocka_unit_test(test_malformed_pages),
-		cmocka_unit_test(test_round_spool),    cmocka_unit_test(test_round_spool_lost),
+		cmocka_unit_test(test_plain),
+		cmocka_unit_test(test_rounds),
+		cmocka_unit_test(test_colo),
+		cmocka_unit_test(test_cut_anywhere),
+		cmocka_unit_test(test_damaged_record),
+		cmocka_unit_test(test_malformed_pages),
+		cmocka_unit_test(test_round_spool),
+		cmocka_unit_test(test_round_spool_lost),
+		cmocka_unit_test(test_round_spool_state),
 	};
 
 	return cmocka_run_group_tests_name("reading", tests, NULL, NULL);

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Runs the engine's bench and prints each result beside the raw limit of the same sink in the same run;
 then verify over images of 4 GiB whose page contents are holes, and diff of two images of 1 GiB beside cmp of the
-same, warm: the best of many runs; and convert, see convert.py.
+same, warm: the best of many runs; convert, see convert.py; and protect, see protect.py.
 
 usage: bench.py BUILDDIR [NAME...]    NAME: a part of a result's name, e.g. "pipe" or "restore-file"
 """
@@ -14,6 +14,7 @@ import tempfile
 import time
 
 import convert
+import protect
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 VERIFY_RUNS = 30
@@ -83,11 +84,12 @@ def main():
     def is_wanted(name):
         return not wanted or any(part in name for part in wanted)
 
-    if not wanted or any(not part.startswith(("verify", "diff", "convert")) for part in wanted):
+    if not wanted or any(not part.startswith(("verify", "diff", "convert", "protect")) for part in wanted):
         engine(build, is_wanted)
     verify(build, is_wanted)
     diff(build, is_wanted)
     convert.run(build, is_wanted)
+    protect.run(build, is_wanted)
 
 
 if __name__ == "__main__":

@@ -96,9 +96,9 @@ const struct gw_verb gw_verb_cancel = {
 	.group = GW_GROUP_MOVING,
 	.summary = "cancel the operation in progress of a domain",
 	.description =
-		"Cancels the save, migration, restore or receive that \"godwit job\" shows, also one "
+		"Cancels the save, migration, protection, restore or receive that \"godwit job\" shows, also one "
 		"that another command started, and waits until it has ended. A domain that was being saved or migrated runs on "
-		"where it was; one that was arriving is gone. During the handover of a migration it is too "
+		"where it was; one that was arriving is gone. A protection ends in an orderly way: the domain runs on, and its copy is gone. During the handover of a migration it is too "
 		"late, and the exit status is 3, as it is when no operation runs.\n\n"
 		"With \"-c xen:\" libxl's operations are not known: send SIGTERM to the command that runs.",
 	.options =

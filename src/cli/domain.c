@@ -131,6 +131,7 @@ static int say_end(struct gw_cli *cli, enum gw_process_end end, const struct gw_
 		[GW_END_DESTROYED] = "the domain was destroyed",
 		[GW_END_SAVED] = "the domain was saved and ended here",
 		[GW_END_MOVED] = "the domain has moved to another host",
+		[GW_END_DROPPED] = "the protection has ended, and the copy was destroyed",
 	};
 
 	gw_output_erase(&cli->out);

@@ -72,7 +72,7 @@ const struct gw_verb gw_verb_job = {
 	.group = GW_GROUP_MOVING,
 	.summary = "show the operation in progress of a domain",
 	.description =
-		"Shows the save, migration, restore or receive of the domain, also one that another command "
+		"Shows the save, migration, protection, restore or receive of the domain, also one that another command "
 		"started: its stage and round, what has moved and what remains, the rate over the last seconds, the pages "
 		"that the guest writes a second, and the downtime that is expected if it were suspended now. "
 		"The last two are known after the first round. The exit status is 1 if no operation runs.\n\n"

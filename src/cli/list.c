@@ -88,14 +88,27 @@ struct row {
 	char cells[COLUMNS][400];
 };
 
+/* "protected by ADDRESS, 230 ms behind"; "backup of ADDRESS, 230 ms behind". */
+static void put_protection(const json_t *protection, char *cell, size_t size)
+{
+	bool backup = !strcmp(text(protection, "role"), "backup");
+
+	snprintf(cell, size, "%s %s, %lld ms behind", backup ? "backup of" : "protected by",
+		 text(protection, "peer"),
+		 (long long)json_integer_value(json_object_get(protection, "behind_ms")));
+}
+
 /* "running"; "paused: migration 0123... source side undecided". */
 static void put_state(const json_t *info, char *cell, size_t size)
 {
 	const json_t *migration = json_object_get(info, "migration");
+	const json_t *protection = json_object_get(info, "protection");
 
 	if (json_is_true(json_object_get(migration, "undecided")))
 		snprintf(cell, size, "paused: migration %s %s side undecided",
 			 text(migration, "id"), text(migration, "side"));
+	else if (json_is_object(protection))
+		put_protection(protection, cell, size);
 	else
 		snprintf(cell, size, "%s", text(info, "state"));
 }
@@ -218,7 +231,8 @@ const struct gw_verb gw_verb_list = {
 		"Lists this user's domains: name, id, memory, time since they started or arrived here, "
 		"and state: running, paused, suspended, saving, migrating, restoring, receiving, or "
 		"\"paused: migration ID source side undecided\" if the connection failed during the "
-		"handover (decide with \"godwit resume --claim\" and \"godwit destroy\").\n\n"
+		"handover (decide with \"godwit resume --claim\" and \"godwit destroy\"). A protected domain "
+		"runs: \"protected by ADDRESS\", and at ADDRESS \"backup of\" the other side, each with the age of the last checkpoint there.\n\n"
 		"Files of dead processes in the runtime folder ($GODWIT_RUNTIME_DIR, /run/godwit for "
 		"root, $XDG_RUNTIME_DIR/godwit) are removed.\n\n"
 		"With \"-c xen:\" it lists the domains of this host's Xen, as \"xl list\" does.",

@@ -107,6 +107,9 @@ static int serve(struct receiver *r, struct gw_channel *ch)
 	pa.admission = r->admission;
 	pa.budget = r->budget;
 	note_peer(r, ch);
+	pa.fence = gw_args_text(r->args, "fence");
+	pa.no_fence = gw_args_flag(r->args, "no-fence") > 0;
+	pa.fence_limit_ms = (int)gw_args_number(r->args, "fence-limit", 0) * 1000;
 	pa.silence_ms = (int)gw_args_number(r->args, "silence", 0) * 1000;
 	p = gw_process_new(&pa, &err);
 	if (!p)
@@ -315,6 +318,9 @@ static int run(struct gw_cli *cli, const struct gw_args *args)
 	if (keep && gw_args_text(args, "name"))
 		return gw_cli_error(cli, GW_EXIT_USAGE,
 				    "--keep receives many domains, --name names only one");
+	if (gw_args_text(args, "fence") && gw_args_flag(args, "no-fence"))
+		return gw_cli_error(cli, GW_EXIT_USAGE,
+				    "--fence and --no-fence exclude each other");
 	if (gw_domain_verb_accept(&r.dv, args, &err) < 0 ||
 	    gw_budget_read(&r.budget, args, &err) < 0 || take_passed(&r, args, &err) < 0)
 		return gw_cli_fail(cli, &err);
@@ -352,7 +358,8 @@ static int run(struct gw_cli *cli, const struct gw_args *args)
 const struct gw_verb gw_verb_receive = {
 	.name = "receive",
 	.group = GW_GROUP_MOVING,
-	.summary = "receive a domain from \"godwit migrate\"",
+	.summary =
+		"receive a domain from \"godwit migrate\", or the copy of one from \"godwit protect\"",
 	.description =
 		"Receives one domain at ADDRESS. It prints the address it listens at (tcp:127.0.0.1:0 "
 		"takes any free port). Several may begin to arrive; the first that is complete is received, and the "
@@ -370,6 +377,8 @@ const struct gw_verb gw_verb_receive = {
 		"host. tcp: on any other address is refused without --insecure.\n\n"
 		"fd:N is a connection that exists already, fd:IN,OUT one with a descriptor for each direction: fd:0,1 is what ssh "
 		"gives. Nothing is printed to standard output then. With --detach it goes to the background when the domain has arrived.\n\n"
+		"With --fence or --no-fence it also takes the copy of a domain that \"godwit protect\" protects. \"godwit list\" shows it as a backup; it runs "
+		"when the protected domain's host is lost. The command goes to the background, or on listening, as for a domain that has arrived.\n\n"
 		"With --accept-image the address also takes a saved image (\"nc HOST PORT <web1.save\") and restores it like "
 		"\"godwit restore\", without a reply to the sender. An image without a config needs --name.\n\n"
 		"With \"-c xen:\" libxl creates the domains that arrive, which are xl's from then on; they come one "
@@ -391,6 +400,16 @@ const struct gw_verb gw_verb_receive = {
 			{"paused", 0, GW_KIND_FLAG,
 			 .help = "leave the domain paused until \"godwit resume\""},
 			GW_OPTION_RAW,
+			{"fence", 0, GW_KIND_TEXT, "COMMAND",
+			 "also take the copy of a \"godwit protect\". If its host is lost, this shell command must make "
+			 "certain that the host, or its domain, is dead, and exit with 0 only then. After that the copy "
+			 "runs; otherwise it stays paused. It gets GODWIT_DOMAIN, GODWIT_UUID, GODWIT_PEER (the sender's address) and GODWIT_MIGRATION (the protection's id)"},
+			{"fence-limit", 0, GW_KIND_NUMBER, "SECONDS",
+			 "time for the command of --fence; 10 unless given", .min = 1, .max = 600},
+			{"no-fence", 0, GW_KIND_FLAG,
+			 .help = "also take the copy of a \"godwit protect\", and run it as soon as its host is lost. "
+				 "If that host is alive and only the network between the two has failed, THE DOMAIN THEN RUNS "
+				 "TWICE: both write to the same disks and answer at the same addresses, and its data can be lost"},
 			GW_BUDGET_OPTIONS,
 			GW_SILENCE_OPTION,
 			GW_PEER_OPTIONS,

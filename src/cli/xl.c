@@ -130,6 +130,13 @@ int gw_xl_verb_no_jobs(struct gw_cli *cli, const struct gw_args *args)
 		"the operations on domains of xen: belong to the commands that run them, and are not known here");
 }
 
+int gw_xl_verb_no_protect(struct gw_cli *cli, const struct gw_args *args)
+{
+	return gw_cli_error(
+		cli, GW_EXIT_FAILED,
+		"domains of xen: are not protected by this command; \"xl remus\" can use godwit's save helper");
+}
+
 /* The settings of godwit-save-helper, which libxl starts. */
 static void pass_to_helper(const struct gw_args *args)
 {

@@ -18,5 +18,7 @@ int gw_xl_verb_migrate(struct gw_cli *cli, const struct gw_args *args);
 int gw_xl_verb_receive(struct gw_cli *cli, const struct gw_args *args);
 /* job and cancel: fails, because the operations are those of other commands. */
 int gw_xl_verb_no_jobs(struct gw_cli *cli, const struct gw_args *args);
+/* protect: fails. */
+int gw_xl_verb_no_protect(struct gw_cli *cli, const struct gw_args *args);
 
 #endif

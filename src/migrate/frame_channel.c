@@ -71,6 +71,7 @@ static ssize_t frame_read(struct gw_channel *ch, const struct iovec *iov, int n,
 			  struct gw_error *err)
 {
 	struct gw_frames *f = frames_of(ch);
+	struct gw_error why = GW_ERROR_INIT;
 	struct iovec part[64];
 	uint64_t total;
 	ssize_t got;
@@ -80,14 +81,18 @@ static ssize_t frame_read(struct gw_channel *ch, const struct iovec *iov, int n,
 		return rc;
 	used = clip(iov, n, part, GW_ARRAY_SIZE(part), f->data_left, &total);
 	if (f->ch->unread_len > 0)
-		got = gw_channel_read_some(f->ch, part[0].iov_base, part[0].iov_len, err);
-	else if ((got = f->ch->ops->read(f->ch, part, used, err)) > 0)
+		got = gw_channel_read_some(f->ch, part[0].iov_base, part[0].iov_len, &why);
+	else if ((got = f->ch->ops->read(f->ch, part, used, &why)) > 0)
 		f->ch->read_pos += (uint64_t)got;
+	if (got < 0) {
+		gw_frames_note_lost(f, &why);
+		return gw_fail_as(err, &why);
+	}
+	f->lost |= got == 0;
 	if (got == 0)
 		return gw_fail(err, GW_PEER,
 			       "%s closed the connection in the middle of a DATA frame", f->peer);
-	if (got > 0)
-		f->data_left -= (uint64_t)got;
+	f->data_left -= (uint64_t)got;
 	if (got > 0 && f->data_came)
 		f->data_came(f->opaque, (uint64_t)got);
 	return got;

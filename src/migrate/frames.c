@@ -35,6 +35,11 @@ static const char *const names[] = {
 	[GW_FRAME_ERROR] = "ERROR",
 	[GW_FRAME_ALIVE] = "ALIVE",
 	[GW_FRAME_WAIT] = "WAIT",
+	[GW_FRAME_CHECKPOINT] = "CHECKPOINT",
+	[GW_FRAME_STORED] = "STORED",
+	[GW_FRAME_NOTED] = "NOTED",
+	[GW_FRAME_STOP] = "STOP",
+	[GW_FRAME_STOPPED] = "STOPPED",
 };
 
 const char *gw_frame_name(uint32_t type)
@@ -58,14 +63,23 @@ void gw_frame_header_encode(uint8_t raw[GW_FRAME_HEADER_SIZE], uint32_t type, ui
 	gw_put_le64(raw + 8, length);
 }
 
+void gw_frames_note_lost(struct gw_frames *f, const struct gw_error *why)
+{
+	if (!f->peer_aborted && (why->code == GW_SYSTEM || why->code == GW_PEER))
+		f->lost = true;
+}
+
 int gw_frames_write_locked(struct gw_frames *f, struct iovec *iov, int n, struct gw_error *err)
 {
 	uint64_t before = f->ch->write_pos;
 
-	if (gw_channel_writev(f->ch, iov, n, err) == 0)
+	struct gw_error why = GW_ERROR_INIT;
+
+	if (gw_channel_writev(f->ch, iov, n, &why) == 0)
 		return 0;
 	f->partial_frame |= f->ch->write_pos != before;
-	return -1;
+	gw_frames_note_lost(f, &why);
+	return gw_fail_as(err, &why);
 }
 
 int gw_frames_write(struct gw_frames *f, struct iovec *iov, int n, struct gw_error *err)
@@ -98,13 +112,18 @@ int gw_frames_send(struct gw_frames *f, uint32_t type, const void *body, size_t 
 /* Reads len bytes. Returns 1, 0 if the input ended before the first byte, or -1. */
 static int read_exactly(struct gw_frames *f, void *buf, size_t len, struct gw_error *err)
 {
+	struct gw_error why = GW_ERROR_INIT;
 	size_t done = 0;
 
 	while (done < len) {
-		ssize_t n = gw_channel_read_some(f->ch, (char *)buf + done, len - done, err);
+		ssize_t n = gw_channel_read_some(f->ch, (char *)buf + done, len - done, &why);
 
-		if (n < 0)
-			return -1;
+		if (n < 0) {
+			gw_frames_note_lost(f, &why);
+			return gw_fail_as(err, &why);
+		}
+		if (n == 0)
+			f->lost = true;
 		if (n == 0 && done == 0)
 			return 0;
 		if (n == 0)
@@ -294,8 +313,16 @@ void gw_frames_watch_peer(struct gw_frames *f, bool on)
 	gw_channel_watch_input(f->ch, on ? input_came : NULL, f);
 }
 
+/* The cause itself, ALIVE, or a frame without a meaning here. */
+static bool may_precede_cause(const struct gw_frame *frame)
+{
+	return !gw_frame_name(frame->type) || frame->type == GW_FRAME_ALIVE ||
+	       frame->type == GW_FRAME_CANCEL || frame->type == GW_FRAME_ERROR;
+}
+
 void gw_frames_find_cause(struct gw_frames *f, struct gw_error *err)
 {
+	uint64_t until = gw_clock_ms() + ABORT_MS;
 	struct gw_error cause = GW_ERROR_INIT;
 	struct gw_buffer body = {0};
 	struct gw_frame frame = {0};
@@ -304,7 +331,15 @@ void gw_frames_find_cause(struct gw_frames *f, struct gw_error *err)
 	if (!err || f->peer_aborted || (err->code != GW_SYSTEM && err->code != GW_PEER))
 		return;
 	gw_channel_set_silence(f->ch, ABORT_MS);
-	if (gw_frames_receive(f, &frame, &body, &cause) < 0 && f->peer_aborted)
+	/* A peer that does not know of the failure may send ALIVE for ever. */
+	do {
+		if (gw_frames_read_header(f, &frame, &cause) <= 0 || !may_precede_cause(&frame) ||
+		    gw_frames_read_body(f, &frame, &body, &cause) < 0)
+			break;
+		if (frame.type == GW_FRAME_CANCEL || frame.type == GW_FRAME_ERROR)
+			gw_frames_fail_aborted(f, &frame, &body, &cause);
+	} while (!f->peer_aborted && gw_clock_ms() < until);
+	if (f->peer_aborted)
 		*err = cause;
 	gw_channel_set_silence(f->ch, silence_ms);
 	gw_buffer_free(&body);

@@ -32,6 +32,12 @@ enum gw_frame_type {
 	GW_FRAME_ERROR = 14,
 	GW_FRAME_ALIVE = 15, /* always flagged optional; alive.h sends it */
 	GW_FRAME_WAIT = 16,  /* always flagged optional */
+	/* of a protection only */
+	GW_FRAME_CHECKPOINT = 17,
+	GW_FRAME_STORED = 18,
+	GW_FRAME_NOTED = 19,
+	GW_FRAME_STOP = 20,
+	GW_FRAME_STOPPED = 21,
 };
 
 #define GW_FRAME_HEADER_SIZE 16
@@ -56,6 +62,7 @@ struct gw_frames {
 	struct gw_alive *alive;	     /* of gw_alive_start(), or NULL */
 	pthread_mutex_t *write_lock; /* held while a frame is written; NULL: one thread writes */
 	bool peer_aborted;	     /* CANCEL, ERROR or REFUSE came */
+	bool lost;		     /* the connection ended or failed; the peer did not say why */
 	uint64_t data_left;	     /* unread bytes of the incoming DATA frame */
 	/*
 	 * Handles a frame other than DATA that came while the data channel was read; the handler

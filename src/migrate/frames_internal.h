@@ -13,6 +13,8 @@ void gw_frame_header_encode(uint8_t raw[GW_FRAME_HEADER_SIZE], uint32_t type, ui
 int gw_frames_write(struct gw_frames *f, struct iovec *iov, int n, struct gw_error *err);
 /* The same for a caller that already keeps other writers out (alive.h). */
 int gw_frames_write_locked(struct gw_frames *f, struct iovec *iov, int n, struct gw_error *err);
+/* A read or write of f->ch failed like this: sets f->lost if the connection is the cause. */
+void gw_frames_note_lost(struct gw_frames *f, const struct gw_error *why);
 /* Receives and checks the next header. Returns 1, 0 at the end of input, or -1. */
 int gw_frames_read_header(struct gw_frames *f, struct gw_frame *frame, struct gw_error *err);
 /* Receives the body of a frame into body (emptied first). Returns 0 or -1. */

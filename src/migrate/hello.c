@@ -17,7 +17,8 @@
 
 static const char magic[8] = {'G', 'O', 'D', 'W', 'I', 'T', '0', '1'};
 
-int gw_hello_send(struct gw_frames *f, const struct gw_migration_id *id, struct gw_error *err)
+int gw_hello_send(struct gw_frames *f, const struct gw_migration_id *id, uint64_t needs,
+		  struct gw_error *err)
 {
 	uint8_t raw[GW_HELLO_SIZE];
 
@@ -25,7 +26,7 @@ int gw_hello_send(struct gw_frames *f, const struct gw_migration_id *id, struct 
 	gw_put_le32(raw + 8, GW_PROTOCOL_VERSION);
 	gw_put_le32(raw + 12, GW_PROTOCOL_COMPAT);
 	gw_put_le64(raw + 16, GW_PROTOCOL_FEATURES);
-	gw_put_le64(raw + 24, 0);
+	gw_put_le64(raw + 24, needs);
 	memcpy(raw + 32, id->bytes, sizeof(id->bytes));
 	return gw_frames_send(f, GW_FRAME_HELLO, raw, sizeof(raw), err);
 }

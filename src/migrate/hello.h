@@ -11,8 +11,9 @@
 #define GW_HELLO_SIZE 48
 
 /* Feature bits (docs/protocol.md). */
-#define GW_FEATURE_ALIVE     UINT64_C(1) /* takes ALIVE frames */
-#define GW_PROTOCOL_FEATURES GW_FEATURE_ALIVE
+#define GW_FEATURE_ALIVE       UINT64_C(1) /* takes ALIVE frames */
+#define GW_FEATURE_CHECKPOINTS UINT64_C(4) /* takes a stream of checkpoints */
+#define GW_PROTOCOL_FEATURES   (GW_FEATURE_ALIVE | GW_FEATURE_CHECKPOINTS)
 
 struct gw_hello {
 	uint32_t version, compat;
@@ -27,8 +28,9 @@ struct gw_hello {
  */
 bool gw_hello_is_possible(const uint8_t *first, size_t len);
 
-/* Sends this side's HELLO. Returns 0 or -1. */
-int gw_hello_send(struct gw_frames *f, const struct gw_migration_id *id, struct gw_error *err);
+/* Sends this side's HELLO, which needs these features of the peer. Returns 0 or -1. */
+int gw_hello_send(struct gw_frames *f, const struct gw_migration_id *id, uint64_t needs,
+		  struct gw_error *err);
 /*
  * Receives the peer's HELLO and checks that both sides understand each other. Returns 0, or -1:
  * GW_PEER with the peer's text if it sent ERROR instead, GW_REFUSED for an incompatible version or

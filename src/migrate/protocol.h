@@ -18,6 +18,8 @@
 #define GW_PROTOCOL_VERSION 1 /* the version that this godwit speaks */
 #define GW_PROTOCOL_COMPAT  1 /* the oldest version that understands its frames */
 
+struct gw_backup;
+
 struct gw_migration_id {
 	uint8_t bytes[16];
 };
@@ -43,11 +45,13 @@ struct gw_migration_offer {
 	int silence_ms;			       /* the longest silence of the receiver; 0: 30 s */
 };
 
-/* The owner of the domain after a migration. */
+/* The owner of the domain after a migration or a protection. */
 enum gw_outcome {
 	GW_OUTCOME_SOURCE,  /* the source: the receiver has nothing */
 	GW_OUTCOME_MOVED,   /* the receiver */
-	GW_OUTCOME_UNKNOWN, /* not known: the commit window failed; the domain stays paused */
+	GW_OUTCOME_UNKNOWN, /* not known: the commit window or a failover failed; the copy stays
+			       paused */
+	GW_OUTCOME_DROPPED, /* the source, whose owner ended a protection: the copy was destroyed */
 };
 /*
  * Sends a domain over an open channel: HELLO, CONFIG, the static data, memory, device state, the
@@ -105,15 +109,17 @@ struct gw_receiver {
 	int (*run)(void *opaque, struct gw_error *err);
 	const struct gw_toolstack *toolstack; /* may be NULL */
 	struct gw_emulator_records *emulator; /* as in gw_restore_args; may be NULL */
-	int silence_ms;			      /* the longest silence of the sender; 0: 30 s */
+	int silence_ms; /* the longest silence of the sender; 0: 30 s, in a protection 5 s */
+	const struct gw_backup *backup; /* protect.h; NULL: a protection is refused */
 	struct gw_sender_times times;
 };
 
 /*
  * Receives a domain over an open channel. Returns 0 when it runs here, else -1: GW_INVALID "no
  * godwit hello" if the peer is no godwit. Sets *outcome in every case: SOURCE (the caller destroys
- * the domain of accept), MOVED (it runs here), UNKNOWN (the caller keeps it paused). Sets the
- * cancel token and the silence of ch during the call.
+ * the domain of accept), MOVED (it runs here), UNKNOWN (the caller keeps it paused). A sender that
+ * wants its domain to be protected is served, too (protect.h): 0 also with DROPPED. Sets the cancel
+ * token and the silence of ch during the call.
  */
 int gw_migrate_receive(struct gw_channel *ch, const struct gw_receiver *receiver,
 		       struct gw_operation *op, struct gw_report *report, enum gw_outcome *outcome,

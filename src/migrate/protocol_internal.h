@@ -12,8 +12,9 @@
 #define GW_SILENCE_MS	  30000
 #define GW_ALIVE_PART(ms) ((ms) / 3)
 
-#define GW_CONFIG_HEAD 8 /* u32 flags, u32 reserved; the config follows */
-#define GW_CONFIG_LIVE UINT32_C(1)
+#define GW_CONFIG_HEAD	      8 /* u32 flags, u32 reserved; the config follows */
+#define GW_CONFIG_LIVE	      UINT32_C(1)
+#define GW_CONFIG_CHECKPOINTS UINT32_C(2) /* a stream of checkpoints follows; there is no YOURS */
 
 /* The body of RUNNING: the receiver's part of the downtime, by stage. */
 #define GW_RUNNING_SIZE 24

@@ -382,19 +382,44 @@ static int apply_round(struct restore *r, struct gw_error *err)
 		      : 0;
 }
 
-/* The domain's owner also decides whether a checkpoint counts. */
-static enum gw_read_result ask_owner(struct restore *r, struct gw_error *err)
+static enum gw_read_result obey(const struct restore *r, int verdict, struct gw_error *err)
 {
-	const struct gw_toolstack *ts = &r->toolstack;
-	int verdict = ts->checkpoint(ts->owner, err);
-
 	if (verdict == GW_CHECKPOINT_GO_ON)
 		return GW_READ_OK;
 	if (verdict == GW_CHECKPOINT_FAILOVER)
 		return GW_READ_ENDED;
-	gw_fail(err, GW_PEER, "the toolstack did not accept checkpoint %llu",
-		(unsigned long long)r->result->checkpoints);
+	if (verdict == GW_CHECKPOINT_STOP)
+		gw_fail(err, GW_PEER, "the toolstack did not accept checkpoint %llu",
+			(unsigned long long)r->result->checkpoints);
 	return GW_READ_FAILED;
+}
+
+/* The domain's owner also decides whether a checkpoint counts. */
+static enum gw_read_result ask_owner(struct restore *r, struct gw_error *err)
+{
+	const struct gw_restore_args *args = r->args;
+	const struct gw_toolstack *ts = &r->toolstack;
+	enum gw_read_result rc = GW_READ_OK;
+
+	if (args->checkpoint_complete)
+		rc = obey(r,
+			  args->checkpoint_complete(args->owner, r->result->checkpoints + 1, err),
+			  err);
+	return rc == GW_READ_OK ? obey(r, ts->checkpoint(ts->owner, err), err) : rc;
+}
+
+/* A checkpoint that could not become a domain must not be reported as applied. */
+static enum gw_read_result report_applied(struct restore *r, struct gw_error *err)
+{
+	const struct gw_restore_args *args = r->args;
+
+	if (!args->checkpoint_applied)
+		return GW_READ_OK;
+	if (r->guest.ops->stream_complete(&r->guest, err) < 0) {
+		note_refusal(r, err);
+		return GW_READ_FAILED;
+	}
+	return obey(r, args->checkpoint_applied(args->owner, r->result->checkpoints, err), err);
 }
 
 /* A PV guest's pfns are bounded by its P2M, which is checked with the record. */
@@ -425,12 +450,13 @@ static enum gw_read_result on_round_complete(void *owner, struct gw_error *err)
 	r->spooling = true;
 	r->progress.now.round++;
 	r->round_start_pages = r->memory.pages;
-	if (is_lockstep(r)) {
+	if (is_lockstep(r))
 		rc = gw_lockstep_run(&r->toolstack, &r->guest, err);
-		if (rc != GW_READ_OK)
-			return rc;
-	}
-	return begin_round(r, err) < 0 ? GW_READ_FAILED : step(r, err);
+	if (rc == GW_READ_OK && begin_round(r, err) < 0)
+		rc = GW_READ_FAILED;
+	if (rc == GW_READ_OK)
+		rc = report_applied(r, err);
+	return rc == GW_READ_OK ? step(r, err) : rc;
 }
 
 static const struct gw_read_listener listener = {

@@ -74,6 +74,14 @@ struct gw_restore_args {
 	/* The pages that the domain can have: a bound for a round of checkpoints. 0: unknown. */
 	uint64_t max_pages;
 	/*
+	 * A stream of checkpoints. complete: the checkpoint has arrived and is not applied yet; an
+	 * enum gw_checkpoint_verdict, or -1. After it the toolstack is asked. applied: the domain
+	 * has the state of this checkpoint and can be completed; the same values. Numbers count
+	 * from 1.
+	 */
+	int (*checkpoint_complete)(void *owner, uint64_t number, struct gw_error *err);
+	int (*checkpoint_applied)(void *owner, uint64_t number, struct gw_error *err);
+	/*
 	 * Called with every refusal. If it is set, a refusal ends the restore only where it is not
 	 * safe to go on; otherwise the record or the page is left out, so that all faults are
 	 * found. Such a domain must never run.

@@ -5,6 +5,7 @@
 #include "vmm/console.h"
 
 #include <pthread.h>
+#include <stdbool.h>
 #include <string.h>
 #include <sys/eventfd.h>
 
@@ -14,6 +15,8 @@ struct gw_console {
 	pthread_mutex_t lock;
 	int wake;
 	uint64_t end; /* bytes ever put */
+	bool held;
+	uint64_t visible; /* held: readers see the bytes before it */
 	uint8_t ring[GW_CONSOLE_SIZE];
 };
 
@@ -89,9 +92,45 @@ void gw_console_quiet(struct gw_console *console)
 	(void)n;
 }
 
+static uint64_t newest(const struct gw_console *console)
+{
+	return console->held ? console->visible : console->end;
+}
+
 static uint64_t oldest(const struct gw_console *console)
 {
-	return console->end > GW_CONSOLE_SIZE ? console->end - GW_CONSOLE_SIZE : 0;
+	uint64_t kept = console->end > GW_CONSOLE_SIZE ? console->end - GW_CONSOLE_SIZE : 0;
+
+	return GW_MIN(kept, newest(console));
+}
+
+uint64_t gw_console_hold(struct gw_console *console)
+{
+	uint64_t end;
+
+	pthread_mutex_lock(&console->lock);
+	end = console->end;
+	if (!console->held)
+		console->visible = end;
+	console->held = true;
+	pthread_mutex_unlock(&console->lock);
+	return end;
+}
+
+void gw_console_release(struct gw_console *console, uint64_t pos)
+{
+	pthread_mutex_lock(&console->lock);
+	console->visible = GW_MIN(GW_MAX(console->visible, pos), console->end);
+	pthread_mutex_unlock(&console->lock);
+	wake(console);
+}
+
+void gw_console_unhold(struct gw_console *console)
+{
+	pthread_mutex_lock(&console->lock);
+	console->held = false;
+	pthread_mutex_unlock(&console->lock);
+	wake(console);
 }
 
 uint64_t gw_console_oldest(struct gw_console *console)
@@ -105,7 +144,7 @@ uint64_t gw_console_oldest(struct gw_console *console)
 uint64_t gw_console_newest(struct gw_console *console)
 {
 	pthread_mutex_lock(&console->lock);
-	uint64_t pos = console->end;
+	uint64_t pos = newest(console);
 	pthread_mutex_unlock(&console->lock);
 	return pos;
 }
@@ -115,8 +154,12 @@ size_t gw_console_peek(struct gw_console *console, uint64_t *pos, void *to, size
 	uint8_t *out = to;
 
 	pthread_mutex_lock(&console->lock);
-	*pos = GW_MAX(*pos, oldest(console));
-	len = GW_MIN(len, (size_t)(console->end - *pos));
+	/* Bytes that were overwritten while they were held back are lost for every reader. */
+	uint64_t kept = console->end > GW_CONSOLE_SIZE ? console->end - GW_CONSOLE_SIZE : 0;
+	uint64_t last = newest(console);
+
+	*pos = GW_MIN(GW_MAX(*pos, kept), last);
+	len = GW_MIN(len, (size_t)(last - *pos));
 
 	size_t at = *pos % GW_CONSOLE_SIZE;
 	size_t first = GW_MIN(len, GW_CONSOLE_SIZE - at);

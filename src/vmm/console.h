@@ -30,6 +30,16 @@ uint64_t gw_console_oldest(struct gw_console *console);
 uint64_t gw_console_newest(struct gw_console *console);
 
 /*
+ * Holds back what is put from now on: readers see nothing of it until it is released. Returns the
+ * position of the next byte that is put. Once held, a call only returns the position.
+ */
+uint64_t gw_console_hold(struct gw_console *console);
+/* Readers see the bytes before pos from now on. Any thread, as the two others. */
+void gw_console_release(struct gw_console *console, uint64_t pos);
+/* Nothing is held back any more. */
+void gw_console_unhold(struct gw_console *console);
+
+/*
  * Copies up to len bytes from position *pos (moved up to the oldest byte if that is past it).
  * Does not move *pos past them: the caller adds what it wrote. Returns their number.
  */

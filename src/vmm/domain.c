@@ -21,6 +21,7 @@ static void on_shutdown(void *opaque, enum gw_shutdown_reason reason)
 {
 	struct gw_process *p = opaque;
 
+	atomic_store(&p->stopped_ns, gw_clock_ns());
 	if (gw_shutdown_is_end(reason))
 		atomic_store(&p->guest_ended, true);
 	gw_process_wake(p);

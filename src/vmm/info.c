@@ -14,6 +14,10 @@
 
 static const char *state_of(const struct gw_process *p)
 {
+	if (p->job && p->protection.role == GW_BACKUP)
+		return "backup";
+	if (p->job && p->protection.role == GW_PRIMARY)
+		return "protected";
 	if (p->job)
 		return p->job->kind->state;
 	switch (atomic_load(&p->phase)) {
@@ -56,6 +60,19 @@ static json_t *migration_of(const struct gw_process *p)
 			 !p->job);
 }
 
+/* NULL if the domain is not protected, and no copy. */
+static json_t *protection_of(const struct gw_process *p)
+{
+	const struct gw_protection *of = &p->protection;
+
+	if (of->role == GW_UNPROTECTED)
+		return NULL;
+	return json_pack("{s:s, s:s, s:I, s:I}", "role",
+			 of->role == GW_PRIMARY ? "primary" : "backup", "peer", of->peer,
+			 "checkpoints", (json_int_t)of->checkpoints, "behind_ms",
+			 (json_int_t)((gw_clock_ns() - of->state_ns) / 1000000));
+}
+
 json_t *gw_process_job(struct gw_process *p)
 {
 	struct gw_progress progress;
@@ -79,14 +96,14 @@ json_t *gw_process_info(struct gw_process *p)
 	gw_process_refresh_info(p);
 	pthread_mutex_lock(&p->lock);
 	gw_uuid_format(p->config.uuid, uuid);
-	body = json_pack("{s:s, s:s%, s:i, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:o*}", "name",
+	body = json_pack("{s:s, s:s%, s:i, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:o*, s:o*}", "name",
 			 p->claim.name ? p->claim.name : "", "host", p->args.connect,
 			 strcspn(p->args.connect, ":"), "id", (int)getpid(), "uuid", uuid, "type",
 			 type_of(&p->config), "state", state_of(p), "memory_kb",
 			 (json_int_t)p->config.max_memkb, "vcpus", (json_int_t)p->config.max_vcpus,
 			 "pages", (json_int_t)p->info.nr_pages, "uptime_ms",
 			 (json_int_t)((gw_clock_ns() - p->started_ns) / 1000000), "migration",
-			 migration_of(p));
+			 migration_of(p), "protection", protection_of(p));
 	pthread_mutex_unlock(&p->lock);
 	return body;
 }

@@ -72,6 +72,16 @@ void gw_job_post(struct gw_job *job, json_t *event)
 	pthread_mutex_unlock(&job->lock);
 }
 
+void gw_job_post_some(struct gw_job *job, json_t *event, size_t most)
+{
+	pthread_mutex_lock(&job->lock);
+	if (json_array_size(job->posted) < most)
+		json_array_append_new(job->posted, event);
+	else
+		json_decref(event);
+	pthread_mutex_unlock(&job->lock);
+}
+
 static void send_posted(struct gw_job *job)
 {
 	json_t *event;
@@ -120,6 +130,8 @@ void gw_job_finish(struct gw_process *p)
 int gw_job_cancel(struct gw_process *p, struct gw_error *err)
 {
 	if (!p->job)
+		return 0;
+	if (p->job->kind->cancel && p->job->kind->cancel(p->job))
 		return 0;
 	if (gw_operation_cancel(p->job->op, err) < 0)
 		return -1;

@@ -26,6 +26,9 @@ struct gw_job_kind {
 	/* In the main thread, after run has returned ret, with err if that is -1. Decides the
 	 * domain's next state, and answers the owner. */
 	void (*done)(struct gw_job *job, int ret, struct gw_error *err);
+	/* In the main thread: asks it to end in its own way, and returns true; or false, and its
+	 * cancel token is set. NULL: always the token. */
+	bool (*cancel)(struct gw_job *job);
 	/* The job goes, its channel is closed already: frees what else it has. NULL: nothing. */
 	void (*release)(struct gw_job *job);
 };
@@ -76,6 +79,9 @@ void gw_job_report_progress(struct gw_process *p);
 
 /* In run: an event for the owner, sent in any case and in order. The reference is taken over. */
 void gw_job_post(struct gw_job *job, json_t *event);
+
+/* The same, unless as many as most have not been sent yet. */
+void gw_job_post_some(struct gw_job *job, json_t *event, size_t most);
 
 /* In run: a toolstack for the process's domain that obeys cancel. The job's channel gets the cancel
  * token as well. */

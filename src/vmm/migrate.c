@@ -4,19 +4,16 @@
  */
 #include "vmm/migrate.h"
 
-#include <stdlib.h>
-#include <string.h>
 #include <sys/random.h>
 
 #include "base/util.h"
-#include "channel/tls.h"
 #include "vmm/domain.h"
 #include "vmm/outgoing.h"
+#include "vmm/wanted_tls.h"
 
 struct migrate_job {
 	struct gw_outgoing out;
-	struct gw_tls *tls; /* NULL: the connection is used as it is */
-	char *host;	    /* with tls: the name that the receiver must prove */
+	struct gw_wanted_tls tls;
 	enum gw_outcome outcome;
 };
 
@@ -39,12 +36,8 @@ static int run_migrate(struct gw_job *job, struct gw_error *err)
 		.silence_ms = m->out.silence_ms,
 	};
 
-	if (m->tls) {
-		gw_channel_set_cancel(job->ch, gw_job_cancel_token(job));
-		job->ch = gw_channel_tls(job->ch, m->tls, m->host, err);
-		if (!job->ch)
-			return -1;
-	}
+	if (gw_wanted_tls_begin(&m->tls, job, err) < 0)
+		return -1;
 	return gw_migrate_send(job->ch, &offer, &args, job->running, &job->report, &m->outcome,
 			       err);
 }
@@ -100,6 +93,7 @@ static void migrate_done(struct gw_job *job, int ret, struct gw_error *err)
 	case GW_OUTCOME_UNKNOWN:
 		conclude_undecided(job->process, job, err);
 		break;
+	case GW_OUTCOME_DROPPED: /* only a protection ends so */
 	case GW_OUTCOME_MOVED:
 		conclude_moved(job->process, m);
 		break;
@@ -110,8 +104,7 @@ static void migrate_release(struct gw_job *job)
 {
 	struct migrate_job *m = of_job(job);
 
-	gw_tls_free(m->tls);
-	free(m->host);
+	gw_wanted_tls_free(&m->tls);
 }
 
 static const struct gw_job_kind migrate_kind = {
@@ -123,33 +116,6 @@ static const struct gw_job_kind migrate_kind = {
 	.done = migrate_done,
 	.release = migrate_release,
 };
-
-static const char *text_of(const json_t *object, const char *name)
-{
-	return json_string_value(json_object_get(object, name));
-}
-
-/* The member "tls" of a request: the client has read the files, which may be only its own. */
-static int read_tls(struct migrate_job *m, const json_t *message, struct gw_error *err)
-{
-	const json_t *tls = json_object_get(message, "tls");
-	/* Borrowed from the message. */
-	const struct gw_tls_texts texts = {
-		.cert = (char *)(uintptr_t)text_of(tls, "cert"),
-		.key = (char *)(uintptr_t)text_of(tls, "key"),
-		.ca = (char *)(uintptr_t)text_of(tls, "ca"),
-		.psk = (char *)(uintptr_t)text_of(tls, "psk"),
-	};
-	const char *host = text_of(tls, "host");
-
-	if (!tls)
-		return 0;
-	if (!host)
-		return gw_fail(err, GW_USAGE, "tls: expected the name of the host");
-	m->host = strdup(host);
-	m->tls = m->host ? gw_tls_new(&texts, GW_TLS_SENDER, err) : NULL;
-	return m->tls ? 0 : gw_fail_errno(err, "tls");
-}
 
 int gw_migrate_request(struct gw_process *p, struct gw_session *s, const json_t *message,
 		       struct gw_error *err)
@@ -166,7 +132,7 @@ int gw_migrate_request(struct gw_process *p, struct gw_session *s, const json_t 
 	out = gw_outgoing_new(p, s, message, &migrate_kind, err);
 	if (!out)
 		return -1;
-	if (read_tls(of_job(&out->job), message, err) < 0) {
+	if (gw_wanted_tls_read(&of_job(&out->job)->tls, message, err) < 0) {
 		gw_job_free(&out->job);
 		return -1;
 	}

@@ -94,6 +94,7 @@ void gw_process_free(struct gw_process *p)
 	pthread_sigmask(SIG_SETMASK, &p->old_mask, NULL);
 	pthread_mutex_destroy(&p->lock);
 	free(p->wanted_name);
+	free(p->output_hook);
 	free(p);
 }
 
@@ -251,7 +252,12 @@ static bool is_in_place(const struct gw_process *p)
 {
 	int phase = atomic_load(&p->phase);
 
-	if (p->ended || p->job || phase == GW_PHASE_EMPTY)
+	if (p->ended)
+		return false;
+	/* A copy has the name that it runs under only after a failover. */
+	if (atomic_load(&p->backs_up))
+		return true;
+	if (p->job || phase == GW_PHASE_EMPTY)
 		return false;
 	return !p->wanted_name || phase == GW_PHASE_UNDECIDED;
 }
@@ -259,7 +265,8 @@ static bool is_in_place(const struct gw_process *p)
 /* Who ended the domain knows why; of any other end the log says more. */
 static bool is_commanded(enum gw_process_end end)
 {
-	return end == GW_END_DESTROYED || end == GW_END_SAVED || end == GW_END_MOVED;
+	return end == GW_END_DESTROYED || end == GW_END_SAVED || end == GW_END_MOVED ||
+	       end == GW_END_DROPPED;
 }
 
 enum gw_process_end gw_process_run(struct gw_process *p, struct gw_error *err)

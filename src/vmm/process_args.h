@@ -26,6 +26,11 @@ struct gw_process_args {
 	struct gw_admission admission;	 /* receive: who may send a domain */
 	struct gw_budget budget;	 /* receive: what the receiver may hold */
 	int silence_ms;			 /* receive: the sender's longest silence; 0: 30 s */
+	/* receive: protections are taken if there is a command, which makes certain that a lost
+	 * sender is dead, or if failovers go on without. */
+	const char *fence;
+	bool no_fence;
+	int fence_limit_ms; /* for the command; 0: 10 s */
 	struct gw_sender_times times;	 /* receive: what a sender has for each part */
 	/* receive: the sender has said which domain it sends. Called more than once. NULL is fine.
 	 */
@@ -65,6 +70,7 @@ enum gw_process_end {
 	GW_END_DESTROYED, /* a client or a signal asked for it */
 	GW_END_SAVED,	  /* the domain is in a file now */
 	GW_END_MOVED,	  /* the domain is in another process now */
+	GW_END_DROPPED,	  /* it was the copy of a protected domain, whose protection has ended */
 	GW_END_NONE,	  /* there never was a domain here; the error has the reason */
 };
 

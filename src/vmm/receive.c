@@ -14,8 +14,10 @@
 #include "examine/detect.h"
 #include "hypervisor/control.h"
 #include "migrate/hello.h"
+#include "migrate/protect.h"
 #include "vmm/client.h"
 #include "vmm/domain.h"
+#include "vmm/fence.h"
 #include "vmm/incoming.h"
 #include "vmm/process.h"
 #include "vmm/room.h"
@@ -187,6 +189,34 @@ static int is_wanted(void *opaque, struct gw_error *err)
 	return args->wanted ? args->wanted(args->opaque, err) : 0;
 }
 
+/* The first complete checkpoint makes this process that of the copy. */
+static int note_checkpoint(void *opaque, uint64_t number, struct gw_error *err)
+{
+	struct receive_job *r = opaque;
+	struct gw_process *p = r->in.job.process;
+
+	if (number == 1 && claim_place(r, err) < 0)
+		return -1;
+	gw_process_set_protection(p, GW_BACKUP, r->in.job.ch->name, number, gw_clock_ns());
+	if (number > 1 && !atomic_exchange(&p->backs_up, true))
+		gw_process_wake(p);
+	return 0;
+}
+
+static int fence(void *opaque, struct gw_error *err)
+{
+	struct receive_job *r = opaque;
+
+	return gw_fence(r->in.job.process, gw_job_cancel_token(&r->in.job), err);
+}
+
+static void drop_copy(void *opaque)
+{
+	struct receive_job *r = opaque;
+
+	gw_process_release_domain(r->in.job.process);
+}
+
 /* From now on the copy here may be the only one. */
 static int mark_undecided(void *opaque, struct gw_error *err)
 {
@@ -286,6 +316,13 @@ static int is_turn(void *opaque, struct gw_error *err)
 
 static int receive_migration(struct receive_job *r, struct gw_error *err)
 {
+	const struct gw_process_args *args = &r->in.job.process->args;
+	const struct gw_backup backup = {
+		.window_ns = gw_fence_window_ns(args),
+		.applied = note_checkpoint,
+		.fence = args->fence ? fence : NULL,
+		.drop = drop_copy,
+	};
 	struct gw_toolstack toolstack;
 	struct gw_receiver receiver = {
 		.opaque = r,
@@ -298,8 +335,9 @@ static int receive_migration(struct receive_job *r, struct gw_error *err)
 		.mine = mark_undecided,
 		.run = start_domain,
 		.toolstack = &toolstack,
-		.silence_ms = r->in.job.process->args.silence_ms,
-		.times = r->in.job.process->args.times,
+		.silence_ms = args->silence_ms,
+		.backup = args->fence || args->no_fence ? &backup : NULL,
+		.times = args->times,
 		.emulator = &r->in.job.process->emulator,
 	};
 	struct gw_job *job = &r->in.job;
@@ -349,6 +387,25 @@ static void conclude_nothing(struct gw_process *p, struct gw_error *err)
 	gw_process_end_failed(p, err);
 }
 
+/* The sender of a protected domain is lost. */
+static void conclude_backup(struct receive_job *r, const struct gw_error *err)
+{
+	struct gw_process *p = r->in.job.process;
+
+	if (r->outcome == GW_OUTCOME_MOVED) {
+		gw_logf(&p->args.log, GW_LOG_WARNING,
+			"the primary %s is lost: the domain runs here, from checkpoint %llu on",
+			p->protection.peer, (unsigned long long)p->protection.checkpoints);
+		gw_process_set_migration(p, NULL, GW_SIDE_DESTINATION);
+		gw_process_set_protection(p, GW_UNPROTECTED, NULL, 0, 0);
+		return;
+	}
+	atomic_store(&p->phase, GW_PHASE_UNDECIDED);
+	gw_logf(&p->args.log, GW_LOG_ERROR,
+		"%s: the copy stays paused here until \"godwit resume --claim\" or \"godwit destroy\" decides",
+		err->text);
+}
+
 static void receive_done(struct gw_job *job, int ret, struct gw_error *err)
 {
 	struct receive_job *r = of_job(job);
@@ -359,8 +416,17 @@ static void receive_done(struct gw_job *job, int ret, struct gw_error *err)
 		conclude_nothing(p, err);
 		return;
 	}
+	if (r->outcome == GW_OUTCOME_DROPPED) {
+		free(r->wanted_name);
+		gw_process_end(p, GW_END_DROPPED);
+		return;
+	}
 	p->wanted_name = r->wanted_name;
 	p->wanted_until_ns = gw_clock_ns() + NAME_WAIT_NS;
+	if (p->protection.role == GW_BACKUP) {
+		conclude_backup(r, err);
+		return;
+	}
 	if (r->outcome == GW_OUTCOME_MOVED) {
 		/* What it took here, it may take elsewhere. */
 		p->cost.receiver_ns = r->in.job.report.device_state_ns + r->in.job.report.resume_ns;

@@ -12,6 +12,7 @@
 #include "vmm/job.h"
 #include "vmm/migrate.h"
 #include "vmm/options.h"
+#include "vmm/protect.h"
 #include "vmm/save.h"
 
 /* Fails, naming the operation in progress, if there is one. */
@@ -37,6 +38,11 @@ static int check_decided(const struct gw_process *p, struct gw_error *err)
 	if (atomic_load(&p->phase) != GW_PHASE_UNDECIDED)
 		return 0;
 	gw_migration_id_format(&p->migration, id);
+	if (p->protection.role != GW_UNPROTECTED)
+		return gw_fail(
+			err, GW_BUSY,
+			"the two sides of protection %s have lost each other, and the other one may run the domain: make sure that its copy is gone or is listed as undecided, then \"godwit resume --claim\" or \"godwit destroy\" it here",
+			id);
 	return gw_fail(
 		err, GW_BUSY,
 		"migration %s failed during the handover and either side may have the domain: make sure that the other side's copy is gone or is listed as undecided, then \"godwit resume --claim\" or \"godwit destroy\" it here",
@@ -82,6 +88,7 @@ static int do_resume(struct gw_process *p, struct gw_session *s, const json_t *m
 			return -1;
 		p->has_run = !p->host->ops->never_runs;
 		gw_process_set_migration(p, NULL, p->side);
+		gw_protect_let_out(p);
 		atomic_store(&p->phase, GW_PHASE_LIVE);
 		p->paused = false;
 	} else if (p->paused) {
@@ -145,6 +152,12 @@ static int do_migrate(struct gw_process *p, struct gw_session *s, const json_t *
 	return check_decided(p, err) < 0 ? -1 : gw_migrate_request(p, s, message, err);
 }
 
+static int do_protect(struct gw_process *p, struct gw_session *s, const json_t *message,
+		      struct gw_error *err)
+{
+	return check_decided(p, err) < 0 ? -1 : gw_protect_request(p, s, message, err);
+}
+
 static int do_cancel(struct gw_process *p, struct gw_session *s, const json_t *message,
 		     struct gw_error *err)
 {
@@ -169,10 +182,10 @@ static const struct {
 	int (*fn)(struct gw_process *p, struct gw_session *s, const json_t *message,
 		  struct gw_error *err);
 } requests[] = {
-	{"info", do_info},	 {"pause", do_pause},	{"resume", do_resume},
-	{"destroy", do_destroy}, {"save", do_save},	{"keep", do_keep},
-	{"migrate", do_migrate}, {"cancel", do_cancel}, {"console", do_console},
-	{"job", do_job},
+	{"info", do_info},	 {"pause", do_pause},	  {"resume", do_resume},
+	{"destroy", do_destroy}, {"save", do_save},	  {"keep", do_keep},
+	{"migrate", do_migrate}, {"cancel", do_cancel},	  {"console", do_console},
+	{"job", do_job},	 {"protect", do_protect},
 };
 
 void gw_request(struct gw_process *p, struct gw_session *s, const json_t *message)

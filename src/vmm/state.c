@@ -70,6 +70,20 @@ void gw_process_set_migration(struct gw_process *p, const struct gw_migration_id
 	pthread_mutex_unlock(&p->lock);
 }
 
+void gw_process_set_protection(struct gw_process *p, enum gw_protection_role role, const char *peer,
+			       uint64_t checkpoints, uint64_t state_ns)
+{
+	struct gw_protection *of = &p->protection;
+
+	pthread_mutex_lock(&p->lock);
+	of->role = role;
+	of->checkpoints = checkpoints;
+	of->state_ns = state_ns;
+	if (peer)
+		snprintf(of->peer, sizeof(of->peer), "%s", peer);
+	pthread_mutex_unlock(&p->lock);
+}
+
 void gw_migration_id_format(const struct gw_migration_id *id, char out[33])
 {
 	for (int i = 0; i < 16; i++)

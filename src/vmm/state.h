@@ -37,6 +37,20 @@ enum gw_phase {
 	GW_PHASE_UNDECIDED, /* suspended; a migration broke in its commit window */
 };
 
+enum gw_protection_role {
+	GW_UNPROTECTED,
+	GW_PRIMARY, /* the domain runs here, and another host has a copy */
+	GW_BACKUP,  /* the copy is here */
+};
+
+/* The protection that this process takes part in. */
+struct gw_protection {
+	enum gw_protection_role role;
+	char peer[128];	      /* the address of the other side */
+	uint64_t checkpoints; /* complete ones at the backup */
+	uint64_t state_ns;    /* gw_clock_ns() of the state that the backup has */
+};
+
 enum gw_side { GW_SIDE_SOURCE, GW_SIDE_DESTINATION };
 
 struct gw_process {
@@ -52,6 +66,8 @@ struct gw_process {
 	_Atomic(enum gw_phase) phase;
 	/* The guest has shut down, and not to be saved. Set by the vCPU's thread. */
 	atomic_bool guest_ended;
+	_Atomic uint64_t stopped_ns; /* gw_clock_ns() when it shut down, for whatever reason */
+	atomic_bool backs_up;	     /* the copy here counts: its process is in place */
 
 	/*
 	 * Guarded by lock. While an operation runs, its thread takes the lock to write them and the
@@ -70,6 +86,7 @@ struct gw_process {
 	uint64_t started_ns;		     /* when the domain was started, or else the process */
 	struct gw_migration_id migration;    /* in progress or undecided; zeroed: none */
 	enum gw_side side;		     /* of that migration */
+	struct gw_protection protection;
 	struct gw_precopy_cost cost; /* of a suspend, as measured; the next one is expected to be
 					like it */
 
@@ -88,6 +105,7 @@ struct gw_process {
 	uint64_t wanted_until_ns; /* time when it stops waiting for that */
 
 	struct gw_domain_toolstack stopped; /* PHASE_SAVED, UNDECIDED: how to resume the domain */
+	char *output_hook; /* UNDECIDED: holds back the guest's output until the claim; or NULL */
 	struct gw_session *saver; /* PHASE_SAVED: the client that has to confirm the image */
 
 	bool destroy_wanted; /* as soon as the operation has ended */
@@ -114,6 +132,10 @@ void gw_process_set_claim(struct gw_process *p, const struct gw_claim *claim);
 /* The migration that this side takes part in; NULL: none. */
 void gw_process_set_migration(struct gw_process *p, const struct gw_migration_id *id,
 			      enum gw_side side);
+
+/* peer: NULL keeps that of before. */
+void gw_process_set_protection(struct gw_process *p, enum gw_protection_role role, const char *peer,
+			       uint64_t checkpoints, uint64_t state_ns);
 
 /* 32 hex digits and a NUL. */
 void gw_migration_id_format(const struct gw_migration_id *id, char out[33]);

@@ -93,6 +93,11 @@ int gw_domain_toolstack_undo(struct gw_domain_toolstack *ts, struct gw_error *er
 	return 0;
 }
 
+int gw_domain_toolstack_pause(struct gw_domain_toolstack *ts, struct gw_error *err)
+{
+	return ts->suspended || ts->forced ? 0 : force_pause(ts, err);
+}
+
 void gw_domain_toolstack_init(struct gw_domain_toolstack *ts, struct gw_toolstack *table)
 {
 	*table = (struct gw_toolstack){

@@ -36,6 +36,9 @@ void gw_domain_toolstack_init(struct gw_domain_toolstack *ts, struct gw_toolstac
 /* Undoes a suspend; does nothing if there was none. A pause by the domain's owner stays. */
 int gw_domain_toolstack_undo(struct gw_domain_toolstack *ts, struct gw_error *err);
 
+/* Pauses a domain that runs, so that the undo lets it run again. */
+int gw_domain_toolstack_pause(struct gw_domain_toolstack *ts, struct gw_error *err);
+
 /* Adds the domain's state to an error: "...; the domain runs on here". */
 void gw_domain_error_add_state(struct gw_error *err, bool paused);
 

@@ -7,6 +7,7 @@
 
 #include <fcntl.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -167,6 +168,45 @@ static void test_abort(void **state)
 }
 
 /* A peer that reads nothing does not keep a side that is cancelled from its end. */
+struct chatter {
+	struct pair *p;
+	atomic_bool over;
+};
+
+static void *say_alive(void *opaque)
+{
+	struct chatter *c = opaque;
+
+	while (!atomic_load(&c->over)) {
+		put_header(c->p, GW_FRAME_ALIVE, GW_FRAME_OPTIONAL, 0);
+		usleep(100000);
+	}
+	return NULL;
+}
+
+/* A peer that works, and knows of no failure, does not keep this side from its end. */
+static void test_no_cause_of_a_living_peer(void **state)
+{
+	struct gw_error err = GW_ERROR_INIT;
+	struct chatter c = {.over = false};
+	pthread_t thread;
+	struct pair p;
+
+	open_pair(&p);
+	c.p = &p;
+	assert_int_equal(pthread_create(&thread, NULL, say_alive, &c), 0);
+	gw_fail(&err, GW_SYSTEM, "no room");
+	gw_frames_find_cause(&p.b, &err);
+	assert_string_equal(err.text, "no room");
+	atomic_store(&c.over, true);
+	pthread_join(thread, NULL);
+	/* Its ERROR after such frames is the cause. */
+	gw_frames_send(&p.a, GW_FRAME_ERROR, "the disk is full", 16, NULL);
+	gw_frames_find_cause(&p.b, &err);
+	assert_non_null(strstr(err.text, "the disk is full"));
+	close_pair(&p);
+}
+
 static void test_abort_without_room(void **state)
 {
 	static const uint8_t bytes[65536];
@@ -368,7 +408,7 @@ static void test_answer_about_another_migration(void **state)
 	struct pair p;
 
 	open_pair(&p);
-	assert_ok(gw_hello_send(&p.b, &other, &err), &err);
+	assert_ok(gw_hello_send(&p.b, &other, 0, &err), &err);
 	assert_fails(gw_migrate_send(p.a.ch, &offer, &save, NULL, NULL, &outcome, &err), &err,
 		     GW_PEER, "answers about another migration");
 	assert_int_equal(outcome, GW_OUTCOME_SOURCE);
@@ -401,7 +441,7 @@ static void test_hello(void **state)
 	struct pair p;
 
 	open_pair(&p);
-	assert_ok(gw_hello_send(&p.a, &id, &err), &err);
+	assert_ok(gw_hello_send(&p.a, &id, 0, &err), &err);
 	assert_ok(gw_hello_receive(&p.b, &hello, &err), &err);
 	assert_int_equal(hello.version, GW_PROTOCOL_VERSION);
 	assert_memory_equal(&hello.id, &id, sizeof(id));
@@ -504,6 +544,7 @@ int main(void)
 		cmocka_unit_test(test_silence_and_cuts),
 		cmocka_unit_test(test_abort),
 		cmocka_unit_test(test_abort_without_room),
+		cmocka_unit_test(test_no_cause_of_a_living_peer),
 		cmocka_unit_test(test_slow_peer),
 		cmocka_unit_test(test_silence_of_the_data_channel),
 		cmocka_unit_test(test_input_above_the_descriptor),

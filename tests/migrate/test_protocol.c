@@ -622,7 +622,7 @@ static void *accept_and_hang(void *opaque)
 	struct gw_hello hello;
 	uint8_t bytes[512];
 
-	if (gw_hello_receive(&f, &hello, NULL) == 0 && gw_hello_send(&f, &hello.id, NULL) == 0 &&
+	if (gw_hello_receive(&f, &hello, NULL) == 0 && gw_hello_send(&f, &hello.id, 0, NULL) == 0 &&
 	    gw_frames_expect(&f, GW_FRAME_CONFIG, &body, NULL) == 0) {
 		while (gw_channel_read_some(data, bytes, sizeof(bytes), NULL) > 0)
 			continue;

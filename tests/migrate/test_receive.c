@@ -90,7 +90,7 @@ static void start(struct bench *b)
 	b->sender = (struct gw_frames){.ch = channel_of(fds[0]), .peer = "the receiver"};
 	b->receiver = channel_of(fds[1]);
 	assert_int_equal(pthread_create(&b->thread, NULL, receive_it, b), 0);
-	assert_ok(gw_hello_send(&b->sender, &id, &err), &err);
+	assert_ok(gw_hello_send(&b->sender, &id, 0, &err), &err);
 	assert_ok(gw_hello_receive(&b->sender, &hello, &err), &err);
 	assert_ok(gw_frames_send(&b->sender, GW_FRAME_CONFIG, config, sizeof(config), &err), &err);
 }

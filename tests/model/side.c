@@ -181,7 +181,7 @@ void side_send(struct side *s, const char *event)
 	else if (strcmp(frame, "STREAM") == 0)
 		put(s, s->recorded->stream.data, s->recorded->stream.len);
 	else if (strcmp(frame, "HELLO") == 0)
-		gw_hello_send(&s->frames, &id, NULL);
+		gw_hello_send(&s->frames, &id, 0, NULL);
 	else if (strcmp(frame, "ALIVE") == 0)
 		send_alive(s);
 	else if (strcmp(frame, "RUNNING") == 0 || strcmp(frame, "REFUSE") == 0 ||

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later
  *
- * A save, a restore, and each side of a migration, in which the point with a chosen number fails;
- * and what must hold after it.
+ * A save, a restore, and each side of a migration or a protection, in which the point with a chosen
+ * number fails; and what must hold after it.
  */
 #ifndef GW_TESTS_SOAK_SCENARIO_H
 #define GW_TESTS_SOAK_SCENARIO_H
@@ -19,8 +19,9 @@ struct bench {
 	struct place source; /* lives as long as the guest's console has room */
 
 	/* of the last run */
-	bool failed; /* the operation under test did not succeed */
-	bool moved;  /* a receiver whose domain runs */
+	bool failed;   /* the operation under test did not succeed */
+	bool moved;    /* a receiver whose domain runs */
+	bool survives; /* a backup whose copy runs, or has been dropped: whatever failed */
 	struct gw_error err;
 	char why[400]; /* the promise that was not kept; "" if all were */
 };
@@ -46,5 +47,9 @@ struct gw_toolstack toolstack_of(struct place *p);
 /* migrations.c */
 void run_send(struct bench *b, unsigned number);
 void run_receive(struct bench *b, unsigned number);
+
+/* protections.c */
+void run_primary(struct bench *b, unsigned number);
+void run_backup(struct bench *b, unsigned number);
 
 #endif

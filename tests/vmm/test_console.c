@@ -139,10 +139,78 @@ static void test_copy(void **state)
 	close(master);
 }
 
+static size_t readable(struct gw_console *c, uint64_t *pos)
+{
+	static uint8_t buf[2 * GW_CONSOLE_SIZE];
+
+	return gw_console_peek(c, pos, buf, sizeof(buf));
+}
+
+static void test_hold(void **state)
+{
+	static uint8_t bytes[GW_CONSOLE_SIZE];
+	struct gw_error err = GW_ERROR_INIT;
+	struct gw_console *c = gw_console_new(&err);
+	uint64_t pos = 0, mark;
+
+	assert_non_null(c);
+	gw_console_put(c, bytes, 10);
+	assert_int_equal(gw_console_hold(c), 10);
+	gw_console_put(c, bytes, 20);
+	assert_int_equal(readable(c, &pos), 10);
+	assert_int_equal(gw_console_newest(c), 10);
+	mark = gw_console_hold(c);
+	assert_int_equal(mark, 30);
+	gw_console_put(c, bytes, 40);
+	gw_console_quiet(c);
+	gw_console_release(c, mark);
+	assert_true(is_ready(c));
+	assert_int_equal(readable(c, &pos), 30);
+	/* A mark of before takes nothing back, and one of later gives nothing that is not there. */
+	gw_console_release(c, 10);
+	assert_int_equal(readable(c, &pos), 30);
+	gw_console_release(c, 1000);
+	assert_int_equal(readable(c, &pos), 70);
+	gw_console_put(c, bytes, 5);
+	assert_int_equal(readable(c, &pos), 70);
+	gw_console_unhold(c);
+	assert_int_equal(readable(c, &pos), 75);
+	gw_console_free(c);
+}
+
+/* More is held back than the ring keeps: the oldest bytes are lost, and none of the others shows.
+ */
+static void test_hold_too_much(void **state)
+{
+	static uint8_t bytes[GW_CONSOLE_SIZE];
+	struct gw_error err = GW_ERROR_INIT;
+	struct gw_console *c = gw_console_new(&err);
+	uint64_t pos = 50, late = 0;
+
+	assert_non_null(c);
+	gw_console_put(c, bytes, 100);
+	gw_console_hold(c);
+	gw_console_put(c, bytes, GW_CONSOLE_SIZE);
+	gw_console_put(c, bytes, 1000);
+	assert_int_equal(readable(c, &pos), 0);
+	assert_int_equal(gw_console_newest(c), 100);
+	assert_true(gw_console_oldest(c) <= 100);
+	gw_console_release(c, 100 + GW_CONSOLE_SIZE);
+	assert_int_equal(readable(c, &late), GW_CONSOLE_SIZE - 1000);
+	assert_int_equal(late, 1100);
+	gw_console_unhold(c);
+	assert_int_equal(readable(c, &late), GW_CONSOLE_SIZE);
+	gw_console_free(c);
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(test_ring),
-					   cmocka_unit_test(test_copy)};
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_ring),
+		cmocka_unit_test(test_copy),
+		cmocka_unit_test(test_hold),
+		cmocka_unit_test(test_hold_too_much),
+	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

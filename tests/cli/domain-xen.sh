@@ -35,7 +35,8 @@ config()
 {
 	head -c $((48 + $(od -An -tu4 -j44 -N4 "$1"))) "$1" | tail -c +53
 }
-[ "$(config t2.save | tr -d '\0')" = "$(config tiny.save | tr -d '\0')" ] || fail "the config has changed"
+# White space in it brings the pages onto page boundaries.
+[ "$(config t2.save | tr -d '\0[:space:]')" = "$(config tiny.save | tr -d '\0[:space:]')" ] || fail "the config has changed"
 run_expect 0 "$GODWIT" restore -d t2.save
 sleep 0.3
 f=$(counter tpvh)

@@ -86,7 +86,7 @@ def main():
         print("SKIP: no qemu-system-x86_64 of version 7.2 or later")
         return 77
     failed = 0
-    for name, stream, rule, taken in streams():
+    for name, stream, rule, accepted in streams():
         with tempfile.TemporaryDirectory() as folder:
             with open(folder + "/input", "wb") as f:
                 f.write(stream)
@@ -95,7 +95,7 @@ def main():
             by_qemu = qemu_takes(folder + "/input", folder)
         good = verify.returncode == 0
         # Some rules are those of later releases: None.
-        if (rule and f"[{rule}]" not in text) or (taken is not None and (good != taken or by_qemu != taken)):
+        if (rule and f"[{rule}]" not in text) or (accepted is not None and (good != accepted or by_qemu != accepted)):
             failed += 1
             print(f"{name}: verify {'takes' if good else 'refuses'} it, QEMU {'takes' if by_qemu else 'refuses'} it; "
                   f"expected {rule}\n{text}")

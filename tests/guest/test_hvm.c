@@ -282,6 +282,7 @@ static void test_xenabi_once(void **state)
 
 	assert_ok(restore_loop(&image, d, &how, &err), &err);
 	assert_ok(gw_domain_set_extra(d, GW_EXTRA_XENABI, "mine", 4, &err), &err);
+	assert_ok(gw_domain_set_extra(d, GW_EXTRA_KVM, "too", 3, &err), &err);
 	assert_ok(save_loop(d, &out, &save, &err), &err);
 	struct image again = image_of(&out, GW_GUEST_X86_HVM);
 

@@ -4,63 +4,28 @@
 several migrations at once. Never two copies run; an undecided copy is listed and one command decides; the survivor's
 guest finds its memory whole."""
 
-import json
 import os
 import pathlib
 import random
 import re
-import shutil
 import signal
-import subprocess
 import sys
-import tempfile
-import threading
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
+import lanes  # noqa: E402
 import relay  # noqa: E402
-import soak  # noqa: E402
+from lanes import Failure, wait_until  # noqa: E402
 
 LANES = 3  # migrations at once
 VICTIMS = ("source", "destination", "client", "connection")
-SKIPPED = 77
-WAIT_S = 120
 
 
-class Failure(Exception):
-    """A promise that was not kept."""
-
-
-class Host:
-    """A runtime folder: what one side sees."""
-
-    def __init__(self, godwit, folder):
-        self.godwit = godwit
-        self.env = dict(os.environ, GODWIT_RUNTIME_DIR=str(folder), GODWIT_CONF="/dev/null", LC_ALL="C")
-
-    def run(self, *args):
-        done = subprocess.run([self.godwit, *args], env=self.env, capture_output=True, text=True, timeout=WAIT_S, check=False)
-        return done.returncode, done.stdout + done.stderr
-
-    def start(self, *args):
-        return subprocess.Popen([self.godwit, *args], env=self.env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                                stderr=subprocess.PIPE, text=True)
-
-    def must(self, *args):
-        status, text = self.run(*args)
-        if status != 0:
-            raise Failure("%s: exit status %d: %s" % (" ".join(args), status, text))
-        return text
-
+class Host(lanes.Host):
     def look(self):
         """(state, migration, id) of the domain g; the state is "" if there is none."""
-        status, text = self.run("list", "--json")
-        if status != 0:
-            raise Failure("list: " + text)
-        for domain in json.loads(text):
-            if domain["name"] == "g":
-                return domain["state"], domain.get("migration") or {}, domain.get("id")
-        return "", {}, None
+        domain = self.domain()
+        return domain.get("state", ""), domain.get("migration") or {}, domain.get("id")
 
     def beat(self):
         text = self.run("console", "--no-follow", "g")[1]
@@ -68,14 +33,6 @@ class Host:
             raise Failure("the guest found its memory damaged: " + text[-300:])
         beats = re.findall(r"beat (\d+) gen", text)
         return int(beats[-1]) if beats else 0
-
-
-def wait_until(what, condition):
-    end = time.monotonic() + WAIT_S
-    while not condition():
-        if time.monotonic() > end:
-            raise Failure("still not true: " + what)
-        time.sleep(0.03)
 
 
 class Lane:
@@ -139,7 +96,7 @@ class Lane:
                 signal.pidfd_send_signal(pids[victim], signal.SIGKILL)
             except ProcessLookupError:
                 pass
-        words = client.communicate(timeout=WAIT_S)
+        words = client.communicate(timeout=lanes.WAIT_S)
         if stage == "after":
             self.lasts = 0.8 * self.lasts + 0.2 * (time.monotonic() - began)
         else:
@@ -206,7 +163,7 @@ class Lane:
 
     def end_receiver(self):
         self.receiver.terminate()
-        self.receiver.communicate(timeout=WAIT_S)
+        self.receiver.communicate(timeout=lanes.WAIT_S)
 
     def end_all(self):
         for host in (self.here, self.there):
@@ -215,48 +172,5 @@ class Lane:
                 os.kill(pid, signal.SIGKILL)
 
 
-def work(lane, state, args, numbers):
-    while state.goes_on():
-        with state.lock:
-            number = next(numbers, None)
-        if number is None:
-            return
-        failure = None
-        try:
-            lane.one(args.seed, number, state)
-        except (Failure, subprocess.TimeoutExpired, ValueError, OSError) as problem:
-            failure = "%s: %s" % (type(problem).__name__, problem)
-            lane.end_all()
-        with state.lock:
-            state.step(failure, number)
-
-
-def main():
-    args = soak.arguments(__doc__, 1000)
-    if not (args.build / "guests/godwit-guest64.elf").exists():
-        print("SKIP: no guests were built for this machine")
-        return SKIPPED
-    state = soak.State("kills", args)
-    state.lock = threading.Lock()
-    done = state.data["done"]
-    numbers = iter([args.only] if args.only is not None else range(done, args.total))
-    folder = pathlib.Path(tempfile.mkdtemp(prefix="godwit-kills-"))
-    lanes = []
-    try:
-        for i in range(LANES):
-            (folder / str(i)).mkdir()
-            lanes.append(Lane(args, folder / str(i)))
-        threads = [threading.Thread(target=work, args=(lane, state, args, numbers)) for lane in lanes]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-    finally:
-        for lane in lanes:
-            lane.end_all()
-        shutil.rmtree(folder, ignore_errors=True)
-    return state.end()
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(lanes.run("kills", __doc__, 1000, LANES, Lane))

@@ -4,73 +4,35 @@
 An observer reads the guest's console from outside. Never a line is seen that the survivor does not remember; never two run;
 the survivor's guest finds its memory whole, and nothing is left over."""
 
-import json
 import os
 import pathlib
 import random
 import re
-import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
-import soak  # noqa: E402
+import lanes  # noqa: E402
 import wire as wires  # noqa: E402
+from lanes import Failure, wait_until  # noqa: E402
 
 LANES = 2
-SKIPPED = 77
-WAIT_S = 60
 VICTIMS = ("primary", "primary", "backup", "cut", "stall", "stopped", "client", "cut, fence fails", "stall, fence fails")
 FENCE = """echo "$GODWIT_DOMAIN" >>%(log)s; %(how)s"""
 KILL = """kill -9 %(pid)d; while grep -q '^State:[^Z]*$' /proc/%(pid)d/status 2>/dev/null; do sleep 0.02; done"""
 
 
-class Failure(Exception):
-    """A promise that was not kept."""
-
-
-def wait_until(what, condition, seconds=WAIT_S):
-    end = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > end:
-            raise Failure("still not true: " + what)
-        time.sleep(0.02)
-
-
-class Host:
-    """A runtime folder: what one side sees."""
-
-    def __init__(self, godwit, folder):
-        self.godwit, self.folder = godwit, folder
-        self.env = dict(os.environ, GODWIT_RUNTIME_DIR=str(folder), GODWIT_CONF="/dev/null", LC_ALL="C")
-
-    def run(self, *args):
-        done = subprocess.run([self.godwit, *args], env=self.env, capture_output=True, text=True, timeout=WAIT_S, check=False)
-        return done.returncode, done.stdout + done.stderr
-
+class Host(lanes.Host):
     def start(self, *args):
-        return subprocess.Popen([self.godwit, *args], env=self.env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                                stderr=subprocess.STDOUT, text=True)
-
-    def must(self, *args):
-        status, text = self.run(*args)
-        if status != 0:
-            raise Failure("%s: exit status %d: %s" % (" ".join(args), status, text))
-        return text
+        return super().start(*args, errors=subprocess.STDOUT)
 
     def look(self):
         """(state, id) of the domain g; the state is "" if there is none."""
-        status, text = self.run("list", "--json")
-        if status != 0:
-            raise Failure("list: " + text)
-        for domain in json.loads(text):
-            if domain["name"] == "g":
-                return domain["state"], domain.get("id")
-        return "", None
+        domain = self.domain()
+        return domain.get("state", ""), domain.get("id")
 
     def leftovers(self):
         return sorted(p.name for p in self.folder.iterdir() if p.name.startswith("g") and not p.name.endswith(".log"))
@@ -141,7 +103,7 @@ class Lane:
         self.wire = wires.Wire(port, draw)
         self.client = self.here.start("protect", "--interval", str(draw.choice((10, 100, 400))), "--silence", "1", "g",
                                       self.wire.address)
-        wait_until("the domain is protected", lambda: self.wire.passed >= 2 or self.client.poll() is not None)
+        wait_until("the domain is protected", lambda: self.wire.stored >= 2 or self.client.poll() is not None)
         if self.client.poll() is not None:
             raise Failure("protect: " + self.client.stdout.read())
         self.copy = self.there.look()[1]
@@ -233,12 +195,12 @@ class Lane:
 
     def finish(self, kind):
         """What was started ends by itself, but for the receiver whose domain runs on."""
-        words = self.client.communicate(timeout=WAIT_S)[0]
+        words = self.client.communicate(timeout=lanes.WAIT_S)[0]
         if kind not in ("client",) and self.client.returncode != 3:
             raise Failure("protect exits with %d: %s" % (self.client.returncode, words))
         self.wire.close()
         if kind in ("backup", "client") or "fence fails" in kind:
-            self.receiver.communicate(timeout=WAIT_S)
+            self.receiver.communicate(timeout=lanes.WAIT_S)
 
     def end_all(self):
         for host in (self.here, self.there):
@@ -252,48 +214,5 @@ class Lane:
             self.wire.close()
 
 
-def work(lane, state, args, numbers):
-    while state.goes_on():
-        with state.lock:
-            number = next(numbers, None)
-        if number is None:
-            return
-        failure = None
-        try:
-            lane.one(args.seed, number, state)
-        except (Failure, subprocess.TimeoutExpired, ValueError, OSError, IndexError) as problem:
-            failure = "%s: %s" % (type(problem).__name__, problem)
-            lane.end_all()
-        with state.lock:
-            state.step(failure, number)
-
-
-def main():
-    args = soak.arguments(__doc__, 300)
-    if not (args.build / "guests/godwit-guest64.elf").exists():
-        print("SKIP: no guests were built for this machine")
-        return SKIPPED
-    state = soak.State("protect", args)
-    state.lock = threading.Lock()
-    done = state.data["done"]
-    numbers = iter([args.only] if args.only is not None else range(done, args.total))
-    folder = pathlib.Path(tempfile.mkdtemp(prefix="godwit-protect-"))
-    lanes = []
-    try:
-        for i in range(LANES):
-            (folder / str(i)).mkdir()
-            lanes.append(Lane(args, folder / str(i)))
-        threads = [threading.Thread(target=work, args=(lane, state, args, numbers)) for lane in lanes]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-    finally:
-        for lane in lanes:
-            lane.end_all()
-        shutil.rmtree(folder, ignore_errors=True)
-    return state.end()
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(lanes.run("protect", __doc__, 300, LANES, Lane))

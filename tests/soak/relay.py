@@ -11,6 +11,8 @@ DATA, READY, YOURS, RUNNING = 3, 8, 9, 12
 
 
 class Relay:
+    piece = 1 << 16  # bytes that are passed on at once
+
     def __init__(self, port, delay):
         self.port, self.delay = port, delay
         self.passed = set()  # types of frames
@@ -35,27 +37,43 @@ class Relay:
         for end in self.ends:
             end.close()
 
+    def head(self, kind, data, sink):
+        """Passes on the head of a frame."""
+        if kind != DATA:
+            time.sleep(self.delay)
+        sink.sendall(data)
+
+    def part(self, data, sink, left):
+        """Passes on a part of its body, of which left bytes follow. False: the connection ends here."""
+        sink.sendall(data)
+        return True
+
+    def frame(self, kind):
+        """A frame has passed."""
+        self.passed.add(kind)
+
+    def end(self, sink):
+        """Nothing more comes for sink."""
+        try:
+            sink.shutdown(socket.SHUT_WR)
+        except OSError:
+            pass
+
     def pump(self, source, sink):
         try:
             while len(head := source.recv(16, socket.MSG_WAITALL)) == 16:
                 kind, _, length = struct.unpack("<IIQ", head)
-                if kind != DATA:
-                    time.sleep(self.delay)
-                sink.sendall(head)
+                self.head(kind, head, sink)
                 while length:
-                    part = source.recv(min(length, 1 << 16))
-                    if not part:
-                        return
-                    sink.sendall(part)
+                    part = source.recv(min(length, self.piece))
                     length -= len(part)
-                self.passed.add(kind)
+                    if not part or not self.part(part, sink, length if kind == DATA else 0):
+                        return
+                self.frame(kind)
         except OSError:
             pass
         finally:
-            try:
-                sink.shutdown(socket.SHUT_WR)
-            except OSError:
-                pass
+            self.end(sink)
 
     def stage(self):
         """Where the hand-over is."""

@@ -6,46 +6,19 @@
 # printed by the command or by the guest; nothing is kept afterwards.
 set -euo pipefail
 build=$(readlink -f "${1:?build folder}")
-godwit=$build/godwit
 root=$(readlink -f "$(dirname "$0")/..")
-work=$(mktemp -d)
-a=$work/a b=$work/b
+. "$(dirname "$(readlink -f "$0")")/tour_lib.sh"
 
-on() { local host=$1; shift; GODWIT_RUNTIME_DIR=$host "$godwit" "$@"; }
-# Colours on a terminal, none in a pipe or a file.
-bold= cyan= plain=
-[ ! -t 1 ] || { bold=$'\033[1m' cyan=$'\033[36m' plain=$'\033[0m'; }
-show() { printf '\n%s\n' "$bold$*$plain"; }
 # Shows the command as a reader would type it, then runs it.
 try() { local host=$1; shift; printf '%s$%s godwit %s\n' "$cyan$(basename "$host")" "$plain" "${*//$work\//}"; on "$host" "$@"; }
 
-finish() {
-	status=$?
-	trap - EXIT
+clean_up() {
 	for host in "$a" "$b"; do
 		on "$host" list --json 2>/dev/null | python3 -c 'import json, sys
 for domain in json.load(sys.stdin): print(domain["name"])' 2>/dev/null | while read -r name; do
 			on "$host" destroy "$name" >/dev/null 2>&1 || true
 		done
 	done
-	kill $(jobs -p) 2>/dev/null || true
-	wait 2>/dev/null || true
-	rm -rf "$work"
-	exit $status
-}
-trap finish EXIT
-trap 'exit 130' INT TERM
-
-# wait_for FILE PATTERN: up to 20 s for a line.
-wait_for() {
-	local i
-	for ((i = 0; i < 200; i++)); do
-		grep -q -- "$2" "$1" 2>/dev/null && return
-		sleep 0.1
-	done
-	echo "tour: nothing like \"$2\" was printed; this is all there is:" >&2
-	cat "$1" >&2
-	exit 1
 }
 
 # move NAME FILE: migrates it from a to b, whose console goes to FILE.
@@ -55,8 +28,6 @@ move() {
 	printf '%s godwit receive tcp:127.0.0.1:0\n%s\n' "${cyan}b\$$plain" "$(grep -m1 '^tcp:' "$2")"
 	try "$a" migrate "$1" "$(grep -m1 '^tcp:' "$2")"
 }
-
-mkdir -m 700 "$a" "$b"
 
 show "1. A guest with a working set that it rewrites and checks all the time runs on host a"
 printf '%s godwit run --name beat --memory 64M godwit-guest64.elf\n\n' "${cyan}a\$$plain"

@@ -5,45 +5,17 @@
 # guest whose host is killed. It counts on, on the other one, and says nothing twice that somebody has seen.
 set -euo pipefail
 build=$(readlink -f "${1:?build folder}")
-godwit=$build/godwit
-work=$(mktemp -d)
-a=$work/a b=$work/b
+. "$(dirname "$(readlink -f "$0")")/tour_lib.sh"
 
-on() { local host=$1; shift; GODWIT_RUNTIME_DIR=$host "$godwit" "$@"; }
-# Colours on a terminal, none in a pipe or a file.
-bold= cyan= plain=
-[ ! -t 1 ] || { bold=$'\033[1m' cyan=$'\033[36m' plain=$'\033[0m'; }
-show() { printf '\n%s\n' "$bold$*$plain"; }
 said() { printf '%s$%s %s\n' "$cyan$1" "$plain" "$2"; }
 
-finish() {
-	status=$?
-	trap - EXIT
+clean_up() {
 	for host in "$a" "$b"; do
 		on "$host" destroy beat >/dev/null 2>&1 || true
 	done
-	kill $(jobs -p) 2>/dev/null || true
-	wait 2>/dev/null || true
-	rm -rf "$work"
-	exit $status
 }
-trap finish EXIT
-trap 'exit 130' INT TERM
 
-# wait_for FILE PATTERN: up to 20 s for a line.
-wait_for() {
-	local i
-	for ((i = 0; i < 200; i++)); do
-		grep -q -- "$2" "$1" 2>/dev/null && return
-		sleep 0.1
-	done
-	echo "tour: nothing like \"$2\" was printed; this is all there is:" >&2
-	cat "$1" >&2
-	exit 1
-}
 last_beat() { grep -o 'beat [0-9]*' "$1" | tail -n 1 | cut -d' ' -f2; }
-
-mkdir -m 700 "$a" "$b"
 
 show "1. A guest counts and checks its memory, on host a"
 said a "godwit run --name beat --memory 64M godwit-guest64.elf"

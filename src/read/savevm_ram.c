@@ -9,6 +9,17 @@
 #include "base/bytes.h"
 #include "base/util.h"
 
+int gw_savevm_cut(struct savevm_reading *r, const struct gw_savevm_section *section)
+{
+	uint64_t end = gw_window_offset(&r->window) + gw_window_len(&r->window);
+
+	gw_savevm_blame(&r->faults, GW_SAVEVM_FAULT_CUT, end,
+			"section \"%s\" instance %" PRIu32
+			": the input ends before the end of its data",
+			section->head.name, section->head.instance);
+	return 0;
+}
+
 static enum gw_savevm_fault fault_of(enum gw_savevm_ram_fault fault)
 {
 	static const enum gw_savevm_fault faults[] = {

@@ -5,7 +5,6 @@
 #include "format/qemu/tail_internal.h"
 
 #include <inttypes.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -14,20 +13,6 @@
 
 /* Descriptions that are tried: hostile device data may look like one. */
 #define DESCRIPTIONS_TRIED 4u
-
-void gw_savevm_blame(const struct gw_savevm_faults *to, enum gw_savevm_fault fault, uint64_t offset,
-		     const char *fmt, ...)
-{
-	char text[800];
-	va_list ap;
-
-	if (!to->report)
-		return;
-	va_start(ap, fmt);
-	vsnprintf(text, sizeof(text), fmt, ap);
-	va_end(ap);
-	to->report(to->opaque, fault, offset, text);
-}
 
 /* The description is the last part, and fills the stream to its end or has a few bytes after it. */
 static void find_description(struct gw_savevm_tail *t)

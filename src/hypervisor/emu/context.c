@@ -62,29 +62,6 @@ int gw_emu_context_get(struct gw_machine *m, void **blob, size_t *len, struct gw
 	return 0;
 }
 
-static int find_cpu(const void *blob, size_t len, struct gw_hvm_cpu *cpu, struct gw_error *err)
-{
-	struct gw_hvm_walk walk;
-	struct gw_hvm_entry entry;
-	unsigned cpus = 0;
-	int rc;
-
-	gw_hvm_walk_init(&walk, blob, len);
-	while ((rc = gw_hvm_walk_next(&walk, &entry, err)) > 0) {
-		if (entry.typecode != GW_HVM_CPU)
-			continue;
-		if (entry.instance || cpus++)
-			return gw_fail(
-				err, GW_UNSUPPORTED,
-				"the HVM context has more than one vCPU; the built-in machine has one");
-		if (gw_hvm_cpu_decode(&entry, cpu, err) < 0)
-			return -1;
-	}
-	if (rc == 0 && !cpus)
-		return gw_fail(err, GW_INVALID, "the HVM context has no CPU entry");
-	return rc;
-}
-
 /* Offsets in LAPIC_REGS: interrupts that wait, the timer's entry and its count. */
 #define APIC_IRR       0x200
 #define APIC_LVTT      0x320
@@ -121,7 +98,7 @@ int gw_emu_context_set(struct gw_machine *m, const void *blob, size_t len, struc
 	bool long_mode;
 
 	if (gw_machine_need_stopped(&e->m, "writing its vCPU state", err) < 0 ||
-	    find_cpu(blob, len, &cpu, err) < 0 || check_apic(blob, len, err) < 0 ||
+	    gw_machine_find_cpu(blob, len, &cpu, err) < 0 || check_apic(blob, len, err) < 0 ||
 	    gw_emu_regs_check(&cpu, &long_mode, err) < 0 ||
 	    gw_buffer_append(&copy, blob, len, err) < 0)
 		return -1;

@@ -92,36 +92,14 @@ int gw_kvm_context_get(struct gw_machine *m, void **blob, size_t *len, struct gw
 	return 0;
 }
 
-static int find_cpu(const void *blob, size_t len, struct gw_hvm_cpu *cpu, struct gw_error *err)
-{
-	struct gw_hvm_walk walk;
-	struct gw_hvm_entry entry;
-	unsigned cpus = 0;
-	int rc;
-
-	gw_hvm_walk_init(&walk, blob, len);
-	while ((rc = gw_hvm_walk_next(&walk, &entry, err)) > 0) {
-		if (entry.typecode != GW_HVM_CPU)
-			continue;
-		if (entry.instance || cpus++)
-			return gw_fail(
-				err, GW_UNSUPPORTED,
-				"the HVM context has more than one vCPU; a domain of kvm: has one");
-		if (gw_hvm_cpu_decode(&entry, cpu, err) < 0)
-			return -1;
-	}
-	if (rc == 0 && !cpus)
-		return gw_fail(err, GW_INVALID, "the HVM context has no CPU entry");
-	return rc;
-}
-
 int gw_kvm_context_set(struct gw_machine *m, const void *blob, size_t len, struct gw_error *err)
 {
 	struct gw_buffer copy = {0};
 	struct gw_hvm_cpu cpu;
 
 	if (gw_machine_need_stopped(m, "writing its vCPU state", err) < 0 ||
-	    find_cpu(blob, len, &cpu, err) < 0 || gw_buffer_append(&copy, blob, len, err) < 0)
+	    gw_machine_find_cpu(blob, len, &cpu, err) < 0 ||
+	    gw_buffer_append(&copy, blob, len, err) < 0)
 		return -1;
 	gw_buffer_free(&m->context);
 	m->context = copy;

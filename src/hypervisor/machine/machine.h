@@ -25,7 +25,7 @@
 #include "hypervisor/machine/throttle.h"
 
 #define GW_MACHINE_PARAMS	 64
-#define GW_MACHINE_PORTS	 1024 /* the number of ports in a 32-bit guest's shared info */
+#define GW_MACHINE_PORTS	 1024	 /* the number of ports in a 32-bit guest's shared info */
 #define GW_MACHINE_DOMID_MAX	 0x7fffu /* of a port's remote domain */
 #define GW_MACHINE_MSR_HYPERCALL UINT32_C(0x40000000)
 #define GW_MACHINE_PORT_CONSOLE	 0xe9
@@ -223,5 +223,9 @@ void gw_machine_cpuid(const struct gw_machine *m, uint32_t leaf, uint32_t sublea
 /* xenabi.c */
 int gw_machine_xenabi_get(struct gw_machine *m, void **blob, size_t *len, struct gw_error *err);
 int gw_machine_xenabi_set(struct gw_machine *m, const void *blob, size_t len, struct gw_error *err);
+
+/* The CPU record of an HVM context. Such a machine has one vCPU: a context with more is refused
+ * (GW_UNSUPPORTED), one without is invalid. 0 or -1. */
+int gw_machine_find_cpu(const void *blob, size_t len, struct gw_hvm_cpu *cpu, struct gw_error *err);
 
 #endif

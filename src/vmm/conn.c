@@ -179,7 +179,8 @@ int gw_conn_flush(struct gw_conn *conn, struct gw_error *err)
 			return gw_fail_errno(err, "a control connection");
 		conn->out_pos += (size_t)n;
 	}
-	explicit_bzero(conn->out.data, conn->out.len);
+	if (conn->out.len > 0)
+		explicit_bzero(conn->out.data, conn->out.len);
 	gw_buffer_reset(&conn->out);
 	conn->out_pos = 0;
 	return 0;

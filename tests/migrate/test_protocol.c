@@ -45,6 +45,7 @@ struct migration {
 	unsigned receiver_call_fails; /* number + 1 of a call into its domain; 0: none */
 	bool cancel_in_window;	      /* by both sides, when the receiver says MINE */
 	bool sender_cancels_at_ready, receiver_cancels_before_yours;
+	bool sender_cancelled;		    /* because of the former; of the receiving thread */
 	useconds_t suspend_us, complete_us; /* how long these calls take at least */
 
 	/* the sender */
@@ -235,8 +236,12 @@ static void cancel_receiver(void *opaque, const struct gw_progress *progress)
 		published.bytes != progress->bytes || published.pages_done != progress->pages_done;
 	if (m->receiver_cancels_before_yours && progress->stage == GW_STAGE_DEVICE_STATE)
 		gw_operation_cancel(m->receive_op, NULL);
-	if (m->sender_cancels_at_ready && progress->stage == GW_STAGE_DEVICE_STATE)
+	/* Once: the sender's operation may be gone when the next progress comes. */
+	if (m->sender_cancels_at_ready && !m->sender_cancelled &&
+	    progress->stage == GW_STAGE_DEVICE_STATE) {
+		m->sender_cancelled = true;
 		gw_operation_cancel(m->send_op, NULL);
+	}
 }
 
 /* It is, as soon as the sender has published that it waits. */
